@@ -1,0 +1,1 @@
+"""What is kept: the assets, one module per DuckDB schema."""

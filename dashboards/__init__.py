@@ -1,0 +1,1 @@
+"""The pages analysts and leaders open; they read the published mart only."""

@@ -1,0 +1,1 @@
+"""What the outside world says: contracts, readers, catalogues, policy files, reference tables. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""What a policy did: metrics, effects, ranking and linkage quality."""

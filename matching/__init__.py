@@ -1,0 +1,1 @@
+"""Everything computable about who fits what. Frames in, frames out."""

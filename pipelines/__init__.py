@@ -1,0 +1,1 @@
+"""When, where and for whom it runs: definitions, warehouse, checks, schedules, publication, CLI."""
