@@ -1,0 +1,57 @@
+"""`control.sqlite`: small transactions that must never be lost or doubled (judgements, approvals, award ledger, opt-outs, audit)."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+
+@dataclass(frozen=True)
+class ControlStore:
+    """`assets.ports.Control` over SQLite in WAL mode with full fsync; modules that own tables create them if missing."""
+
+    path: Path
+    timeout_seconds: float = 30.0
+
+    def connect(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self.path, timeout=self.timeout_seconds, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        db = self.connect()
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+        finally:
+            db.close()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        db = self.connect()
+        try:
+            return [dict(row) for row in db.execute(sql, tuple(parameters))]
+        finally:
+            db.close()
+
+
+class ControlResource(dg.ConfigurableResourceFactory[ControlStore]):
+    """The control store of one home."""
+
+    home: str
+
+    def create_resource(self, context: dg.InitResourceContext) -> ControlStore:
+        return ControlStore(Path(self.home) / "control.sqlite")

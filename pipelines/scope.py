@@ -1,0 +1,99 @@
+"""The dates and identity of a run: what day the facts are about, what had been received, which rules, which build."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+
+PROJECT = Path(__file__).resolve().parent.parent
+# The code whose change may change a result. The mock world is a program of its own and is left out.
+_SOURCES = ("data", "matching", "quality", "evaluation", "assets", "pipelines")
+_SOURCE_SUFFIXES = {".py", ".sql", ".yml", ".csv", ".md", ".txt"}
+
+
+class NothingReceivedError(RuntimeError):
+    """No delivery has ever arrived, so there is no day the facts could be about."""
+
+
+def receipts(home: Path) -> list[dict[str, str]]:
+    """The receipts of every delivery at the door or let in, unsorted; a receipt that cannot be read is the door's business, not ours."""
+    found = []
+    for folder in (home / "landing", home / "accepted"):
+        for path in folder.rglob("*.receipt.json"):
+            try:
+                receipt = json.loads(path.read_text(encoding="utf-8"))
+                found.append(
+                    {"sha256": str(receipt["sha256"]), "received_at": str(receipt["received_at"]), "at": folder.name}
+                )
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+    return found
+
+
+def source_version() -> str:
+    """sha256 (12 hex) over our own source, rules and reference files, in path order."""
+    digest = hashlib.sha256()
+    for package in _SOURCES:
+        for path in sorted((PROJECT / package).rglob("*")):
+            if path.suffix in _SOURCE_SUFFIXES and path.is_file() and "world" not in path.relative_to(PROJECT).parts:
+                digest.update(path.relative_to(PROJECT).as_posix().encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class RunScope:
+    """`as_of`: the day the facts are about. `known_at`: what had been received by then (naive, Asia/Shanghai). `rules_as_of`: the rules in force."""
+
+    home: Path
+    as_of: date
+    known_at: datetime
+    rules_as_of: date
+
+    @cached_property
+    def build_id(self) -> str:
+        """12 hex: a hash of the accepted deliveries known by `known_at`, our source and the three dates."""
+        digest = hashlib.sha256()
+        limit = self.known_at.isoformat()
+        for sha256 in sorted(
+            {r["sha256"] for r in receipts(self.home) if r["at"] == "accepted" and r["received_at"][:19] <= limit}
+        ):
+            digest.update(sha256.encode())
+        digest.update(source_version().encode())
+        digest.update(f"{self.as_of}|{limit}|{self.rules_as_of}".encode())
+        return digest.hexdigest()[:12]
+
+
+def resolve(home: Path, as_of: str = "", known_at: str = "", rules_as_of: str = "") -> RunScope:
+    """Fills the dates that were not given: `as_of` from the newest receipt, `known_at` the end of that day, `rules_as_of` the same day.
+
+    Raises NothingReceivedError if `as_of` is not given and nothing was ever received, ValueError for a date that is not ISO.
+    """
+    if as_of:
+        day = date.fromisoformat(as_of)
+    else:
+        newest = max((r["received_at"] for r in receipts(home)), default="")
+        if not newest:
+            raise NothingReceivedError(
+                f"{home / 'landing'} 中没有任何交付文件，也没有已接收的交付。先运行 `huiqi world make --out {home}`，或用 --as-of 指定日期。"
+            )
+        day = date.fromisoformat(newest[:10])
+    known = datetime.fromisoformat(known_at) if known_at else datetime.combine(day, time(23, 59, 59))
+    rules = date.fromisoformat(rules_as_of) if rules_as_of else day
+    return RunScope(home=home, as_of=day, known_at=known.replace(tzinfo=None), rules_as_of=rules)
+
+
+class ScopeResource(dg.ConfigurableResourceFactory[RunScope]):
+    """Dates as run configuration; empty means: from the newest receipt."""
+
+    home: str
+    as_of: str = ""
+    known_at: str = ""
+    rules_as_of: str = ""
+
+    def create_resource(self, context: dg.InitResourceContext) -> RunScope:
+        return resolve(Path(self.home), self.as_of, self.known_at, self.rules_as_of)

@@ -1,0 +1,193 @@
+"""The warehouse: one DuckDB file, one writer that waits its turn, one transaction per write."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import polars as pl
+
+from assets.ports import Scope, Written
+from pipelines.scope import ScopeResource
+
+# Half of the smallest machine we run on; DuckDB spills to disk beyond it.
+MEMORY_LIMIT = "8GB"
+_NAME = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
+
+
+class WarehouseBusyError(RuntimeError):
+    """Another process held the warehouse for longer than we wait."""
+
+
+def _quoted(table: str) -> str:
+    if not _NAME.fullmatch(table):
+        raise ValueError(f"表名应为 schema.table（小写字母、数字、下划线），实际为 {table!r}")
+    schema, name = table.split(".")
+    return f'"{schema}"."{name}"'
+
+
+def _described(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    return {row[0]: row[1] for row in con.execute(f"DESCRIBE {relation}").fetchall()}
+
+
+class DuckTransaction:
+    """One open transaction; see `assets.ports.Transaction`."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+
+    def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        self._con.execute(sql, dict(parameters) if parameters else None).fetchall()
+
+    def replace(self, table: str, rows: pl.DataFrame | str, parameters: Mapping[str, Any] | None = None) -> Written:
+        target = self._ready(table)
+        with self._source(rows) as source:
+            self.execute(f"CREATE OR REPLACE TABLE {target} AS {source}", parameters)
+        return self._written(table)
+
+    def append(self, table: str, rows: pl.DataFrame, key: Sequence[str] = ()) -> Written:
+        target = self._ready(table)
+        with self._source(rows) as source:
+            if not self._exists(table):
+                self.execute(f"CREATE TABLE {target} AS {source}")
+                return self._written(table)
+            extra = [c for c in rows.columns if c not in _described(self._con, target)]
+            if extra:
+                raise ValueError(f"{table} 没有列 {'、'.join(extra)}；拒绝写入，旧数据不变")
+            if key:
+                match = " AND ".join(f'{target}."{k}" IS NOT DISTINCT FROM s."{k}"' for k in key)
+                columns = ", ".join(f'"{k}"' for k in key)
+                self.execute(f"DELETE FROM {target} USING (SELECT DISTINCT {columns} FROM ({source})) s WHERE {match}")
+            self.execute(f"INSERT INTO {target} BY NAME {source}")
+        return self._written(table)
+
+    def _ready(self, table: str) -> str:
+        target = _quoted(table)
+        self.execute(f"CREATE SCHEMA IF NOT EXISTS {target.split('.')[0]}")
+        return target
+
+    def _exists(self, table: str) -> bool:
+        return _exists(self._con, table)
+
+    @contextmanager
+    def _source(self, rows: pl.DataFrame | str) -> Iterator[str]:
+        if isinstance(rows, str):
+            yield rows
+            return
+        self._con.register("_incoming", rows.to_arrow())
+        try:
+            yield "SELECT * FROM _incoming"
+        finally:
+            self._con.unregister("_incoming")
+
+    def _written(self, table: str) -> Written:
+        target = _quoted(table)
+        counted = self._con.execute(f"SELECT count(*) FROM {target}").fetchall()
+        return Written(table=table, rows=int(counted[0][0]), columns=_described(self._con, target))
+
+
+def _exists(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    schema, name = table.split(".")
+    found = con.execute(
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = $s AND table_name = $t",
+        {"s": schema, "t": name},
+    ).fetchall()
+    return bool(found[0][0])
+
+
+@dataclass
+class DuckWarehouse:
+    """`assets.ports.Warehouse` over `<home>/warehouse.duckdb`.
+
+    DuckDB refuses a second process at once, readers included, so every operation opens the file, works and closes it;
+    who finds it taken waits up to `patience_seconds`. `memory=True` keeps everything in memory, for tests.
+    """
+
+    home: Path
+    scope: Scope | None = None
+    patience_seconds: float = 120.0
+    memory: bool = False
+
+    def __post_init__(self) -> None:
+        self._held: duckdb.DuckDBPyConnection | None = duckdb.connect() if self.memory else None
+
+    @property
+    def path(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    @contextmanager
+    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection with memory limit, spill folder and the scope's dates set; closed at the end."""
+        con = self._held or self._open()
+        try:
+            self._prepare(con)
+            yield con
+        finally:
+            if con is not self._held:
+                con.close()
+
+    def frame(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        with self.connection() as con:
+            return con.execute(sql, dict(parameters) if parameters else None).pl()
+
+    def exists(self, table: str) -> bool:
+        with self.connection() as con:
+            return _exists(con, table)
+
+    def columns(self, table: str) -> dict[str, str]:
+        with self.connection() as con:
+            return _described(con, _quoted(table)) if _exists(con, table) else {}
+
+    @contextmanager
+    def write(self) -> Iterator[DuckTransaction]:
+        with self.connection() as con:
+            con.execute("BEGIN").fetchall()
+            try:
+                yield DuckTransaction(con)
+            except BaseException:
+                con.execute("ROLLBACK").fetchall()
+                raise
+            con.execute("COMMIT").fetchall()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        self.home.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + self.patience_seconds
+        while True:
+            try:
+                return duckdb.connect(str(self.path))
+            except duckdb.IOException as error:
+                if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                    if "lock" in str(error).lower():
+                        raise WarehouseBusyError(
+                            f"{self.path} 被另一个进程占用，等待 {self.patience_seconds:.0f} 秒仍未释放；稍后再试"
+                        ) from error
+                    raise
+                time.sleep(0.2)
+
+    def _prepare(self, con: duckdb.DuckDBPyConnection) -> None:
+        con.execute(f"SET memory_limit = '{MEMORY_LIMIT}'").fetchall()
+        if not self.memory:
+            con.execute(f"SET temp_directory = '{self.home / 'spill'}'").fetchall()
+        con.execute("SET TimeZone = 'Asia/Shanghai'").fetchall()
+        if self.scope is not None:
+            for name in ("as_of", "rules_as_of"):
+                con.execute(f"SET VARIABLE {name} = DATE '{getattr(self.scope, name).isoformat()}'").fetchall()
+            con.execute(f"SET VARIABLE known_at = TIMESTAMP '{self.scope.known_at.isoformat(sep=' ')}'").fetchall()
+            con.execute(f"SET VARIABLE build_id = '{self.scope.build_id}'").fetchall()
+
+
+class WarehouseResource(dg.ConfigurableResourceFactory[DuckWarehouse]):
+    """The warehouse of one home, its dates set from the run's scope."""
+
+    home: str
+    scope: ScopeResource
+    patience_seconds: float = 120.0
+
+    def create_resource(self, context: dg.InitResourceContext) -> DuckWarehouse:
+        scope = self.scope.create_resource(context)
+        return DuckWarehouse(home=Path(self.home), scope=scope, patience_seconds=self.patience_seconds)
