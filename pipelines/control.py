@@ -48,10 +48,6 @@ class ControlStore:
             db.close()
 
 
-class ControlResource(dg.ConfigurableResourceFactory[ControlStore]):
+def control_resource(home: Path) -> dg.ResourceDefinition:
     """The control store of one home."""
-
-    home: str
-
-    def create_resource(self, context: dg.InitResourceContext) -> ControlStore:
-        return ControlStore(Path(self.home) / "control.sqlite")
+    return dg.ResourceDefinition.hardcoded_resource(ControlStore(home / "control.sqlite"))

@@ -87,13 +87,11 @@ def resolve(home: Path, as_of: str = "", known_at: str = "", rules_as_of: str = 
     return RunScope(home=home, as_of=day, known_at=known.replace(tzinfo=None), rules_as_of=rules)
 
 
-class ScopeResource(dg.ConfigurableResourceFactory[RunScope]):
-    """Dates as run configuration; empty means: from the newest receipt."""
+def scope_resource(home: Path) -> dg.ResourceDefinition:
+    """Dates as run configuration (`resources.scope.config`); empty means: from the newest receipt."""
 
-    home: str
-    as_of: str = ""
-    known_at: str = ""
-    rules_as_of: str = ""
+    @dg.resource(config_schema={name: dg.Field(str, default_value="") for name in ("as_of", "known_at", "rules_as_of")})
+    def scope(context: dg.InitResourceContext) -> RunScope:
+        return resolve(home, **context.resource_config)
 
-    def create_resource(self, context: dg.InitResourceContext) -> RunScope:
-        return resolve(Path(self.home), self.as_of, self.known_at, self.rules_as_of)
+    return scope

@@ -13,7 +13,6 @@ import duckdb
 import polars as pl
 
 from assets.ports import Scope, Written
-from pipelines.scope import ScopeResource
 
 # Half of the smallest machine we run on; DuckDB spills to disk beyond it.
 MEMORY_LIMIT = "8GB"
@@ -181,13 +180,11 @@ class DuckWarehouse:
             con.execute(f"SET VARIABLE build_id = '{self.scope.build_id}'").fetchall()
 
 
-class WarehouseResource(dg.ConfigurableResourceFactory[DuckWarehouse]):
+def warehouse_resource(home: Path, patience_seconds: float = 120.0) -> dg.ResourceDefinition:
     """The warehouse of one home, its dates set from the run's scope."""
 
-    home: str
-    scope: ScopeResource
-    patience_seconds: float = 120.0
+    @dg.resource(required_resource_keys={"scope"})
+    def warehouse(context: dg.InitResourceContext) -> DuckWarehouse:
+        return DuckWarehouse(home=home, scope=context.resources.scope, patience_seconds=patience_seconds)
 
-    def create_resource(self, context: dg.InitResourceContext) -> DuckWarehouse:
-        scope = self.scope.create_resource(context)
-        return DuckWarehouse(home=Path(self.home), scope=scope, patience_seconds=self.patience_seconds)
+    return warehouse
