@@ -132,7 +132,7 @@ class DuckWarehouse:
 
     def frame(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         with self.connection() as con:
-            return con.execute(sql, dict(parameters) if parameters else None).pl()
+            return con.sql(sql, params=dict(parameters) if parameters else None).pl()
 
     def exists(self, table: str) -> bool:
         with self.connection() as con:
