@@ -1,0 +1,70 @@
+# 惠企: one line per thing to do. `make run` and `make test` set everything up by themselves.
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+export HUIQI_HOME ?= $(CURDIR)/warehouse
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+export PYTHONUTF8 = 1
+SIZE ?= tiny
+SEED ?= 7
+MONTHS ?= 24
+PORT ?= 8710
+UI_PORT ?= 3000
+
+.PHONY: help install world run test test-ui check ui dashboard bench bench-kernel audit clean
+
+help: ## what there is to do
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: $(VENV)/.installed ## the environment, from the lock
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "需要 Python 3.11 以上 / Python 3.11+ is needed"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "安装依赖（首次约 1–2 分钟）…"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock 2>&1 | { grep -v 'is ignored: it is neither' || true; }
+	@$(BIN)/python -c 'import dagster, duckdb, polars'
+	@$(BIN)/python -c 'import pathlib, sys, sysconfig; p = pathlib.Path(sysconfig.get_path("scripts")) / "huiqi"; p.write_text("#!" + sys.executable + "\nimport sys\nsys.path.insert(0, " + repr(str(pathlib.Path.cwd())) + ")\nfrom pipelines.cli import main\nmain()\n"); p.chmod(0o755)'
+	@touch $@
+
+world: install ## the mock world: twelve departments' deliveries (SIZE, SEED, MONTHS)
+	@$(BIN)/huiqi world make --size $(SIZE) --seed $(SEED) --months $(MONTHS) --out $(HUIQI_HOME)
+
+run: world ## the whole job on the mock world, with a summary
+	@$(BIN)/huiqi run
+
+test: install ## every test that needs no browser
+	@$(BIN)/python -m pytest -q -m "not ui and not slow"
+
+test-ui: install ## the dashboards in real Chromium (installs Debian's chromium if it is missing)
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium fonts-noto-cjk; }
+	@$(BIN)/python -m pytest -q -m ui
+
+check: install ## format, lint, import contracts, types, definitions, tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy -p data -p matching -p quality -p evaluation
+	@$(BIN)/dagster definitions validate -w workspace.yaml
+	@$(MAKE) --no-print-directory test
+
+ui: install ## Dagster's own page, on 127.0.0.1
+	@$(BIN)/dagster instance info >/dev/null
+	@$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
+
+dashboard: install ## the pages for analysts and leaders, on 127.0.0.1
+	@$(BIN)/huiqi dashboard --port $(PORT)
+
+bench: install ## every benchmark, side by side with its peers
+	@set -e; for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b; done
+
+bench-kernel: install ## the matching kernel against one wide DuckDB SELECT
+	@$(BIN)/python benchmarks/kernel.py
+
+audit: install ## known vulnerabilities in the lock
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+
+clean: ## removes the environment and everything regenerated
+	@rm -rf $(VENV) warehouse build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find .dagster -mindepth 1 ! -name dagster.yaml -delete
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,245 @@
+"""`huiqi run`: the whole job in this process, with progress by step and a summary an analyst understands."""
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pipelines.cli import output
+from pipelines.cli.output import AsOf, Home, Json, KnownAt
+from pipelines.published import current, open_published
+from pipelines.scope import PROJECT, RunScope, resolve
+
+LAYERS = {
+    "raw": "接收与入库",
+    "quality": "质量",
+    "registry": "身份归一",
+    "profile": "一企一档",
+    "policy": "政策",
+    "match": "判定",
+    "push": "清单",
+    "mart": "评价集市",
+}
+KINDS = {
+    "auto_award": "免申即享 兑付",
+    "invite": "即申即享 邀请",
+    "nudge": "承诺兑现 提醒",
+    "near_miss": "差一步 提示",
+    "department": "部门核查",
+    "decision": "即申即享 决定",
+    "talent": "人才",
+}
+VERDICTS = {"eligible": "符合", "declarable": "待申明", "unknown": "缺数据", "ineligible": "不符合"}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run", help="运行整个作业并汇总。示例：huiqi run --as-of 2025-01-25")(run)
+
+
+def run(
+    home: Home = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    rules_as_of: str = typer.Option("", "--rules-as-of", help="适用规则的日期（默认同 --as-of）", show_default=False),
+    json: Json = False,
+) -> None:
+    """Runs every asset on one home. Exit code 1 when the run finished but something asks for attention, 4 when a step failed."""
+    where = output.home_of(home)
+    try:
+        scope = resolve(where, as_of or "", known_at or "", rules_as_of)
+    except ValueError as error:
+        raise output.Stop(f"日期应为 YYYY-MM-DD（known_at 可带 THH:MM:SS）：{error}") from error
+    started = time.monotonic()
+    failed = _execute(where, scope)
+    if failed:
+        for step, reason in failed:
+            output.messages.print(f"[red]失败[/red] {step}：{reason}")
+        output.messages.print("上一次发布的结果不受影响，仍可查询。修正后重新运行 `huiqi run`。")
+        raise typer.Exit(output.FAILED)
+    summary = {**summarised(where), "seconds": round(time.monotonic() - started, 1)}
+    if json:
+        output.print_json(summary)
+    else:
+        _print(summary, where)
+    raise typer.Exit(output.ATTENTION if summary["attention"] else output.DONE)
+
+
+def _execute(home: Path, scope: RunScope) -> list[tuple[str, str]]:
+    """Runs the job in this process, telling each step as it ends; returns the failed steps with their reasons."""
+    say = output.messages.print
+    say(f"目录 {home}")
+    say(f"事实日期 {scope.as_of}，截至 {scope.known_at:%Y-%m-%d %H:%M:%S} 已收到的交付，规则日期 {scope.rules_as_of}")
+    say("装载资产图 …")
+    import dagster as dg
+
+    from pipelines.definitions import JOB, build
+
+    os.environ.setdefault("DAGSTER_HOME", str(PROJECT / ".dagster"))
+    job = build(home).resolve_job_def(JOB)
+    dates = {
+        "as_of": scope.as_of.isoformat(),
+        "known_at": scope.known_at.isoformat(),
+        "rules_as_of": scope.rules_as_of.isoformat(),
+    }
+    config = {
+        "resources": {"scope": {"config": dates}},
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+    run_id = str(uuid.uuid4())
+    with dg.DagsterInstance.get() as instance, _progress(instance, run_id, total=len(job.graph.node_dict)):
+        result = job.execute_in_process(instance=instance, run_id=run_id, run_config=config, raise_on_error=False)
+    return [(event.step_key or "", _reason(event)) for event in result.all_events if event.is_step_failure]
+
+
+def _reason(event: Any) -> str:
+    """The innermost reason of a failed step: our own words where the step gave them."""
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return str(data.user_failure_data.description)
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error else "原因不明"
+
+
+@contextmanager
+def _progress(instance: Any, run_id: str, total: int) -> Iterator[None]:
+    """A line per layer as its steps end, and a bar on a terminal; the events are read beside the run, never inside it."""
+    stop = threading.Event()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        console=output.messages,
+        transient=True,
+        disable=not output.messages.is_terminal,
+    ) as bar:
+        task = bar.add_task("开始", total=total)
+        watcher = threading.Thread(target=_watch, args=(instance, run_id, stop, bar, task), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            watcher.join(timeout=10)
+
+
+def _watch(instance: Any, run_id: str, stop: threading.Event, bar: Progress, task: Any) -> None:
+    cursor: str | None = None
+    layers: dict[str, tuple[int, float]] = {}
+    current = ""
+    while True:
+        last = stop.is_set()
+        batch = instance.get_records_for_run(run_id, cursor=cursor)
+        cursor = batch.cursor
+        for record in batch.records:
+            event = record.event_log_entry.dagster_event
+            if (
+                event is None
+                or not event.step_key
+                or event.event_type_value not in ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED")
+            ):
+                continue
+            layer = event.step_key.split("__")[0]
+            if current and layer != current:
+                _tell_layer(current, *layers[current])
+            current = layer
+            n, seconds = layers.get(layer, (0, 0.0))
+            took = event.step_success_data.duration_ms / 1000 if event.event_type_value == "STEP_SUCCESS" else 0.0
+            layers[layer] = (n + 1, seconds + took)
+            bar.update(task, advance=1, description=f"{LAYERS.get(layer, layer)} · {event.step_key}")
+        if last:
+            if current:
+                _tell_layer(current, *layers[current])
+            return
+        time.sleep(0.3)
+
+
+def _tell_layer(layer: str, steps: int, seconds: float) -> None:
+    output.messages.print(f"  {LAYERS.get(layer, layer)}（{layer}）：{steps} 步，{seconds:.1f} 秒")
+
+
+def summarised(home: Path) -> dict[str, Any]:
+    """What the newest publication holds, as `huiqi run --json` prints it (without `seconds`)."""
+    publication = current(home)
+    with closing(open_published(home)) as con:
+
+        def one(sql: str) -> Any:
+            return con.execute(sql).fetchall()[0]
+
+        def many(sql: str) -> list[dict[str, Any]]:
+            return con.sql(sql).pl().to_dicts()
+
+        files, refused, rows, rejects = one(
+            "SELECT count(*) FILTER (status <> 'refused'), count(*) FILTER (status = 'refused'),"
+            " coalesce(sum(rows_loaded), 0)::BIGINT, coalesce(sum(rows_rejected), 0)::BIGINT FROM raw.delivery"
+        )
+        verdicts: dict[str, dict[str, int]] = {}
+        for row in many(
+            "SELECT i.mode, t.verdict, sum(t.n)::BIGINT AS n FROM match.total t JOIN policy.item i USING (item_id, version)"
+            " GROUP BY ALL ORDER BY ALL"
+        ):
+            verdicts.setdefault(row["mode"], {})[row["verdict"]] = row["n"]
+        lists = many(
+            "SELECT list_id, kind, item_id, row_count AS rows, amount_yuan FROM push.list ORDER BY kind, list_id"
+        )
+        summary = {
+            "build_id": publication.build_id,
+            "as_of": publication.as_of,
+            "deliveries": files,
+            "refused": refused,
+            "rows": rows,
+            "rejects": rejects,
+            "enterprises": one("SELECT count(*) FROM profile.enterprise")[0],
+            "verdicts": verdicts,
+            "lists": lists,
+        }
+    summary["attention"] = refused
+    return summary
+
+
+def _print(summary: dict[str, Any], home: Path) -> None:
+    say = output.console.print
+    say()
+    say(f"[bold]汇总[/bold]  事实日期 {summary['as_of']}  构建 {summary['build_id']}  用时 {summary['seconds']} 秒")
+    say(
+        f"  交付 {summary['deliveries']:,} 份（另拒收 {summary['refused']:,} 份），入库 {summary['rows']:,} 行，退回 {summary['rejects']:,} 行"
+    )
+    say(f"  企业 {summary['enterprises']:,} 户")
+    output.print_table(
+        [{"mode": mode, **{v: counts.get(v, 0) for v in VERDICTS}} for mode, counts in summary["verdicts"].items()],
+        {"mode": "兑现方式", **VERDICTS},
+        title="判定（企业 × 事项）",
+    )
+    kinds: dict[str, list[Any]] = {}
+    for row in summary["lists"]:
+        seen = kinds.setdefault(row["kind"], [0, 0, Decimal(0)])
+        seen[0] += 1
+        seen[1] += row["rows"]
+        seen[2] += row["amount_yuan"] or Decimal(0)
+    output.print_table(
+        [
+            {"kind": KINDS.get(kind, kind), "lists": n, "rows": rows, "yuan": yuan}
+            for kind, (n, rows, yuan) in kinds.items()
+        ],
+        {"kind": "清单种类", "lists": "清单", "rows": "行", "yuan": "金额（元）"},
+        title="推送清单（草稿，待审批）",
+    )
+    say("东西在哪里")
+    say(f"  已发布的数据   {current(home).path}", soft_wrap=True)
+    say(f"  交付原件       {home / 'accepted'}（拒收的在 {home / 'refused'}）", soft_wrap=True)
+    say("接下来")
+    say("  make dashboard   打开看板（总览、事项、企业、清单、数据质量）")
+    say("  make ui          打开 Dagster，看资产图与每一步")
+    say("  huiqi lists      看清单；huiqi explain <统一社会信用代码> <事项> 看为什么")
+    if summary["refused"]:
+        say(f"[yellow]注意[/yellow] 有 {summary['refused']} 份交付被拒收，原因见 `huiqi feeds --refused`")
