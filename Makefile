@@ -1,5 +1,6 @@
 # 惠企: one line per thing to do. `make run` and `make test` set everything up by themselves.
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3.13 || command -v python3)
+# The first interpreter that really starts and is new enough: a name on the PATH may be a shim of a version that is not there.
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 export HUIQI_HOME ?= $(CURDIR)/warehouse
@@ -19,12 +20,12 @@ help: ## what there is to do
 install: $(VENV)/.installed ## the environment, from the lock
 
 $(VENV)/.installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "需要 Python 3.11 以上 / Python 3.11+ is needed"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "需要 Python 3.11、3.12 或 3.13 / Python 3.11, 3.12 or 3.13 is needed"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "安装依赖（首次约 1–2 分钟）…"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock 2>&1 | { grep -v 'is ignored: it is neither' || true; }
-	@$(BIN)/python -c 'import dagster, duckdb, polars'
-	@$(BIN)/python -c 'import pathlib, sys, sysconfig; p = pathlib.Path(sysconfig.get_path("scripts")) / "huiqi"; p.write_text("#!" + sys.executable + "\nimport sys\nsys.path.insert(0, " + repr(str(pathlib.Path.cwd())) + ")\nfrom pipelines.cli import main\nmain()\n"); p.chmod(0o755)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . 2>&1 | { grep -v 'is ignored: it is neither' || true; }
+	@test -x $(BIN)/huiqi
 	@touch $@
 
 world: install ## the mock world: twelve departments' deliveries (SIZE, SEED, MONTHS)
