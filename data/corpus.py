@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from datetime import date
@@ -185,7 +186,7 @@ class Item(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Item:
-        ids = [part.id for part in (*self.conditions, *self.outside_data)]
+        ids = [c.id for c in self.conditions] + [o.id for o in self.outside_data]
         twice = sorted({i for i in ids if ids.count(i) > 1})
         if twice:
             raise ValueError(f"条件编号重复：{'、'.join(twice)}")
@@ -273,7 +274,7 @@ def in_force(items: Iterable[Item], day: date) -> list[Item]:
 
 
 def _check_versions(items: list[Item]) -> None:
-    for earlier, later in zip(items, items[1:], strict=False):
+    for earlier, later in itertools.pairwise(items):
         if earlier.id != later.id:
             continue
         if earlier.version == later.version:
