@@ -3,10 +3,11 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from assets.ports import Scope
-from pipelines.published import POINTER, Publication, current
+from pipelines.published import POINTER, NotPublishedError, Publication, current
 from pipelines.warehouse import DuckWarehouse
 
 # Schemas that are published whole, and single tables of others. `raw` stays behind: it is the departments' data.
@@ -47,18 +48,39 @@ def publish(warehouse: DuckWarehouse, scope: Scope) -> Publication:
         "known_at": scope.known_at.isoformat(),
         "rules_as_of": scope.rules_as_of.isoformat(),
     }
+    # The card lies beside the copy, so that a pointer can be made again from any build that is whole.
+    _write(target.with_suffix(".json"), said)
     point(home, said)
     _drop_old(home, keep=target.name)
     return current(home)
 
 
-def point(home: Path, said: dict[str, object]) -> None:
+def point(home: Path, said: Mapping[str, object]) -> None:
     """Swaps the pointer atomically."""
-    fresh = home / f"{POINTER}.partial"
+    _write(home / POINTER, said)
+
+
+def point_back(home: Path) -> Publication:
+    """Points at the newest build whose bytes still have the sha256 they were published with.
+
+    Raises NotPublishedError if none is whole.
+    """
+    cards = sorted(home.glob("mart-*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
+    for card in cards:
+        said = json.loads(card.read_text(encoding="utf-8"))
+        copy = home / said["file"]
+        if copy.exists() and _sha256(copy) == said["sha256"]:
+            point(home, said)
+            return current(home)
+    raise NotPublishedError(f"{home} 中没有完好的已发布版本；重新运行 `huiqi run`")
+
+
+def _write(path: Path, said: Mapping[str, object]) -> None:
+    fresh = path.with_name(f"{path.name}.partial")
     fresh.write_text(json.dumps(said, ensure_ascii=False, sort_keys=True), encoding="utf-8")
     _synced(fresh)
-    fresh.replace(home / POINTER)
-    _synced(home)
+    fresh.replace(path)
+    _synced(path.parent)
 
 
 def _fresh_name(home: Path, build_id: str) -> Path:
@@ -87,4 +109,5 @@ def _drop_old(home: Path, keep: str) -> None:
         (p for p in home.glob("mart-*.duckdb") if p.name != keep), key=lambda p: p.stat().st_mtime, reverse=True
     )
     for old in builds[KEPT_BUILDS - 1 :]:
+        old.with_suffix(".json").unlink(missing_ok=True)
         old.unlink()

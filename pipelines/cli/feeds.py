@@ -1,0 +1,88 @@
+"""`huiqi feeds`: what came, what is late, what was turned away or rejected, and why."""
+
+from contextlib import closing
+from typing import Any
+
+import typer
+
+from pipelines.cli import output
+from pipelines.cli.output import Home, Json
+from pipelines.published import open_published
+
+
+def register(app: typer.Typer) -> None:
+    app.command("feeds", help="交付情况：收到什么、迟到多少、退回多少、为什么。示例：huiqi feeds --department tax")(
+        feeds
+    )
+
+
+def feeds(
+    home: Home = None,
+    department: str = typer.Option("", "--department", help="只看一个部门", show_default=False),
+    refused: bool = typer.Option(False, "--refused", help="只看拒收的交付"),
+    json: Json = False,
+) -> None:
+    where = output.home_of(home)
+    with closing(open_published(where)) as con:
+        rows = con.sql(DELIVERIES, params={"department": department, "refused": refused}).pl().to_dicts()
+        reasons: dict[str, list[dict[str, Any]]] = {}
+        for row in con.sql(REASONS).pl().to_dicts():
+            reasons.setdefault(row["file_id"], []).append({"rule": row["rule"], "n": row["n"]})
+    for row in rows:
+        row["reasons"] = reasons.get(row.pop("file_id"), [])
+    if json:
+        output.print_json(rows)
+    elif not department and not refused:
+        output.print_table(by_table(rows), SUMMARY_COLUMNS, title="交付情况（按部门和表；--refused 看拒收原因）")
+    else:
+        output.print_table(rows, COLUMNS)
+    raise typer.Exit(output.ATTENTION if any(row["status"] == "refused" for row in rows) else output.DONE)
+
+
+COLUMNS = {
+    "name": "文件",
+    "period": "期",
+    "received_at": "收到",
+    "rows": "行",
+    "rejects": "退回",
+    "late_days": "迟到天数",
+    "status": "状态",
+    "reason": "原因",
+}
+SUMMARY_COLUMNS = {
+    "department": "部门",
+    "table": "表",
+    "files": "份",
+    "refused": "拒收",
+    "rows": "行",
+    "rejects": "退回行",
+    "latest": "最近一期",
+    "received_at": "最近收到",
+}
+DELIVERIES = """
+SELECT file_id, department, table_name AS "table", name, period, received_at, rows_loaded::BIGINT AS rows,
+       rows_rejected::BIGINT AS rejects, late_days, status, reason
+FROM raw.delivery
+WHERE ($department = '' OR department = $department) AND (NOT $refused OR status = 'refused')
+ORDER BY department, table_name, received_at, name
+"""
+REASONS = """
+SELECT file_id, rule, count(*) AS n FROM quality.reject GROUP BY ALL ORDER BY file_id, n DESC, rule
+"""
+
+
+def by_table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line per department and table out of lines per delivery."""
+    lines: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        line = lines.setdefault(
+            (row["department"], row["table"]),
+            {"department": row["department"], "table": row["table"], "files": 0, "refused": 0, "rows": 0, "rejects": 0},
+        )
+        line["files"] += 1
+        line["refused"] += row["status"] == "refused"
+        line["rows"] += row["rows"] or 0
+        line["rejects"] += row["rejects"] or 0
+        line["latest"] = max(line.get("latest", ""), row["period"] or "")
+        line["received_at"] = row["received_at"]
+    return [lines[key] for key in sorted(lines, key=lambda k: (k[0] or "", k[1] or ""))]
