@@ -54,8 +54,8 @@ def build(home: Path) -> dg.Definitions:
     return dg.Definitions(
         assets=everything,
         jobs=[job],
-        schedules=[nightly_schedule(job)],
-        sensors=[landing_sensor(job, home)],
+        schedules=[nightly_schedule(JOB)],
+        sensors=[landing_sensor(JOB, home)],
         resources={
             "scope": scope_resource(home),
             "warehouse": warehouse_resource(home),

@@ -7,12 +7,12 @@ import dagster as dg
 TIMEZONE = "Asia/Shanghai"
 
 
-def nightly_schedule(job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def nightly_schedule(job_name: str) -> dg.ScheduleDefinition:
     """At 02:00 on day D+1 a run about `as_of` = D with everything received until the tick."""
 
     @dg.schedule(
         name="nightly_refresh",
-        job=job,
+        job_name=job_name,
         cron_schedule="0 2 * * *",
         execution_timezone=TIMEZONE,
         default_status=dg.DefaultScheduleStatus.RUNNING,

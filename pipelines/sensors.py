@@ -20,12 +20,12 @@ def landed(home: Path) -> list[str]:
     )
 
 
-def landing_sensor(job: dg.UnresolvedAssetJobDefinition, home: Path) -> dg.SensorDefinition:
+def landing_sensor(job_name: str, home: Path) -> dg.SensorDefinition:
     """One run request per set of files at the door; the same set asks only once."""
 
     @dg.sensor(
         name="landing_zone",
-        job=job,
+        job_name=job_name,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="交付落地即入库：落地区有新文件时请求一次运行；同一批文件只请求一次。",
