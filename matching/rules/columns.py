@@ -1,0 +1,243 @@
+"""A block of a polars frame as the arrays rules are computed on: exact, NaN and infinities as NULL, list entries as of a day."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from matching.rules.errors import refused
+from matching.rules.terms import Column
+from matching.rules.values import FITS, Bools, Ints, Lists, Numbers, Texts, Truth, Value
+
+EPOCH = date(1970, 1, 1)
+# A double holds every integer up to here; k / 10^s is then the double nearest to it.
+_EXACT_DOUBLE = 2**53
+_FLOAT_PLACES = 9
+
+
+class Block:
+    """Some rows of a frame, converted column by column when first asked for.
+
+    A column the frame does not have is NULL throughout: an indicator nobody delivers is unknown, not an error.
+    """
+
+    def __init__(self, frame: pl.DataFrame, as_of: date | None = None) -> None:
+        self.frame = frame
+        self.height = frame.height
+        self.as_of = as_of
+        self._converted: dict[str, Value] = {}
+
+    def value(self, column: Column) -> Value:
+        """The column's values. Raises RuleError if the frame holds another type than the rule was written for."""
+        if column.name not in self._converted:
+            series = (
+                self.frame.get_column(column.name)
+                if column.name in self.frame.columns
+                else pl.Series(column.name, [None] * self.height, dtype=pl.Null)
+            )
+            self._converted[column.name] = converted(series, column.type, self.as_of)
+        return self._converted[column.name]
+
+
+def converted(series: pl.Series, kind: str, as_of: date | None) -> Value:
+    """A series as values of a type of the language. Raises RuleError naming the column when its dtype does not fit."""
+    if series.dtype == pl.Null:
+        return _nothing(series.len(), kind)
+    series = series.rechunk()
+    if kind == "number":
+        return numbers(series)
+    if kind == "text":
+        return texts(series)
+    if kind == "bool":
+        return _truths(series)
+    if kind == "date":
+        return _dates(series)
+    return lists(series, as_of)
+
+
+def _nothing(height: int, kind: str) -> Value:
+    absent = np.zeros(height, bool)
+    if kind == "text":
+        return Texts(("",), np.zeros(height, np.int32), absent)
+    if kind == "bool":
+        return Truth(absent, absent)
+    if kind == "list":
+        return Lists(("",), np.zeros(0, np.int32), np.zeros(0, np.int64), absent)
+    return Numbers(np.zeros(height, np.int64), 1, absent)
+
+
+def _mask(series: pl.Series) -> Bools | None:
+    return series.is_not_null().to_numpy() if series.null_count() else None
+
+
+def _mismatch(series: pl.Series, expected: str) -> Exception:
+    return refused(None, f"列 {series.name} 应为{expected}，数据里是 {series.dtype}")
+
+
+def numbers(series: pl.Series) -> Numbers:
+    """Integers, decimals, floats or the text of numbers, exactly. A float is the decimal it prints as, so 0.1 is one tenth."""
+    kind = series.dtype
+    if isinstance(kind, pl.Decimal):
+        return _decimals(series, kind.scale)
+    if kind in (pl.Float32, pl.Float64):
+        return _floats(series)
+    if kind in (pl.UInt64, pl.Int128, pl.UInt128):
+        return _spelled([None if value is None else Fraction(value) for value in series.to_list()])
+    if kind.is_integer():
+        return Numbers(series.fill_null(0).to_numpy(), 1, _mask(series))
+    if kind == pl.String:
+        return _spelled([_parsed(series.name, value) for value in series.to_list()])
+    raise _mismatch(series, "数")
+
+
+def _decimals(series: pl.Series, scale: int) -> Numbers:
+    array = series.to_arrow()
+    buffer = array.buffers()[1]
+    # little-endian 128 bits per value: the low word is the value wherever the high word only repeats its sign
+    words = np.frombuffer(buffer, dtype=np.int64)[2 * array.offset : 2 * (array.offset + len(array))]
+    low, high = words[0::2], words[1::2]
+    mask = _mask(series)
+    wide = high != low >> 63
+    if mask is not None:
+        wide = wide & mask
+    if not wide.any():
+        return Numbers(np.ascontiguousarray(low), 10**scale, mask)
+    exact = [(int(h) << 64) + int(u) for h, u in zip(high.tolist(), low.view(np.uint64).tolist(), strict=True)]
+    return Numbers(_objects(exact), 10**scale, mask)
+
+
+def _floats(series: pl.Series) -> Numbers:
+    single = series.dtype == pl.Float32
+    values = series.fill_null(float("nan")).to_numpy().astype(np.float64)
+    finite = np.isfinite(values)
+    plain = np.where(finite, values, 0.0)
+    mask = None if finite.all() else finite
+    if not single:
+        for places in range(_FLOAT_PLACES + 1):
+            # an overflow to infinity only fails the test below, as it should
+            with np.errstate(over="ignore"):
+                scaled = np.rint(plain * 10.0**places)
+            if (np.abs(scaled) < _EXACT_DOUBLE).all() and (scaled / 10.0**places == plain).all():
+                return Numbers(scaled.astype(np.int64), 10**places, mask)
+    shown = series.to_numpy() if single else values
+    exact = [Fraction(str(value)) if here else None for value, here in zip(shown, finite.tolist(), strict=True)]
+    return _spelled(exact)
+
+
+def _spelled(values: list[Fraction | None]) -> Numbers:
+    common = math.lcm(*{value.denominator for value in values if value is not None})
+    scaled = [0 if value is None else value.numerator * (common // value.denominator) for value in values]
+    known = np.array([value is not None for value in values], dtype=bool)
+    fits = all(-FITS <= value <= FITS for value in scaled)
+    return Numbers(np.array(scaled, np.int64) if fits else _objects(scaled), common, None if known.all() else known)
+
+
+def _parsed(name: str, value: str | None) -> Fraction | None:
+    if value is None:
+        return None
+    try:
+        exact = Decimal(value.strip())
+    except InvalidOperation:
+        raise refused(None, f"列 {name} 应为数，数据里有“{value}”") from None
+    return Fraction(exact) if exact.is_finite() else None
+
+
+def _objects(values: list[int]) -> Ints:
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
+def texts(series: pl.Series) -> Texts:
+    """Texts by their distinct words."""
+    if series.dtype != pl.String:
+        if series.dtype not in (pl.Categorical, pl.Enum):
+            raise _mismatch(series, "文字")
+        series = series.cast(pl.String)
+    encoded = series.to_arrow().dictionary_encode()
+    codes = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)
+    return Texts(tuple(encoded.dictionary.to_pylist()) or ("",), codes.astype(np.int32, copy=False), _mask(series))
+
+
+def _truths(series: pl.Series) -> Truth:
+    if series.dtype != pl.Boolean:
+        raise _mismatch(series, "是否（BOOLEAN）")
+    return Truth(series.fill_null(False).to_numpy(), (~series).fill_null(False).to_numpy())
+
+
+def _dates(series: pl.Series) -> Numbers:
+    if isinstance(series.dtype, pl.Datetime):
+        series = series.cast(pl.Date)
+    elif series.dtype == pl.String:
+        parsed = series.str.to_date("%Y-%m-%d", strict=False)
+        wrong = series.filter(parsed.is_null() & series.is_not_null())
+        if wrong.len():
+            raise refused(None, f"列 {series.name} 应为日期 YYYY-MM-DD，数据里有“{wrong[0]}”")
+        series = parsed
+    if series.dtype != pl.Date:
+        raise _mismatch(series, "日期")
+    return Numbers(series.to_physical().fill_null(0).to_numpy(), 1, _mask(series))
+
+
+def lists(series: pl.Series, as_of: date | None) -> Lists:
+    """Entries valid at `as_of`: `valid_from <= as_of <= valid_to`, an absent end being open. Entries without a name are left out."""
+    if not isinstance(series.dtype, pl.List):
+        raise _mismatch(series, "名单（LIST）")
+    known = series.is_not_null().to_numpy()
+    sizes = series.list.len().fill_null(0).to_numpy()
+    rows = np.repeat(np.arange(series.len(), dtype=np.int64), sizes)
+    entries = series.explode(empty_as_null=False, keep_nulls=False)
+    keep: Bools
+    inner = series.dtype.inner
+    if isinstance(inner, pl.Struct):
+        fields = entries.struct.unnest() if entries.len() else None
+        if fields is None:
+            return Lists(("",), np.zeros(0, np.int32), np.zeros(0, np.int64), known)
+        keep = _valid(fields, as_of)
+        names = fields.get_column("name").cast(pl.String)
+    else:
+        names = entries.cast(pl.String)
+        keep = np.ones(names.len(), bool)
+    keep &= names.is_not_null().to_numpy()
+    encoded = texts(names.fill_null(""))
+    return Lists(encoded.words, encoded.codes[keep], rows[keep], known)
+
+
+def _valid(fields: pl.DataFrame, as_of: date | None) -> Bools:
+    keep = np.ones(fields.height, bool)
+    if as_of is None:
+        return keep
+    for name in ("valid_from", "valid_to"):
+        if name in fields.columns and fields.schema[name] != pl.Null:
+            day = fields.get_column(name).cast(pl.Date)
+            holds = day <= as_of if name == "valid_from" else day >= as_of
+            keep &= holds.fill_null(True).to_numpy()
+    return keep
+
+
+def day_number(day: date) -> int:
+    return (day - EPOCH).days
+
+
+def typed(frame: pl.DataFrame, kinds: Mapping[str, str]) -> pl.DataFrame:
+    """The frame with columns of text cast to String, so that Arrow can take them; other columns as they are."""
+    return frame.with_columns(
+        pl.col(name).cast(pl.String)
+        for name, kind in kinds.items()
+        if kind == "text" and frame.schema.get(name) in (pl.Categorical, pl.Enum)
+    )
+
+
+def packed(mask: Bools, words: int) -> npt.NDArray[np.uint64]:
+    """Booleans as `words` 64-bit words, bit i of word j being row 64·j + i; missing rows are 0."""
+    bits = np.zeros(words * 8, np.uint8)
+    found = np.packbits(mask, bitorder="little")
+    bits[: found.size] = found
+    return bits.view(np.uint64)
