@@ -25,8 +25,9 @@ ClaimUnit = Literal["entity", "patent", "project"]
 OnUnknown = Literal["ask", "review", "deny"]
 Verdict = Literal["eligible", "declarable", "unknown", "ineligible"]
 
-_ID = r"\A[a-z][a-z0-9]*(-[a-z0-9]+)*\Z"
-_NAME = r"\A[a-z][a-z0-9_]*\Z"
+# pydantic matches with the Rust engine, which has no \Z; its $ is the very end
+_ID = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+_NAME = r"^[a-z][a-z0-9_]*$"
 _PLACE = re.compile(r"\d{6}(\d{3})?|[a-z][a-z0-9_-]*")
 
 # pydantic's error types as an analyst reads them; {…} are filled from the error's context
