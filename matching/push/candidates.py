@@ -1,0 +1,142 @@
+"""From verdicts to candidates: which list each pair would stand on, for which cycle, until when."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import polars as pl
+
+from matching.push import kinds
+from matching.push.cycle import cycle, deadline, group_cycle
+from matching.push.groups import exclusion_groups
+from matching.push.inputs import AWARDS, CONDITIONS, ITEMS, PAIRS, Dates, Inputs, Limits, shaped
+
+
+def _terms(items: pl.DataFrame, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """Per item version: its cycle today, deadline, exclusion group and whether reminders are due."""
+    groups = exclusion_groups({row["item_id"]: row["excludes"] or [] for row in items.iter_rows(named=True)})
+    openings: dict[str, list[dt.date]] = {}
+    for row in items.iter_rows(named=True):
+        if row["window_from"] is not None:
+            openings.setdefault(row["item_id"], []).append(row["window_from"])
+    rows: list[dict[str, Any]] = []
+    for row in items.iter_rows(named=True):
+        opening = row["window_from"] or dates.as_of
+        period = cycle(row["cycle"], opening, openings.get(row["item_id"], ()))
+        last = deadline(row["cycle"], opening, row["window_to"], row["valid_to"])
+        # A reminder is for a date somebody set; the end of a calendar month or year alone hurries nobody.
+        hurried = row["window_to"] is not None and row["window_to"] - dates.as_of <= dt.timedelta(limits.reminder_days)
+        rows.append(
+            {
+                "item_id": row["item_id"],
+                "version": row["version"],
+                "period": period,
+                "opening": opening,
+                "deadline": last,
+                "group": groups.get(row["item_id"]),
+                "group_cycle": group_cycle(period, dates.as_of),
+                "hurried": hurried,
+            }
+        )
+    return pl.DataFrame(
+        rows,
+        schema={
+            "item_id": pl.String,
+            "version": pl.Int64,
+            "period": pl.String,
+            "opening": pl.Date,
+            "deadline": pl.Date,
+            "group": pl.String,
+            "group_cycle": pl.String,
+            "hurried": pl.Boolean,
+        },
+    )
+
+
+def _unknowns(pairs: pl.DataFrame, conditions: pl.DataFrame) -> pl.DataFrame:
+    """Per pair (`_pair`): whether any unknown of data must be reviewed (`_review`) or counts as a refusal (`_deny`)."""
+    known = conditions.select("item_id", "version", pl.col("condition_id").alias("unknown"), "on_unknown", "outside")
+    return (
+        pairs.select("_pair", "item_id", "version", "unknown")
+        .explode("unknown", empty_as_null=True)
+        .filter(pl.col("unknown").is_not_null())
+        .join(known, on=["item_id", "version", "unknown"], how="left")
+        .filter(~pl.col("outside").fill_null(True))
+        .group_by("_pair")
+        .agg(
+            (pl.col("on_unknown") == "review").any().alias("_review"),
+            (pl.col("on_unknown") == "deny").any().alias("_deny"),
+        )
+    )
+
+
+def _kind() -> pl.Expr:
+    """The list a pair belongs to, from the mode of its item and its verdict; null where no list wants it."""
+    verdict, mode = pl.col("verdict"), pl.col("mode")
+    unknown = verdict == "unknown"
+    return (
+        pl.when((verdict == "ineligible") & pl.col("near_miss").fill_null(False))
+        .then(pl.lit(kinds.NEAR_MISS))
+        .when(verdict == "ineligible")
+        .then(None)
+        .when((pl.col("entity") == "person") & (verdict == "eligible"))
+        .then(pl.lit(kinds.TALENT))
+        .when(pl.col("entity") == "person")
+        .then(pl.lit(kinds.WORK))
+        .when((mode == kinds.MODE_AUTO) & (verdict == "eligible"))
+        .then(pl.lit(kinds.AUTO_AWARD))
+        .when(mode == kinds.MODE_AUTO)
+        .then(pl.lit(kinds.WORK))
+        .when((mode == kinds.MODE_INSTANT) & unknown & pl.col("_review").fill_null(False))
+        .then(pl.lit(kinds.WORK))
+        .when((mode == kinds.MODE_INSTANT) & pl.col("hurried"))
+        .then(pl.lit(kinds.NUDGE))
+        .when(mode == kinds.MODE_INSTANT)
+        .then(pl.lit(kinds.INVITE))
+        .otherwise(pl.lit(kinds.NUDGE))
+    )
+
+
+def candidates(inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """One row per pair that some list might carry: the pair, its item's terms, the firm, `kind`, `cycle` and `row`.
+
+    Rows are ordered by item, version and enterprise, and numbered by `row`; every later step speaks of pairs by that number.
+    """
+    items = shaped(inputs.items, ITEMS, "policy.item")
+    conditions = shaped(inputs.conditions, CONDITIONS, "policy.condition")
+    pairs = (
+        shaped(inputs.pairs, PAIRS, "match.pair").sort("item_id", "version", "enterprise_id").with_row_index("_pair")
+    )
+    firms = inputs.enterprises.select(
+        "enterprise_id", "name", "region", "size", "contact_hash", "contact_masked"
+    ).unique(subset="enterprise_id", keep="first", maintain_order=True)
+    return (
+        pairs.join(items.rename({"cycle": "cycle_kind"}), on=["item_id", "version"], how="inner", maintain_order="left")
+        .join(_terms(items, dates, limits), on=["item_id", "version"], how="inner", maintain_order="left")
+        .join(_unknowns(pairs, conditions), on="_pair", how="left", maintain_order="left")
+        .join(firms, on="enterprise_id", how="left", maintain_order="left")
+        .rename({"period": "cycle"})
+        .with_columns(_kind().alias("kind"))
+        .filter(pl.col("kind").is_not_null())
+        .drop("_pair")
+        .with_row_index("row")
+    )
+
+
+def grouped_awards(awards: pl.DataFrame, items: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
+    """Awards with the exclusion group of their item and the year in which the group counts; ungrouped items are left out."""
+    groups = exclusion_groups({row["item_id"]: row["excludes"] or [] for row in items.iter_rows(named=True)})
+    named = pl.DataFrame(
+        {"item_id": list(groups), "group": list(groups.values())}, schema={"item_id": pl.String, "group": pl.String}
+    )
+    year = (
+        pl.when(pl.col("cycle") == "once")
+        .then(pl.col("paid_on").dt.strftime("%Y"))
+        .otherwise(pl.col("cycle").str.slice(0, 4))
+    )
+    return (
+        shaped(awards, AWARDS, "已兑付")
+        .join(named, on="item_id", how="inner")
+        .with_columns(year.fill_null(f"{as_of:%Y}").alias("group_cycle"))
+    )

@@ -1,0 +1,290 @@
+"""The gates every candidate passes in order; the first that stops it names the reason on its suppression row."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import polars as pl
+
+from matching.push import kinds
+from matching.push.budget import beyond_budget
+from matching.push.candidates import grouped_awards
+from matching.push.groups import lower_awards
+from matching.push.inputs import AWARDS, CASES, LISTED, OPT_OUTS, UNFIT, Dates, Inputs, Limits, shaped
+from matching.push.quiet import next_send
+
+Find = Callable[[pl.DataFrame, Inputs, Dates, Limits], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """`find` returns (row, detail) of the candidates it stops, among those of `kinds`; `reason` is a key of `kinds.REASONS`."""
+
+    reason: str
+    kinds: frozenset[str]
+    find: Find
+
+
+def _hits(frame: pl.DataFrame, detail: pl.Expr) -> pl.DataFrame:
+    return frame.select("row", detail.alias("detail"))
+
+
+def _texts(column: str) -> pl.Expr:
+    return pl.col(column).list.join("、").fill_null("")
+
+
+def verdict_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """缺数据的条件规定“缺则不予”，不能邀请。"""
+    denied = frame.filter((pl.col("verdict") == "unknown") & pl.col("_deny").fill_null(False))
+    return _hits(denied, pl.format("条件 {} 缺数据且不允许自行申明", _texts("unknown")))
+
+
+def not_current(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """事项在事实日期尚未生效或已经失效。"""
+    early = (pl.col("valid_from") > dates.as_of).fill_null(False)
+    late = (pl.col("valid_to") < dates.as_of).fill_null(False)
+    detail = (
+        pl.when(early)
+        .then(pl.format("{} 起生效", pl.col("valid_from")))
+        .otherwise(pl.format("{} 已失效", pl.col("valid_to")))
+    )
+    return _hits(frame.filter(early | late), detail)
+
+
+def barred(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """命中失信、严重违法、吊销注销等排除情形。"""
+    return _hits(frame.filter(pl.col("bar") == "barred"), pl.format("排除情形：{}", _texts("bars")))
+
+
+def bar_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """排除情形查不清时不付钱，但可以邀请。"""
+    doubtful = frame.filter(pl.col("bar").fill_null("unknown") != "clear")
+    return _hits(doubtful, pl.format("未核实的排除情形：{}", _texts("bars")))
+
+
+def _covered(code: str) -> str:
+    """The prefix that every region below `code` shares: 460100 → 4601, 460000 → 46."""
+    prefix = code
+    while len(prefix) > 2 and prefix.endswith("00"):
+        prefix = prefix[:-2]
+    return prefix
+
+
+def not_pilot_region(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """事项只在部分市县试点，企业登记地不在其中。"""
+    piloted = frame.filter(pl.col("pilot").list.len() > 0)
+    if piloted.is_empty():
+        return _hits(piloted, pl.lit(""))
+    prefixes = pl.col("pilot").list.eval(pl.element().map_elements(_covered, return_dtype=pl.String))
+    lines = (
+        piloted.with_columns(prefixes.alias("_prefix")).select("row", "region", "pilot", "_prefix").explode("_prefix")
+    )
+    within = (
+        lines.group_by("row")
+        .agg(pl.col("region").str.starts_with(pl.col("_prefix")).any().fill_null(False).alias("_in"))
+        .filter("_in")
+    )
+    outside = piloted.join(within, on="row", how="anti", maintain_order="left")
+    return _hits(
+        outside,
+        pl.format("登记地 {}，试点区域 {}", pl.col("region").fill_null("未知"), pl.col("pilot").list.join("、")),
+    )
+
+
+def window_closed(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """事实日期不在申报窗口内。"""
+    early = (pl.col("window_from") > dates.as_of).fill_null(False)
+    late = (pl.col("window_to") < dates.as_of).fill_null(False)
+    detail = (
+        pl.when(early)
+        .then(pl.format("申报期 {} 开始", pl.col("window_from")))
+        .otherwise(pl.format("申报期 {} 已结束", pl.col("window_to")))
+    )
+    return _hits(frame.filter(early | late), detail)
+
+
+def feed_unfit(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """条件依据的部门交付被拦截、过期、退回过多或没有对账文件，不得据以付钱。"""
+    unfit = shaped(inputs.unfit, UNFIT, "交付状态").unique(
+        subset=["item_id", "version"], keep="first", maintain_order=True
+    )
+    return frame.join(unfit, on=["item_id", "version"], how="inner").select("row", "detail")
+
+
+def already_paid(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """本周期已经兑付过同一事项。"""
+    paid = (
+        shaped(inputs.awards, AWARDS, "已兑付")
+        .sort("paid_on", "source")
+        .group_by("enterprise_id", "item_id", "cycle", maintain_order=True)
+        .agg(pl.col("amount_yuan").sum().alias("_paid"), pl.col("source").first().alias("_source"))
+    )
+    found = frame.join(paid, on=["enterprise_id", "item_id", "cycle"], how="inner")
+    return _hits(found, pl.format("{} 周期已兑付 {} 元（{}）", "cycle", "_paid", "_source"))
+
+
+def _in_cycle() -> pl.Expr:
+    """Whether a case applied for belongs to the candidate's cycle."""
+    applied, opening = pl.col("applied_on"), pl.col("opening")
+    kind = pl.col("cycle_kind")
+    return (
+        pl.when(kind == "once")
+        .then(pl.lit(True))
+        .when(kind == "year")
+        .then(applied.dt.year() == opening.dt.year())
+        .when(kind == "month")
+        .then(applied.dt.strftime("%Y-%m") == opening.dt.strftime("%Y-%m"))
+        .otherwise(applied >= opening)
+    )
+
+
+def _own_cases(frame: pl.DataFrame, inputs: Inputs, dates: Dates) -> pl.DataFrame:
+    cases = (
+        shaped(inputs.cases, CASES, "办件").filter(pl.col("applied_on") <= dates.as_of).rename({"reason": "_refusal"})
+    )
+    return frame.join(cases, on=["enterprise_id", "item_id"], how="inner").filter(_in_cycle())
+
+
+REFUSED: Final = "不通过"
+WITHDRAWN: Final = "撤回"
+
+
+def already_applied(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """本周期已经申报，正在办理或已通过。"""
+    open_cases = (
+        _own_cases(frame, inputs, dates)
+        .filter(~pl.col("decision").is_in([REFUSED, WITHDRAWN]).fill_null(False))
+        .sort("row", "applied_on")
+        .unique(subset="row", keep="first", maintain_order=True)
+    )
+    return _hits(open_cases, pl.format("{} 已申报（{}）", pl.col("applied_on"), pl.col("decision").fill_null("办理中")))
+
+
+def cooling_off(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """刚被退回的企业，冷静期内不再提醒同一事项。"""
+    since = dates.as_of - dt.timedelta(days=limits.cooling_days)
+    refused = (
+        _own_cases(frame, inputs, dates)
+        .filter((pl.col("decision") == REFUSED) & (pl.col("decided_on") > since))
+        .sort("row", "decided_on", descending=[False, True])
+        .unique(subset="row", keep="first", maintain_order=True)
+    )
+    return _hits(
+        refused,
+        pl.format(
+            "{} 不通过（{}），冷静期 {} 天",
+            "decided_on",
+            pl.col("_refusal").fill_null("原因未填"),
+            pl.lit(limits.cooling_days),
+        ),
+    )
+
+
+def already_listed(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """同一企业同一事项本周期已在尚未办结的名单里。"""
+    listed = shaped(inputs.listed, LISTED, "在办名单").unique(
+        subset=["enterprise_id", "item_id", "cycle", "kind"], keep="first", maintain_order=True
+    )
+    found = frame.join(listed, on=["enterprise_id", "item_id", "cycle", "kind"], how="inner")
+    return _hits(found, pl.format("已在名单 {}", "list_id"))
+
+
+def amount_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """金额算不出或不是正数，不能兑付。"""
+    zero = pl.lit(Decimal(0), dtype=pl.Decimal(18, 2))
+    bad = frame.filter(pl.col("amount_yuan").is_null() | (pl.col("amount_yuan") <= zero))
+    return _hits(bad, pl.format("金额为 {}", pl.col("amount_yuan").cast(pl.String).fill_null("空")))
+
+
+def low_score(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """匹配分低于门槛，不主动提醒（符合条件的除外）。"""
+    weak = frame.filter((pl.col("verdict") != "eligible") & (pl.col("score").fill_null(0.0) < limits.score_cut))
+    return _hits(
+        weak, pl.format("匹配分 {}，门槛 {}", pl.col("score").fill_null(0.0).round(3), pl.lit(limits.score_cut))
+    )
+
+
+def exclusion_group(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """就高不重复：同组事项只留金额较高的一项。"""
+    return lower_awards(frame, grouped_awards(inputs.awards, inputs.items, dates.as_of))
+
+
+def budget_exhausted(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """预算排不到。兑付类按排序截止；提醒类在预算用完后不再发出。"""
+    budgets = {
+        (row["item_id"], row["cycle"]): row["budget_yuan"]
+        - inputs.spent.get((row["item_id"], row["cycle"]), Decimal(0))
+        for row in frame.filter(pl.col("budget_yuan").is_not_null())
+        .select("item_id", "cycle", "budget_yuan")
+        .unique(maintain_order=True)
+        .iter_rows(named=True)
+    }
+    money = frame.filter(pl.col("kind").is_in(sorted(kinds.MONEY)))
+    gone = [{"item_id": item, "cycle": cycle} for (item, cycle), free in sorted(budgets.items()) if free <= 0]
+    spent_up = (
+        frame.filter(~pl.col("kind").is_in(sorted(kinds.MONEY)))
+        .join(
+            pl.DataFrame(gone, schema={"item_id": pl.String, "cycle": pl.String}), on=["item_id", "cycle"], how="inner"
+        )
+        .select("row", pl.lit("剩余预算为零").alias("detail"))
+    )
+    return pl.concat([beyond_budget(money, budgets), spent_up])
+
+
+def opted_out(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """企业退订了提醒，或声明放弃免申即享。"""
+    wishes = (
+        shaped(inputs.opt_outs, OPT_OUTS, "退订")
+        .filter(pl.col("since") <= dates.as_of)
+        .sort("enterprise_id", "since", "scope")
+        .unique(subset=["enterprise_id", "scope"], keep="first", maintain_order=True)
+    )
+    scope = pl.when(pl.col("kind").is_in(sorted(kinds.MONEY))).then(pl.lit("award")).otherwise(pl.lit("message"))
+    found = (
+        frame.with_columns(scope.alias("_own"))
+        .join(wishes, on="enterprise_id", how="inner")
+        .filter((pl.col("scope") == "all") | (pl.col("scope") == pl.col("_own")))
+        .sort("row", "since")
+        .unique(subset="row", keep="first", maintain_order=True)
+    )
+    return _hits(found, pl.format("{} 起，范围 {}", "since", "scope"))
+
+
+def no_contact(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """没有可用的联系电话。"""
+    return _hits(frame.filter(pl.col("contact_hash").is_null()), pl.lit("各部门交付中都没有联系电话"))
+
+
+def quiet_hours(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """20:00 至次日 08:00 和非工作日不发送；顺延后已过截止日的，不再发送。"""
+    planned = next_send(dt.datetime.combine(dates.as_of, dt.time(8)), inputs.calendar).date()
+    late = frame.filter((pl.col("deadline") < planned).fill_null(False))
+    return _hits(late, pl.format("最早可于 {} 发送，截止 {}", pl.lit(planned.isoformat()), "deadline"))
+
+
+REMINDED: Final = kinds.MESSAGE
+GATES: Final[tuple[Gate, ...]] = (
+    Gate("not_current", kinds.EVERY, not_current),
+    Gate("window_closed", kinds.EVERY, window_closed),
+    Gate("not_pilot_region", kinds.EVERY, not_pilot_region),
+    Gate("barred", kinds.EVERY, barred),
+    Gate("bar_unknown", kinds.MONEY, bar_unknown),
+    Gate("verdict_unknown", kinds.MESSAGE, verdict_unknown),
+    Gate("already_paid", kinds.EVERY, already_paid),
+    Gate("already_applied", kinds.EVERY, already_applied),
+    Gate("cooling_off", kinds.EVERY, cooling_off),
+    # A message may be repeated within its caps; an award, a check and an advice may not be on two open lists.
+    Gate("already_listed", kinds.MONEY | {kinds.WORK, kinds.NEAR_MISS}, already_listed),
+    Gate("feed_unfit", kinds.MONEY, feed_unfit),
+    Gate("amount_unknown", kinds.MONEY, amount_unknown),
+    Gate("opted_out", kinds.MONEY | kinds.ADDRESSED, opted_out),
+    Gate("low_score", frozenset({kinds.NUDGE}), low_score),
+    Gate("exclusion_group", kinds.EVERY, exclusion_group),
+    Gate("budget_exhausted", kinds.MONEY | kinds.MESSAGE, budget_exhausted),
+    Gate("no_contact", kinds.MESSAGE, no_contact),
+    Gate("quiet_hours", kinds.MESSAGE, quiet_hours),
+)

@@ -1,0 +1,183 @@
+"""What the lists are made from: the frames, the dates and the limits, with the columns each must have."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+import polars as pl
+
+from matching.push.quiet import Calendar
+
+MONEY_TYPE: Final = pl.Decimal(18, 2)
+TEXTS: Final = pl.List(pl.String)
+
+PAIRS: Final = {
+    "enterprise_id": pl.String,
+    "uscc": pl.String,
+    "item_id": pl.String,
+    "version": pl.Int64,
+    "verdict": pl.String,
+    "met": TEXTS,
+    "failed": TEXTS,
+    "unknown": TEXTS,
+    "near_miss": pl.Boolean,
+    "bar": pl.String,
+    "bars": TEXTS,
+    "amount_yuan": MONEY_TYPE,
+    "score": pl.Float64,
+}
+ITEMS: Final = {
+    "item_id": pl.String,
+    "version": pl.Int64,
+    "title": pl.String,
+    "issuer": pl.String,
+    "mode": pl.String,
+    "entity": pl.String,
+    "cycle": pl.String,
+    "claim_unit": pl.String,
+    "valid_from": pl.Date,
+    "valid_to": pl.Date,
+    "window_from": pl.Date,
+    "window_to": pl.Date,
+    "budget_yuan": MONEY_TYPE,
+    "promise_days": pl.Int64,
+    "excludes": TEXTS,
+    "pilot": TEXTS,
+    "materials": TEXTS,
+}
+CONDITIONS: Final = {
+    "item_id": pl.String,
+    "version": pl.Int64,
+    "condition_id": pl.String,
+    "text": pl.String,
+    "expr": pl.String,
+    "on_unknown": pl.String,
+    "outside": pl.Boolean,
+}
+ENTERPRISES: Final = {
+    "enterprise_id": pl.String,
+    "uscc": pl.String,
+    "name": pl.String,
+    "region": pl.String,
+    "size": pl.String,
+    "contact_hash": pl.String,
+    "contact_masked": pl.String,
+}
+CASES: Final = {
+    "enterprise_id": pl.String,
+    "item_id": pl.String,
+    "applied_on": pl.Date,
+    "decision": pl.String,
+    "decided_on": pl.Date,
+    "reason": pl.String,
+}
+AWARDS: Final = {
+    "enterprise_id": pl.String,
+    "item_id": pl.String,
+    "cycle": pl.String,
+    "paid_on": pl.Date,
+    "amount_yuan": MONEY_TYPE,
+    "source": pl.String,
+}
+SENT: Final = {"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "sent_on": pl.Date}
+LISTED: Final = {
+    "enterprise_id": pl.String,
+    "item_id": pl.String,
+    "cycle": pl.String,
+    "kind": pl.String,
+    "list_id": pl.String,
+}
+OPT_OUTS: Final = {"enterprise_id": pl.String, "scope": pl.String, "since": pl.Date}
+ARMS: Final = {
+    "enterprise_id": pl.String,
+    "item_id": pl.String,
+    "cycle": pl.String,
+    "stratum": pl.String,
+    "arm": pl.String,
+}
+UNFIT: Final = {"item_id": pl.String, "version": pl.Int64, "detail": pl.String}
+FACTS: Final = {
+    "enterprise_id": pl.String,
+    "indicator": pl.String,
+    "value": pl.String,
+    "department": pl.String,
+    "table_name": pl.String,
+    "valid_at": pl.Date,
+}
+
+
+def empty(schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
+    """No rows, with the columns of `schema`."""
+    return pl.DataFrame(schema=schema)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The numbers of the house; a change is a decision and shows in the header of every list."""
+
+    messages_per_week: int = 2
+    item_days: int = 14
+    messages_per_cycle: int = 3
+    cooling_days: int = 30
+    # a reminder (催报) starts this many days before the deadline
+    reminder_days: int = 15
+    # the control group is released this many days before the deadline, so that nobody loses money
+    release_days: int = 10
+    score_cut: float = 0.35
+    holdout_share: float = 0.08
+    # a control group that could not show even this effect (in percentage points of take-up) is not formed
+    largest_useful_effect: float = 0.20
+    base_rate: float = 0.30
+
+
+@dataclass(frozen=True)
+class Dates:
+    """The dates and identity of the run; `key` is the secret of the keyed hash that assigns the arms."""
+
+    as_of: dt.date
+    known_at: dt.datetime
+    rules_as_of: dt.date
+    build_id: str
+    key: bytes
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Frames with the schemas above. History (`cases` to `arms`) holds what was known before the run.
+
+    `facts` are the observed values behind the conditions; `indicators_of` names the indicators of each condition
+    (item_id, version, condition_id, indicator); `unfit` the items whose feeds may not pay, with the Chinese reason.
+    `spent` is the money already committed: (item_id, cycle) → 元.
+    """
+
+    pairs: pl.DataFrame
+    items: pl.DataFrame
+    conditions: pl.DataFrame
+    enterprises: pl.DataFrame
+    cases: pl.DataFrame = field(default_factory=lambda: empty(CASES))
+    awards: pl.DataFrame = field(default_factory=lambda: empty(AWARDS))
+    sent: pl.DataFrame = field(default_factory=lambda: empty(SENT))
+    listed: pl.DataFrame = field(default_factory=lambda: empty(LISTED))
+    opt_outs: pl.DataFrame = field(default_factory=lambda: empty(OPT_OUTS))
+    arms: pl.DataFrame = field(default_factory=lambda: empty(ARMS))
+    unfit: pl.DataFrame = field(default_factory=lambda: empty(UNFIT))
+    facts: pl.DataFrame = field(default_factory=lambda: empty(FACTS))
+    indicators_of: pl.DataFrame = field(
+        default_factory=lambda: empty(
+            {"item_id": pl.String, "version": pl.Int64, "condition_id": pl.String, "indicator": pl.String}
+        )
+    )
+    spent: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    calendar: Calendar = field(default_factory=Calendar)
+    watermarks: dict[str, str] = field(default_factory=dict)
+
+
+def shaped(frame: pl.DataFrame, schema: dict[str, pl.DataType | type[pl.DataType]], what: str) -> pl.DataFrame:
+    """`frame` with exactly the columns of `schema`, cast to its types; a missing column is an error that names it."""
+    missing = [name for name in schema if name not in frame.columns]
+    if missing:
+        raise ValueError(f"{what} 缺列 {'、'.join(missing)}；需要 {'、'.join(schema)}")
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())

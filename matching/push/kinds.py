@@ -1,0 +1,57 @@
+"""What kinds of list there are, which mode of an item feeds which kind, and every reason a pair may be held back for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+AUTO_AWARD: Final = "auto_award"
+INVITE: Final = "invite"
+NUDGE: Final = "nudge"
+NEAR_MISS: Final = "near_miss"
+WORK: Final = "department"
+TALENT: Final = "talent"
+DIGEST: Final = "digest"
+
+KINDS: Final[dict[str, str]] = {
+    AUTO_AWARD: "免申即享兑付名单",
+    INVITE: "即申即享邀请名单",
+    NUDGE: "申报提醒名单",
+    NEAR_MISS: "差一步名单",
+    WORK: "部门核实清单",
+    TALENT: "人才补贴名单",
+    DIGEST: "合并提醒名单",
+}
+
+MONEY: Final = frozenset({AUTO_AWARD, TALENT})
+MESSAGE: Final = frozenset({INVITE, NUDGE})
+# Kinds whose lines reach the enterprise in any form; a work list stays inside the department.
+ADDRESSED: Final = frozenset({INVITE, NUDGE, NEAR_MISS})
+EVERY: Final = frozenset({AUTO_AWARD, TALENT, INVITE, NUDGE, NEAR_MISS, WORK})
+
+MODE_AUTO: Final = "免申即享"
+MODE_INSTANT: Final = "即申即享"
+MODE_PROMISE: Final = "承诺兑现"
+
+REASONS: Final[dict[str, str]] = {
+    "verdict_unknown": "条件尚不能判定",
+    "not_current": "事项不在有效期",
+    "barred": "命中排除情形",
+    "bar_unknown": "排除情形未核实，不得兑付",
+    "not_pilot_region": "不在试点区域",
+    "window_closed": "不在申报期",
+    "feed_unfit": "依据的数据未通过放行条件",
+    "already_paid": "本周期已兑付",
+    "already_applied": "本周期已申报",
+    "cooling_off": "不通过后的冷静期",
+    "already_listed": "已在待办名单中",
+    "opted_out": "已退订或放弃",
+    "no_contact": "没有联系方式",
+    "amount_unknown": "金额算不出",
+    "exclusion_group": "就高不重复",
+    "budget_exhausted": "预算已用完",
+    "low_score": "匹配分低于门槛",
+    "holdout": "对照组，暂不提醒",
+    "cap": "超过提醒次数上限，并入合并提醒",
+    "quiet_hours": "可发送时段晚于截止",
+    "shared_phone": "同一电话对应多家企业，并入合并提醒",
+}

@@ -1,0 +1,215 @@
+"""The lines of a list: why the firm is on it, from whose data of which day, what is missing, and the words that are sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Final
+
+import polars as pl
+
+from matching.push import kinds
+from matching.push.fingerprint import award_key, message_key
+from matching.push.inputs import FACTS, Inputs, shaped
+from matching.push.message import TEMPLATES, MessageError, render
+from matching.push.quiet import next_send
+
+LINE: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "list_id": pl.String,
+    "line_no": pl.Int64,
+    "line_key": pl.String,
+    "kind": pl.String,
+    "enterprise_id": pl.String,
+    "uscc": pl.String,
+    "name": pl.String,
+    "item_id": pl.String,
+    "version": pl.Int64,
+    "cycle": pl.String,
+    "claim_unit": pl.String,
+    "verdict": pl.String,
+    "amount_yuan": pl.Decimal(18, 2),
+    "deadline": pl.Date,
+    "reasons": pl.String,
+    "missing": pl.String,
+    "form": pl.String,
+    "score": pl.Float64,
+    "channel": pl.String,
+    "template": pl.String,
+    "message": pl.String,
+    "wave": pl.Int64,
+    "contact_hash": pl.String,
+    "contact_masked": pl.String,
+    "earliest_send": pl.Datetime("us"),
+    "latest_send": pl.Datetime("us"),
+    "arm": pl.String,
+    "probability": pl.Float64,
+    "exclusion_group": pl.String,
+    "group_cycle": pl.String,
+    "covers": pl.String,
+    "risk": pl.String,
+    "region": pl.String,
+    "size": pl.String,
+    "build_id": pl.String,
+}
+
+_CHANNELS: Final = {
+    kinds.AUTO_AWARD: "finance",
+    kinds.TALENT: "finance",
+    kinds.INVITE: "sms",
+    kinds.NUDGE: "sms",
+    kinds.NEAR_MISS: "portal",
+    kinds.WORK: "department",
+}
+
+
+def _json_list(entries: pl.DataFrame, fields: tuple[str, ...], name: str) -> pl.DataFrame:
+    """(row, `name`): per row the entries as one JSON array, in the order they come."""
+    return (
+        entries.with_columns(pl.struct(*fields).struct.json_encode().alias("_entry"))
+        .group_by("row", maintain_order=True)
+        .agg(pl.col("_entry"))
+        .select("row", pl.concat_str(pl.lit("["), pl.col("_entry").list.join(","), pl.lit("]")).alias(name))
+    )
+
+
+def _reasons(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+    """Per row the conditions that are met, each with the policy's words and the values observed, their department and day."""
+    words = inputs.conditions.select("item_id", "version", "condition_id", "text")
+    facts = shaped(inputs.facts, FACTS, "依据").unique(
+        subset=["enterprise_id", "indicator"], keep="first", maintain_order=True
+    )
+    met = (
+        kept.select("row", "enterprise_id", "item_id", "version", pl.col("met").alias("condition_id"))
+        .explode("condition_id", empty_as_null=True)
+        .filter(pl.col("condition_id").is_not_null())
+        .join(words, on=["item_id", "version", "condition_id"], how="left")
+        .join(inputs.indicators_of, on=["item_id", "version", "condition_id"], how="left")
+        .join(facts, on=["enterprise_id", "indicator"], how="left")
+        .sort("row", "condition_id", "indicator", nulls_last=True)
+        .with_columns(pl.col("valid_at").cast(pl.String))
+    )
+    return _json_list(
+        met, ("condition_id", "text", "indicator", "value", "department", "table_name", "valid_at"), "reasons"
+    )
+
+
+def _missing(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+    """Per row what stands between the firm and the award: a datum nobody delivered, a promise to make, a condition not met."""
+    words = inputs.conditions.select("item_id", "version", "condition_id", "text", "outside", "on_unknown")
+    parts = [
+        kept.select(
+            "row", "item_id", "version", pl.col(column).alias("condition_id"), pl.lit(column).alias("_from")
+        ).explode("condition_id", empty_as_null=True)
+        for column in ("unknown", "failed")
+    ]
+    why = (
+        pl.when(pl.col("_from") == "failed")
+        .then(pl.lit("未达到"))
+        .when(pl.col("outside").fill_null(True))
+        .then(pl.lit("需承诺"))
+        .when(pl.col("on_unknown") == "review")
+        .then(pl.lit("需部门核实"))
+        .otherwise(pl.lit("缺数据，可申明"))
+    )
+    lacking = (
+        pl.concat(parts)
+        .filter(pl.col("condition_id").is_not_null())
+        .join(words, on=["item_id", "version", "condition_id"], how="left")
+        .with_columns(why.alias("why"))
+        .sort("row", "_from", "condition_id", descending=[False, True, False])
+    )
+    return _json_list(lacking, ("condition_id", "text", "why"), "missing")
+
+
+def _text(row: dict[str, Any]) -> tuple[str, str]:
+    """(template key, message) of one line, in the words of 海易兑; a name that cannot be sent is left out of the text."""
+    template = TEMPLATES[row["_template"]]
+    values: dict[str, object] = {"title": row["title"], "deadline": row["deadline"], "name": row["name"] or "贵单位"}
+    if "amount" in template.fields:
+        values["amount"] = row["amount_yuan"]
+    if "why" in template.fields:
+        values["why"] = row["_why"] or "主要条件已符合"
+    for name in (values["name"], "贵单位"):
+        try:
+            return template.key, render(template, {**values, "name": name})
+        except MessageError:
+            if name == "贵单位":
+                raise
+    raise AssertionError("unreachable")
+
+
+def _messages(kept: pl.DataFrame, inputs: Inputs, as_of: dt.date) -> pl.DataFrame:
+    """(row, template, message, wave) of the lines that are sent by SMS."""
+    waves = inputs.sent.group_by("enterprise_id", "item_id", "cycle").len("_waves")
+    words = inputs.conditions.select(
+        "item_id", "version", pl.col("condition_id").alias("_first"), pl.col("text").alias("_why")
+    )
+    hurried = (pl.col("deadline") - pl.lit(as_of) <= pl.duration(days=15)) & pl.col("hurried")
+    template = (
+        pl.when((pl.col("kind") == kinds.NUDGE) & hurried)
+        .then(pl.lit("deadline"))
+        .when(pl.col("kind") == kinds.NUDGE)
+        .then(pl.lit("nudge"))
+        .when(pl.col("amount_yuan").is_not_null())
+        .then(pl.lit("invite_amount"))
+        .otherwise(pl.lit("invite"))
+    )
+    sms = (
+        kept.filter(pl.col("kind").is_in(sorted(kinds.MESSAGE)))
+        .join(waves, on=["enterprise_id", "item_id", "cycle"], how="left", maintain_order="left")
+        .with_columns(
+            template.alias("_template"),
+            (pl.col("_waves").fill_null(0) + 1).cast(pl.Int64).alias("wave"),
+            pl.col("met").list.first().alias("_first"),
+            pl.col("deadline").fill_null(dt.date(as_of.year, 12, 31)),
+        )
+        .join(words, on=["item_id", "version", "_first"], how="left", maintain_order="left")
+    )
+    texts = [_text(row) for row in sms.iter_rows(named=True)]
+    return sms.select(
+        "row",
+        "wave",
+        pl.Series("template", [key for key, _ in texts], dtype=pl.String),
+        pl.Series("message", [text for _, text in texts], dtype=pl.String),
+    )
+
+
+def lines(kept: pl.DataFrame, inputs: Inputs, as_of: dt.date, build_id: str) -> pl.DataFrame:
+    """The candidates that passed every gate as lines (schema LINE, `list_id` and `line_no` still null)."""
+    planned = next_send(dt.datetime.combine(as_of, dt.time(8)), inputs.calendar)
+    dressed = (
+        kept.join(_reasons(kept, inputs), on="row", how="left", maintain_order="left")
+        .join(_missing(kept, inputs), on="row", how="left", maintain_order="left")
+        .join(_messages(kept, inputs, as_of), on="row", how="left", maintain_order="left")
+    )
+    sent = pl.col("channel") == "sms"
+    last_moment = pl.col("deadline").cast(pl.Datetime("us")) + pl.duration(hours=20)
+    framed = dressed.with_columns(
+        pl.lit(None, dtype=pl.String).alias("list_id"),
+        pl.lit(None, dtype=pl.Int64).alias("line_no"),
+        # One award per firm and cycle until a department delivers the units themselves (patents, projects).
+        pl.lit("").alias("claim_unit"),
+        pl.col("reasons").fill_null("[]"),
+        pl.col("missing").fill_null("[]"),
+        pl.col("kind").replace_strict(_CHANNELS, return_dtype=pl.String).alias("channel"),
+        pl.col("wave").fill_null(1),
+        pl.col("group").alias("exclusion_group"),
+        pl.lit(build_id).alias("build_id"),
+        *(
+            pl.lit(None, dtype=pl.String).alias(name)
+            for name in ("covers", "form", "risk")
+            if name not in dressed.columns
+        ),
+    ).with_columns(
+        pl.when(sent).then(pl.lit(planned)).alias("earliest_send"),
+        pl.when(sent).then(last_moment).alias("latest_send"),
+        pl.when(sent).then(pl.col("contact_hash")).alias("contact_hash"),
+    )
+    keys = [
+        message_key(row[0], row[1], row[2], row[4], row[5])
+        if row[4] is not None
+        else award_key(row[0], row[1], row[2], row[3])
+        for row in framed.select("enterprise_id", "item_id", "cycle", "claim_unit", "template", "wave").iter_rows()
+    ]
+    return framed.with_columns(pl.Series("line_key", keys, dtype=pl.String)).select(
+        pl.col(name).cast(dtype) for name, dtype in LINE.items()
+    )
