@@ -1,0 +1,304 @@
+"""One value a department wrote in a code column → what kind of code it is, normalised, and whether it may be trusted.
+
+What enterprise a code belongs to is not decided here: see `resolve`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import product
+
+from matching.identity import codes
+
+KINDS = ("uscc", "reg15", "org9", "tax15", "tax20", "customs10", "trade13", "permit22", "project24", "other18", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`kind` is one of KINDS; `code` the normalised text (upper case, half width, no separators except in project24).
+
+    `valid`: the published rule of that kind holds; `other18` and `none` are never valid.
+    `suspect`: the value went through a spreadsheet's numbers or a typing mistake, and needs the name's word before it is believed.
+    `why`: Chinese; empty when there is nothing to say. A repair is only proposed there, never made.
+    """
+
+    kind: str
+    code: str
+    valid: bool
+    suspect: bool
+    why: str
+
+    @property
+    def org9(self) -> str | None:
+        """The organisation code that lies inside a valid code of another kind: what crosswalks can be computed from."""
+        if not self.valid:
+            return None
+        if self.kind == "permit22":
+            return None if self.code.startswith("H9") else self.code[8:17]
+        start = {"org9": 0, "uscc": 8, "tax15": 6, "trade13": 4}.get(self.kind)
+        return None if start is None else self.code[start : start + 9]
+
+    @property
+    def holder(self) -> str | None:
+        """The USCC that this key is or begins with, if it is valid."""
+        if self.valid and (self.kind == "uscc" or (self.kind == "permit22" and not self.code.startswith("H9"))):
+            return self.code[:18]
+        return None
+
+
+_HYPHENS = dict.fromkeys(map(ord, "‐‑‒–—―−－﹣﹘_"), "-")
+_EDGES = "'\"`‘’“”′()[]{}<>《》【】、,;:.。，；：|"
+_SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?\d{1,2}|\d+(?:\.\d+)?E\+\d{1,2}")
+_DECIMAL_TAIL = re.compile(r"(\d+)\.0*")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.0*)?")
+_LABEL = re.compile(r"[^\x00-\x7f]+:")
+_COPY = re.compile(r"\(\d{1,2}-\d{1,2}\)")
+_PROJECT = re.compile(r"(\d{4})-(\d{6})-(\d{2})-(\d{2})-(\d{6})")
+# Letters that GB 32100 leaves out because they are read as digits; V is the exception, it is read as U or Y.
+_MISREAD = {"O": "0", "I": "1", "Z": "2", "S": "5", "V": "UY"}
+_MISREAD_DIGIT = {**_MISREAD, "D": "0", "Q": "0", "L": "1", "B": "8", "G": "6", "V": "", "T": "7"}
+
+
+def classify(value: object) -> Key:
+    """The kind of one value: text, or a number as a spreadsheet hands it over. Never raises."""
+    text, mangled = _normalised(value)
+    if not text:
+        return Key("none", "", False, False, "空值")
+    if "*" in text or "＊" in text:
+        return Key("none", text, False, False, "已脱敏,不能用作标识")
+    project = _PROJECT.fullmatch(text)
+    if project:
+        return _project(text, project, mangled)
+    code = text.replace("-", "")
+    if not (code.isascii() and code.isalnum()):
+        return Key("none", text, False, False, "含有编码以外的字符")
+    key = _BY_LENGTH.get(len(code), _no_code)(code)
+    if key.kind == "permit22" and code.startswith("H9") and isinstance(value, str):
+        key = Key(key.kind, key.code[:21] + _last_letter(value), key.valid, key.suspect, key.why)
+    if key.kind == "none":
+        return key
+    if mangled:
+        return Key(key.kind, key.code, key.valid, True, _joined(key.why, mangled))
+    if len(code) >= 16 and code.isdigit() and code.endswith("000") and key.kind != "other18":
+        return Key(
+            key.kind, key.code, key.valid, True, _joined(key.why, "全数字且以 000 结尾,疑似被电子表格截断,须由名称印证")
+        )
+    return key
+
+
+def _joined(*parts: str) -> str:
+    return ";".join(p for p in parts if p)
+
+
+def _last_letter(value: str) -> str:
+    """The final letter as typed: HJ 608 tells pseudo codes apart by its case."""
+    return next((c for c in reversed(unicodedata.normalize("NFKC", value)) if c.isascii() and c.isalnum()), "")
+
+
+def _normalised(value: object) -> tuple[str, str]:
+    """(text, why it is mangled or ''): half width, upper case, no blanks, no quotes, no label."""
+    if value is None or isinstance(value, bool):
+        return "", ""
+    if isinstance(value, int | float | Decimal):
+        if not math.isfinite(value) or value != int(value) or value < 0:
+            return ("", "") if not math.isfinite(value) else (str(value), "")
+        return str(int(value)), "来自数值单元格,末几位可能已被改动,须由名称印证"
+    text = unicodedata.normalize("NFKC", str(value)).translate(_HYPHENS)
+    text = "".join(c for c in text if not c.isspace() and unicodedata.category(c) not in ("Cf", "Cc"))
+    text = _COPY.sub("", _LABEL.sub("", text, count=1) if _LABEL.match(text) else text)
+    text = text.strip(_EDGES).strip("-").upper()
+    if _SCIENTIFIC.fullmatch(text):
+        return str(int(Decimal(text))), "科学计数法,末几位已丢失,须由名称印证"
+    if _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "").split(".")[0]
+        return text, "带千分位,来自数值单元格,须由名称印证"
+    tail = _DECIMAL_TAIL.fullmatch(text)
+    if tail and "." in text:
+        return tail[1], "带小数点尾巴,来自数值单元格,末几位可能已被改动,须由名称印证"
+    return text, ""
+
+
+def _no_code(code: str) -> Key:
+    return Key("none", code, False, False, f"{len(code)} 位,不是已知的编码长度")
+
+
+def _eighteen(code: str) -> Key:
+    letters_fit = all(c in codes.USCC_ALPHABET for c in code)
+    shape = code[1] in codes.CLASSES.get(code[0], {}) and codes.registrar_possible(code[2:8])
+    outer = letters_fit and codes.uscc_check_holds(code)
+    inner = codes.is_org(code[8:17])
+    sound = shape and outer and inner
+    # A number that passes as an identity card is one: 1.5 in a thousand cards pass as a USCC of departments 1-7, the reverse is rarer still.
+    if codes.is_identity_card(code) and not (code[0] == "9" and sound):
+        return Key("other18", code, False, False, "身份证件号码,不是统一社会信用代码")
+    if sound and not (codes.is_declaration_number(code) and not codes.region_known(code[2:8])):
+        note = "" if codes.region_known(code[2:8]) else f"登记机关 {code[2:8]} 不在 GB/T 2260 内,应为功能区登记机关"
+        return Key("uscc", code, True, False, note)
+    if codes.is_tech_sme_number(code):
+        return Key("other18", code, False, False, "形如科技型中小企业入库登记编号,不是统一社会信用代码")
+    if codes.is_declaration_number(code):
+        return Key("other18", code, False, False, "形如报关单号,不是统一社会信用代码")
+    if code.startswith("H9"):
+        return Key("other18", code, False, False, "排污单位伪码,不是统一社会信用代码")
+    if not sound:
+        proposed = sorted(set(_eighteen_repairs(code)))
+        if len(proposed) == 1:
+            return Key("uscc", code, False, True, f"疑似形近字误录,改为 {proposed[0]} 则两处校验都通过,须由名称印证")
+    if shape and not letters_fit:
+        bad = "、".join(sorted({c for c in code if c not in codes.USCC_ALPHABET}))
+        return Key("uscc", code, False, False, f"含 GB 32100 不用的字母 {bad}")
+    # One slip leaves either the inner check or the registrar whole; with neither, it is some other number of the same length.
+    if shape and (code[0] == "9" or inner or outer or codes.region_known(code[2:8])):
+        failed = _joined(
+            "" if outer else "GB 32100 校验位不符", "" if inner else "内含组织机构代码的 GB 11714 校验位不符"
+        )
+        return Key("uscc", code, False, False, failed)
+    return Key("other18", code, False, False, "18 位,但登记管理部门、机构类别或登记机关区划不成立,不是统一社会信用代码")
+
+
+def _eighteen_repairs(code: str) -> Iterator[str]:
+    """What a look-alike slip may have meant: letters outside the alphabet, and letters where only digits stand."""
+    options = []
+    for position, c in enumerate(code):
+        if 2 <= position < 8:
+            options.append(c if c.isdigit() else _MISREAD_DIGIT.get(c, ""))
+        elif position == 1:
+            options.append(c if c.isdigit() else _MISREAD.get(c, ""))
+        else:
+            options.append(c if c in codes.USCC_ALPHABET else _MISREAD.get(c, ""))
+    if math.prod(map(len, options)) > 64:
+        return
+    for letters in product(*options):
+        candidate = "".join(letters)
+        if (
+            candidate != code
+            and candidate[1] in codes.CLASSES.get(candidate[0], {})
+            and codes.registrar_possible(candidate[2:8])
+            and codes.uscc_check_holds(candidate)
+            and codes.is_org(candidate[8:17])
+        ):
+            yield candidate
+
+
+def _fifteen(code: str) -> Key:
+    if code.isdigit():
+        if not codes.registrar_possible(code[:6]):
+            return Key("none", code, False, False, "15 位数字,但前六位不是行政区划")
+        as_tax = codes.is_org(code[6:])
+        if codes.is_registration_number(code):
+            note = "也符合 15 位纳税人识别号的校验,以登记簿对照为准" if as_tax else ""
+            return Key("reg15", code, True, False, note)
+        if as_tax:
+            return Key("tax15", code, True, False, "")
+        if codes.is_old_identity_card(code):
+            return Key("none", code, False, False, "形如 15 位旧身份证号码")
+        return Key("reg15", code, False, False, "注册号的 ISO 7064 校验位不符,也不符合 15 位纳税人识别号")
+    return _with_org(code, 6, "tax15", "15 位,但不是行政区划加组织机构代码")
+
+
+def _with_org(code: str, start: int, kind: str, otherwise: str) -> Key:
+    """Kinds that are digits of a region followed by an organisation code."""
+    head, org = code[:start], code[start:]
+    place = head if start == 6 else head[:2] + "0000"
+    if head.isdigit() and codes.registrar_possible(place) and org[8] in "0123456789XB":
+        if org[8] == "B":
+            return Key(kind, code, False, False, f"尾字符 B 是无独立代码的分支,主体的前八位为 {org[:8]}")
+        if codes.is_org(org):
+            return Key(kind, code, True, False, "")
+        repaired = head + _misread_org(org)
+        if repaired != head + org:
+            return Key(kind, code, False, True, f"疑似形近字误录,改为 {repaired} 则校验通过,须由名称印证")
+        return Key(kind, code, False, False, "组织机构代码的 GB 11714 校验位不符")
+    repaired = "".join(_MISREAD_DIGIT.get(c, c) or c for c in head) + org
+    if repaired != code and repaired[:start].isdigit():
+        again = _with_org(repaired, start, kind, otherwise)
+        if again.valid:
+            return Key(kind, code, False, True, f"疑似形近字误录,改为 {repaired} 则校验通过,须由名称印证")
+    return Key("none", code, False, False, otherwise)
+
+
+def _misread_org(org: str) -> str:
+    """The one organisation code that passes once O and I are read as 0 and 1; the code itself when there is none or more than one."""
+    options = [c + {"O": "0", "I": "1"}.get(c, "") for c in org]
+    if sum(len(o) > 1 for o in options) > 4:
+        return org
+    found = {c for c in map("".join, product(*options)) if c != org and codes.is_org(c)}
+    return found.pop() if len(found) == 1 else org
+
+
+def _nine(code: str) -> Key:
+    if code[8] == "B":
+        return Key("org9", code, False, False, f"尾字符 B 是无独立代码的分支,主体的前八位为 {code[:8]}")
+    if codes.is_org(code):
+        return Key("org9", code, True, False, "")
+    repaired = _misread_org(code)
+    if repaired != code:
+        return Key("org9", code, False, True, f"疑似形近字误录,改为 {repaired} 则校验通过,须由名称印证")
+    if code[8] not in "0123456789X" or code.isalpha():
+        return Key("none", code, False, False, "9 位,但末位不是组织机构代码的校验字符")
+    return Key("org9", code, False, False, "组织机构代码的 GB 11714 校验位不符")
+
+
+def _ten(code: str) -> Key:
+    if not (code[:4].isdigit() and codes.province_exists(code[:2])):
+        return Key("none", code, False, False, "10 位,但前四位不是行政区划")
+    if code[4] not in codes.CUSTOMS_ZONES or code[5] not in codes.CUSTOMS_NATURES:
+        return Key("customs10", code, False, False, "第 5 位不是经济区划代码或第 6 位不是企业性质代码")
+    return Key("customs10", code, True, False, "")
+
+
+def _thirteen(code: str) -> Key:
+    key = _with_org(code, 4, "trade13", "13 位,但不是行政区划四位加组织机构代码")
+    if key.kind == "trade13" and not key.valid and code.isdigit() and not key.suspect:
+        return Key("trade13", code, False, False, key.why + ";也可能是 2007 年以前的 13 位注册号")
+    return key
+
+
+def _seventeen(code: str) -> Key:
+    if codes.is_old_identity_card(code[:15]):
+        return Key("tax20", code, True, False, "以 15 位旧身份证号码为基础的纳税人识别号")
+    return Key("none", code, False, False, "17 位,不是以身份证号码为基础的纳税人识别号")
+
+
+def _twenty(code: str) -> Key:
+    if codes.is_identity_card(code[:18]):
+        return Key("tax20", code, True, False, "以身份证号码为基础的纳税人识别号")
+    return Key("none", code, False, False, "20 位,不以身份证号码开头,可能是税务登记序号")
+
+
+def _twenty_two(code: str) -> Key:
+    if re.fullmatch(r"H9\d{6}[0-9A-Z]{14}", code):
+        possible = codes.registrar_possible(code[2:8])
+        return Key("permit22", code, possible, False, "无统一社会信用代码的排污单位伪码,不能换算出主体")
+    if not re.fullmatch(r"[0-9A-Z]{18}\d{3}[A-Z]", code):
+        return Key("none", code, False, False, "22 位,不是排污许可证编号")
+    holder = _eighteen(code[:18])
+    if holder.kind != "uscc":
+        return Key("none", code, False, False, f"前 18 位不是统一社会信用代码:{holder.why}")
+    return Key("permit22", code, holder.valid, holder.suspect, holder.why)
+
+
+def _project(text: str, parts: re.Match[str], mangled: str) -> Key:
+    when, place = parts[1], parts[2]
+    year_ok = "2013" <= when <= "2099" or ("13" <= when[:2] <= "99" and "01" <= when[2:] <= "12")
+    # Central projects carry the ministry's number (000xxx) in place of a region.
+    if year_ok and (place.startswith("000") or codes.registrar_possible(place)):
+        return Key("project24", text, True, bool(mangled), mangled)
+    return Key("project24", text, False, bool(mangled), _joined("投资项目代码的时间或区划不成立", mangled))
+
+
+_BY_LENGTH: dict[int, Callable[[str], Key]] = {
+    9: _nine,
+    10: _ten,
+    13: _thirteen,
+    15: _fifteen,
+    17: _seventeen,
+    18: _eighteen,
+    20: _twenty,
+    22: _twenty_two,
+}
