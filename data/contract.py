@@ -1,0 +1,463 @@
+"""The contract of every delivery: Column, Table, Form, Feed, read strictly from `departments/*.yml`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+DEPARTMENTS = Path(__file__).with_name("departments")
+REFERENCE = Path(__file__).with_name("reference")
+MAX_YAML_BYTES = 512 * 1024
+
+ColumnType = Literal["text", "code", "date", "datetime", "month", "year", "integer", "decimal", "money", "flag"]
+KeyKind = Literal["uscc", "regno", "org_code", "tax_id", "local", "customs", "trade", "permit", "project", "other"]
+Personal = Literal["none", "name", "contact", "id", "account"]
+Format = Literal["csv", "text", "dump", "xlsx", "xls", "dbf", "xml", "sqlite", "jsonl"]
+Encoding = Literal["gb18030", "utf-8", "utf-8-sig", "utf-16"]
+
+# unit as written by the department → (suffix of our column name, factor to the unit that suffix stands for)
+UNITS: Mapping[str, tuple[str, str]] = {
+    "元": ("_yuan", "1"),
+    "千元": ("_yuan", "1000"),
+    "万元": ("_yuan", "10000"),
+    "亿元": ("_yuan", "100000000"),
+    "美元": ("_usd", "1"),
+    "千美元": ("_usd", "1000"),
+    "万美元": ("_usd", "10000"),
+    # an amount whose currency stands in another column
+    "原币万元": ("_amount", "10000"),
+    "原币元": ("_amount", "1"),
+    "人": ("_count", "1"),
+    "万人": ("_count", "10000"),
+    "户": ("_count", "1"),
+    "件": ("_count", "1"),
+    "次": ("_count", "1"),
+    "分": ("_points", "1"),
+    "平方米": ("_sqm", "1"),
+    "亩": ("_mu", "1"),
+    "公顷": ("_mu", "15"),
+    "%": ("_ratio", "0.01"),
+    "小数": ("_ratio", "1"),
+    "千瓦时": ("_kwh", "1"),
+    "万千瓦时": ("_kwh", "10000"),
+    "工作日": ("_days", "1"),
+    "年": ("_years", "1"),
+}
+
+DUCKDB_TYPES: Mapping[str, str] = {
+    "text": "VARCHAR",
+    "code": "VARCHAR",
+    "date": "DATE",
+    "datetime": "TIMESTAMP",
+    "month": "DATE",
+    "year": "BIGINT",
+    "integer": "BIGINT",
+    "decimal": "DECIMAL(18,6)",
+    "money": "DECIMAL(18,2)",
+    "flag": "BOOLEAN",
+}
+
+# the columns every landed row carries beside its payload, in this order at the end of each raw table
+PROVENANCE: Mapping[str, str] = {
+    "_file_id": "VARCHAR",
+    "_row_no": "BIGINT",
+    "_sheet": "VARCHAR",
+    "_period": "VARCHAR",
+    "_received_at": "TIMESTAMP",
+    "_op": "VARCHAR",
+    "_subject_id": "VARCHAR",
+}
+
+SUBJECT_ROLES = (
+    "uscc",
+    "regno",
+    "org_code",
+    "tax_id",
+    "local",
+    "customs_code",
+    "trade_code",
+    "name",
+    "legal_person",
+    "region",
+    "address",
+    "phone",
+)
+
+
+class ContractError(ValueError):
+    """A contract that cannot be trusted; the message names the file and the line or key."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Split(_Strict):
+    """Several names in one cell: each becomes a row of its own, numbered from 1 in the column `rank`."""
+
+    by: str
+    rank: str
+
+
+class Column(_Strict):
+    """One column: how the department names and writes it, and what it becomes."""
+
+    label: str
+    header: str
+    aliases: tuple[str, ...] = ()
+    type: ColumnType = "text"
+    unit: str | None = None
+    codes: str | None = None
+    # a value outside the code list: False rejects the row, True keeps the text and leaves the code empty
+    open: bool = False
+    key: KeyKind | None = None
+    personal: Personal = "none"
+    required: bool = False
+    # a file without this column is still a delivery of this table (added, dropped or optional columns)
+    optional: bool = False
+    # an empty cell, or 同上, means the value above (merged cells, hand-kept lists)
+    fill_down: bool = False
+    forever: bool = False
+    serial: bool = False
+    nulls: tuple[str, ...] = ()
+    split: Split | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Column:
+        if self.unit is not None and self.unit not in UNITS:
+            raise ValueError(f"单位「{self.unit}」不在已知单位之列：{'、'.join(UNITS)}")
+        if self.unit is not None and self.type not in ("integer", "decimal", "money"):
+            raise ValueError(f"有单位的列必须是数，现在是 {self.type}")
+        if (self.forever or self.serial) and self.type not in ("date", "datetime"):
+            raise ValueError("forever、serial 只用于日期列")
+        if self.type == "money" and self.unit is None:
+            raise ValueError("金额列必须写明单位")
+        return self
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        return (self.header, *self.aliases)
+
+    @property
+    def factor(self) -> str:
+        """What a delivered number is multiplied by, as decimal text."""
+        return UNITS[self.unit][1] if self.unit else "1"
+
+
+class Delete(_Strict):
+    """How a department takes a row back: a flag, a status value, absence from the newest full delivery, or never."""
+
+    rule: Literal["flag", "status", "absent", "none"] = "none"
+    column: str | None = None
+    values: tuple[str, ...] = ()
+
+
+class Control(_Strict):
+    """What the department's control file must agree with: rows always, and the sum of this column if named."""
+
+    amount: str | None = None
+    required: bool = True
+
+
+class Rule(_Strict):
+    """One expectation about a table, enforced as polars masks and as a Great Expectations suite alike."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{2,60}$")
+    label: str
+    level: Literal["feed", "row", "warn"]
+    max_bad_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    expect: str = Field(pattern=r"^expect_[a-z_]+$")
+    kwargs: dict[str, Any] = {}
+    owner: str = ""
+    since: date | None = None
+
+
+class Form(_Strict):
+    """One physical form a delivery takes: name, format, encoding, where its header stands."""
+
+    pattern: str
+    format: Format
+    encoding: Encoding = "utf-8"
+    delimiter: str = ","
+    quote: str | None = '"'
+    null: str | None = None
+    header: bool = True
+    archive: Literal["gz", "zip"] | None = None
+    kind: Literal["F", "I"] = "I"
+    # the element that is one row (XML)
+    row: str | None = None
+    # rows whose first filled cell begins so are totals or footnotes: counted, not loaded
+    totals: tuple[str, ...] = ("合计", "总计", "小计", "本页合计")
+    notes: tuple[str, ...] = ("注：", "注:", "说明：", "说明:", "填表人", "制表", "单位负责人", "备注：")
+    hidden_sheets: bool = False
+    max_bytes: int = 2 * 1024**3
+    min_rows: int = 0
+
+
+class Change(_Strict):
+    """From this day on the department delivers differently: columns and form fields that replace the earlier ones."""
+
+    since: date
+    note: str
+    columns: dict[str, dict[str, Any]] = {}
+    form: dict[str, Any] = {}
+
+
+class Name(NamedTuple):
+    """What a delivery's file name says."""
+
+    period: str
+    kind: str
+    batch: str
+
+
+class Table(_Strict):
+    """One table of one department."""
+
+    department: str
+    name: str
+    native: str
+    label: str
+    forms: dict[str, Form]
+    columns: dict[str, Column]
+    primary: tuple[str, ...]
+    valid_at: str | None
+    # of several rows with one primary key the one with the largest of these (then the latest received) holds
+    latest_by: tuple[str, ...] = ()
+    # one primary key twice in one file with different content: keep both, or reject both
+    conflict: Literal["keep", "reject"] = "keep"
+    cadence: Literal["hour", "day", "week", "month", "quarter", "year", "irregular"]
+    due_days: int = 0
+    grace_days: int = 5
+    mode: Literal["increment", "full", "both"] = "increment"
+    delete: Delete = Delete()
+    control: Control | None = None
+    subject: dict[str, str] = {}
+    local_kind: str | None = None
+    # share of rows that may be rejected before the whole file is refused
+    max_reject_share: float = Field(default=0.2, ge=0.0, le=1.0)
+    rules: tuple[Rule, ...] = ()
+    since: date = date(2020, 1, 1)
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """`<department>_<table>`: the name of the table in schema `raw`."""
+        return f"{self.department}_{self.name}"
+
+    @cached_property
+    def stored(self) -> dict[str, str]:
+        """Columns of the raw table → DuckDB type. A coded column keeps the delivered text beside it as `<name>_source`."""
+        out: dict[str, str] = {}
+        for name, column in self.columns.items():
+            out[name] = DUCKDB_TYPES[column.type]
+            if column.codes:
+                out[f"{name}_source"] = "VARCHAR"
+            if column.split:
+                out[column.split.rank] = "BIGINT"
+        return out | dict(PROVENANCE)
+
+    def at(self, day: date) -> Table:
+        """The contract as it stood for a delivery of this day."""
+        table = self
+        for change in sorted(self.changes, key=lambda c: c.since):
+            if change.since > day:
+                break
+            columns = {
+                name: Column.model_validate(column.model_dump() | change.columns.get(name, {}))
+                for name, column in table.columns.items()
+            }
+            columns |= {n: Column.model_validate(c) for n, c in change.columns.items() if n not in columns}
+            forms = {n: Form.model_validate(f.model_dump() | change.form) for n, f in table.forms.items()}
+            table = table.model_copy(update={"columns": columns, "forms": forms})
+        return table
+
+    def recognise(self, filename: str) -> tuple[str, Name] | None:
+        """The form and the parts of a file name, or None if it is not a delivery of this table."""
+        for form_id, form in self.forms.items():
+            found = re.fullmatch(form.pattern, filename, flags=re.ASCII)
+            if found:
+                parts = found.groupdict()
+                kind = parts.get("kind") or form.kind
+                return form_id, Name(parts.get("period", ""), kind, parts.get("batch") or "")
+        return None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Table:
+        for where, names in (
+            ("primary", self.primary),
+            ("latest_by", self.latest_by),
+            ("valid_at", (self.valid_at,) if self.valid_at else ()),
+            ("subject", tuple(self.subject.values())),
+            ("delete", (self.delete.column,) if self.delete.column else ()),
+            ("control", (self.control.amount,) if self.control and self.control.amount else ()),
+        ):
+            for name in names:
+                if name not in self.stored:
+                    raise ValueError(f"{where} 提到的列「{name}」不在 columns 里")
+        for role in self.subject:
+            if role not in SUBJECT_ROLES:
+                raise ValueError(f"subject 的角色「{role}」不认识，只能是 {'、'.join(SUBJECT_ROLES)}")
+        if ("local" in self.subject) != (self.local_kind is not None):
+            raise ValueError("subject.local 和 local_kind 必须同时写")
+        for name, column in self.columns.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(f"列名「{name}」只能用小写字母、数字和下划线")
+            if column.unit and not name.endswith(UNITS[column.unit][0]):
+                raise ValueError(f"列「{name}」的单位是{column.unit}，列名应以 {UNITS[column.unit][0]} 结尾")
+            if column.personal in ("contact", "id", "account") and not name.endswith("_hash"):
+                raise ValueError(f"列「{name}」是个人信息，只存密钥散列，列名应以 _hash 结尾")
+            if column.codes and not (REFERENCE / f"{column.codes}.csv").exists():
+                raise ValueError(f"列「{name}」的代码表 reference/{column.codes}.csv 不存在")
+        seen: dict[str, str] = {}
+        for name, column in self.columns.items():
+            for header in column.headers:
+                mark = header_mark(header)
+                if mark in seen and seen[mark] != name:
+                    raise ValueError(f"表头「{header}」同时属于列「{seen[mark]}」和「{name}」")
+                seen[mark] = name
+        ids = [rule.id for rule in self.rules]
+        if len(ids) != len(set(ids)):
+            raise ValueError("规则 id 重复")
+        return self
+
+
+class Feed(_Strict):
+    """One department: who it is, whom to call, and its tables."""
+
+    department: str = Field(pattern=r"^[a-z][a-z_]*$")
+    name: str
+    prefix: str = Field(pattern=r"^[A-Z]+$")
+    kind: Literal["department", "internal"] = "department"
+    contact: str
+    tables: dict[str, Table]
+
+
+def header_mark(text: str) -> str:
+    """A header as it is compared: full-width forms folded, blanks and line breaks dropped, upper case."""
+    import unicodedata
+
+    return re.sub(r"[\s_\u200b\ufeff]+", "", unicodedata.normalize("NFKC", text)).upper()
+
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _StrictLoader(_Loader):  # type: ignore[misc]
+    """YAML without duplicate keys or the words (yes, no, on, off) that silently turn into something else."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise ContractError(f"第 {key_node.start_mark.line + 1} 行：键「{key_node.value}」要写成带引号的文字")
+            if key in seen:
+                raise ContractError(f"第 {key_node.start_mark.line + 1} 行：键「{key}」重复")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _construct_flag(loader: Any, node: Any) -> bool:
+    if node.value not in ("true", "false"):
+        line = node.start_mark.line + 1
+        raise ContractError(f"第 {line} 行：「{node.value}」会被 YAML 当成真假值，请写 true、false 或加引号")
+    return bool(node.value == "true")
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:bool", _construct_flag)
+
+
+def parse_yaml(text: str, source: str) -> dict[str, Any]:
+    """A mapping from strict YAML. Raises ContractError naming `source` and the line."""
+    if len(text.encode()) > MAX_YAML_BYTES:
+        raise ContractError(f"{source}：超过 {MAX_YAML_BYTES // 1024} KB，不像是一份合同")
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise ContractError(f"第 {event.start_mark.line + 1} 行：不允许使用 YAML 别名（*）")
+        loaded = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - _StrictLoader derives from SafeLoader
+    except ContractError as error:
+        raise ContractError(f"{source}：{error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"第 {mark.line + 1} 行" if mark else "位置不明"
+        raise ContractError(f"{source}：{where}不是合法的 YAML：{getattr(error, 'problem', error)}") from None
+    if not isinstance(loaded, dict):
+        raise ContractError(f"{source}：顶层应是键值对")
+    return loaded
+
+
+# The parts of a file name, by allow-list: a period as 20241218, 202412, 2024Q4 or 2024; a batch as digits or an office's code.
+_NAME_PARTS = {
+    "{period}": r"(?P<period>\d{8}|\d{6}|\d{4}Q[1-4]|\d{4})",
+    "{kind}": r"(?P<kind>[FI])",
+    "{batch}": r"(?P<batch>[0-9A-Z]{1,12})",
+}
+
+
+def _filled(pattern: str, prefix: Any, native: Any) -> str:
+    for part, regex in {**_NAME_PARTS, "{prefix}": str(prefix), "{native}": re.escape(str(native))}.items():
+        pattern = pattern.replace(part, regex)
+    return pattern
+
+
+def parse_feed(text: str, source: str) -> Feed:
+    """One department's contract. Department-level `forms` are shared by its tables; `{native}` in a pattern is the table's.
+
+    Raises ContractError naming the file and the key path.
+    """
+    raw = parse_yaml(text, source)
+    try:
+        shared = raw.pop("forms", {})
+        tables: dict[str, Any] = {}
+        for name, body in dict(raw.pop("tables", {})).items():
+            body = dict(body)
+            chosen = body.pop("forms", list(shared))
+            forms = {}
+            for form_id in chosen:
+                if form_id not in shared:
+                    raise ContractError(f"{source}：tables.{name}.forms 提到的「{form_id}」没有定义")
+                form = dict(shared[form_id])
+                form["pattern"] = _filled(str(form.get("pattern", "")), raw.get("prefix"), body.get("native"))
+                forms[form_id] = form
+            tables[name] = {"department": raw.get("department"), "name": name, "forms": forms, **body}
+        return Feed.model_validate({**raw, "tables": tables})
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        message = {"extra_forbidden": "不认识的键", "missing": "缺少这个键"}.get(first["type"], first["msg"])
+        raise ContractError(f"{source}：{path}：{message}") from None
+
+
+@cache
+def feeds(folder: Path = DEPARTMENTS) -> dict[str, Feed]:
+    """Every contract by department id, in order of file name."""
+    out: dict[str, Feed] = {}
+    for path in sorted(folder.glob("*.yml")):
+        feed = parse_feed(path.read_text(encoding="utf-8"), path.name)
+        if feed.department != path.stem:
+            raise ContractError(f"{path.name}：department 写的是「{feed.department}」，应与文件名一致")
+        out[feed.department] = feed
+    return out
+
+
+def tables(folder: Path = DEPARTMENTS) -> Iterator[Table]:
+    """Every table of every contract."""
+    for feed in feeds(folder).values():
+        yield from feed.tables.values()
+
+
+def table(department: str, name: str) -> Table:
+    """One table. Raises ContractError if there is none."""
+    try:
+        return feeds()[department].tables[name]
+    except KeyError:
+        raise ContractError(f"没有 {department}.{name} 的合同") from None
