@@ -2,5 +2,17 @@
 
 from matching.rules.errors import RuleError
 from matching.rules.expression import evaluate_expr
+from matching.rules.profiles import profile_frame
+from matching.rules.program import Program, compile_items
+from matching.rules.verdicts import AwardError, Verdicts, evaluate
 
-__all__ = ["RuleError", "evaluate_expr"]
+__all__ = [
+    "AwardError",
+    "Program",
+    "RuleError",
+    "Verdicts",
+    "compile_items",
+    "evaluate",
+    "evaluate_expr",
+    "profile_frame",
+]

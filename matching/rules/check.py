@@ -137,7 +137,7 @@ class _Checker:
                 node for term, node in zip(terms, nodes, strict=True) if term.type not in ("null", terms[0].type)
             )
             raise refused(odd.position, f"{of} 两边类型不同（{shown}），不能放在一起；数不加引号，文字要加引号")
-        kind = next(iter(kinds), "null")
+        kind: Type = next((term.type for term in terms if term.type != "null"), "null")
         return tuple(Constant(None, kind) if term.type == "null" else term for term in terms)
 
     def comparison(self, node: Syntax) -> Term:

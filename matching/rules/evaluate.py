@@ -89,10 +89,10 @@ def value(term: Term, block: Block) -> v.Value:
         case Member():
             return _member(term, block)
         case Like(arg, pattern, escape):
-            side = value(arg, block)
-            assert isinstance(side, v.Texts)
+            words = value(arg, block)
+            assert isinstance(words, v.Texts)
             matcher = like_pattern(pattern, escape)
-            return v.asked(side, lambda word: matcher.fullmatch(word) is not None)
+            return v.asked(words, lambda word: matcher.fullmatch(word) is not None)
         case _:
             return _computed(term, block)
 
@@ -111,7 +111,7 @@ def _computed(term: Term, block: Block) -> v.Value:
         case Shift(day, days):
             return v.add(numbers(day, block), v.number(Fraction(days)))
         case Coalesce(args, _):
-            found = value(args[-1], block)
+            found: v.Value = value(args[-1], block)
             for arg in reversed(args[:-1]):
                 here = value(arg, block)
                 found = v.choose(v.known(here), here, found)

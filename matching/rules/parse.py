@@ -32,7 +32,7 @@ def parse(expr: str, labels: Iterable[str] = ()) -> Syntax:
     if not isinstance(expr, str):
         raise refused(None, f"表达式应为文字，现为 {type(expr).__name__}：{expr!r}")
     words = _Parser(tokens(expr, labels))
-    if words.here.kind == "end":
+    if not expr.strip():
         raise refused(1, "表达式是空的；应为一个条件，如 employees_insured >= 50")
     tree = words.expression(0, 0)
     if words.here.kind != "end":

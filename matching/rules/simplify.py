@@ -87,7 +87,9 @@ def arithmetic(operator: str, left: Term, right: Term) -> Term:
 
 def compare(operator: str, left: Term, right: Term) -> Term:
     """A comparison as one of `= > >=` or its negation, with a constant on the right. NaN never reaches it: columns hold none."""
-    if (isinstance(left, Constant) and not isinstance(right, Constant)) or (not isinstance(right, Constant) and repr(right) < repr(left)):
+    if (isinstance(left, Constant) and not isinstance(right, Constant)) or (
+        not isinstance(right, Constant) and repr(right) < repr(left)
+    ):
         left, right = right, left
         operator = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(operator, operator)
     if operator == "<>":

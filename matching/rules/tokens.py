@@ -13,7 +13,27 @@ from matching.rules.errors import refused
 Kind = Literal["number", "text", "name", "quoted", "word", "operator", "end"]
 
 WORDS = frozenset(
-    ["AND", "OR", "NOT", "BETWEEN", "IN", "LIKE", "ESCAPE", "IS", "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT", "FROM", "CASE", "WHEN", "THEN", "ELSE", "END"]
+    [
+        "AND",
+        "OR",
+        "NOT",
+        "BETWEEN",
+        "IN",
+        "LIKE",
+        "ESCAPE",
+        "IS",
+        "NULL",
+        "TRUE",
+        "FALSE",
+        "UNKNOWN",
+        "DISTINCT",
+        "FROM",
+        "CASE",
+        "WHEN",
+        "THEN",
+        "ELSE",
+        "END",
+    ]
 )
 LONGEST_EXPRESSION = 10_000
 

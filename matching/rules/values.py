@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from math import lcm
 from typing import Any
@@ -18,6 +19,8 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[Any]  # int8 … int64, or object holding Python integers
 
 FITS = 2**63 - 1
+
+WordTest = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +138,8 @@ def times(a: int | Ints, b: int | Ints) -> Any:
 def plus(a: Ints, b: Ints) -> Ints:
     """The exact sum."""
     if _most(a) + _most(b) <= FITS and not _is_wide(a) and not _is_wide(b):
-        return _narrow(a) + _narrow(b)
-    return _wide(a) + _wide(b)
+        return np.asarray(_narrow(a) + _narrow(b))
+    return np.asarray(_wide(a) + _wide(b))
 
 
 def _is_wide(values: int | Ints) -> bool:
@@ -276,3 +279,10 @@ def rounded(a: Numbers, places: int) -> list[int | None]:
     size = (abs(num) + den) // (times(den, 2))
     signed = np.where(np.asarray(num < 0, dtype=bool), -size, size)
     return [int(value) if here else None for value, here in zip(signed.tolist(), a.mask.tolist(), strict=True)]
+
+
+def exact(constant: Fraction | str | bool | date | None) -> Fraction | None:
+    """A number, or a date as its day number; None for anything else."""
+    if isinstance(constant, Fraction):
+        return constant
+    return Fraction((constant - date(1970, 1, 1)).days) if isinstance(constant, date) else None

@@ -1,0 +1,206 @@
+"""The kernel: each item's logic over the planes of its conditions, one block of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from matching.rules.columns import Block
+from matching.rules.planes import Layout, Plane, Registers, Slot, fold
+from matching.rules.program import Item, Literal, Program
+from matching.rules.terms import And, Column, Not, Or, Term
+
+BLOCK = 65_536
+"""Rows per block: a plane is then 8 KB and a program's planes stay in cache. A multiple of 64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One item over the registers. `slots` are its data conditions, `literals` their requirements without outside_data."""
+
+    item: Item
+    slots: dict[str, Slot]
+    required: tuple[Slot, ...]
+    bars: tuple[Slot, ...]
+    has_outside: bool
+    has_deny: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPlanes:
+    """The verdicts of one item over one block, a bit per row; the first four are disjoint and cover every row.
+
+    `near_miss` (within `ineligible`) and `one_unknown` (within `unknown`): one condition made TRUE makes the pair eligible, or declarable
+    where the item has outside_data. `denied` (within `ineligible`): unknown, but only a condition marked `on_unknown: deny` could be met.
+    """
+
+    eligible: Plane
+    declarable: Plane
+    unknown: Plane
+    ineligible: Plane
+    near_miss: Plane
+    one_unknown: Plane
+    denied: Plane
+    barred: Plane
+    bar_unknown: Plane
+
+
+class Kernel:
+    """A program laid out for blocks of at most `block` rows. Not thread-safe: its buffers hold one block at a time."""
+
+    def __init__(self, program: Program, block: int = BLOCK) -> None:
+        if block % 64:
+            raise ValueError(f"block must be a multiple of 64, not {block}")
+        self.program = program
+        self.block = block
+        self.layout = Layout()
+        self.plans = [self._plan(item) for item in program.items]
+        self.registers = Registers(self.layout, block // 64)
+        words = block // 64
+        self.zero = np.zeros(words, np.uint64)
+        self._scratch = np.zeros((4, words), np.uint64)
+
+    def _plan(self, item: Item) -> Plan:
+        slots = {name: self.layout.slot(term) for name, term in item.terms.items()}
+        required = tuple(
+            Slot(slots[literal.id].row, slots[literal.id].negated != literal.negated)
+            for literal in item.literals
+            if literal.id in slots
+        )
+        return Plan(
+            item,
+            slots,
+            required,
+            tuple(self.layout.slot(bar.term) for bar in item.bars),
+            bool(item.outside),
+            any(c.on_unknown == "deny" for c in item.text.conditions if not c.outside),
+        )
+
+    def load(self, block: Block) -> None:
+        """Reads a block of the profile into the planes of every distinct condition."""
+        self.registers.load(block)
+
+    def blocks(self, profiles: pl.DataFrame, as_of: date) -> Iterator[tuple[int, Block]]:
+        """Each block with the row it starts at, loaded."""
+        wanted = [column.name for column in self.program.columns if column.name in profiles.columns]
+        narrow = profiles.select(wanted) if wanted else profiles
+        for start in range(0, profiles.height, self.block):
+            block = Block(narrow.slice(start, self.block), as_of)
+            self.load(block)
+            yield start, block
+
+    def possible(self, plan: Plan, t: Plane, f: Plane) -> None:
+        """Writes where the item is TRUE once outside_data is taken as TRUE, and where it is FALSE: all that counting needs."""
+        registers = self.registers
+        if plan.item.is_conjunction and not self._demands_absence(plan):
+            if not plan.required:
+                t[:] = registers.full
+                f[:] = 0
+                return
+            fold(np.bitwise_and, [registers.t(slot) for slot in plan.required], t)
+            fold(np.bitwise_or, [registers.f(slot) for slot in plan.required], f)
+            return
+        found_t, _ = self._logic(plan, plan.item.logic, None, outside=True)
+        _, certain_f = self._logic(plan, plan.item.logic, None, outside=False)
+        # TRUE only if outside_data leaves it open; what is FALSE without them stays FALSE
+        np.bitwise_and(found_t, ~certain_f, out=t)
+        f[:] = certain_f
+
+    def _demands_absence(self, plan: Plan) -> bool:
+        return any(literal.negated and literal.id in plan.item.outside for literal in plan.item.literals)
+
+    def planes(self, plan: Plan) -> ItemPlanes:
+        """Everything about one item for the loaded block; arrays are the caller's to keep."""
+        registers = self.registers
+        possible, false = np.empty_like(self.zero), np.empty_like(self.zero)
+        self.possible(plan, possible, false)
+        if plan.has_outside:
+            eligible, _ = self._logic(plan, plan.item.logic, None, outside=False)
+            eligible = eligible.copy()
+        else:
+            eligible = possible
+        declarable = possible & ~eligible
+        unknown = registers.full & ~(possible | false)
+        near, one = self._one_short(plan, possible, false, unknown)
+        denied = self.zero
+        if plan.has_deny:
+            reachable, _ = self._logic(plan, plan.item.logic, None, outside=True, hopeful=True)
+            denied = unknown & ~reachable
+        barred = self.zero.copy()
+        clear = registers.full.copy()
+        for slot in plan.bars:
+            barred |= registers.t(slot)
+            clear &= registers.f(slot)
+        return ItemPlanes(
+            eligible=eligible,
+            declarable=declarable,
+            unknown=unknown & ~denied,
+            ineligible=false | denied,
+            near_miss=near,
+            one_unknown=one & ~denied,
+            denied=denied,
+            barred=barred,
+            bar_unknown=registers.full & ~(barred | clear),
+        )
+
+    def _one_short(self, plan: Plan, possible: Plane, false: Plane, unknown: Plane) -> tuple[Plane, Plane]:
+        registers = self.registers
+        if plan.item.is_conjunction:
+            # two-bit carry counter: `all_met` none missing so far, `short` exactly one
+            all_met, short = registers.full.copy(), np.zeros_like(self.zero)
+            spare = self._scratch[0]
+            for slot in plan.required:
+                met = registers.t(slot)
+                np.bitwise_and(short, met, out=short)
+                np.bitwise_and(all_met, ~met, out=spare)
+                np.bitwise_or(short, spare, out=short)
+                np.bitwise_and(all_met, met, out=all_met)
+            return short & false, short & unknown
+        near, one = np.zeros_like(self.zero), np.zeros_like(self.zero)
+        for literal in plan.item.literals:
+            if literal.id not in plan.slots:
+                continue
+            slot = plan.slots[literal.id]
+            at = Slot(slot.row, slot.negated != literal.negated)
+            met, _ = self._logic(plan, plan.item.logic, literal, outside=True)
+            near |= registers.f(at) & false & met
+            one |= registers.full & ~(registers.t(at) | registers.f(at)) & unknown & met
+        return near, one
+
+    def _logic(
+        self, plan: Plan, term: Term, granted: Literal | None, *, outside: bool, hopeful: bool = False
+    ) -> tuple[Plane, Plane]:
+        """TRUE and FALSE of a logic over the loaded block.
+
+        `granted` is taken as met; `outside` takes outside_data as TRUE, else as UNKNOWN; `hopeful` takes every UNKNOWN as met except of
+        conditions marked deny, so TRUE then means: could still be met.
+        """
+        if isinstance(term, And | Or):
+            parts = [self._logic(plan, arg, granted, outside=outside, hopeful=hopeful) for arg in term.args]
+            t = np.empty_like(self.zero)
+            f = np.empty_like(self.zero)
+            joins, parts_join = (
+                (np.bitwise_and, np.bitwise_or) if isinstance(term, And) else (np.bitwise_or, np.bitwise_and)
+            )
+            fold(joins, [part[0] for part in parts], t)
+            fold(parts_join, [part[1] for part in parts], f)
+            return t, f
+        negated = isinstance(term, Not)
+        leaf = term.arg if isinstance(term, Not) else term
+        assert isinstance(leaf, Column)
+        if granted is not None and granted.id == leaf.name:
+            return (self.registers.full, self.zero) if granted.negated == negated else (self.zero, self.registers.full)
+        slot = plan.slots.get(leaf.name)
+        if slot is None:
+            if outside:
+                return (self.zero, self.registers.full) if negated else (self.registers.full, self.zero)
+            return self.zero, self.zero
+        at = Slot(slot.row, slot.negated != negated)
+        t, f = self.registers.t(at), self.registers.f(at)
+        if hopeful and plan.item.conditions[leaf.name].on_unknown != "deny":
+            return self.registers.full & ~f, f
+        return t, f

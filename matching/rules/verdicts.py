@@ -1,0 +1,288 @@
+"""Verdicts of a whole frame of profiles: counts for every item, rows only for the pairs somebody will look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from matching.rules import evaluate as rows
+from matching.rules import values as v
+from matching.rules.columns import Block
+from matching.rules.kernel import BLOCK, ItemPlanes, Kernel, Plan
+from matching.rules.planes import Plane, Slot, positions
+from matching.rules.program import Program
+
+Verdict = Literal["eligible", "declarable", "unknown", "ineligible"]
+VERDICTS: tuple[Verdict, ...] = ("eligible", "declarable", "unknown", "ineligible")
+MONEY = pl.Decimal(18, 2)
+TOO_MUCH = 10**18
+"""An award in 分 that DECIMAL(18,2) cannot hold."""
+
+PAIR_SCHEMA: dict[str, Any] = {
+    "enterprise_id": pl.String,
+    "item_id": pl.String,
+    "version": pl.Int64,
+    "verdict": pl.String,
+    "met": pl.List(pl.String),
+    "failed": pl.List(pl.String),
+    "unknown": pl.List(pl.String),
+    "near_miss": pl.Boolean,
+    "one_unknown": pl.Boolean,
+    "bar": pl.String,
+    "bars": pl.List(pl.String),
+    "amount_yuan": MONEY,
+}
+
+
+class AwardError(ValueError):
+    """An award that cannot be paid as computed; names the item and the enterprise."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One item over one block: where the block starts, and its planes."""
+
+    start: int
+    height: int
+    plan: Plan
+    planes: ItemPlanes
+
+
+class Verdicts:
+    """The verdicts of every row of a frame on every item of a program, as of a day.
+
+    Counts are computed at once; planes and pairs block by block when asked for, because computing them again costs less than keeping
+    them (6e9 pairs are 1.5 GB of planes). `subject` is the frame's id column.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        profiles: pl.DataFrame,
+        as_of: date,
+        *,
+        subject: str = "enterprise_id",
+        block: int = BLOCK,
+    ) -> None:
+        self.program = program
+        self.profiles = profiles
+        self.as_of = as_of
+        self.subject = subject
+        self.kernel = Kernel(program, block)
+        self._counts: npt.NDArray[np.int64] = self._count()
+
+    def _count(self) -> npt.NDArray[np.int64]:
+        """Rows that are TRUE with outside_data granted, and rows that are FALSE, per item."""
+        plans = self.kernel.plans
+        words = self.kernel.block // 64
+        counts = np.zeros((len(plans), 2), np.int64)
+        chunk = max(1, min(len(plans), 2**18 // words))
+        true = np.zeros((chunk, words), np.uint64)
+        false = np.zeros((chunk, words), np.uint64)
+        true_rows, false_rows = list(true), list(false)
+        for _ in self.kernel.blocks(self.profiles, self.as_of):
+            for first in range(0, len(plans), chunk):
+                here = plans[first : first + chunk]
+                for at, plan in enumerate(here):
+                    self.kernel.possible(plan, true_rows[at], false_rows[at])
+                n = len(here)
+                counts[first : first + n, 0] += np.bitwise_count(true[:n]).sum(axis=1, dtype=np.int64)
+                counts[first : first + n, 1] += np.bitwise_count(false[:n]).sum(axis=1, dtype=np.int64)
+        return counts
+
+    def found(self, items: Sequence[str] | None = None) -> Iterator[tuple[Block, list[Found]]]:
+        """Block by block, the planes of every item (or of those named)."""
+        plans = [plan for plan in self.kernel.plans if items is None or plan.item.text.id in items]
+        for start, block in self.kernel.blocks(self.profiles, self.as_of):
+            yield block, [Found(start, block.height, plan, self.kernel.planes(plan)) for plan in plans]
+
+    def counts(self) -> pl.DataFrame:
+        """One row per item: `item_id, version, n, eligible, declarable, unknown, ineligible`. `on_unknown: deny` is counted as ineligible."""
+        records = []
+        denied = self._denied()
+        for at, plan in enumerate(self.kernel.plans):
+            true, false = (int(count) for count in self._counts[at])
+            eligible = 0 if plan.has_outside else true
+            if plan.has_outside and not plan.item.is_conjunction:
+                eligible = self._eligible(plan)
+            refused = denied.get(plan.item.key, 0)
+            records.append(
+                {
+                    "item_id": plan.item.text.id,
+                    "version": plan.item.text.version,
+                    "n": self.profiles.height,
+                    "eligible": eligible,
+                    "declarable": true - eligible,
+                    "unknown": self.profiles.height - true - false - refused,
+                    "ineligible": false + refused,
+                }
+            )
+        schema = {"item_id": pl.String, **dict.fromkeys(("version", "n", *VERDICTS), pl.Int64)}
+        return pl.DataFrame(records, schema=schema, orient="row")
+
+    def _denied(self) -> dict[tuple[str, int], int]:
+        plans = [plan for plan in self.kernel.plans if plan.has_deny]
+        totals = dict.fromkeys((plan.item.key for plan in plans), 0)
+        if plans:
+            for _ in self.kernel.blocks(self.profiles, self.as_of):
+                for plan in plans:
+                    totals[plan.item.key] += _ones(self.kernel.planes(plan).denied)
+        return totals
+
+    def _eligible(self, plan: Plan) -> int:
+        return sum(_ones(self.kernel.planes(plan).eligible) for _ in self.kernel.blocks(self.profiles, self.as_of))
+
+    def planes(self, item_id: str, version: int | None = None) -> dict[str, npt.NDArray[np.bool_]]:
+        """Per row of the frame, whether the item's verdict (or `near_miss`, `one_unknown`, `denied`, `barred`, `bar_unknown`) is so."""
+        item = self.program.item(item_id, version)
+        plan = next(plan for plan in self.kernel.plans if plan.item.key == item.key)
+        names = (*VERDICTS, "near_miss", "one_unknown", "denied", "barred", "bar_unknown")
+        found = {name: np.zeros(self.profiles.height, bool) for name in names}
+        for start, block in self.kernel.blocks(self.profiles, self.as_of):
+            planes = self.kernel.planes(plan)
+            for name in names:
+                found[name][start : start + block.height] = bits(getattr(planes, name), block.height)
+        return found
+
+    def verdict_of(self, item_id: str, version: int | None = None) -> pl.Series:
+        """One item's verdict per row of the frame."""
+        planes = self.planes(item_id, version)
+        found = np.full(self.profiles.height, "ineligible", dtype=object)
+        for name in VERDICTS[:3]:
+            found[planes[name]] = name
+        return pl.Series("verdict", found.tolist(), dtype=pl.String)
+
+    def pairs(self, items: Sequence[str] | None = None, *, everything: bool = False) -> pl.DataFrame:
+        """Pairs that are eligible, declarable, one unknown or near-miss, as one frame ordered by item and row.
+
+        Columns: `enterprise_id` (the subject), `item_id, version, verdict`, the condition ids `met, failed, unknown` (outside_data are
+        among the unknown), `near_miss, one_unknown`, `bar` (`clear barred unknown`), `bars` (the ids that hold or are unknown) and
+        `amount_yuan` DECIMAL(18,2), NULL where the award is not money or cannot be computed. `everything` keeps all pairs: for small frames.
+        """
+        frames = list(self.iter_pairs(items, everything=everything))
+        if not frames:
+            return pl.DataFrame(schema={self.subject if k == "enterprise_id" else k: t for k, t in PAIR_SCHEMA.items()})
+        order = {plan.item.key: at for at, plan in enumerate(self.kernel.plans)}
+        frames.sort(key=lambda frame: order[(frame.item(0, "item_id"), frame.item(0, "version"))])
+        return pl.concat(frames)
+
+    def iter_pairs(self, items: Sequence[str] | None = None, *, everything: bool = False) -> Iterator[pl.DataFrame]:
+        """The same pairs as frames of one item in one block each, in the order they are found."""
+        for block, founds in self.found(items):
+            for found in founds:
+                planes = found.planes
+                kept = planes.eligible | planes.declarable | planes.one_unknown | planes.near_miss
+                at = np.arange(block.height) if everything else positions(kept)
+                if at.size:
+                    yield self._pairs(block, found, at)
+
+    def _pairs(self, block: Block, found: Found, at: npt.NDArray[np.int64]) -> pl.DataFrame:
+        planes, plan = found.planes, found.plan
+        item = plan.item
+        ids = np.array([c.id for c in item.text.conditions], dtype=object)
+        true = np.zeros((at.size, ids.size), bool)
+        false = np.zeros((at.size, ids.size), bool)
+        for column, condition in enumerate(item.text.conditions):
+            if not condition.outside:
+                slot = plan.slots[condition.id]
+                true[:, column] = picked(self.kernel.registers.t(slot), at)
+                false[:, column] = picked(self.kernel.registers.f(slot), at)
+        verdict = np.full(at.size, "ineligible", dtype=object)
+        for name in VERDICTS[:3]:
+            verdict[picked(getattr(planes, name), at)] = name
+        bar = np.full(at.size, "clear", dtype=object)
+        bar[picked(planes.bar_unknown, at)] = "unknown"
+        bar[picked(planes.barred, at)] = "barred"
+        return pl.DataFrame(
+            {
+                self.subject: self._subjects(found.start, at),
+                "item_id": pl.Series([item.text.id], dtype=pl.String).new_from_index(0, at.size),
+                "version": pl.Series([item.text.version], dtype=pl.Int64).new_from_index(0, at.size),
+                "verdict": pl.Series(verdict.tolist(), dtype=pl.String),
+                "met": named(ids, true),
+                "failed": named(ids, false),
+                "unknown": named(ids, ~(true | false)),
+                "near_miss": picked(planes.near_miss, at),
+                "one_unknown": picked(planes.one_unknown, at),
+                "bar": pl.Series(bar.tolist(), dtype=pl.String),
+                "bars": self._bars(plan, at),
+                "amount_yuan": awards(plan, block, at, self._subjects(found.start, at)),
+            }
+        )
+
+    def _subjects(self, start: int, at: npt.NDArray[np.int64]) -> pl.Series:
+        if self.subject in self.profiles.columns:
+            return self.profiles.get_column(self.subject).gather(at + start)
+        return pl.Series(self.subject, [str(row) for row in (at + start).tolist()], dtype=pl.String)
+
+    def _bars(self, plan: Plan, at: npt.NDArray[np.int64]) -> pl.Series:
+        ids = np.array([bar.text.id for bar in plan.item.bars], dtype=object)
+        standing = np.zeros((at.size, ids.size), bool)
+        for column, slot in enumerate(plan.bars):
+            standing[:, column] = ~picked(self.kernel.registers.f(Slot(slot.row, slot.negated)), at)
+        return named(ids, standing)
+
+
+def evaluate(program: Program, profiles: pl.DataFrame, as_of: date) -> Verdicts:
+    """The verdicts of every profile on every item.
+
+    `profiles` has `enterprise_id` (or `person_id`) and one column per indicator; an indicator without a column is UNKNOWN throughout.
+    Raises RuleError naming the column where the data are of another type than the rule.
+    """
+    subject = (
+        "enterprise_id" if "enterprise_id" in profiles.columns or "person_id" not in profiles.columns else "person_id"
+    )
+    return Verdicts(program, profiles, as_of, subject=subject)
+
+
+def awards(plan: Plan, block: Block, at: npt.NDArray[np.int64], subjects: pl.Series) -> pl.Series:
+    """The award in 元 of some rows, rounded half up to 分. NULL and negative amounts are NULL: never payable."""
+    if plan.item.award is None or at.size == 0:
+        return pl.Series([None] * at.size, dtype=MONEY)
+    needed = Block(block.frame[at], block.as_of)
+    found = v.rounded(rows.numbers(plan.item.award, needed), 2)
+    fen = found * at.size if len(found) == 1 else found
+    for amount, subject in zip(fen, subjects, strict=True):
+        if amount is not None and amount >= TOO_MUCH:
+            raise AwardError(
+                f"事项 {plan.item.text.id}：{subject} 的金额 {amount / 100:.2f} 元超出 DECIMAL(18,2)，请核对 award"
+            )
+    return money([None if amount is None or amount < 0 else amount for amount in fen])
+
+
+def money(fen: Sequence[int | None]) -> pl.Series:
+    """Amounts in 分 as DECIMAL(18,2) 元."""
+    values = np.array([0 if amount is None else amount for amount in fen], dtype=np.int64)
+    words = np.stack([values, values >> 63], axis=1)
+    known = np.packbits(np.array([amount is not None for amount in fen], dtype=bool), bitorder="little")
+    buffers = [pa.py_buffer(known.tobytes()), pa.py_buffer(words.tobytes())]
+    return pl.Series(pa.Array.from_buffers(pa.decimal128(18, 2), values.size, buffers), dtype=MONEY)
+
+
+def bits(plane: Plane, height: int) -> npt.NDArray[np.bool_]:
+    return np.unpackbits(plane.view(np.uint8), bitorder="little", count=height).view(bool)
+
+
+def picked(plane: Plane, at: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """The bits of some rows."""
+    found: npt.NDArray[np.bool_] = (plane[at >> 6] >> (at & 63).astype(np.uint64) & np.uint64(1)).astype(bool)
+    return found
+
+
+def named(ids: npt.NDArray[np.object_], holds: npt.NDArray[np.bool_]) -> pl.Series:
+    """Per row of a matrix, the ids of the columns that hold, in the order of the item."""
+    ends = np.concatenate([[0], np.cumsum(holds.sum(axis=1))])
+    chosen = np.nonzero(holds)[1]
+    names = pa.array(ids[chosen].tolist(), pa.large_string())
+    return pl.Series(pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), names), dtype=pl.List(pl.String))
+
+
+def _ones(plane: Plane) -> int:
+    return int(np.bitwise_count(plane).sum(dtype=np.int64))
