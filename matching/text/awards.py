@@ -1,0 +1,168 @@
+"""What an item gives: sums, shares, caps and steps, told apart from the numbers that are conditions."""
+
+import re
+from dataclasses import dataclass
+
+from matching.text.outline import Span
+from matching.text.quantities import Quantity
+
+_GIVE = re.compile(
+    r"给予|给与|予以|奖励|奖补|补助|补贴|资助|扶持资金|扶持|支持资金|奖金|贴息|补偿|配套|发放|拨付|兑现|返还|一次性|再按|享受|减免|减征|免征|免收|减按|减半|优惠|抵扣|抵用|补足|封顶|奖|追加|激励"
+)
+# Money words that look like awards and are not (policies.md §5).
+_NOT_AWARD = re.compile(r"罚款|注册资|总规模|资金规模|基金规模|预算|总额度不超|授信|收费|保证金|门票|工本费|年度资金|专项资金规模")
+_CAP = re.compile(r"最高|不超过|不得超过|不高于|封顶|上限|限额|累计不超|总额不超|最多|以内")
+_PER = re.compile(
+    r"(?:每|按|/)(?P<per>家|户|人|个|件|项|亩|平方米|㎡|辆|台|套|吨|次|场|单|人次|天|月|年|季度|学员|学时|标箱|公里|千瓦时|度|篇|名|新增\S{0,6}|增加\S{0,8}|引进\S{0,6}|培育\S{0,6}|招用\S{0,6}|吸纳\S{0,6})"
+)
+_BASE = re.compile(r"(?:按照?|以|根据)(?:不超过|不高于)?(?P<base>[^，。；;%\n]{1,40}?)(?:的)?(?:不超过|最高|不高于|最高不超过)?\s?$")
+_STEP = re.compile(r"每(?:增加|新增|增长|提高|超过|多)")
+_SCHEDULE = re.compile(r"分[一二三两\d]+年|第[一二三]年|首年|逐年|分期|分[一二三两\d]+(?:期|批|次)|拨付比例")
+_REDUCTION = re.compile(r"减免|减征|免征|减按|免收|减半征收|税率|免除|缓缴|减收|降低|减租|免租|即征即退")
+_LOAN = re.compile(r"贷款额度|授信额度|信用贷款|担保额度|贷款最高|额度最高|单户(?:贷款|担保)|创业担保贷款|贷款金额")
+
+
+@dataclass(frozen=True)
+class Amount:
+    """One sum or share that is given: its quantity, whether it is a cap, a step, or per unit, and the words it stands in."""
+
+    quantity: Quantity
+    cap: bool
+    step: bool
+    per: str
+    base: str
+    sentence: Span
+    reduction: bool
+    loan: bool
+
+
+def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> bool:
+    """Whether a sum or share is something given rather than something asked for.
+
+    Given: a giving verb stands before it in its clause with no condition word between, or it is a share whose clause goes on to give, or the
+    clause continues an award of the clause before.
+    """
+    if quantity.kind not in ("money", "ratio"):
+        return False
+    before = text[clause.start : quantity.left]
+    after = text[quantity.right : clause.end]
+    around = text[clause.start : clause.end]
+    if _NOT_AWARD.search(around):
+        return False
+    tail = text[quantity.right : min(len(text), quantity.right + 8)]
+    if re.match(r"\s?(?:以上|以下)?[^，。；\n]{0,10}的(?:企业|单位|项目|机构|主体|，|,|$)", text[quantity.right : clause.end + 1]) and quantity.op in (">=", ">", "<", "<="):
+        return _given(before) and not re.search(r"对|达到|超过|满", before[-12:])
+    if _given(before):
+        return True
+    if quantity.kind == "ratio" and re.search(r"按照?|以|给予", before) and _GIVE.search(text[quantity.right : sentence.end]) and not quantity.op.startswith(">"):
+        return True
+    if quantity.op in (">=", ">", "<"):
+        return False
+    if re.match(r"(?:的)?(?:一次性)?(?:的)?(?:奖励|补助|补贴|资助|奖补|扶持|奖金|支持|配套|经费|资金|补偿|标准)", after.strip()) or re.match(
+        r"\s?(?:的)?(?:一次性)?(?:奖励|补助|补贴|资助|奖补|扶持)", tail
+    ):
+        return True
+    if quantity.kind == "money" and re.search(r"(?:每人|每家|每户|每件|每个|每项|每亩|每平方米|每年|每月|每台|每辆|每场|标准为|标准|金额为|最高|不超过|分别为|封顶)[^，。；]{0,6}$", before) and quantity.op in ("", "<="):
+        return bool(_GIVE.search(text[sentence.start : sentence.end]) or _CAP.search(before))
+    if quantity.op == "<=" and quantity.word in ("最高", "不超过", "不高于", "不得超过", "封顶") and quantity.kind == "money":
+        return bool(_GIVE.search(text[sentence.start : quantity.left]))
+    return False
+
+
+_ASK = re.compile(r"达到|超过|不低于|不少于|以上的|满足|符合|年度|收入|投资额|纳税|的企业$")
+
+
+def _given(before: str) -> bool:
+    gives = list(_GIVE.finditer(before))
+    if not gives:
+        return False
+    between = before[gives[-1].end() :]
+    return not re.search(r"(?:获得|取得|获|申请|已享受|认定)[^，]{0,12}$", before[: gives[-1].start()][-6:]) and not (
+        _ASK.search(between) and not re.search(r"按|不超过|最高|实际|的$|比例|标准", between)
+    )
+
+
+def amount_of(text: str, quantity: Quantity, sentence: Span, clause: Span) -> Amount:
+    """The award reading of a quantity that `is_award` accepted."""
+    before = text[clause.start : quantity.left]
+    lead = text[clause.start : quantity.start]
+    base = ""
+    if quantity.kind == "ratio" and (match := _BASE.search(text[clause.start : quantity.start])):
+        base = re.sub(r"^(?:不超过|最高)", "", match["base"]).strip()
+    per = ""
+    if match := list(_PER.finditer(lead)):  # type: ignore[assignment]
+        per = match[-1]["per"]  # type: ignore[index]
+    elif after := re.match(r"\s?(?:/|每)(?P<per>人|家|户|亩|平方米|㎡|月|年|件|台|辆|吨|天|次|场|个|度|千瓦时)", text[quantity.end : quantity.end + 8]):
+        per = after["per"]
+    cap = quantity.op == "<=" or bool(_CAP.search(before[-8:])) or bool(re.match(r"\s?(?:封顶|为限|为上限|以内|以下)", text[quantity.end : quantity.end + 5]))
+    whole = text[sentence.start : sentence.end]
+    return Amount(
+        quantity=quantity,
+        cap=cap,
+        step=not cap and bool(_STEP.search(text[max(sentence.start, clause.start - 24) : quantity.left])),
+        per=per,
+        base=base,
+        sentence=sentence,
+        reduction=bool(_REDUCTION.search(text[clause.start : min(sentence.end, quantity.right + 14)])),
+        loan=bool(_LOAN.search(whole)) and not re.search(r"贴息|补贴|奖励", whole),
+    )
+
+
+def is_schedule(text: str, sentence: Span) -> bool:
+    """Shares that say when money is paid out, not how much (分三年按 40%、30%、30% 拨付)."""
+    whole = text[sentence.start : sentence.end]
+    return bool(_SCHEDULE.search(whole)) and bool(re.search(r"拨付|兑现|发放|兑付", whole)) and whole.count("%") >= 2
+
+
+def award(amounts: list[Amount], text: str) -> dict[str, object]:
+    """The award of one item, as policies.md §8 writes it; empty when nothing is given.
+
+    Shares become `rate`, the sum that limits a share becomes `cap_yuan`; several sums or shares at one level are tiers; a sum after 每增加 is a step.
+    """
+    if not amounts:
+        return {}
+    first, last = amounts[0], amounts[-1]
+    said: dict[str, object] = {"text": text[first.sentence.start : last.sentence.end].strip()}
+    steps = [a for a in amounts if a.step and a.quantity.kind == "money"]
+    plain_sums = [a for a in amounts if not a.step and a.quantity.kind == "money"]
+    caps = [a for a in plain_sums if a.cap]
+    sums = [a for a in plain_sums if not a.cap]
+    rates = [a for a in amounts if a.quantity.kind == "ratio"]
+    reduction = any(a.reduction for a in amounts)
+    if len(rates) > 1 and len({r.quantity.value for r in rates}) > 1:
+        said["kind"] = "tiered"
+        said["tiers"] = [{"rate": _plain(r.quantity.value)} for r in rates]
+        if len(caps) == len(rates) and len(caps) > 1:
+            for tier, cap in zip(said["tiers"], caps, strict=True):  # type: ignore[call-overload]
+                tier["cap_yuan"] = _plain(cap.quantity.value)
+    elif rates:
+        said["kind"] = "rate"
+        said["rate"] = _plain(rates[0].quantity.value)
+        if rates[0].base:
+            said["base"] = rates[0].base
+    elif len({s.quantity.value for s in sums}) > 1 or (not sums and len({c.quantity.value for c in caps}) > 1):
+        said["kind"] = "tiered"
+        said["tiers"] = [{"amount_yuan": _plain(s.quantity.value)} for s in sums] or [{"cap_yuan": _plain(c.quantity.value)} for c in caps]
+    else:
+        said["kind"] = "fixed"
+    if sums:
+        said["amount_yuan"] = _plain(max(s.quantity.value for s in sums))
+    if caps:
+        said["cap_yuan"] = _plain(max(c.quantity.value for c in caps))
+        said["cap_text"] = text[caps[-1].quantity.left : caps[-1].quantity.right]
+    if per := next((a.per for a in amounts if a.per), ""):
+        said["per"] = per
+    if steps:
+        said["step"] = {"per": steps[0].per, "amount_yuan": _plain(steps[0].quantity.value)}
+        if not sums and not caps and not rates:
+            said["amount_yuan"] = _plain(steps[0].quantity.value)
+    if reduction:
+        said["kind"] = "reduction"
+    if any(a.loan for a in amounts):
+        said["note"] = "loan ceiling, not a grant"
+    return said
+
+
+def _plain(value: object) -> int | float:
+    number = float(value)  # type: ignore[arg-type]
+    return int(number) if number == int(number) else round(number, 6)

@@ -1,0 +1,123 @@
+"""Which indicator a number is about: words beside the number, by kind of quantity (indicators.md)."""
+
+import re
+from dataclasses import dataclass
+
+from matching.text.quantities import Quantity
+
+_R = r"[^，。；：;\n]"
+
+
+@dataclass(frozen=True)
+class Cue:
+    """`words` beside a quantity of one of `kinds` speak of `field`; `metric` names a long-tail measure."""
+
+    field: str
+    kinds: tuple[str, ...]
+    words: re.Pattern[str]
+    metric: str = ""
+
+
+# What may stand between a cue and its number is judged by distance, so that the nearest cue wins and not the greediest.
+_TRAIL = re.compile(re.escape(_R) + r"\{0,\d+\}(?=\||$)")
+_REACH = 22
+
+
+def _cue(field: str, kinds: str, words: str, metric: str = "") -> Cue:
+    return Cue(field, tuple(kinds.split()), re.compile(_TRAIL.sub("", words)), metric)
+
+
+_REVENUE = r"(?:营业总?收入|营收|销售总?收入|主营业务收入|主营收入|经营收入|业务收入|服务收入|软件业务收入|销售额|营业额|零售额|年销售|年收入|收入总额|年营业)"
+_RD = r"(?:研究开发|研究与试验发展|研究与开发|研发|R&D|R＆D)(?:活动)?(?:的)?(?:费用|投入|经费|支出|资金)?"
+
+# Specific before general: where two cues end at the same word, the longer one wins, then the earlier in this list.
+CUES: tuple[Cue, ...] = (
+    _cue("rd_ratio", "ratio", rf"{_RD}(?:总额|强度)?{_R}{{0,12}}(?:占|与|和){_R}{{0,26}}(?:比例|比重|之比|比率|的比|收入|占比|总额|比)?|研发(?:投入|费用)?(?:强度|占比)|研发费用率"),
+    _cue("rd_staff_ratio", "ratio", rf"(?:研发|研究开发|科技|技术)(?:和相关技术创新活动的)?(?:人员|科技人员){_R}{{0,12}}占{_R}{{0,20}}"),
+    _cue("staff_qualified_ratio", "ratio", rf"(?:大专|专科|本科|学士|硕士|中级|高级|职称|学历|持证|专业技术人员|取得{_R}{{0,8}}证书){_R}{{0,24}}占{_R}{{0,20}}"),
+    _cue("main_business_ratio", "ratio", rf"(?:主营业务|主导产品|鼓励类产业|鼓励类|主营|高新技术产品|离岸|主要业务|核心业务|本领域){_R}{{0,16}}(?:收入|销售额){_R}{{0,10}}占{_R}{{0,20}}"),
+    _cue("rd_expense_growth", "ratio money", rf"{_RD}{_R}{{0,10}}(?:增长|增加|增量|新增|增幅|增速){_R}{{0,8}}"),
+    _cue("local_contribution_growth", "ratio money", rf"(?:地方|综合|经济|财政)(?:财政|经济)?贡献{_R}{{0,14}}(?:增长|增加|增幅|增速|增量){_R}{{0,6}}"),
+    _cue("trade_growth", "ratio money", rf"(?:进出口|出口|进口|外贸){_R}{{0,14}}(?:增长|增加|增幅|增速|增量|新增){_R}{{0,8}}"),
+    _cue("revenue_growth_rate", "ratio multiple", rf"(?:{_REVENUE}|产值|业绩|营业收入){_R}{{0,16}}(?:增长|增幅|增速|提高|增加){_R}{{0,8}}"),
+    _cue("other_metric", "ratio", rf"(?:产值|工业增加值|产能|用电量|投资){_R}{{0,12}}(?:增长|增幅|增速){_R}{{0,8}}", "growth"),
+    _cue("layoff_rate", "ratio", r"裁员率"),
+    _cue("new_hires", "count ratio", rf"(?:新招用|新招收|招用|新增就业|新增参保|新吸纳|吸纳|招录|招收|新聘用|新增用工|新增员工|带动就业|安置|聘用|录用|新增职工|稳定就业|吸收|提供就业岗位){_R}{{0,24}}"),
+    _cue("rd_staff", "count", rf"(?:研发|研究开发|科研|科技)(?:活动)?(?:人员|团队|人才){_R}{{0,12}}"),
+    _cue("employees_insured", "count", rf"(?:参保|缴纳社会?保险?费?|缴纳社会保险|社保缴纳|缴存社保|社会保险){_R}{{0,16}}(?:人数|职工|员工|人员)?{_R}{{0,8}}|参保人数{_R}{{0,6}}"),
+    _cue("staff_qualified", "count", rf"(?:持证|持有{_R}{{0,12}}证书|专业技术人员|专职(?:工作|服务|管理|从业|律师|教师|技术)?人员|专业人员|中级以上|高级职称|专职|管理人员|执业|经纪人|技术人员|具有{_R}{{0,16}}(?:资格|职称|学历)){_R}{{0,10}}"),
+    _cue("employees", "count", rf"(?:从业人员|在职职工|在职员工|职工(?:总|人)?数?|员工(?:总|人)?数?|用工(?:人数|规模)?|在岗职工|就业人数|人员规模|全职员工){_R}{{0,8}}"),
+    _cue("patents_invention", "count", rf"(?:发明专利|发明专利权|国外专利){_R}{{0,10}}"),
+    _cue("patent_applications", "count", rf"(?:专利|PCT){_R}{{0,8}}(?:申请){_R}{{0,8}}|申请{_R}{{0,6}}专利|PCT{_R}{{0,8}}"),
+    _cue("ip_count", "count", rf"(?:知识产权|实用新型|外观设计|软件著作权|著作权|商标|专利|植物新品种|集成电路布图){_R}{{0,16}}"),
+    _cue("standards_led", "count", rf"(?:主导|参与)?制定?{_R}{{0,8}}标准{_R}{{0,6}}"),
+    _cue("rd_expense", "money", rf"{_RD}{_R}{{0,10}}"),
+    _cue("local_contribution", "money", rf"(?:地方|综合|经济|财政|税收|本级)(?:财政|经济|综合|级)?贡献(?:度|额|总额)?{_R}{{0,10}}|(?:地方留成|地方级收入|财力贡献|形成地方财力|区级财力|留成部分){_R}{{0,10}}"),
+    _cue("tax_per_mu", "money", rf"亩均(?:税收|税额|纳税|贡献){_R}{{0,8}}|每亩{_R}{{0,4}}税收{_R}{{0,8}}|税收{_R}{{0,8}}/亩"),
+    _cue("investment_per_mu", "money", rf"(?:亩均投资|投资强度|每亩投资){_R}{{0,10}}"),
+    _cue("tax_paid", "money", rf"(?:纳税|缴税|缴纳税|税收|缴纳{_R}{{0,6}}税|税款|入库税|实缴税|完税|税额|增值税){_R}{{0,14}}"),
+    _cue("foreign_capital_actual", "money", rf"(?:实到|实际到位|到位|实际使用|实际利用|利用|实缴)(?:的)?(?:外资|外国资本|境外资金|外方|注册外资|到资){_R}{{0,12}}|外资{_R}{{0,6}}(?:到位|到账|到资){_R}{{0,8}}|外商投资{_R}{{0,10}}"),
+    _cue("registered_capital", "money", rf"(?:注册资[本金]|实缴资[本金]|实收资本|认缴|出资额|实缴货币|实缴注册资本){_R}{{0,12}}"),
+    _cue("outbound_investment", "money", rf"(?:境外|对外)(?:直接)?投资{_R}{{0,10}}|中方(?:协议)?投资额{_R}{{0,8}}"),
+    _cue("export_value", "money", rf"(?<!进)出口(?:总?额|值|实绩|规模|业绩|创汇)?{_R}{{0,10}}"),
+    _cue("import_value", "money", rf"进口(?!替代)(?:总?额|值|规模|业绩)?{_R}{{0,10}}"),
+    _cue("trade_value", "money", rf"(?:进出口|外贸|货物贸易|服务贸易){_R}{{0,14}}"),
+    _cue("equipment_investment", "money", rf"(?:设备|软硬件|软件和设备|生产性设备|仪器){_R}{{0,8}}(?:投资|投入|购置|采购|金额|总额|费用|额){_R}{{0,8}}|购置{_R}{{0,10}}设备{_R}{{0,6}}"),
+    _cue("fixed_asset_investment", "money", rf"固定资产(?:投资|投入|总额)?{_R}{{0,10}}|固投{_R}{{0,6}}"),
+    _cue("project_investment", "money", rf"(?:总投资|投资总?额|项目投资|实际投资|投入资金|投资规模|计划投资|投资|投入|建设投入|改造投入){_R}{{0,10}}"),
+    _cue("total_assets", "money", rf"(?:资产总额|总资产|净资产|资产规模){_R}{{0,8}}"),
+    _cue("output_value", "money", rf"(?:总?产值){_R}{{0,10}}"),
+    _cue("product_sales", "money", rf"(?:产品|成果|单品|首台套|新产品|转化){_R}{{0,8}}(?:销售|收入|实现){_R}{{0,10}}"),
+    _cue("financing_amount", "money", rf"(?:融资|贷款|授信|募集|发行|担保|投资机构|股权投资){_R}{{0,6}}(?:金额|总额|额度|规模|资金|余额|额|本金)?{_R}{{0,10}}"),
+    _cue("revenue_last_year", "money", rf"{_REVENUE}{_R}{{0,14}}|收入{_R}{{0,8}}"),
+    _cue("other_metric", "money", rf"(?:交易额|成交额|合同额|合同金额|技术交易|技术合同|交易量|订单|采购额|服务额|捐赠|保费|管理(?:资产)?规模|基金规模|结算){_R}{{0,12}}", "transaction"),
+    _cue("planting_area", "area", rf"(?:种植|流转|养殖|经营|基地|连片|栽培|耕地|土地){_R}{{0,10}}(?:面积|规模)?{_R}{{0,6}}"),
+    _cue("site_area", "area", rf"(?:建筑|营业|经营|仓储|场地|使用|办公|孵化|厂房|占地|租赁|展览|展示|库房|用房|物业|自用)?(?:总)?(?:面积|场地|场所|用房){_R}{{0,10}}|(?:租赁|自建|购买|承租|厂房|仓库){_R}{{0,10}}"),
+    _cue("talent_age", "age", rf"(?:年龄|男性|女性|周岁|年满)?{_R}{{0,6}}"),
+    _cue("commitment_stay_years", "duration", rf"(?:承诺|不(?:迁离|迁出|外迁|搬离|转移|减资|撤离)|服务期|在{_R}{{0,6}}经营){_R}{{0,24}}"),
+    _cue("established_years", "duration", rf"(?:成立|注册|设立|注册登记|登记注册|经营|运营|运行|开业|成立时间|注册时间|从事){_R}{{0,16}}"),
+    _cue("contract_term", "duration", rf"(?:合同|协议|租期|租约|租赁期|租赁|劳动合同|签订|期限|聘期|聘用|贷款期限|存续){_R}{{0,16}}"),
+    _cue("service_volume", "count", rf"(?:服务|入驻|孵化|在孵|引进|培育|举办|开展|组织|辅导|受理|办理|接待|推荐|促成|帮助|对接|签约|代理|毕业|培训){_R}{{0,24}}"),
+)
+
+
+def field_of(text: str, quantity: Quantity, clause_start: int, sentence_start: int, clause_end: int) -> tuple[Cue, int, int] | None:
+    """The cue a quantity hangs on and its position: in its own clause before it, then behind it, then earlier in the sentence.
+
+    In its own clause the cue that ends nearest to the number wins, the longest among those, then list order.
+    """
+    near = _best(text, quantity, clause_start, quantity.left)
+    if near and near[2] >= quantity.left - _REACH:
+        return near
+    behind = _first_behind(text, quantity, clause_end)
+    return near or behind or _best(text, quantity, sentence_start, clause_start)
+
+
+def _best(text: str, quantity: Quantity, start: int, end: int) -> tuple[Cue, int, int] | None:
+    best: tuple[int, int, int] | None = None
+    winner: tuple[Cue, int, int] | None = None
+    for order, cue in enumerate(CUES):
+        if quantity.kind not in cue.kinds:
+            continue
+        for match in cue.words.finditer(text, start, end):
+            if not match[0]:
+                continue
+            rank = (match.end(), match.end() - match.start(), -order)
+            if best is None or rank > best:
+                best, winner = rank, (cue, match.start(), match.end())
+    return winner
+
+
+def _first_behind(text: str, quantity: Quantity, end: int) -> tuple[Cue, int, int] | None:
+    stop = min(end, quantity.right + 18)
+    found = [
+        (match.start(), order, cue, match.end())
+        for order, cue in enumerate(CUES)
+        if quantity.kind in cue.kinds and quantity.kind != "age"
+        for match in [cue.words.search(text, quantity.right, stop)]
+        if match and match[0]
+    ]
+    if not found:
+        return None
+    start, _, cue, stop = min(found, key=lambda f: (f[0], f[1]))
+    return cue, start, stop

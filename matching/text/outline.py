@@ -1,0 +1,108 @@
+"""The shape of a document: numbered paragraphs as a tree, sentences and clauses with their positions."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+# From the outermost numbering to the innermost; a paragraph without a mark continues the one above it.
+_MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("chapter", re.compile(r"\s*第[一二三四五六七八九十百\d]+[章编]\s*")),
+    ("section", re.compile(r"\s*第[一二三四五六七八九十百\d]+节\s*")),
+    ("article", re.compile(r"\s*第[一二三四五六七八九十百\d]+条\s*")),
+    ("one", re.compile(r"\s*[一二三四五六七八九十]{1,3}、\s*")),
+    ("bracket", re.compile(r"\s*\([一二三四五六七八九十]{1,3}\)、?\s*")),
+    ("digit", re.compile(r"\s*\d{1,2}(?:[、.](?!\d)|．)\s*")),
+    ("paren", re.compile(r"\s*(?:\(\d{1,2}\)|\d{1,2}\))、?\s*")),
+    ("circle", re.compile(r"\s*[①-⑳]\s*")),
+    ("ordinal", re.compile(r"\s*[一二三四五六七八九十]是")),
+)
+_RANK = {name: rank for rank, (name, _) in enumerate(_MARKS)}
+_SENTENCE = re.compile(r"[^。；\n;]*[。；;\n]?")
+_CLAUSE = re.compile(r"[^，。；：:,;\n]+")
+
+
+@dataclass
+class Paragraph:
+    """One numbered paragraph: `start:end` in the text, its own words after the mark from `body`, and what is numbered below it."""
+
+    start: int
+    end: int
+    body: int
+    mark: str
+    rank: int
+    children: list["Paragraph"] = field(default_factory=list)
+    parent: "Paragraph | None" = None
+
+    def walk(self) -> Iterator["Paragraph"]:
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def ancestors(self) -> Iterator["Paragraph"]:
+        node = self.parent
+        while node is not None:
+            yield node
+            node = node.parent
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of the text, `start:end`."""
+
+    start: int
+    end: int
+
+
+def outline(text: str) -> Paragraph:
+    """The tree of numbered paragraphs of a plain text; the root covers what stands before the first number."""
+    root = Paragraph(0, 0, 0, "", -1)
+    stack = [root]
+    for start, end in _lines(text):
+        mark, body, rank = _marked(text, start, end)
+        if rank < 0:
+            last = stack[-1]
+            if last is root and last.end:
+                last.end = end
+            elif last is root:
+                root.end = end
+            else:
+                last.end = end
+            continue
+        while stack[-1] is not root and stack[-1].rank >= rank:
+            stack.pop()
+        node = Paragraph(start, end, body, mark, rank, parent=stack[-1])
+        stack[-1].children.append(node)
+        stack.append(node)
+    return root
+
+
+def _lines(text: str) -> Iterator[tuple[int, int]]:
+    """Lines, and inside a line the places where a new article or list number begins after a full stop."""
+    for line in re.finditer(r"[^\n]+", text):
+        start = line.start()
+        for cut in re.finditer(r"(?<=[。；：;:])\s*(?=第[一二三四五六七八九十百]+条|\([一二三四五六七八九十]{1,3}\)|\(\d{1,2}\)|[①-⑳]|\d{1,2}[.、](?!\d)|[一二三四五六七八九十]是)", line[0]):
+            at = line.start() + cut.end()
+            if at > start:
+                yield start, at
+                start = at
+        if text[start : line.end()].strip():
+            yield start, line.end()
+
+
+def _marked(text: str, start: int, end: int) -> tuple[str, int, int]:
+    for name, pattern in _MARKS:
+        if match := pattern.match(text, start, end):
+            return match[0].strip(), match.end(), _RANK[name]
+    return "", start, -1
+
+
+def sentences(text: str, start: int, end: int) -> list[Span]:
+    """Spans that end with 。 or ； or a line end."""
+    return [
+        Span(start + m.start(), start + m.end()) for m in _SENTENCE.finditer(text[start:end]) if m[0].strip("。；;\n ")
+    ]
+
+
+def clauses(text: str, start: int, end: int) -> list[Span]:
+    """Spans between ，。；： marks."""
+    return [Span(start + m.start(), start + m.end()) for m in _CLAUSE.finditer(text[start:end]) if m[0].strip()]

@@ -1,0 +1,249 @@
+"""Numbers as policy texts write them: sums, shares, counts, areas, durations, with the unit they share and the bound they carry.
+
+Numbers come from the raw text, never from tokens: a space or a comma breaks a sum into three (policies.md §3, §6).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal
+
+Kind = Literal["money", "ratio", "count", "area", "duration", "age", "multiple"]
+Op = Literal[">=", ">", "<=", "<", ""]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One number in the text.
+
+    `value` is normalised: 元 (or the foreign unit), a share of 1, 年 or 月, the written count unit. `start:end` is the number with its unit;
+    `left:right` also covers the comparator words. `op` is empty when no comparator stands beside it. `closed` is True or False
+    when （含）/（不含） says so. `high` is the upper end of a range.
+    """
+
+    start: int
+    end: int
+    left: int
+    right: int
+    value: Decimal
+    unit: str
+    kind: Kind
+    op: Op = ""
+    word: str = ""
+    closed: bool | None = None
+    high: Decimal | None = None
+
+
+_DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+_CN = r"[零〇一二两三四五六七八九十百千]+(?:点[零一二三四五六七八九]+)?"
+_MONEY_SCALE = {"": 1, "十": 10, "百": 100, "千": 1_000, "万": 10_000, "十万": 10**5, "百万": 10**6, "千万": 10**7, "亿": 10**8}
+_CURRENCY = r"元人民币|人民币|元|美元|美金|港元|港币|欧元|日元|新元"
+_NOT_MONEY = r"平方米|㎡|平米|平方|人|名|件|项|户|台|套|笔|次|家|个|亩|吨|千瓦|辆|标箱|TEU|只|头|羽|公里|米|册|字"
+_UNIT = (
+    rf"(?P<money>(?:十万|百万|千万|亿|万|千|百)?\s{{0,2}}(?:{_CURRENCY}))"
+    rf"|(?P<bare>(?:千万|百万|亿|万)(?!\s?(?:{_NOT_MONEY})))"
+    r"|(?P<ratio>%|‰|个百分点|个点)"
+    r"|(?P<area>(?:万|千)?\s{0,2}(?:平方米|㎡|平米|m2|m²|亩|公顷)(?!产))"
+    r"|(?P<age>周岁|岁)"
+    r"|(?P<duration>年(?!度|代|内新|级|均|产|[初中末底来前]|\d)|个?自然年|个?会计年度|个?纳税年度|个年度|个月|月(?!\d)|季度|个季度|天|个?工作日|日(?!\d))"
+    r"|(?P<multiple>倍)"
+    r"|(?P<count>(?:万|千|百)?\s{0,2}(?:人次|人|名|件|项|户|台|套|笔|次|家|个|单|场|款|只|艘|架|辆|标箱|标准箱|TEU|吨|篇|种|类|间|张|万股|位|头|期|门|届|公里|千瓦时|千瓦|度)(?!以?百分点))"
+)
+_NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<cn>{_CN})")
+_UNIT_RE = re.compile(rf"\s{{0,2}}(?:{_UNIT})", re.I)
+_RANGE = re.compile(r"\s?(?:-|—|–|~|至|到|―|－|～)+\s?")
+_LIST = re.compile(r"\s?(?:、|和|及|或|/)\s?")
+_CN_DIGIT = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_CN_SCALE = {"十": 10, "百": 100, "千": 1000}
+_FRACTION = re.compile(rf"(?P<den>{_CN}|\d+)分之(?P<num>{_CN}|\d+(?:\.\d+)?)")
+# Words that begin with a numeral and count nothing.
+_NOT_NUMBER = re.compile(r"一次性|统一|一定|一般|一批|一律|一致|一并|一体|一站|一企|一类|一、|唯一|进一步|一是|三品|两品|一标|两化|三首|百强|千亿级|十强|百亿级|万亿级|一级|二级|三级|十四五|十五五|十三五|百家|一事|一票|一网|两业|双百|三农|四上|五险|一线|三方|第三|第二|第一")
+
+_SPACE = r"[\s]{0,2}"
+_PREFIX: tuple[tuple[str, Op], ...] = (
+    (r"不低于|不少于|不小于|不得低于|不得少于|大于等于|大于或等于|高于或等于|≥|>=|至少|最低|达到或超过|达到|达|首次突破|首次跨越|新突破|突破|首次达|累计满|已满|满|迈上|跨越", ">="),
+    (r"不超过|不得超过|不超出|不高于|不得高于|不多于|不大于|不得大于|小于等于|小于或等于|≤|<=|至多|最多|最高|最长|低于或等于|控制在", "<="),
+    (r"超过|超出|高于|大于|多于|>|超", ">"),
+    (r"低于|少于|小于|不足|未满|不满|未达到|未达|未超过|<", "<"),
+)
+_BETWEEN_WORDS = r"(?:人民币|合计|总额|总计|累计|共计|约|为|在|了|其|：|:|年均|每年|上述|比例|\(含\)|\(含\s?本数\)|\(不含\)|\"|“|”|\s)*"
+_PREFIX_RE = re.compile("|".join(rf"(?P<p{n}>{words})" for n, (words, _) in enumerate(_PREFIX)))
+_PREFIX_END = re.compile(rf"(?:{'|'.join(rf'(?P<p{n}>{words})' for n, (words, _) in enumerate(_PREFIX))}){_BETWEEN_WORDS}$")
+_INCLUDED = r"\((?:含|包含|包括|含本数|含\d[^)]{0,10})\)"
+_EXCLUDED = r"\((?:不含|不包含|不包括|不含本数|不含\d[^)]{0,10})\)"
+_SUFFIX_RE = re.compile(
+    rf"{_SPACE}(?P<a>{_INCLUDED}|{_EXCLUDED})?{_SPACE}"
+    rf"(?:(?P<up>(?:\(?含\)?)?(?:及其?以上|或以上|或更多|以上|起))|(?P<down>(?:及以下|以下|以内|之内|或以下)))?"
+    rf"{_SPACE}(?P<b>{_INCLUDED}|{_EXCLUDED})?"
+)
+
+
+def chinese_number(word: str) -> Decimal | None:
+    """三 → 3, 十二 → 12, 一百零五 → 105, 两千 → 2000, 三点五 → 3.5; None if the word is not a number."""
+    whole, _, part = word.partition("点")
+    total, digit = 0, 0
+    seen = False
+    for char in whole:
+        if char in _CN_DIGIT:
+            digit, seen = _CN_DIGIT[char], True
+        elif char in _CN_SCALE:
+            total += (digit if seen else 1) * _CN_SCALE[char]
+            digit, seen = 0, False
+        else:
+            return None
+    total += digit
+    if part:
+        return Decimal(f"{total}." + "".join(str(_CN_DIGIT[c]) for c in part))
+    return Decimal(total)
+
+
+def _number(match: re.Match[str]) -> Decimal | None:
+    if match["digits"]:
+        return Decimal(match["digits"].replace(",", ""))
+    return chinese_number(match["cn"])
+
+
+def _unit_of(match: re.Match[str]) -> tuple[Kind, str, Decimal] | None:
+    """(kind, unit, factor) of a unit match."""
+    if word := match["money"]:
+        word = re.sub(r"\s", "", word)
+        currency = re.search(rf"{_CURRENCY}$", word)
+        assert currency
+        unit = {"美元": "USD", "美金": "USD", "港元": "HKD", "港币": "HKD", "欧元": "EUR", "日元": "JPY", "新元": "SGD"}.get(currency[0], "元")
+        return "money", unit, Decimal(_MONEY_SCALE[word[: currency.start()]])
+    if word := match["bare"]:
+        return "money", "元", Decimal(_MONEY_SCALE[word])
+    if word := match["ratio"]:
+        return "ratio", "百分点" if "点" in word else word, Decimal("0.001") if word == "‰" else Decimal("0.01")
+    if word := match["area"]:
+        word = re.sub(r"\s", "", word)
+        factor = Decimal(10_000 if word[0] == "万" else 1_000 if word[0] == "千" else 1)
+        name = word.lstrip("万千")
+        if name == "公顷":
+            return "area", "亩", factor * 15
+        return "area", "亩" if name == "亩" else "㎡", factor
+    if match["age"]:
+        return "age", "岁", Decimal(1)
+    if word := match["duration"]:
+        unit = "年" if "年" in word else "月" if "月" in word else "季度" if "季" in word else "工作日" if "工作日" in word else "日"
+        return "duration", unit, Decimal(1)
+    if match["multiple"]:
+        return "multiple", "倍", Decimal(1)
+    if word := match["count"]:
+        word = re.sub(r"\s", "", word)
+        scale = {"万": 10_000, "千": 1_000, "百": 100}.get(word[0], 1) if len(word) > 1 and word != "千瓦" and not word.startswith("千瓦") else 1
+        name = word[1:] if scale > 1 else word
+        return "count", {"名": "人", "位": "人", "标准箱": "标箱", "TEU": "标箱"}.get(name, name), Decimal(scale)
+    return None
+
+
+def _bare_runs(text: str) -> Iterator[tuple[int, int, Decimal, tuple[Kind, str, Decimal]]]:
+    """Every number that has a unit, its own or the one its list or range shares, in order of position."""
+    for fraction in _FRACTION.finditer(text):
+        num, den = (chinese_number(fraction[g]) if not fraction[g][0].isdigit() else Decimal(fraction[g]) for g in ("num", "den"))
+        if num is not None and den:
+            value = num if fraction["den"] == "百" else num * 100 / den
+            yield fraction.start(), fraction.end(), value, ("ratio", "%", Decimal("0.01"))
+    waiting: list[tuple[int, int, Decimal]] = []
+    taken = [(f.start(), f.end()) for f in _FRACTION.finditer(text)]
+    position = 0
+    while match := _NUMBER.search(text, position):
+        position = match.end()
+        if any(a <= match.start() < b for a, b in taken) or _is_not_number(text, match):
+            waiting = []
+            continue
+        value = _number(match)
+        if value is None:
+            continue
+        if waiting and not _joins(text[waiting[-1][1] : match.start()]):
+            waiting = []
+        unit_match = _UNIT_RE.match(text, match.end())
+        unit = _unit_of(unit_match) if unit_match else None
+        if unit is None or unit_match is None:
+            waiting.append((match.start(), match.end(), value))
+            continue
+        if match["cn"] and unit[0] == "money" and match["cn"] in {"百", "千", "十"}:
+            waiting = []
+            continue
+        for start, end, earlier in waiting:
+            yield start, end, earlier, unit
+        waiting = []
+        yield match.start(), unit_match.end(), value, unit
+        position = unit_match.end()
+
+
+def _is_not_number(text: str, match: re.Match[str]) -> bool:
+    before = text[max(0, match.start() - 1) : match.start()]
+    if match["cn"]:
+        window = text[max(0, match.start() - 2) : match.end() + 3]
+        offset = match.start() - max(0, match.start() - 2)
+        return any(m.start() <= offset < m.end() for m in _NOT_NUMBER.finditer(window)) or (before != "" and before in "第同之")
+    # 2024年1月, 〔2024〕3号, Q4, T1: dates, document numbers, names
+    return before.isascii() and before.isalpha() or text[match.end() : match.end() + 1] in "号条款页)" and before in "第(" and before != ""
+
+
+def _joins(between: str) -> bool:
+    return bool(_RANGE.fullmatch(between) or _LIST.fullmatch(between))
+
+
+def _is_date(text: str, start: int, end: int, unit: str, value: Decimal) -> bool:
+    """2024年, 3月, 15日 as parts of a date, not durations."""
+    if unit == "年":
+        return value >= 1900
+    if unit == "月":
+        return text[end - 2 : end] != "个月" and (text[max(0, start - 1) : start] in "年至-每于" or bool(re.match(r"\s?\d{1,2}日|底|初|末|份|前", text[end:])))
+    if unit == "日":
+        return text[max(0, start - 1) : start] in "月"
+    return False
+
+
+def quantities(text: str) -> list[Quantity]:
+    """Every quantity of a plain text (see `matching.text.plain`), in order, ranges joined, comparators attached."""
+    found: list[Quantity] = []
+    for start, end, number, (kind, unit, factor) in sorted(_bare_runs(text), key=lambda run: run[0]):
+        if kind == "duration" and _is_date(text, start, end, unit, number):
+            continue
+        quantity = Quantity(start, end, start, end, number * factor, unit, kind)
+        if found and found[-1].unit == unit and found[-1].high is None and _RANGE.fullmatch(text[found[-1].end : start]):
+            earlier = found.pop()
+            found.append(replace(earlier, end=end, right=end, high=quantity.value))
+            continue
+        found.append(quantity)
+    return [_compared(text, quantity) for quantity in found]
+
+
+def _compared(text: str, quantity: Quantity) -> Quantity:
+    window = text[max(0, quantity.start - 16) : quantity.start]
+    prefix = _PREFIX_END.search(window)
+    suffix = _SUFFIX_RE.match(text, quantity.end)
+    op: Op = ""
+    word = ""
+    left, right = quantity.start, quantity.end
+    closed: bool | None = None
+    if suffix:
+        for mark in (suffix["a"], suffix["b"]):
+            if mark:
+                closed = "不" not in mark
+                right = suffix.end()
+        if suffix["up"]:
+            op, word, right = ">=", suffix["up"], suffix.end()
+        elif suffix["down"]:
+            op, word, right = "<=", suffix["down"], suffix.end()
+    if prefix:
+        for n, (_, meaning) in enumerate(_PREFIX):
+            if prefix[f"p{n}"]:
+                before = window[: prefix.start()]
+                if meaning == ">" and prefix[f"p{n}"] == "超" and before.endswith(("首", "远")):
+                    break
+                op, word = (op, word) if op and meaning in (">=",) else (meaning, prefix[f"p{n}"])
+                left = quantity.start - (len(window) - prefix.start())
+        if "(含" in prefix[0]:
+            closed = True
+        if "(不含" in prefix[0]:
+            closed = False
+    if closed is True:
+        op = {">": ">=", "<": "<="}.get(op, op)  # type: ignore[assignment]
+    elif closed is False:
+        op = {">=": ">", "<=": "<"}.get(op, op)  # type: ignore[assignment]
+    return replace(quantity, op=op, word=word, left=left, right=right, closed=closed)
