@@ -148,7 +148,7 @@ class _Parser:
         if self.is_word("DISTINCT"):
             self.take()
             self.expect_word("FROM", "IS DISTINCT FROM")
-            same = Syntax("SAME", token.position, (left, self.expression(COMPARISON + 1, depth + 1)))
+            same = Syntax("SAME", token.position, (left, self.expression(IS + 1, depth + 1)))
             return same if negated else Syntax("NOT", token.position, (same,))
         if not self.is_word("NULL", "TRUE", "FALSE", "UNKNOWN"):
             raise refused(self.here.position, f"IS 之后应为 NULL、TRUE、FALSE 或 UNKNOWN，现为{self.here.said()}")

@@ -22,7 +22,7 @@ BOOLS = [
     "a + b * 2 > 3",
     "-a - b < a",
 ]
-JOINS = ["AND", "OR", "AND NOT", "OR NOT", "=", "<>"]
+JOINS = ["AND", "OR", "AND NOT", "OR NOT", "=", "<>", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"]
 TAILS = ["", "", "", " IS TRUE", " IS NOT FALSE", " IS NULL", " IS NOT NULL", " IS UNKNOWN"]
 ROWS = [
     {"a": a, "b": b, "t": t, "p": p, "q": q}
@@ -61,7 +61,11 @@ def test_as_duckdb_groups(con):
             ours = evaluate_expr(expr, FRAME, SCHEMA).to_list()
         except RuleError:
             continue
-        theirs = [row[0] for row in con.execute(f"SELECT CAST(({expr}) AS BOOLEAN) FROM r ORDER BY n").fetchall()]
+        try:
+            rows = con.execute(f"SELECT CAST(({expr}) AS BOOLEAN) FROM r ORDER BY n").fetchall()
+        except duckdb.ParserException:
+            continue
+        theirs = [row[0] for row in rows]
         assert ours == theirs, expr
         compared += 1
     assert compared > 700
