@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -14,7 +15,9 @@ from matching.push.quiet import Calendar
 MONEY_TYPE: Final = pl.Decimal(18, 2)
 TEXTS: Final = pl.List(pl.String)
 
-PAIRS: Final = {
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
+
+PAIRS: Final[Schema] = {
     "enterprise_id": pl.String,
     "uscc": pl.String,
     "item_id": pl.String,
@@ -29,7 +32,7 @@ PAIRS: Final = {
     "amount_yuan": MONEY_TYPE,
     "score": pl.Float64,
 }
-ITEMS: Final = {
+ITEMS: Final[Schema] = {
     "item_id": pl.String,
     "version": pl.Int64,
     "title": pl.String,
@@ -48,7 +51,7 @@ ITEMS: Final = {
     "pilot": TEXTS,
     "materials": TEXTS,
 }
-CONDITIONS: Final = {
+CONDITIONS: Final[Schema] = {
     "item_id": pl.String,
     "version": pl.Int64,
     "condition_id": pl.String,
@@ -57,7 +60,7 @@ CONDITIONS: Final = {
     "on_unknown": pl.String,
     "outside": pl.Boolean,
 }
-ENTERPRISES: Final = {
+ENTERPRISES: Final[Schema] = {
     "enterprise_id": pl.String,
     "uscc": pl.String,
     "name": pl.String,
@@ -66,7 +69,7 @@ ENTERPRISES: Final = {
     "contact_hash": pl.String,
     "contact_masked": pl.String,
 }
-CASES: Final = {
+CASES: Final[Schema] = {
     "enterprise_id": pl.String,
     "item_id": pl.String,
     "applied_on": pl.Date,
@@ -74,7 +77,7 @@ CASES: Final = {
     "decided_on": pl.Date,
     "reason": pl.String,
 }
-AWARDS: Final = {
+AWARDS: Final[Schema] = {
     "enterprise_id": pl.String,
     "item_id": pl.String,
     "cycle": pl.String,
@@ -82,24 +85,24 @@ AWARDS: Final = {
     "amount_yuan": MONEY_TYPE,
     "source": pl.String,
 }
-SENT: Final = {"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "sent_on": pl.Date}
-LISTED: Final = {
+SENT: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "sent_on": pl.Date}
+LISTED: Final[Schema] = {
     "enterprise_id": pl.String,
     "item_id": pl.String,
     "cycle": pl.String,
     "kind": pl.String,
     "list_id": pl.String,
 }
-OPT_OUTS: Final = {"enterprise_id": pl.String, "scope": pl.String, "since": pl.Date}
-ARMS: Final = {
+OPT_OUTS: Final[Schema] = {"enterprise_id": pl.String, "scope": pl.String, "since": pl.Date}
+ARMS: Final[Schema] = {
     "enterprise_id": pl.String,
     "item_id": pl.String,
     "cycle": pl.String,
     "stratum": pl.String,
     "arm": pl.String,
 }
-UNFIT: Final = {"item_id": pl.String, "version": pl.Int64, "detail": pl.String}
-FACTS: Final = {
+UNFIT: Final[Schema] = {"item_id": pl.String, "version": pl.Int64, "detail": pl.String}
+FACTS: Final[Schema] = {
     "enterprise_id": pl.String,
     "indicator": pl.String,
     "value": pl.String,
@@ -109,7 +112,7 @@ FACTS: Final = {
 }
 
 
-def empty(schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
+def empty(schema: Schema) -> pl.DataFrame:
     """No rows, with the columns of `schema`."""
     return pl.DataFrame(schema=schema)
 
@@ -175,7 +178,7 @@ class Inputs:
     watermarks: dict[str, str] = field(default_factory=dict)
 
 
-def shaped(frame: pl.DataFrame, schema: dict[str, pl.DataType | type[pl.DataType]], what: str) -> pl.DataFrame:
+def shaped(frame: pl.DataFrame, schema: Schema, what: str) -> pl.DataFrame:
     """`frame` with exactly the columns of `schema`, cast to its types; a missing column is an error that names it."""
     missing = [name for name in schema if name not in frame.columns]
     if missing:

@@ -9,11 +9,11 @@ import polars as pl
 
 from matching.push import kinds
 from matching.push.fingerprint import award_key, message_key
-from matching.push.inputs import FACTS, Inputs, shaped
+from matching.push.inputs import FACTS, Inputs, Schema, shaped
 from matching.push.message import TEMPLATES, MessageError, render
 from matching.push.quiet import next_send
 
-LINE: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+LINE: Final[Schema] = {
     "list_id": pl.String,
     "line_no": pl.Int64,
     "line_key": pl.String,

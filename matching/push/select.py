@@ -18,11 +18,11 @@ from matching.push.digest import digest_lines
 from matching.push.fingerprint import list_id, list_sha256
 from matching.push.gates import GATES
 from matching.push.holdout import HELD, TREATED, assign, sample_ratio_p, smallest_visible_effect
-from matching.push.inputs import ARMS, Dates, Inputs, Limits, shaped
+from matching.push.inputs import ARMS, Dates, Inputs, Limits, Schema, shaped
 from matching.push.lines import LINE, lines
 from matching.push.quiet import next_send
 
-SUPPRESSION: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+SUPPRESSION: Final[Schema] = {
     "kind": pl.String,
     "enterprise_id": pl.String,
     "uscc": pl.String,
@@ -39,7 +39,7 @@ SUPPRESSION: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "size": pl.String,
     "build_id": pl.String,
 }
-HEADER: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+HEADER: Final[Schema] = {
     "list_id": pl.String,
     "sha256": pl.String,
     "kind": pl.String,

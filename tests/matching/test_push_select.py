@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -439,4 +440,4 @@ def test_no_seven_days_hold_more_than_two_messages(n_items: int, gap: int) -> No
     for (_, _), own in sent.group_by("item_id", "cycle"):
         dated = sorted(own["sent_on"])
         assert len(dated) <= 3
-        assert all(b - a >= dt.timedelta(days=14) for a, b in zip(dated, dated[1:], strict=False))
+        assert all(b - a >= dt.timedelta(days=14) for a, b in pairwise(dated))

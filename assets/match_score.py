@@ -1,0 +1,77 @@
+"""match/score: how likely an invited enterprise is to obtain the award, with every feature kept beside it."""
+
+import dagster as dg
+import polars as pl
+
+from assets.ports import Scope, Warehouse
+from assets.push_inputs import cases, conditions, items
+from matching.score.features import FEATURES, Materials, explanation, featured
+from matching.score.weighted import NAME, weighted
+
+
+def _ages(warehouse: Warehouse) -> pl.DataFrame:
+    return warehouse.frame(
+        "SELECT enterprise_id, avg(date_diff('day', CAST(valid_at AS DATE), getvariable('as_of')))::DOUBLE AS age_days"
+        " FROM profile.evidence WHERE state = 'known' AND valid_at IS NOT NULL GROUP BY enterprise_id ORDER BY enterprise_id"
+    )
+
+
+@dg.asset(
+    key=["match", "score"],
+    group_name="match",
+    kinds={"duckdb", "polars"},
+    deps=[
+        ["match", "pair"],
+        ["profile", "enterprise"],
+        ["profile", "evidence"],
+        ["policy", "item"],
+        ["policy", "condition"],
+        ["policy", "tag"],
+        ["registry", "subject"],
+        ["raw", "apply_case"],
+    ],
+    description="匹配分：受邀企业最终获得奖励的可能性（0 至 1）及各分项。历史不足时用公开权重的加权平均；只对未被判为不符合的（企业，事项）计算。",
+)
+def score(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]) -> dg.MaterializeResult:
+    pairs = warehouse.frame(
+        "SELECT enterprise_id, item_id, version, verdict, met, unknown, bar, amount_yuan FROM match.pair"
+        " WHERE verdict <> 'ineligible' ORDER BY item_id, version, enterprise_id"
+    )
+    firms = warehouse.frame(
+        "SELECT e.* FROM profile.enterprise e SEMI JOIN (SELECT DISTINCT enterprise_id FROM match.pair) USING (enterprise_id)"
+        " ORDER BY enterprise_id"
+    )
+    features = featured(
+        Materials(
+            pairs=pairs,
+            items=items(warehouse),
+            conditions=conditions(warehouse),
+            firms=firms,
+            as_of=scope.as_of,
+            tags=warehouse.frame("SELECT item_id, version, facet, tag FROM policy.tag ORDER BY ALL"),
+            ages=_ages(warehouse),
+            cases=cases(warehouse).select("enterprise_id", "item_id", "decision"),
+        )
+    )
+    values = features.select(
+        pl.struct(pl.col(name).round(6) for name in FEATURES).struct.json_encode().alias("features")
+    )
+    scored = features.select("enterprise_id", "item_id", "version").with_columns(
+        weighted(features), values["features"], pl.lit(NAME).alias("model"), pl.lit(scope.build_id).alias("build_id")
+    )
+    with warehouse.write() as transaction:
+        written = transaction.replace("match.score", scored.sort("item_id", "version", "enterprise_id"))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": written.rows,
+            "dagster/table_name": written.table,
+            "dagster/column_schema": dg.TableSchema(
+                columns=[dg.TableColumn(name=name, type=kind) for name, kind in written.columns.items()]
+            ),
+            "模型": NAME,
+            **{name: explanation(name) for name in FEATURES},
+        }
+    )
+
+
+SCORE_ASSETS: list[dg.AssetsDefinition] = [score]

@@ -1,0 +1,398 @@
+"""Reading what the lists are made from: verdicts and profiles of the warehouse, and what people did, kept in `control.sqlite`."""
+
+import datetime as dt
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+
+from assets.ports import Control, Scope, Warehouse
+from data import contract, indicators
+from data.contract import Table
+from data.indicators import Catalogue
+from matching.push import inputs as shapes
+from matching.push.cycle import cycle
+from matching.push.feeds import unfit_feeds, unfit_items
+from matching.push.inputs import Dates, Inputs
+from matching.push.quiet import Calendar
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+HOLIDAYS = Path(contract.REFERENCE) / "holidays.csv"
+# Formats in which a file cut short does not open, so that no control file is needed to see it; pages are fetched by us, to the end.
+_SELF_CHECKING = frozenset({"xlsx", "xls", "xml", "dbf", "sqlite", "dump", "jsonl"})
+
+
+def _columns(warehouse: Warehouse, table: str, wanted: Mapping[str, str], optional: Iterable[str] = ()) -> str:
+    """A SELECT list of `wanted` (name → type); an optional column that the table has not is NULL, any other is an error."""
+    have = warehouse.columns(table)
+    missing = [name for name in wanted if name not in have and name not in set(optional)]
+    if missing:
+        raise ValueError(f"{table} 缺列 {'、'.join(missing)}")
+    return ", ".join(f'"{name}"' if name in have else f'NULL::{kind} AS "{name}"' for name, kind in wanted.items())
+
+
+def items(warehouse: Warehouse) -> pl.DataFrame:
+    """`policy.item` in the shape of ITEMS."""
+    wanted = {
+        "item_id": "VARCHAR", "version": "BIGINT", "title": "VARCHAR", "issuer": "VARCHAR", "mode": "VARCHAR",
+        "entity": "VARCHAR", "cycle": "VARCHAR", "claim_unit": "VARCHAR", "valid_from": "DATE", "valid_to": "DATE",
+        "window_from": "DATE", "window_to": "DATE", "budget_yuan": "DECIMAL(18,2)", "promise_days": "BIGINT",
+        "excludes": "VARCHAR[]", "pilot": "VARCHAR[]", "materials": "VARCHAR[]",
+    }  # fmt: skip
+    columns = _columns(warehouse, "policy.item", wanted, optional=("excludes", "pilot", "materials"))
+    return shapes.shaped(
+        warehouse.frame(f"SELECT {columns} FROM policy.item ORDER BY item_id, version"), shapes.ITEMS, "policy.item"
+    )
+
+
+def conditions(warehouse: Warehouse) -> pl.DataFrame:
+    """`policy.condition` in the shape of CONDITIONS."""
+    frame = warehouse.frame("SELECT * FROM policy.condition ORDER BY item_id, version, condition_id")
+    return shapes.shaped(frame, shapes.CONDITIONS, "policy.condition")
+
+
+def indicators_of(condition_rows: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    """(item_id, version, condition_id, indicator): the catalogue's names, and labels, that stand in each expression."""
+    found = [
+        (row["item_id"], row["version"], row["condition_id"], name)
+        for row in condition_rows.iter_rows(named=True)
+        for name in named_in(row["expr"], catalogue)
+    ]
+    return pl.DataFrame(
+        found,
+        schema={"item_id": pl.String, "version": pl.Int64, "condition_id": pl.String, "indicator": pl.String},
+        orient="row",
+    ).unique(maintain_order=True)
+
+
+def named_in(expr: str | None, catalogue: Catalogue) -> list[str]:
+    """The indicators an expression names, sorted."""
+    text = re.sub(r"'[^']*'", " ", expr or "")
+    words = set(re.findall(r"\w+", text))
+    return sorted({indicator.name for word in words if (indicator := catalogue.find(word)) is not None})
+
+
+def pairs(warehouse: Warehouse) -> pl.DataFrame:
+    """`match.pair` with its score, in the shape of PAIRS."""
+    frame = warehouse.frame(
+        "SELECT p.enterprise_id, p.uscc, p.item_id, p.version, p.verdict, p.met, p.failed, p.unknown, p.near_miss, p.bar,"
+        " p.bars, p.amount_yuan, s.score FROM match.pair p LEFT JOIN match.score s USING (enterprise_id, item_id, version)"
+        " ORDER BY p.item_id, p.version, p.enterprise_id"
+    )
+    return shapes.shaped(frame, shapes.PAIRS, "match.pair")
+
+
+def enterprises(warehouse: Warehouse) -> pl.DataFrame:
+    """Name, region, size and contact of every enterprise; the contact is the newest telephone any department delivered, as its keyed hash."""
+    have = warehouse.columns("profile.enterprise")
+    region = "registered_region" if "registered_region" in have else "NULL::VARCHAR"
+    size = "enterprise_size" if "enterprise_size" in have else "NULL::VARCHAR"
+    frame = warehouse.frame(
+        f"""
+        WITH phone AS (
+            SELECT r.enterprise_id, arg_max(s.phone_hash, (s.first_received_at, s._subject_id)) AS contact_hash
+            FROM raw.subject s JOIN registry.subject r USING (_subject_id)
+            WHERE s.phone_hash IS NOT NULL AND r.enterprise_id IS NOT NULL AND s.first_received_at <= getvariable('known_at')
+            GROUP BY r.enterprise_id
+        )
+        SELECT e.enterprise_id, e.uscc, e.name, {region} AS region, {size} AS size, contact_hash,
+               CASE WHEN contact_hash IS NOT NULL THEN '已登记，导出时取用' END AS contact_masked
+        FROM profile.enterprise e LEFT JOIN phone USING (enterprise_id)
+        ORDER BY e.enterprise_id
+        """
+    )
+    return shapes.shaped(frame, shapes.ENTERPRISES, "profile.enterprise")
+
+
+def cases(warehouse: Warehouse) -> pl.DataFrame:
+    """The newest state of every case known by `known_at`, in the shape of CASES."""
+    if not warehouse.exists("raw.apply_case"):
+        return shapes.empty(shapes.CASES)
+    decision = "decision_source" if "decision_source" in warehouse.columns("raw.apply_case") else "decision"
+    frame = warehouse.frame(
+        f"""
+        SELECT r.enterprise_id, c.item_id, c.applied_date AS applied_on, c.{decision} AS decision,
+               c.decided_date AS decided_on, c.refusal_reason AS reason
+        FROM raw.apply_case c JOIN registry.subject r USING (_subject_id)
+        WHERE c._received_at <= getvariable('known_at') AND r.enterprise_id IS NOT NULL
+        QUALIFY row_number() OVER (
+            PARTITION BY c.case_no ORDER BY c.updated_at DESC NULLS LAST, c._received_at DESC, c._file_id DESC, c._row_no DESC
+        ) = 1 AND c._op <> 'D'
+        ORDER BY r.enterprise_id, c.item_id, c.case_no
+        """
+    )
+    return shapes.shaped(frame, shapes.CASES, "raw.apply_case")
+
+
+def paid(warehouse: Warehouse, item_rows: pl.DataFrame) -> pl.DataFrame:
+    """What the finance ledger (兑现台账) says was paid, in the shape of AWARDS: shares of province and county summed."""
+    if not warehouse.exists("raw.finance_redemption"):
+        return shapes.empty(shapes.AWARDS)
+    frame = warehouse.frame(
+        """
+        WITH newest AS (
+            SELECT r.enterprise_id, f.*
+            FROM raw.finance_redemption f JOIN registry.subject r USING (_subject_id)
+            WHERE f._received_at <= getvariable('known_at') AND r.enterprise_id IS NOT NULL
+            QUALIFY row_number() OVER (
+                PARTITION BY f.policy_no, f.batch_no, r.enterprise_id, f.paid_date, f.bearer_level
+                ORDER BY f._received_at DESC, f._file_id DESC, f._row_no DESC
+            ) = 1
+        )
+        SELECT enterprise_id, policy_no AS item_id, paid_date AS paid_on, sum(paid_yuan)::DECIMAL(18,2) AS amount_yuan
+        FROM newest WHERE paid_date <= getvariable('as_of')
+        GROUP BY ALL HAVING sum(paid_yuan) > 0 ORDER BY ALL
+        """
+    )
+    kinds = {row["item_id"]: row["cycle"] for row in item_rows.iter_rows(named=True)}
+    openings: dict[str, list[dt.date]] = {}
+    for row in item_rows.iter_rows(named=True):
+        if row["window_from"] is not None:
+            openings.setdefault(row["item_id"], []).append(row["window_from"])
+    known = frame.filter(pl.col("item_id").is_in(sorted(kinds)))
+    cycles = [
+        cycle(kinds[item], _opening(day, openings.get(item, [])), openings.get(item, []))
+        for item, day in known.select("item_id", "paid_on").iter_rows()
+    ]
+    return shapes.shaped(
+        known.with_columns(pl.Series("cycle", cycles, dtype=pl.String), pl.lit("兑现台账").alias("source")),
+        shapes.AWARDS,
+        "raw.finance_redemption",
+    )
+
+
+def _opening(day: dt.date, openings: list[dt.date]) -> dt.date:
+    """The window a payment belongs to: the newest that had opened by then."""
+    return max((opening for opening in openings if opening <= day), default=day)
+
+
+def facts(warehouse: Warehouse, named: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    """The observed value, source and day of every indicator a condition names, for the firms of `match.pair` (shape FACTS)."""
+    have = warehouse.columns("profile.enterprise")
+    wanted = [name for name in sorted(set(named["indicator"])) if name in have and _NAME.fullmatch(name)]
+    if not wanted:
+        return shapes.empty(shapes.FACTS)
+    shown = [
+        f"SELECT enterprise_id, '{name}' AS indicator, "
+        + (
+            f"array_to_string([x.name FOR x IN \"{name}\"], '、')"
+            if catalogue[name].type == "list"
+            else f'CAST("{name}" AS VARCHAR)'
+        )
+        + " AS value FROM firm"
+        for name in wanted
+    ]
+    listed = ", ".join(f"'{name}'" for name in wanted)
+    frame = warehouse.frame(
+        f"""
+        WITH needed AS (SELECT DISTINCT enterprise_id FROM match.pair),
+             firm AS (SELECT e.* FROM profile.enterprise e SEMI JOIN needed USING (enterprise_id)),
+             value AS ({" UNION ALL ".join(shown)}),
+             source AS (
+                SELECT enterprise_id, indicator, department, table_name, valid_at
+                FROM profile.evidence SEMI JOIN needed USING (enterprise_id)
+                WHERE indicator IN ({listed}) AND state = 'known'
+             )
+        SELECT enterprise_id, indicator, value, department, table_name, CAST(valid_at AS DATE) AS valid_at
+        FROM value LEFT JOIN source USING (enterprise_id, indicator)
+        WHERE value IS NOT NULL
+        ORDER BY ALL
+        """
+    )
+    return shapes.shaped(frame, shapes.FACTS, "profile.enterprise")
+
+
+def _cut_is_visible(table: Table) -> bool:
+    """Whether a delivery cut short can be told from a whole one: a control file, or a full delivery that cannot be opened when cut."""
+    if table.control is not None:
+        return True
+    forms = list(table.forms.values())
+    full = [form for form in forms if form.kind == "F"] or forms
+    return all(form.archive is not None or form.format in _SELF_CHECKING for form in full)
+
+
+def unfit(
+    warehouse: Warehouse, scope: Scope, item_rows: pl.DataFrame, named: pl.DataFrame, catalogue: Catalogue
+) -> pl.DataFrame:
+    """The items that no payment may be made for now, because a feed they rest on is not fit (shape UNFIT)."""
+    rows = [
+        {
+            "department": table.department,
+            "table_name": table.name,
+            "cadence": table.cadence,
+            "grace_days": table.grace_days,
+            "max_reject_share": table.max_reject_share,
+            "has_control": _cut_is_visible(table),
+        }
+        for table in contract.tables()
+    ]
+    from matching.push.feeds import DELIVERIES, TABLES
+
+    deliveries = warehouse.frame(
+        "SELECT department, table_name, received_at, sequence, status, rows_in, rows_rejected FROM raw.delivery ORDER BY ALL"
+    )
+    feeds = unfit_feeds(
+        pl.DataFrame(rows, schema=TABLES), shapes.shaped(deliveries, DELIVERIES, "raw.delivery"), scope.known_at
+    )
+    awards = warehouse.frame("SELECT item_id, version, award_expr FROM policy.item ORDER BY item_id, version")
+    used = {(row["item_id"], row["version"], row["indicator"]) for row in named.iter_rows(named=True)} | {
+        (row["item_id"], row["version"], name)
+        for row in awards.iter_rows(named=True)
+        for name in named_in(row["award_expr"], catalogue)
+    }
+    sources = [
+        (item, version, catalogue[name].department or "", catalogue[name].table or "")
+        for item, version, name in used
+        if catalogue[name].source != "declared"
+    ]
+    return shapes.shaped(unfit_items(sources, feeds), shapes.UNFIT, "交付状态")
+
+
+def calendar() -> Calendar:
+    """Statutory days off and make-up working days from the reference table; empty, and so visibly uncovered, without it."""
+    if not HOLIDAYS.exists():
+        return Calendar()
+    table = pl.read_csv(HOLIDAYS, infer_schema=False, comment_prefix="#")
+    days = [(dt.date.fromisoformat(row["date"]), row["kind"]) for row in table.iter_rows(named=True)]
+    return Calendar(
+        off=frozenset(day for day, kind in days if kind in ("off", "holiday", "休")),
+        working=frozenset(day for day, kind in days if kind in ("working", "workday", "班")),
+        years=frozenset(day.year for day, _ in days),
+    )
+
+
+def arm_key(home: Path) -> bytes:
+    """The secret of the arm assignment, made once per home (mode 0400): who is held out cannot be foretold or arranged."""
+    path = home / "keys" / "holdout.key"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    except FileExistsError:
+        return bytes.fromhex(path.read_text(encoding="ascii"))
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32))
+    return bytes.fromhex(path.read_text(encoding="ascii"))
+
+
+def _kept(
+    control: Control, table: str, columns: str, schema: shapes.Schema, where: str = "", parameters: tuple[str, ...] = ()
+) -> pl.DataFrame:
+    """Rows of a control table that may not exist yet, in the given shape."""
+    if not control.rows("SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?", (table,)):
+        return shapes.empty(schema)
+    rows = control.rows(f"SELECT {columns} FROM {table} {where} ORDER BY {columns}", parameters)
+    raw = pl.DataFrame(
+        [[None if v is None else str(v) for v in row.values()] for row in rows],
+        schema=dict.fromkeys(schema, pl.String),
+        orient="row",
+    )
+    return raw.select(
+        pl.col(name).str.to_date("%Y-%m-%d").alias(name) if dtype == pl.Date else pl.col(name).cast(dtype)
+        for name, dtype in schema.items()
+    )
+
+
+def history(control: Control, before: dt.date) -> dict[str, pl.DataFrame | dict[tuple[str, str], Decimal]]:
+    """What lists of days before `before` have done: awards, messages, open lists, opt-outs, arms, and money spent per item and cycle.
+
+    Lists of the day itself are left out, so that a run repeated on the same day proposes the same lists again.
+    """
+    day = (before.isoformat(),)
+    fen = _kept(
+        control,
+        "active_award",
+        "entity_id, item_id, cycle, as_of, amount_fen, list_id",
+        {
+            "enterprise_id": pl.String,
+            "item_id": pl.String,
+            "cycle": pl.String,
+            "paid_on": pl.Date,
+            "fen": pl.Int64,
+            "source": pl.String,
+        },
+        "WHERE as_of < ?",
+        day,
+    )
+    awards = fen.with_columns(
+        (pl.col("fen").cast(pl.Decimal(18, 2)) / pl.lit(Decimal(100))).cast(pl.Decimal(18, 2)).alias("amount_yuan")
+    )
+    spent: dict[tuple[str, str], Decimal] = {}
+    for item, period, amount in fen.select("item_id", "cycle", "fen").iter_rows():
+        spent[(item, period)] = spent.get((item, period), Decimal(0)) + Decimal(amount) / 100
+    return {
+        "awards": shapes.shaped(awards, shapes.AWARDS, "台账"),
+        "spent": spent,
+        "sent": _kept(
+            control, "message", "enterprise_id, item_id, cycle, sent_on", shapes.SENT, "WHERE as_of < ?", day
+        ),
+        "listed": _kept(
+            control, "open_pair", "enterprise_id, item_id, cycle, kind, list_id", shapes.LISTED, "WHERE as_of < ?", day
+        ),
+        "opt_outs": _kept(control, "opt_out", "enterprise_id, scope, since", shapes.OPT_OUTS),
+        "arms": _kept(
+            control, "arm", "enterprise_id, item_id, cycle, stratum, arm", shapes.ARMS, "WHERE as_of <= ?", day
+        ),
+    }
+
+
+def collected(warehouse: Warehouse, scope: Scope, control: Control) -> tuple[Inputs, Dates]:
+    """Everything `propose` needs."""
+    catalogue = indicators.load()
+    item_rows, condition_rows = items(warehouse), conditions(warehouse)
+    named = indicators_of(condition_rows, catalogue)
+    past = history(control, scope.as_of)
+    watermarks = warehouse.frame(
+        "SELECT department, strftime(max(received_at), '%Y-%m-%dT%H:%M:%S') AS at FROM raw.delivery"
+        " WHERE status <> 'refused' AND received_at <= getvariable('known_at') GROUP BY department ORDER BY department"
+    )
+    awards, spent = past.pop("awards"), past.pop("spent")
+    assert isinstance(awards, pl.DataFrame) and isinstance(spent, dict)
+    inputs = Inputs(
+        pairs=pairs(warehouse),
+        items=item_rows,
+        conditions=condition_rows,
+        enterprises=enterprises(warehouse),
+        cases=cases(warehouse),
+        awards=pl.concat([paid(warehouse, item_rows), awards]),
+        unfit=unfit(warehouse, scope, item_rows, named, catalogue),
+        facts=facts(warehouse, named, catalogue),
+        indicators_of=named,
+        spent=spent,
+        calendar=calendar(),
+        watermarks=dict(watermarks.iter_rows()),
+        **{name: frame for name, frame in past.items() if isinstance(frame, pl.DataFrame)},
+    )
+    dates = Dates(scope.as_of, scope.known_at, scope.rules_as_of, scope.build_id, arm_key(warehouse.home))
+    return inputs, dates
+
+
+def frozen(control: Control, schema: shapes.Schema, column: str) -> pl.DataFrame:
+    """Bodies kept for lists that were frozen: `column` is `header` or `body`, JSON of one row each."""
+    if not control.rows("SELECT 1 FROM sqlite_master WHERE name = 'push_list'"):
+        return shapes.empty(schema)
+    sql = (
+        "SELECT header AS document FROM push_list WHERE status IN ('frozen', 'exported', 'reconciled') ORDER BY list_id"
+        if column == "header"
+        else "SELECT body AS document FROM push_line JOIN push_list USING (list_id)"
+        " WHERE status IN ('frozen', 'exported', 'reconciled') ORDER BY list_id, line_no"
+    )
+    rows = [json.loads(row["document"]) for row in control.rows(sql)]
+    raw = pl.DataFrame(
+        [[None if row.get(name) is None else str(row[name]) for name in schema] for row in rows],
+        schema=dict.fromkeys(schema, pl.String),
+        orient="row",
+    )
+    return raw.select(_read(name, dtype) for name, dtype in schema.items())
+
+
+def _read(name: str, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
+    if dtype == pl.Date:
+        return pl.col(name).str.to_date("%Y-%m-%d")
+    if dtype == pl.Datetime("us"):
+        return pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us")
+    return pl.col(name).cast(dtype)

@@ -1,0 +1,151 @@
+"""The push and score assets on a small literal warehouse: lists with reasons, suppression rows, and the same bytes again."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.match_score import score
+from assets.push import push
+from pipelines.control import ControlStore
+from pipelines.warehouse import DuckWarehouse
+
+AS_OF = dt.date(2024, 12, 18)
+
+
+@dataclass(frozen=True)
+class FixedScope:
+    as_of: dt.date = AS_OF
+    known_at: dt.datetime = dt.datetime(2024, 12, 18, 23, 59, 59)
+    rules_as_of: dt.date = AS_OF
+    build_id: str = "b0"
+
+
+TABLES = {
+    "policy.item": """
+        SELECT * FROM (VALUES
+          ('auto', 1, '研发后补助', '海南省科学技术厅', '免申即享', 'enterprise', 'year', 'entity', DATE '2024-01-01', DATE '2025-12-31', NULL::DATE, NULL::DATE, 500000.00::DECIMAL(18,2), 20, 'least(rd_expense_last_year * 0.1, 100000)', []::VARCHAR[], []::VARCHAR[], []::VARCHAR[]),
+          ('invite', 1, '高企认定奖励', '海南省科学技术厅', '即申即享', 'enterprise', 'once', 'entity', DATE '2024-01-01', DATE '2025-12-31', NULL, NULL, NULL, 10, '200000', []::VARCHAR[], []::VARCHAR[], []::VARCHAR[]),
+          ('nudge', 1, '技改补助', '海南省工业和信息化厅', '承诺兑现', 'enterprise', 'year', 'entity', DATE '2024-01-01', DATE '2025-12-31', NULL, NULL, NULL, 30, NULL, []::VARCHAR[], []::VARCHAR[], []::VARCHAR[])
+        ) t(item_id, version, title, issuer, mode, entity, cycle, claim_unit, valid_from, valid_to, window_from, window_to, budget_yuan, promise_days, award_expr, excludes, pilot, materials)""",
+    "policy.condition": """
+        SELECT * FROM (VALUES
+          ('auto', 1, 'c1', '上年度研发费用不低于50万元', 'rd_expense_last_year >= 500000', 'ask', false),
+          ('invite', 1, 'c1', '有效期内高新技术企业', 'is_hnte', 'ask', false),
+          ('nudge', 1, 'c1', '上年度营业收入不低于2000万元', 'revenue_last_year >= 20000000', 'ask', false),
+          ('nudge', 1, 'o1', '项目已竣工', NULL, NULL, true)
+        ) t(item_id, version, condition_id, text, expr, on_unknown, outside)""",
+    "policy.tag": "SELECT 'auto' AS item_id, 1 AS version, 'industry' AS facet, '不限' AS tag, 'reviewed' AS source, 1.0 AS score, '' AS because",
+    "profile.enterprise": """
+        SELECT * FROM (VALUES
+          ('E1', '91460100A', '海南甲有限公司', '460105', '小型', 'C2710', 900000.00::DECIMAL(18,2), 30000000.00::DECIMAL(18,2), true),
+          ('E2', '91460100B', '海南乙有限公司', '460204', '微型', 'I6510', 700000.00, 21000000.00, true),
+          ('E3', '91460100C', '海南丙有限公司', '460105', '中型', 'C3610', 800000.00, 25000000.00, NULL)
+        ) t(enterprise_id, uscc, name, registered_region, enterprise_size, industry, rd_expense_last_year, revenue_last_year, is_hnte)""",
+    "profile.evidence": """
+        SELECT enterprise_id, indicator, 'known' AS state, department, table_name, 'f1' AS file_id, 7 AS row_no, DATE '2023-12-31' AS valid_at, TIMESTAMP '2024-05-01' AS received_at
+        FROM (VALUES ('E1'), ('E2'), ('E3')) e(enterprise_id),
+             (VALUES ('rd_expense_last_year', 'tax', 'income_tax'), ('revenue_last_year', 'tax', 'income_tax'), ('is_hnte', 'science', 'hnte')) i(indicator, department, table_name)""",
+    "match.pair": """
+        SELECT * FROM (VALUES
+          ('E1', '91460100A', 'auto', 1, 'eligible', ['c1'], []::VARCHAR[], []::VARCHAR[], false, 'clear', []::VARCHAR[], 90000.00::DECIMAL(18,2)),
+          ('E2', '91460100B', 'auto', 1, 'eligible', ['c1'], [], [], false, 'unknown', ['dishonest'], 70000.00),
+          ('E1', '91460100A', 'invite', 1, 'eligible', ['c1'], [], [], false, 'clear', [], 200000.00),
+          ('E3', '91460100C', 'invite', 1, 'unknown', [], [], ['c1'], false, 'clear', [], NULL),
+          ('E2', '91460100B', 'nudge', 1, 'declarable', ['c1'], [], ['o1'], false, 'clear', [], NULL)
+        ) t(enterprise_id, uscc, item_id, version, verdict, met, failed, unknown, near_miss, bar, bars, amount_yuan)""",
+    "raw.delivery": """
+        SELECT department, table_name, TIMESTAMP '2024-12-16 09:00:00' AS received_at, 1 AS sequence, 'loaded' AS status, 100 AS rows_in, 0 AS rows_rejected
+        FROM (VALUES ('tax', 'income_tax'), ('science', 'hnte'), ('tax', 'vat')) t(department, table_name)""",
+    "raw.subject": """
+        SELECT 's' || e AS _subject_id, 'market' AS department, 'h' || e AS phone_hash, TIMESTAMP '2024-01-01' AS first_received_at
+        FROM (VALUES ('E1'), ('E2'), ('E3')) t(e)""",
+    "registry.subject": "SELECT 's' || e AS _subject_id, e AS enterprise_id FROM (VALUES ('E1'), ('E2'), ('E3')) t(e)",
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> DuckWarehouse:
+    warehouse = DuckWarehouse(home=tmp_path, scope=FixedScope(), memory=True)
+    with warehouse.write() as transaction:
+        for table, sql in TABLES.items():
+            transaction.replace(table, sql)
+    return warehouse
+
+
+def materialized(warehouse: DuckWarehouse) -> None:
+    sources = sorted(
+        {key for definition in (score, push) for key in definition.dependency_keys} - {dg.AssetKey(["match", "score"])}
+    )
+    result = dg.materialize(
+        [*(dg.AssetSpec(key) for key in sources), score, push],
+        resources={
+            "warehouse": dg.ResourceDefinition.hardcoded_resource(warehouse),
+            "scope": dg.ResourceDefinition.hardcoded_resource(FixedScope()),
+            "control": dg.ResourceDefinition.hardcoded_resource(ControlStore(warehouse.home / "control.sqlite")),
+        },
+    )
+    assert result.success
+
+
+def test_one_list_per_mode_with_reasons_and_suppression(home: DuckWarehouse) -> None:
+    materialized(home)
+    lists = home.frame("SELECT * FROM push.list ORDER BY kind")
+    assert lists.select("kind", "item_id", "row_count").rows() == [
+        ("auto_award", "auto", 1),
+        ("invite", "invite", 2),
+        ("nudge", "nudge", 1),
+    ]
+    assert lists["amount_yuan"].to_list() == [Decimal("90000.00"), None, None]
+    assert json.loads(lists["watermarks"][0])["tax"] == "2024-12-16T09:00:00"
+    line = home.frame("SELECT * FROM push.line WHERE kind = 'auto_award'").row(0, named=True)
+    (reason,) = json.loads(line["reasons"])
+    assert reason == {
+        "condition_id": "c1",
+        "text": "上年度研发费用不低于50万元",
+        "indicator": "rd_expense_last_year",
+        "value": "900000.00",
+        "department": "tax",
+        "table_name": "income_tax",
+        "valid_at": "2023-12-31",
+    }
+    held = home.frame("SELECT enterprise_id, item_id, reason FROM push.suppression ORDER BY ALL")
+    assert held.rows() == [("E2", "auto", "bar_unknown")]
+    asked = home.frame("SELECT missing, message FROM push.line WHERE enterprise_id = 'E3'").row(0, named=True)
+    assert json.loads(asked["missing"])[0]["why"] == "缺数据，可申明"
+    assert asked["message"].endswith("回T退订")
+
+
+def test_a_stale_feed_pays_nobody_and_still_invites(home: DuckWarehouse) -> None:
+    with home.write() as transaction:
+        transaction.execute("UPDATE raw.delivery SET received_at = TIMESTAMP '2023-06-01' WHERE department = 'tax'")
+    materialized(home)
+    assert "auto_award" not in home.frame("SELECT kind FROM push.list")["kind"].to_list()
+    held = home.frame("SELECT reason, detail FROM push.suppression WHERE enterprise_id = 'E1'")
+    assert held["reason"].to_list() == ["feed_unfit"]
+    assert "tax.income_tax 已 566 天没有交付" in held["detail"][0]
+
+
+def test_the_same_inputs_give_the_same_rows(home: DuckWarehouse) -> None:
+    materialized(home)
+    tables = ("push.list", "push.line", "push.suppression", "match.score")
+    first = {table: home.frame(f"SELECT * FROM {table}").write_ndjson() for table in tables}
+    materialized(home)
+    assert first == {table: home.frame(f"SELECT * FROM {table}").write_ndjson() for table in tables}
+
+
+def test_scores_are_explained_and_in_range(home: DuckWarehouse) -> None:
+    materialized(home)
+    scores = home.frame("SELECT * FROM match.score ORDER BY ALL")
+    assert scores.height == 5
+    assert scores.filter((pl.col("score") < 0) | (pl.col("score") > 1)).is_empty()
+    features = json.loads(scores.row(0, named=True)["features"])
+    assert features["met_share"] == 1.0 and 0 < features["margin"] < 1
+    asked = scores.filter(pl.col("enterprise_id") == "E3")["score"][0]
+    certain = scores.filter((pl.col("enterprise_id") == "E1") & (pl.col("item_id") == "invite"))["score"][0]
+    assert asked < certain
