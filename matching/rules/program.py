@@ -192,3 +192,25 @@ def _literals(term: Term) -> Iterable[Literal]:
     elif isinstance(term, And | Or):
         for arg in term.args:
             yield from _literals(arg)
+
+
+def compile_sound(
+    items: Sequence[Any], indicators: Mapping[str, Any], bars: Iterable[Any] = ()
+) -> tuple[Program, list[RuleError]]:
+    """Compiles what holds and returns what does not: one broken item must not stop the others' night.
+
+    A broken common bar is raised, not returned: without it every item would pay whom it must not.
+    """
+    vocabulary = vocabulary_of_indicators(indicators)
+    common = [bar_text(bar) for bar in bars]
+    for bar in common:
+        _term("_defaults.yml", bar.id, bar.expr, vocabulary, {})
+    memo: dict[str, Term] = {}
+    compiled: list[Item] = []
+    refusals: list[RuleError] = []
+    for given in items:
+        try:
+            compiled.append(compile_item(item_text(given), vocabulary, common, memo))
+        except RuleError as error:
+            refusals.append(error)
+    return Program(tuple(compiled), vocabulary, indicators), refusals

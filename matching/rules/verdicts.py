@@ -217,6 +217,48 @@ class Verdicts:
             }
         )
 
+    def totals(self, groups: pl.DataFrame) -> pl.DataFrame:
+        """How many rows have which verdict, and what they would be paid, by item and group: the whole universe, ineligible included.
+
+        `groups` has the frame's height; the result has `item_id, version, verdict`, its columns, `n` and `amount_yuan` (the awards of
+        eligible and declarable rows, 0 where there are none), ordered by all of them. Combinations without a row are left out.
+        """
+        keys = groups.unique().sort(groups.columns).with_row_index("_group")
+        codes = groups.join(keys, on=groups.columns, how="left", nulls_equal=True, maintain_order="left")[
+            "_group"
+        ].to_numpy()
+        n = np.zeros((len(self.kernel.plans), len(VERDICTS), keys.height), np.int64)
+        fen = np.zeros((len(self.kernel.plans), len(VERDICTS), keys.height), dtype=object)
+        for block, founds in self.found():
+            here = codes[founds[0].start : founds[0].start + block.height] if founds else codes[:0]
+            for number, found in enumerate(founds):
+                for which, verdict in enumerate(VERDICTS):
+                    at = positions(getattr(found.planes, verdict))
+                    n[number, which] += np.bincount(here[at], minlength=keys.height)
+                    if verdict in ("eligible", "declarable") and at.size and found.plan.item.award is not None:
+                        paid = awards(found.plan, block, at, self._subjects(found.start, at))
+                        amounts = (paid.fill_null(0) * 100).cast(pl.Int64)
+                        sums = pl.DataFrame({"g": here[at], "a": amounts}).group_by("g").agg(pl.col("a").sum())
+                        for group, amount in sums.iter_rows():
+                            fen[number, which, group] += amount
+        where = np.nonzero(n)
+        items = [self.kernel.plans[number].item.text for number in where[0].tolist()]
+        return (
+            pl.DataFrame(
+                {
+                    "item_id": pl.Series([item.id for item in items], dtype=pl.String),
+                    "version": pl.Series([item.version for item in items], dtype=pl.Int64),
+                    "verdict": pl.Series([VERDICTS[which] for which in where[1].tolist()], dtype=pl.String),
+                    "_group": pl.Series(where[2], dtype=keys.schema["_group"]),
+                    "n": pl.Series(n[where], dtype=pl.Int64),
+                    "amount_yuan": money(fen[where].tolist()),
+                }
+            )
+            .join(keys, on="_group", how="left")
+            .select("item_id", "version", "verdict", *groups.columns, "n", "amount_yuan")
+            .sort("item_id", "version", "verdict", *groups.columns, nulls_last=True)
+        )
+
     def _subjects(self, start: int, at: npt.NDArray[np.int64]) -> pl.Series:
         if self.subject in self.profiles.columns:
             return self.profiles.get_column(self.subject).gather(at + start)
