@@ -1,0 +1,183 @@
+"""Rule tags of a policy document: theme, industry, size, method, mode, level, department by words, region by the gazetteer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import yaml
+
+from data import gazetteer
+from matching.text.segment import LEXICON, normalise
+
+WORD_FACETS = ("theme", "industry", "size", "method", "mode", "level", "department")
+FACETS = (*WORD_FACETS, "region")
+# the tag that means "none of the others was found"
+ELSE: Mapping[str, str] = {"industry": "不限", "size": "不限", "mode": "未说明"}
+_ISSUED_BY_PLACE = re.compile(r"(市|县|区|自治县)[^省]*$")
+
+
+class Tag(NamedTuple):
+    """One tag. `score` in (0, 1]: how much speaks for it; `because`: the words that caused it, most frequent first."""
+
+    facet: str
+    tag: str
+    source: Literal["reviewed", "rule", "model"]
+    score: float
+    because: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Speaks:
+    """What a word speaks for: tags for which it is enough, tags it hints at, and tags it must not be taken for."""
+
+    enough: frozenset[tuple[str, str]] = frozenset()
+    hints: frozenset[tuple[str, str]] = frozenset()
+    denies: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The closed vocabulary: the tags of each facet in order, and what each word speaks for."""
+
+    tags: Mapping[str, tuple[str, ...]]
+    words: Mapping[str, Speaks]
+    # words by their first character, longest first: found by one pass over the text
+    starts: Mapping[str, tuple[str, ...]] = field(repr=False)
+
+
+@cache
+def vocabulary(path: Path = LEXICON / "tags.yml") -> Vocabulary:
+    """Reads the tag vocabulary. Raises ValueError naming facet and tag for an unknown key."""
+    raw: Mapping[str, Mapping[str, Mapping[str, list[str]]]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    spoken: dict[str, dict[str, set[tuple[str, str]]]] = {}
+    for facet, tags in raw.items():
+        for tag, lists in tags.items():
+            for kind, words in lists.items():
+                if kind not in ("words", "hints", "unless"):
+                    raise ValueError(f"{path.name}：{facet}.{tag} 有不认识的键「{kind}」，只能是 words、hints、unless")
+                for word in words:
+                    entry = spoken.setdefault(
+                        normalise(str(word)).text, {"words": set(), "hints": set(), "unless": set()}
+                    )
+                    entry[kind].add((facet, tag))
+    words = {
+        word: Speaks(frozenset(by["words"]), frozenset(by["hints"]), frozenset(by["unless"]))
+        for word, by in spoken.items()
+    }
+    starts: dict[str, list[str]] = {}
+    for word in sorted(words, key=lambda w: (-len(w), w)):
+        starts.setdefault(word[0], []).append(word)
+    return Vocabulary(
+        {facet: tuple(tags) for facet, tags in raw.items()}, words, {c: tuple(ws) for c, ws in starts.items()}
+    )
+
+
+def rule_tags(title: str, text: str, issuer: str = "", *, known: Vocabulary | None = None) -> list[Tag]:
+    """The tags that the words of title, text and issuer cause, by facet and tag.
+
+    A word inside a phrase of a tag's `unless` does not count for that tag. A title counts as three mentions.
+    """
+    known = known or vocabulary()
+    counts = _counted(known, normalise(title).text, 3)
+    for key, words in _counted(known, normalise(text).text, 1).items():
+        mine = counts.setdefault(key, {})
+        for word, times in words.items():
+            mine[word] = mine.get(word, 0) + times
+    found = [
+        Tag(facet, tag, "rule", score, because)
+        for (facet, tag), words in counts.items()
+        if facet in ("theme", "industry", "size", "method", "mode")
+        for score, because in [_weighed(known, (facet, tag), words)]
+        if score > 0
+    ]
+    found = _modes(found)
+    for facet, tag in ELSE.items():
+        if not any(t.facet == facet for t in found):
+            found.append(Tag(facet, tag, "rule", 0.5, ()))
+    found.extend(_issuer_tags(known, issuer, text))
+    found.extend(_region_tags(issuer, f"{title}\n{text}"))
+    order = {(facet, tag): i for i, (facet, tag) in enumerate((f, t) for f in known.tags for t in known.tags[f])}
+    return sorted(found, key=lambda t: (FACETS.index(t.facet), order.get((t.facet, t.tag), 0), t.tag))
+
+
+def _counted(known: Vocabulary, text: str, weight: int) -> dict[tuple[str, str], dict[str, int]]:
+    """(facet, tag) → word → times, in one pass; words may overlap, denied ones are left out."""
+    hits: list[tuple[int, int, str]] = []
+    for at, character in enumerate(text):
+        for word in known.starts.get(character, ()):
+            if text.startswith(word, at):
+                hits.append((at, at + len(word), word))
+    denied = [(start, end, known.words[word].denies) for start, end, word in hits if known.words[word].denies]
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for start, end, word in hits:
+        speaks = known.words[word]
+        for key in speaks.enough | speaks.hints:
+            if any(s <= start and end <= e and key in keys for s, e, keys in denied):
+                continue
+            words = found.setdefault(key, {})
+            words[word] = words.get(word, 0) + weight
+    return found
+
+
+def _weighed(known: Vocabulary, key: tuple[str, str], words: Mapping[str, int]) -> tuple[float, tuple[str, ...]]:
+    enough = [w for w in words if key in known.words[w].enough]
+    hints = [w for w in words if key in known.words[w].hints]
+    if not enough and len(hints) < 2:
+        return 0.0, ()
+    times = sum(words.values())
+    because = tuple(sorted(words, key=lambda w: (-words[w], -len(w), w)))[:6]
+    return round(1 - 0.5**times, 4), because
+
+
+def _modes(found: list[Tag]) -> list[Tag]:
+    """A text that says 免申即享 or 即申即享 does not also describe applying, though both use the word 申报."""
+    special = [t for t in found if t.facet == "mode" and t.tag != "申报兑现"]
+    return [t for t in found if t.facet != "mode" or not special or t in special]
+
+
+def _issuer_tags(known: Vocabulary, issuer: str, text: str) -> list[Tag]:
+    issuer, opening = normalise(issuer).text, normalise(text[:400]).text
+    if not issuer:
+        return []
+    found = [
+        Tag("department", tag, "rule", 1.0, tuple(words))
+        for (facet, tag), words in _counted(known, issuer, 1).items()
+        if facet == "department"
+    ]
+    levels = {tag: tuple(words) for (facet, tag), words in _counted(known, issuer, 1).items() if facet == "level"}
+    place = gazetteer.find(issuer)
+    if "国家级" in levels:
+        level, because = "国家级", levels["国家级"]
+    elif any(p.kind == "park" for p in place):
+        level, because = "园区", (issuer,)
+    elif any(p.kind == "region" and not p.code.endswith("0000") for p in place):
+        level, because = "市县级", tuple(issuer[p.start : p.end] for p in place)
+    elif any(p.kind == "region" for p in place):
+        level, because = "省级", tuple(issuer[p.start : p.end] for p in place)
+    else:
+        national = _counted(known, opening, 1).get(("level", "国家级"))
+        level, because = ("国家级", tuple(national)) if national else ("省级", ())
+    found.append(Tag("level", level, "rule", 1.0, because))
+    return found
+
+
+def _region_tags(issuer: str, text: str) -> list[Tag]:
+    """Where a policy applies: the place that issued it, else the places its text names. 本市 and 我区 are the issuer's."""
+    places = [(p, issuer) for p in gazetteer.find(issuer)]
+    source = places or [(p, text) for p in gazetteer.find(text) if p.kind == "park" or p.code.startswith("46")]
+    because: dict[str, list[str]] = {}
+    for place, where in source:
+        said = where[place.start : place.end]
+        if said not in because.setdefault(place.code, []):
+            because[place.code].append(said)
+    return [Tag("region", code, "rule", 1.0 if places else 0.6, tuple(words)) for code, words in because.items()]
+
+
+def names(tags: Iterable[Tag], facet: str) -> tuple[str, ...]:
+    """The tags of one facet, in their order."""
+    return tuple(t.tag for t in tags if t.facet == facet)
