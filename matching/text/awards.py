@@ -10,12 +10,16 @@ _GIVE = re.compile(
     r"给予|给与|予以|奖励|奖补|补助|补贴|资助|扶持资金|扶持|支持资金|奖金|贴息|补偿|配套|发放|拨付|兑现|返还|一次性|再按|享受|减免|减征|免征|免收|减按|减半|优惠|抵扣|抵用|补足|封顶|奖|追加|激励"
 )
 # Money words that look like awards and are not (policies.md §5).
-_NOT_AWARD = re.compile(r"罚款|注册资|总规模|资金规模|基金规模|预算|总额度不超|授信|收费|保证金|门票|工本费|年度资金|专项资金规模")
+_NOT_AWARD = re.compile(
+    r"罚款|注册资|总规模|资金规模|基金规模|预算|总额度不超|授信|收费|保证金|门票|工本费|年度资金|专项资金规模"
+)
 _CAP = re.compile(r"最高|不超过|不得超过|不高于|封顶|上限|限额|累计不超|总额不超|最多|以内")
 _PER = re.compile(
     r"(?:每|按|/)(?P<per>家|户|人|个|件|项|亩|平方米|㎡|辆|台|套|吨|次|场|单|人次|天|月|年|季度|学员|学时|标箱|公里|千瓦时|度|篇|名|新增\S{0,6}|增加\S{0,8}|引进\S{0,6}|培育\S{0,6}|招用\S{0,6}|吸纳\S{0,6})"
 )
-_BASE = re.compile(r"(?:按照?|以|根据)(?:不超过|不高于)?(?P<base>[^，。；;%\n]{1,40}?)(?:的)?(?:不超过|最高|不高于|最高不超过)?\s?$")
+_BASE = re.compile(
+    r"(?:按照?|以|根据)(?:不超过|不高于)?(?P<base>[^，。；;%\n]{1,40}?)(?:的)?(?:不超过|最高|不高于|最高不超过)?\s?$"
+)
 _STEP = re.compile(r"每(?:增加|新增|增长|提高|超过|多)")
 _SCHEDULE = re.compile(r"分[一二三两\d]+年|第[一二三]年|首年|逐年|分期|分[一二三两\d]+(?:期|批|次)|拨付比例")
 _REDUCTION = re.compile(r"减免|减征|免征|减按|免收|减半征收|税率|免除|缓缴|减收|降低|减租|免租|即征即退")
@@ -50,21 +54,40 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
     if _NOT_AWARD.search(around):
         return False
     tail = text[quantity.right : min(len(text), quantity.right + 8)]
-    if re.match(r"\s?(?:以上|以下)?[^，。；\n]{0,10}的(?:企业|单位|项目|机构|主体|，|,|$)", text[quantity.right : clause.end + 1]) and quantity.op in (">=", ">", "<", "<="):
+    if re.match(
+        r"\s?(?:以上|以下)?[^，。；\n]{0,10}的(?:企业|单位|项目|机构|主体|，|,|$)",
+        text[quantity.right : clause.end + 1],
+    ) and quantity.op in (">=", ">", "<", "<="):
         return _given(before) and not re.search(r"对|达到|超过|满", before[-12:])
     if _given(before):
         return True
-    if quantity.kind == "ratio" and re.search(r"按照?|以|给予", before) and _GIVE.search(text[quantity.right : sentence.end]) and not quantity.op.startswith(">"):
+    if (
+        quantity.kind == "ratio"
+        and re.search(r"按照?|以|给予", before)
+        and _GIVE.search(text[quantity.right : sentence.end])
+        and not quantity.op.startswith(">")
+    ):
         return True
     if quantity.op in (">=", ">", "<"):
         return False
-    if re.match(r"(?:的)?(?:一次性)?(?:的)?(?:奖励|补助|补贴|资助|奖补|扶持|奖金|支持|配套|经费|资金|补偿|标准)", after.strip()) or re.match(
-        r"\s?(?:的)?(?:一次性)?(?:奖励|补助|补贴|资助|奖补|扶持)", tail
-    ):
+    if re.match(
+        r"(?:的)?(?:一次性)?(?:的)?(?:奖励|补助|补贴|资助|奖补|扶持|奖金|支持|配套|经费|资金|补偿|标准)", after.strip()
+    ) or re.match(r"\s?(?:的)?(?:一次性)?(?:奖励|补助|补贴|资助|奖补|扶持)", tail):
         return True
-    if quantity.kind == "money" and re.search(r"(?:每人|每家|每户|每件|每个|每项|每亩|每平方米|每年|每月|每台|每辆|每场|标准为|标准|金额为|最高|不超过|分别为|封顶)[^，。；]{0,6}$", before) and quantity.op in ("", "<="):
+    if (
+        quantity.kind == "money"
+        and re.search(
+            r"(?:每人|每家|每户|每件|每个|每项|每亩|每平方米|每年|每月|每台|每辆|每场|标准为|标准|金额为|最高|不超过|分别为|封顶)[^，。；]{0,6}$",
+            before,
+        )
+        and quantity.op in ("", "<=")
+    ):
         return bool(_GIVE.search(text[sentence.start : sentence.end]) or _CAP.search(before))
-    if quantity.op == "<=" and quantity.word in ("最高", "不超过", "不高于", "不得超过", "封顶") and quantity.kind == "money":
+    if (
+        quantity.op == "<="
+        and quantity.word in ("最高", "不超过", "不高于", "不得超过", "封顶")
+        and quantity.kind == "money"
+    ):
         return bool(_GIVE.search(text[sentence.start : quantity.left]))
     return False
 
@@ -92,9 +115,16 @@ def amount_of(text: str, quantity: Quantity, sentence: Span, clause: Span) -> Am
     per = ""
     if match := list(_PER.finditer(lead)):  # type: ignore[assignment]
         per = match[-1]["per"]  # type: ignore[index]
-    elif after := re.match(r"\s?(?:/|每)(?P<per>人|家|户|亩|平方米|㎡|月|年|件|台|辆|吨|天|次|场|个|度|千瓦时)", text[quantity.end : quantity.end + 8]):
+    elif after := re.match(
+        r"\s?(?:/|每)(?P<per>人|家|户|亩|平方米|㎡|月|年|件|台|辆|吨|天|次|场|个|度|千瓦时)",
+        text[quantity.end : quantity.end + 8],
+    ):
         per = after["per"]
-    cap = quantity.op == "<=" or bool(_CAP.search(before[-8:])) or bool(re.match(r"\s?(?:封顶|为限|为上限|以内|以下)", text[quantity.end : quantity.end + 5]))
+    cap = (
+        quantity.op == "<="
+        or bool(_CAP.search(before[-8:]))
+        or bool(re.match(r"\s?(?:封顶|为限|为上限|以内|以下)", text[quantity.end : quantity.end + 5]))
+    )
     whole = text[sentence.start : sentence.end]
     return Amount(
         quantity=quantity,
@@ -142,7 +172,9 @@ def award(amounts: list[Amount], text: str) -> dict[str, object]:
             said["base"] = rates[0].base
     elif len({s.quantity.value for s in sums}) > 1 or (not sums and len({c.quantity.value for c in caps}) > 1):
         said["kind"] = "tiered"
-        said["tiers"] = [{"amount_yuan": _plain(s.quantity.value)} for s in sums] or [{"cap_yuan": _plain(c.quantity.value)} for c in caps]
+        said["tiers"] = [{"amount_yuan": _plain(s.quantity.value)} for s in sums] or [
+            {"cap_yuan": _plain(c.quantity.value)} for c in caps
+        ]
     else:
         said["kind"] = "fixed"
     if sums:

@@ -80,7 +80,10 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
     """Lines, and inside a line the places where a new article or list number begins after a full stop."""
     for line in re.finditer(r"[^\n]+", text):
         start = line.start()
-        for cut in re.finditer(r"(?<=[。；：;:])\s*(?=第[一二三四五六七八九十百]+条|\([一二三四五六七八九十]{1,3}\)|\(\d{1,2}\)|[①-⑳]|\d{1,2}[.、](?!\d)|[一二三四五六七八九十]是)", line[0]):
+        for cut in re.finditer(
+            r"(?<=[。；：;:])\s*(?=第[一二三四五六七八九十百]+条|\([一二三四五六七八九十]{1,3}\)|\(\d{1,2}\)|[①-⑳]|\d{1,2}[.、](?!\d)|[一二三四五六七八九十]是)",
+            line[0],
+        ):
             at = line.start() + cut.end()
             if at > start:
                 yield start, at

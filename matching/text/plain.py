@@ -8,7 +8,9 @@ _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 # Kept as Chinese punctuation: they separate clauses, and half-width twins separate numbers.
 for _mark in "，；：！？":
     _WIDE.pop(ord(_mark))
-_WIDE.update({0x3000: 0x20, 0xA0: 0x20, ord("〔"): ord("("), ord("〕"): ord(")"), ord("﹪"): ord("%"), ord("﹣"): ord("-")})
+_WIDE.update(
+    {0x3000: 0x20, 0xA0: 0x20, ord("〔"): ord("("), ord("〕"): ord(")"), ord("﹪"): ord("%"), ord("﹣"): ord("-")}
+)
 _WIDE.update({ord("；"): ord("；"), ord("\t"): 0x20, ord("\r"): ord("\n")})
 
 

@@ -37,7 +37,17 @@ class Quantity:
 
 _DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _CN = r"[零〇一二两三四五六七八九十百千]+(?:点[零一二三四五六七八九]+)?"
-_MONEY_SCALE = {"": 1, "十": 10, "百": 100, "千": 1_000, "万": 10_000, "十万": 10**5, "百万": 10**6, "千万": 10**7, "亿": 10**8}
+_MONEY_SCALE = {
+    "": 1,
+    "十": 10,
+    "百": 100,
+    "千": 1_000,
+    "万": 10_000,
+    "十万": 10**5,
+    "百万": 10**6,
+    "千万": 10**7,
+    "亿": 10**8,
+}
 _CURRENCY = r"元人民币|人民币|元|美元|美金|港元|港币|欧元|日元|新元"
 _NOT_MONEY = r"平方米|㎡|平米|平方|人|名|件|项|户|台|套|笔|次|家|个|亩|吨|千瓦|辆|标箱|TEU|只|头|羽|公里|米|册|字"
 _UNIT = (
@@ -58,18 +68,28 @@ _CN_DIGIT = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"�
 _CN_SCALE = {"十": 10, "百": 100, "千": 1000}
 _FRACTION = re.compile(rf"(?P<den>{_CN}|\d+)分之(?P<num>{_CN}|\d+(?:\.\d+)?)")
 # Words that begin with a numeral and count nothing.
-_NOT_NUMBER = re.compile(r"一次性|统一|一定|一般|一批|一律|一致|一并|一体|一站|一企|一类|一、|唯一|进一步|一是|三品|两品|一标|两化|三首|百强|千亿级|十强|百亿级|万亿级|一级|二级|三级|十四五|十五五|十三五|百家|一事|一票|一网|两业|双百|三农|四上|五险|一线|三方|第三|第二|第一")
+_NOT_NUMBER = re.compile(
+    r"一次性|统一|一定|一般|一批|一律|一致|一并|一体|一站|一企|一类|一、|唯一|进一步|一是|三品|两品|一标|两化|三首|百强|千亿级|十强|百亿级|万亿级|一级|二级|三级|十四五|十五五|十三五|百家|一事|一票|一网|两业|双百|三农|四上|五险|一线|三方|第三|第二|第一"
+)
 
 _SPACE = r"[\s]{0,2}"
 _PREFIX: tuple[tuple[str, Op], ...] = (
-    (r"不低于|不少于|不小于|不得低于|不得少于|大于等于|大于或等于|高于或等于|≥|>=|至少|最低|达到或超过|达到|达|首次突破|首次跨越|新突破|突破|首次达|累计满|已满|满|迈上|跨越", ">="),
-    (r"不超过|不得超过|不超出|不高于|不得高于|不多于|不大于|不得大于|小于等于|小于或等于|≤|<=|至多|最多|最高|最长|低于或等于|控制在", "<="),
+    (
+        r"不低于|不少于|不小于|不得低于|不得少于|大于等于|大于或等于|高于或等于|≥|>=|至少|最低|达到或超过|达到|达|首次突破|首次跨越|新突破|突破|首次达|累计满|已满|满|迈上|跨越",
+        ">=",
+    ),
+    (
+        r"不超过|不得超过|不超出|不高于|不得高于|不多于|不大于|不得大于|小于等于|小于或等于|≤|<=|至多|最多|最高|最长|低于或等于|控制在",
+        "<=",
+    ),
     (r"超过|超出|高于|大于|多于|>|超", ">"),
     (r"低于|少于|小于|不足|未满|不满|未达到|未达|未超过|<", "<"),
 )
 _BETWEEN_WORDS = r"(?:人民币|合计|总额|总计|累计|共计|约|为|在|了|其|：|:|年均|每年|上述|比例|\(含\)|\(含\s?本数\)|\(不含\)|\"|“|”|\s)*"
 _PREFIX_RE = re.compile("|".join(rf"(?P<p{n}>{words})" for n, (words, _) in enumerate(_PREFIX)))
-_PREFIX_END = re.compile(rf"(?:{'|'.join(rf'(?P<p{n}>{words})' for n, (words, _) in enumerate(_PREFIX))}){_BETWEEN_WORDS}$")
+_PREFIX_END = re.compile(
+    rf"(?:{'|'.join(rf'(?P<p{n}>{words})' for n, (words, _) in enumerate(_PREFIX))}){_BETWEEN_WORDS}$"
+)
 _INCLUDED = r"\((?:含|包含|包括|含本数|含\d[^)]{0,10})\)"
 _EXCLUDED = r"\((?:不含|不包含|不包括|不含本数|不含\d[^)]{0,10})\)"
 _SUFFIX_RE = re.compile(
@@ -110,7 +130,15 @@ def _unit_of(match: re.Match[str]) -> tuple[Kind, str, Decimal] | None:
         word = re.sub(r"\s", "", word)
         currency = re.search(rf"{_CURRENCY}$", word)
         assert currency
-        unit = {"美元": "USD", "美金": "USD", "港元": "HKD", "港币": "HKD", "欧元": "EUR", "日元": "JPY", "新元": "SGD"}.get(currency[0], "元")
+        unit = {
+            "美元": "USD",
+            "美金": "USD",
+            "港元": "HKD",
+            "港币": "HKD",
+            "欧元": "EUR",
+            "日元": "JPY",
+            "新元": "SGD",
+        }.get(currency[0], "元")
         return "money", unit, Decimal(_MONEY_SCALE[word[: currency.start()]])
     if word := match["bare"]:
         return "money", "元", Decimal(_MONEY_SCALE[word])
@@ -126,13 +154,27 @@ def _unit_of(match: re.Match[str]) -> tuple[Kind, str, Decimal] | None:
     if match["age"]:
         return "age", "岁", Decimal(1)
     if word := match["duration"]:
-        unit = "年" if "年" in word else "月" if "月" in word else "季度" if "季" in word else "工作日" if "工作日" in word else "日"
+        unit = (
+            "年"
+            if "年" in word
+            else "月"
+            if "月" in word
+            else "季度"
+            if "季" in word
+            else "工作日"
+            if "工作日" in word
+            else "日"
+        )
         return "duration", unit, Decimal(1)
     if match["multiple"]:
         return "multiple", "倍", Decimal(1)
     if word := match["count"]:
         word = re.sub(r"\s", "", word)
-        scale = {"万": 10_000, "千": 1_000, "百": 100}.get(word[0], 1) if len(word) > 1 and word != "千瓦" and not word.startswith("千瓦") else 1
+        scale = (
+            {"万": 10_000, "千": 1_000, "百": 100}.get(word[0], 1)
+            if len(word) > 1 and word != "千瓦" and not word.startswith("千瓦")
+            else 1
+        )
         name = word[1:] if scale > 1 else word
         return "count", {"名": "人", "位": "人", "标准箱": "标箱", "TEU": "标箱"}.get(name, name), Decimal(scale)
     return None
@@ -141,7 +183,10 @@ def _unit_of(match: re.Match[str]) -> tuple[Kind, str, Decimal] | None:
 def _bare_runs(text: str) -> Iterator[tuple[int, int, Decimal, tuple[Kind, str, Decimal]]]:
     """Every number that has a unit, its own or the one its list or range shares, in order of position."""
     for fraction in _FRACTION.finditer(text):
-        num, den = (chinese_number(fraction[g]) if not fraction[g][0].isdigit() else Decimal(fraction[g]) for g in ("num", "den"))
+        num, den = (
+            chinese_number(fraction[g]) if not fraction[g][0].isdigit() else Decimal(fraction[g])
+            for g in ("num", "den")
+        )
         if num is not None and den:
             value = num if fraction["den"] == "百" else num * 100 / den
             yield fraction.start(), fraction.end(), value, ("ratio", "%", Decimal("0.01"))
@@ -178,9 +223,17 @@ def _is_not_number(text: str, match: re.Match[str]) -> bool:
     if match["cn"]:
         window = text[max(0, match.start() - 2) : match.end() + 3]
         offset = match.start() - max(0, match.start() - 2)
-        return any(m.start() <= offset < m.end() for m in _NOT_NUMBER.finditer(window)) or (before != "" and before in "第同之")
+        return any(m.start() <= offset < m.end() for m in _NOT_NUMBER.finditer(window)) or (
+            before != "" and before in "第同之"
+        )
     # 2024年1月, 〔2024〕3号, Q4, T1: dates, document numbers, names
-    return before.isascii() and before.isalpha() or text[match.end() : match.end() + 1] in "号条款页)" and before in "第(" and before != ""
+    return (
+        before.isascii()
+        and before.isalpha()
+        or text[match.end() : match.end() + 1] in "号条款页)"
+        and before in "第("
+        and before != ""
+    )
 
 
 def _joins(between: str) -> bool:
@@ -192,7 +245,9 @@ def _is_date(text: str, start: int, end: int, unit: str, value: Decimal) -> bool
     if unit == "年":
         return value >= 1900
     if unit == "月":
-        return text[end - 2 : end] != "个月" and (text[max(0, start - 1) : start] in "年至-每于" or bool(re.match(r"\s?\d{1,2}日|底|初|末|份|前", text[end:])))
+        return text[end - 2 : end] != "个月" and (
+            text[max(0, start - 1) : start] in "年至-每于" or bool(re.match(r"\s?\d{1,2}日|底|初|末|份|前", text[end:]))
+        )
     if unit == "日":
         return text[max(0, start - 1) : start] in "月"
     return False
@@ -205,7 +260,12 @@ def quantities(text: str) -> list[Quantity]:
         if kind == "duration" and _is_date(text, start, end, unit, number):
             continue
         quantity = Quantity(start, end, start, end, number * factor, unit, kind)
-        if found and found[-1].unit == unit and found[-1].high is None and _RANGE.fullmatch(text[found[-1].end : start]):
+        if (
+            found
+            and found[-1].unit == unit
+            and found[-1].high is None
+            and _RANGE.fullmatch(text[found[-1].end : start])
+        ):
             earlier = found.pop()
             found.append(replace(earlier, end=end, right=end, high=quantity.value))
             continue

@@ -27,7 +27,13 @@ class Condition:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self, text: str) -> dict[str, Any]:
-        return {"text": text[self.start : self.end], "field": self.field, "op": self.op, "value": self.value, **self.extra}
+        return {
+            "text": text[self.start : self.end],
+            "field": self.field,
+            "op": self.op,
+            "value": self.value,
+            **self.extra,
+        }
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,8 @@ class Reading:
             "common_conditions": [c.to_dict(self.text) for c in self.common_conditions],
             "rules": list(self.rules),
             "items": [
-                {"name": i.name, "conditions": [c.to_dict(self.text) for c in i.conditions], "award": i.award} for i in self.items
+                {"name": i.name, "conditions": [c.to_dict(self.text) for c in i.conditions], "award": i.award}
+                for i in self.items
             ],
         }
 
@@ -81,10 +88,18 @@ _PERIOD = re.compile(
     r"最近[一二两三四五\d]+(?:个)?(?:会计|自然)?年(?:度)?内?|连续[一二两三四五\d]+(?:个)?(?:会计|自然)?(?:年度?|个?月)(?:以上)?|前[一二两三\d]+年(?:度)?|"
     r"20\d\d年(?:度)?(?!\d{0,2}月)|(?:首个|第一个|每个?)(?:完整)?(?:会计|自然|纳税)年度|任一(?:年度|年)|累计|年度|每年|年(?=营业|销售|纳税|产值|主营|出口|进出口)|(?:申报|申请|认定)(?:前|当)年"
 )
-_STACKING = re.compile(r"[^。；\n]*(?:就高不重复|不重复享受|不得重复|不重复支持|补差|差额|只享受一次|择优|从高|就高|不叠加|可叠加|叠加享受)[^。；\n]*")
-_SECTION_CONDITIONS = re.compile(r"(?:申[报请领](?:对象|条件|范围|主体|要求|单位)|支持(?:对象|范围|条件)|适用(?:对象|范围|条件)|认定(?:条件|标准)|奖补(?:对象|条件)|补[贴助](?:对象|条件|范围)|享受(?:对象|条件|主体)|政策对象|基本条件|服务对象|条件要求|受理条件|资格条件|扶持对象|奖励对象)")
-_SECTION_AWARD = re.compile(r"(?:奖励|补[贴助]|奖补|支持|扶持|资助|兑现)(?:标准|金额|方式|内容|措施|额度|政策|比例|力度)|政策内容|服务内容|优惠内容")
-_SECTION_SKIP = re.compile(r"(?:申[报请](?:材料|程序|流程|时间|方式|资料)|办理(?:流程|程序|材料|时限)|提交材料|所需材料|监督(?:管理|检查)|绩效|责任追究|组织(?:保障|实施)|资金来源|政策依据|咨询|联系(?:方式|电话)|受理(?:部门|时间)|工作要求|职责分工|保障措施)")
+_STACKING = re.compile(
+    r"[^。；\n]*(?:就高不重复|不重复享受|不得重复|不重复支持|补差|差额|只享受一次|择优|从高|就高|不叠加|可叠加|叠加享受)[^。；\n]*"
+)
+_SECTION_CONDITIONS = re.compile(
+    r"(?:申[报请领](?:对象|条件|范围|主体|要求|单位)|支持(?:对象|范围|条件)|适用(?:对象|范围|条件)|认定(?:条件|标准)|奖补(?:对象|条件)|补[贴助](?:对象|条件|范围)|享受(?:对象|条件|主体)|政策对象|基本条件|服务对象|条件要求|受理条件|资格条件|扶持对象|奖励对象)"
+)
+_SECTION_AWARD = re.compile(
+    r"(?:奖励|补[贴助]|奖补|支持|扶持|资助|兑现)(?:标准|金额|方式|内容|措施|额度|政策|比例|力度)|政策内容|服务内容|优惠内容"
+)
+_SECTION_SKIP = re.compile(
+    r"(?:申[报请](?:材料|程序|流程|时间|方式|资料)|办理(?:流程|程序|材料|时限)|提交材料|所需材料|监督(?:管理|检查)|绩效|责任追究|组织(?:保障|实施)|资金来源|政策依据|咨询|联系(?:方式|电话)|受理(?:部门|时间)|工作要求|职责分工|保障措施)"
+)
 _WHEN = re.compile(r"(?:其中|对于|对)[，,]?(?P<who>[^，。；]{2,24}?(?:企业|单位|项目|机构))[，,]?(?:的)?")
 _APPLY = re.compile(r"材料|证明|复印件|原件|盖章|申请表|报送|公示|提交")
 
@@ -123,7 +138,9 @@ def read(
     if not items and pending:
         items = [ReadItem(title, tuple(_distinct(pending)), {}, 0, len(flat))]
     bound = _bounds_defined(flat)
-    closed = [replace(i, conditions=tuple(_grouped(flat, [_rebound(flat, c, bound) for c in i.conditions]))) for i in items]
+    closed = [
+        replace(i, conditions=tuple(_grouped(flat, [_rebound(flat, c, bound) for c in i.conditions]))) for i in items
+    ]
     return Reading(
         text=text,
         title=title,
@@ -169,7 +186,12 @@ def _units(text: str, root: Paragraph) -> list[_Unit]:
                 end=own_end,
                 owner=id(owner_node) if owner_node.rank >= 0 else id(root),
                 name=_name(headings[0] if headings else text[:30]),
-                common=bool(re.search(r"总则|适用(?:范围|对象)|基本条件|附则|申报主体|支持对象|本(?:办法|措施|政策|细则|规定)(?:所称|适用|支持)", heading + text[node.body : node.body + 30])),
+                common=bool(
+                    re.search(
+                        r"总则|适用(?:范围|对象)|基本条件|附则|申报主体|支持对象|本(?:办法|措施|政策|细则|规定)(?:所称|适用|支持)",
+                        heading + text[node.body : node.body + 30],
+                    )
+                ),
                 skip=bool(_SECTION_SKIP.search(" ".join(h[:14] for h in headings))),
             )
         )
@@ -180,9 +202,7 @@ def _name(heading: str) -> str:
     return re.split(r"[。；：:，\n]", heading.strip())[0][:40]
 
 
-def _read_unit(
-    text: str, unit: _Unit, found: list[Quantity], here: str
-) -> tuple[list[Condition], list[awards.Amount]]:
+def _read_unit(text: str, unit: _Unit, found: list[Quantity], here: str) -> tuple[list[Condition], list[awards.Amount]]:
     conditions: list[Condition] = []
     amounts: list[awards.Amount] = []
     for sentence in sentences(text, unit.start, unit.end):
@@ -213,11 +233,19 @@ def _continues_award(text: str, amounts: list[awards.Amount], quantity: Quantity
     """30 万元、50 万元、100 万元: what follows an amount by 、 is an amount."""
     if not amounts or amounts[-1].quantity.kind != quantity.kind or amounts[-1].sentence.start != sentence.start:
         return False
-    return bool(re.fullmatch(r"\s?(?:、|和|及|或|;|以及)\s?(?:最高|不超过|分别)?", text[amounts[-1].quantity.right : quantity.left]))
+    return bool(
+        re.fullmatch(
+            r"\s?(?:、|和|及|或|;|以及)\s?(?:最高|不超过|分别)?", text[amounts[-1].quantity.right : quantity.left]
+        )
+    )
 
 
 def _numeric(text: str, quantity: Quantity, clause: Span, sentence: Span, last: Condition | None) -> Condition | None:
-    follows = bool(last and re.fullmatch(r"[\s、和及或;,，至]*(?:以上|不足|但|且|、)*[\s、和及或,，]*", text[last.end : quantity.left]) and last.extra.get("_kind") == quantity.kind)
+    follows = bool(
+        last
+        and re.fullmatch(r"[\s、和及或;,，至]*(?:以上|不足|但|且|、)*[\s、和及或,，]*", text[last.end : quantity.left])
+        and last.extra.get("_kind") == quantity.kind
+    )
     if not quantity.op and quantity.high is None and not follows:
         return None
     if _is_window(text, quantity):
@@ -249,7 +277,9 @@ def _numeric(text: str, quantity: Quantity, clause: Span, sentence: Span, last: 
         extra["unit"] = quantity.unit
     if quantity.high is not None:
         bounds = "[" + (")" if quantity.closed is False else "]")
-        return Condition(start, end, name, "between", [_value(quantity.value), _value(quantity.high)], {**extra, "bounds": bounds})
+        return Condition(
+            start, end, name, "between", [_value(quantity.value), _value(quantity.high)], {**extra, "bounds": bounds}
+        )
     return Condition(start, end, name, op, _value(quantity.value), extra)
 
 
@@ -281,8 +311,15 @@ def _items(
             (inherited := [*inherited, *asked]) if not groups else groups[-1][0].extend(asked)
             continue
         numeric = {c.field for c in asked if c.op in (">=", ">", "<", "<=", "between")}
-        separate = bool(re.match(r"\s*(?:[一二三四五六七八九十\d(][^对凡]{0,8})?(?:对|凡|属于)", text[sentence.start : sentence.end]))
-        if groups and ((not asked and not separate) or (numeric and numeric == {c.field for c in groups[-1][0] if c.op in (">=", ">", "<", "<=", "between")})):
+        separate = bool(
+            re.match(
+                r"\s*(?:[一二三四五六七八九十\d(][^对凡]{0,8})?(?:对|凡|属于)", text[sentence.start : sentence.end]
+            )
+        )
+        if groups and (
+            (not asked and not separate)
+            or (numeric and numeric == {c.field for c in groups[-1][0] if c.op in (">=", ">", "<", "<=", "between")})
+        ):
             groups[-1][0].extend(asked)
             groups[-1][1].extend(given)
         else:
@@ -291,7 +328,9 @@ def _items(
     for asked, given in groups:
         whole = _tiered(_distinct([*inherited, *asked]), given)
         start = min([a.sentence.start for a in given])
-        items.append(ReadItem(unit.name, tuple(whole), awards.award(given, text), start, max(a.sentence.end for a in given)))
+        items.append(
+            ReadItem(unit.name, tuple(whole), awards.award(given, text), start, max(a.sentence.end for a in given))
+        )
     return items
 
 
@@ -306,10 +345,17 @@ def _tiered(conditions: list[Condition], given: list[awards.Amount]) -> list[Con
         if len(same) > 1 and len({str(c.value) for c in same}) == len(same):
             for n, condition in enumerate(same, start=1):
                 tiers[condition.start] = n
-    return [replace(c, extra={**c.extra, "tier": tiers[c.start]}) if c.start in tiers and c.op in (">=", ">", "between") else c for c in conditions]
+    return [
+        replace(c, extra={**c.extra, "tier": tiers[c.start]})
+        if c.start in tiers and c.op in (">=", ">", "between")
+        else c
+        for c in conditions
+    ]
 
 
-def _guide_shape(items: list[ReadItem], pending: list[Condition], by_article: dict[int, list[Condition]]) -> list[ReadItem]:
+def _guide_shape(
+    items: list[ReadItem], pending: list[Condition], by_article: dict[int, list[Condition]]
+) -> list[ReadItem]:
     """A guide tells conditions in one section and the award in another: an item alone in its document takes them all."""
     if len(items) == 1:
         only = items[0]
@@ -346,7 +392,10 @@ def _grouped(text: str, conditions: list[Condition]) -> list[Condition]:
 def _bounds_defined(text: str) -> dict[str, bool]:
     """What a closing article says of 以上 and 以下 for the whole document: included or not."""
     said: dict[str, bool] = {}
-    for match in re.finditer(r"(?:所称|所指|中|提到)?[\"“”‘’]?(?P<words>(?:以上|以下|以内|超过|不足|、|[\"“”‘’,，和])+)[\"“”‘’]?(?:均|都|,|，)?(?P<not>不)?(?:包括|包含|含)(?:本数|本级)", text):
+    for match in re.finditer(
+        r"(?:所称|所指|中|提到)?[\"“”‘’]?(?P<words>(?:以上|以下|以内|超过|不足|、|[\"“”‘’,，和])+)[\"“”‘’]?(?:均|都|,|，)?(?P<not>不)?(?:包括|包含|含)(?:本数|本级)",
+        text,
+    ):
         for word in ("以上", "以下", "以内", "超过", "不足"):
             if word in match["words"]:
                 said[word] = match["not"] is None
@@ -360,7 +409,11 @@ def _rebound(text: str, condition: Condition, said: dict[str, bool]) -> Conditio
     if not re.search(r"含", words):
         for word, included in said.items():
             if word in words and op in (">=", ">", "<", "<="):
-                op = {">=": ">=", ">": ">=", "<=": "<=", "<": "<="}[op] if included else {">=": ">", ">": ">", "<=": "<", "<": "<"}[op]
+                op = (
+                    {">=": ">=", ">": ">=", "<=": "<=", "<": "<="}[op]
+                    if included
+                    else {">=": ">", ">": ">", "<=": "<", "<": "<"}[op]
+                )
     return replace(condition, op=op, extra=extra)
 
 
@@ -374,13 +427,19 @@ def _here(region: str, issuer: str, title: str, text: str) -> str:
 
 
 def _departments(text: str, issuer: str) -> list[str]:
-    names = re.findall(r"(?:省|市|区|县)?[\u4e00-\u9fa5]{2,10}?(?:局|厅|委员会|管委会|办公室|发改委|工信委)(?=[、，。；:：负会牵)\s])", text)
+    names = re.findall(
+        r"(?:省|市|区|县)?[\u4e00-\u9fa5]{2,10}?(?:局|厅|委员会|管委会|办公室|发改委|工信委)(?=[、，。；:：负会牵)\s])",
+        text,
+    )
     return list(dict.fromkeys([issuer, *names] if issuer else names))[:12]
 
 
 def _validity(text: str, date: str) -> dict[str, Any]:
     said: dict[str, Any] = {}
-    match = re.search(r"[^。；\n]*(?:有效期|有效至|施行至|执行至|截止|自[^。；\n]{0,20}(?:起|之日)[^。；\n]{0,6}(?:施行|实施|执行|生效))[^。；\n]*", text)
+    match = re.search(
+        r"[^。；\n]*(?:有效期|有效至|施行至|执行至|截止|自[^。；\n]{0,20}(?:起|之日)[^。；\n]{0,6}(?:施行|实施|执行|生效))[^。；\n]*",
+        text,
+    )
     if not match:
         return said
     said["text"] = match[0].strip()

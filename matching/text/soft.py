@@ -18,7 +18,9 @@ class Soft:
     period: str = ""
 
 
-_HERE = re.compile(r"(?:在|于)?(?P<place>我(?:省|市|区|县|州|镇|园区)|本(?:省|市|区|县|州|辖区|园区)|全(?:省|市|区|县)|(?:省|市|区|县|州|辖区|境)(?:域)?内|辖区|[\u4e00-\u9fa5]{2,10}?(?:自治区|自治县|新区|高新区|开发区|示范区|自贸港|省|市|区|县|州|园区|科技城|岛))(?:范围内|行政区域内|行政区域|辖区内|境内|域内|内)?")
+_HERE = re.compile(
+    r"(?:在|于)?(?P<place>我(?:省|市|区|县|州|镇|园区)|本(?:省|市|区|县|州|辖区|园区)|全(?:省|市|区|县)|(?:省|市|区|县|州|辖区|境)(?:域)?内|辖区|[\u4e00-\u9fa5]{2,10}?(?:自治区|自治县|新区|高新区|开发区|示范区|自贸港|省|市|区|县|州|园区|科技城|岛))(?:范围内|行政区域内|行政区域|辖区内|境内|域内|内)?"
+)
 _REGISTERED = re.compile(rf"(?:工商)?(?:登记)?(?:注册|登记|设立)(?:地|登记|所在地)?{_R}{{0,4}}(?:在|于|为)?")
 _PLACE_BEFORE_REGISTER = re.compile(
     rf"(?:在|于){_R}{{1,18}}?(?:依法|合法|工商|办理)?(?:登记注册|注册登记|工商注册|依法注册|依法登记|注册|登记|设立|成立)"
@@ -33,7 +35,10 @@ CERTIFICATIONS: tuple[tuple[str, str], ...] = (
     (r"(?:国家级?)?高新技术企业|国高企|高企(?!业)", "高新技术企业"),
     (r"科技型中小企业", "科技型中小企业"),
     (r"专精特新[\"“”]?\s?[\"“”]?小巨人[\"“”]?(?:企业)?|(?:国家级)?[\"“”]?小巨人[\"“”]?企业", "专精特新小巨人"),
-    (r"[\"“”]?专精特新[\"“”]?中小企业|[\"“”]?专精特新[\"“”]?企业|(?<!小巨人)[\"“”]?专精特新[\"“”]?(?!.{0,2}小巨人)", "专精特新中小企业"),
+    (
+        r"[\"“”]?专精特新[\"“”]?中小企业|[\"“”]?专精特新[\"“”]?企业|(?<!小巨人)[\"“”]?专精特新[\"“”]?(?!.{0,2}小巨人)",
+        "专精特新中小企业",
+    ),
     (r"创新型中小企业", "创新型中小企业"),
     (r"(?:制造业)?单项冠军(?:企业|产品|示范企业)?", "制造业单项冠军"),
     (r"瞪羚企业", "瞪羚企业"),
@@ -74,22 +79,84 @@ PLATFORMS: tuple[tuple[str, str], ...] = (
     (r"众创空间", "众创空间"),
 )
 _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
-    (rf"独立(?:的)?(?:企业)?法人(?:资格|地位|单位|机构)?|(?:具有|具备){_R}{{0,6}}法人资格", "legal_entity", "is_true", True),
-    (rf"(?:健全|完善|规范){_R}{{0,8}}财务{_R}{{0,10}}(?:制度|管理|核算)?|财务{_R}{{0,14}}(?:健全|规范|完善)|独立(?:进行)?(?:经济|财务)?核算|实行独立核算", "sound_finance", "is_true", True),
-    (rf"(?:未|没有|无|不得){_R}{{0,14}}(?:列入|纳入|被列为|属于|存在)?{_R}{{0,10}}(?:失信|黑名单|不良信用|经营异常名录|严重违法)|信用(?:记录|状况)?良好|无不良(?:信用|信贷|征信){_R}{{0,4}}记录|(?:列入|纳入|属于){_R}{{0,12}}(?:失信|黑名单){_R}{{0,16}}(?:除外|不予|不得|不适用)|(?:失信被执行人|失信企业|失信主体|失信惩戒对象){_R}{{0,14}}(?:除外|不予|不得|不适用|不享受)", "is_dishonest", "==", False),
-    (rf"(?:未|没有|无|不存在){_R}{{0,16}}(?:重大)?(?:税收)?(?:违法|违规|行政处罚|刑事|犯罪)(?:违规|违纪)?(?:行为|记录|案件)?|无违法违规", "major_violation", "==", False),
+    (
+        rf"独立(?:的)?(?:企业)?法人(?:资格|地位|单位|机构)?|(?:具有|具备){_R}{{0,6}}法人资格",
+        "legal_entity",
+        "is_true",
+        True,
+    ),
+    (
+        rf"(?:健全|完善|规范){_R}{{0,8}}财务{_R}{{0,10}}(?:制度|管理|核算)?|财务{_R}{{0,14}}(?:健全|规范|完善)|独立(?:进行)?(?:经济|财务)?核算|实行独立核算",
+        "sound_finance",
+        "is_true",
+        True,
+    ),
+    (
+        rf"(?:未|没有|无|不得){_R}{{0,14}}(?:列入|纳入|被列为|属于|存在)?{_R}{{0,10}}(?:失信|黑名单|不良信用|经营异常名录|严重违法)|信用(?:记录|状况)?良好|无不良(?:信用|信贷|征信){_R}{{0,4}}记录|(?:列入|纳入|属于){_R}{{0,12}}(?:失信|黑名单){_R}{{0,16}}(?:除外|不予|不得|不适用)|(?:失信被执行人|失信企业|失信主体|失信惩戒对象){_R}{{0,14}}(?:除外|不予|不得|不适用|不享受)",
+        "is_dishonest",
+        "==",
+        False,
+    ),
+    (
+        rf"(?:未|没有|无|不存在){_R}{{0,16}}(?:重大)?(?:税收)?(?:违法|违规|行政处罚|刑事|犯罪)(?:违规|违纪)?(?:行为|记录|案件)?|无违法违规",
+        "major_violation",
+        "==",
+        False,
+    ),
     (rf"(?:未|没有|无|不存在){_R}{{0,24}}(?:安全|质量){_R}{{0,8}}事故", "safety_accident", "==", False),
-    (rf"(?:未|没有|无|不存在){_R}{{0,24}}(?:环境|环保|污染){_R}{{0,8}}(?:违法|事故|处罚|事件)", "environmental_violation", "==", False),
-    (rf"(?:无|没有|未|不存在){_R}{{0,6}}(?:骗取|套取|弄虚作假|虚报)|(?:骗取|套取){_R}{{0,10}}资金", "fraud", "==", False),
-    (rf"(?:依法|按时|足额|按规定){_R}{{0,8}}(?:缴纳|参加|缴存){_R}{{0,10}}(?:社会保险|社保|失业保险|养老保险|工伤保险)", "social_insurance_paid", "is_true", True),
-    (rf"(?:首次|新|初次)(?:升规|纳统|入规|上规|升限|入统|纳入{_R}{{0,6}}统计|进入{_R}{{0,4}}规(?:模以)?上|成为{_R}{{0,6}}规模?以?上|达到规模以上|上限纳统)|[\"“”]?(?:小升规|个转企升规|小进规)[\"“”]?|升规(?:入统|纳统)?|当年新增(?:的)?规(?:模以)?上", "first_time_above_scale", "is_true", True),
-    (rf"规(?:模以)?上(?:工业|服务业|文化|企业|高技术|商贸)|规模以上|限(?:额以)?上(?:批发|零售|商贸|住宿|餐饮|企业|单位)|限额以上", "is_above_scale", "is_true", True),
-    (rf"新(?:引进|落户|迁入|入驻|设立|注册|成立)(?:的)?{_R}{{0,10}}(?:企业|项目|机构|总部|公司|单位)|(?:首次|新近)(?:落户|入驻|迁入)|从{_R}{{0,6}}(?:市|省|区|县)外(?:迁入|引进|整体搬迁)", "newly_settled", "is_true", True),
-    (rf"(?:符合|属于){_R}{{0,14}}(?:产业(?:政策|导向|发展方向|目录|定位)|鼓励类|重点产业|主导产业|高精尖)", "industry_conforms", "is_true", True),
-    (rf"(?:未|没有|不得|不){_R}{{0,8}}(?:重复)(?:申报|享受|申请|支持|资助)|未(?:享受|获得)(?:过)?{_R}{{0,12}}(?:同类|相同|其他){_R}{{0,10}}(?:政策|资金|补贴|补助|奖励|支持)", "duplicate_funding", "==", False),
+    (
+        rf"(?:未|没有|无|不存在){_R}{{0,24}}(?:环境|环保|污染){_R}{{0,8}}(?:违法|事故|处罚|事件)",
+        "environmental_violation",
+        "==",
+        False,
+    ),
+    (
+        rf"(?:无|没有|未|不存在){_R}{{0,6}}(?:骗取|套取|弄虚作假|虚报)|(?:骗取|套取){_R}{{0,10}}资金",
+        "fraud",
+        "==",
+        False,
+    ),
+    (
+        rf"(?:依法|按时|足额|按规定){_R}{{0,8}}(?:缴纳|参加|缴存){_R}{{0,10}}(?:社会保险|社保|失业保险|养老保险|工伤保险)",
+        "social_insurance_paid",
+        "is_true",
+        True,
+    ),
+    (
+        rf"(?:首次|新|初次)(?:升规|纳统|入规|上规|升限|入统|纳入{_R}{{0,6}}统计|进入{_R}{{0,4}}规(?:模以)?上|成为{_R}{{0,6}}规模?以?上|达到规模以上|上限纳统)|[\"“”]?(?:小升规|个转企升规|小进规)[\"“”]?|升规(?:入统|纳统)?|当年新增(?:的)?规(?:模以)?上",
+        "first_time_above_scale",
+        "is_true",
+        True,
+    ),
+    (
+        rf"规(?:模以)?上(?:工业|服务业|文化|企业|高技术|商贸)|规模以上|限(?:额以)?上(?:批发|零售|商贸|住宿|餐饮|企业|单位)|限额以上",
+        "is_above_scale",
+        "is_true",
+        True,
+    ),
+    (
+        rf"新(?:引进|落户|迁入|入驻|设立|注册|成立)(?:的)?{_R}{{0,10}}(?:企业|项目|机构|总部|公司|单位)|(?:首次|新近)(?:落户|入驻|迁入)|从{_R}{{0,6}}(?:市|省|区|县)外(?:迁入|引进|整体搬迁)",
+        "newly_settled",
+        "is_true",
+        True,
+    ),
+    (
+        rf"(?:符合|属于){_R}{{0,14}}(?:产业(?:政策|导向|发展方向|目录|定位)|鼓励类|重点产业|主导产业|高精尖)",
+        "industry_conforms",
+        "is_true",
+        True,
+    ),
+    (
+        rf"(?:未|没有|不得|不){_R}{{0,8}}(?:重复)(?:申报|享受|申请|支持|资助)|未(?:享受|获得)(?:过)?{_R}{{0,12}}(?:同类|相同|其他){_R}{{0,10}}(?:政策|资金|补贴|补助|奖励|支持)",
+        "duplicate_funding",
+        "==",
+        False,
+    ),
 )
 # 重新认定 contains 新认定 and means the opposite (policies.md §5).
-_FIRST = re.compile(rf"(?:(?<!重)新|首次|初次|第一次|首批)(?:被|获|获得|通过)?(?:国家|省|市|区|县)?(?:级)?(?:认定|评定|获评|获批|获得|取得|通过|获|备案|入选|入库|评为|列入|认证)(?:的|为)?")
+_FIRST = re.compile(
+    rf"(?:(?<!重)新|首次|初次|第一次|首批)(?:被|获|获得|通过)?(?:国家|省|市|区|县)?(?:级)?(?:认定|评定|获评|获批|获得|取得|通过|获|备案|入选|入库|评为|列入|认证)(?:的|为)?"
+)
 _SIZES: tuple[tuple[str, list[str]], ...] = (
     (r"中小微企业|中小(?:微)?企业(?!公共|服务|发展|局|特色)", ["中型", "小型", "微型"]),
     (r"小微企业|小型微利企业|小型和微型企业|小型微型企业", ["小型", "微型"]),
@@ -101,14 +168,21 @@ _BARS = re.compile(
     rf"|(?P<b>(?:房地产|金融|僵尸|劳务派遣|烟草|娱乐)(?:业|企业|开发|类|、|和|及)*{_R}{{0,8}}?)(?:除外|不予|不适用|不享受)"
 )
 _LISTED: tuple[tuple[str, str], ...] = (
-    (r"(?:主板|科创板|创业板|北交所|境内外|境内|境外|境内外证券交易所|沪深|A股)[^，。；]{0,10}(?:上市|挂牌)|首发上市|成功上市|首次公开发行|IPO", "上市"),
+    (
+        r"(?:主板|科创板|创业板|北交所|境内外|境内|境外|境内外证券交易所|沪深|A股)[^，。；]{0,10}(?:上市|挂牌)|首发上市|成功上市|首次公开发行|IPO",
+        "上市",
+    ),
     (r"新三板(?:挂牌)?|全国中小企业股份转让系统", "新三板挂牌"),
     (r"区域性股权(?:交易)?市场|股权交易中心", "区域股权市场挂牌"),
     (r"上市辅导|辅导备案|辅导验收", "上市辅导"),
     (r"股份制改造|股改", "股份制改造"),
 )
-_TALENT = re.compile(r"(?P<level>[A-E](?:、[A-E])*类(?:及以上)?(?:高层次)?人才|领军人才|高层次人才|拔尖人才|急需紧缺人才|顶尖人才)")
-_EDUCATION = re.compile(r"(?P<degree>博士后|博士|硕士|本科|大专|专科|高校毕业生)(?:研究生)?(?:学历|学位)?(?:\(?含\)?)?(?P<up>及?以上)?(?:学历|学位|毕业生|人才)?")
+_TALENT = re.compile(
+    r"(?P<level>[A-E](?:、[A-E])*类(?:及以上)?(?:高层次)?人才|领军人才|高层次人才|拔尖人才|急需紧缺人才|顶尖人才)"
+)
+_EDUCATION = re.compile(
+    r"(?P<degree>博士后|博士|硕士|本科|大专|专科|高校毕业生)(?:研究生)?(?:学历|学位)?(?:\(?含\)?)?(?P<up>及?以上)?(?:学历|学位|毕业生|人才)?"
+)
 
 
 def soft_conditions(text: str, start: int, end: int, here: str) -> list[Soft]:
@@ -118,7 +192,12 @@ def soft_conditions(text: str, start: int, end: int, here: str) -> list[Soft]:
     for pattern, field, op, value in _STATE_ONLY:
         for match in re.finditer(pattern, text[start:end]):
             found.append(Soft(start + match.start(), start + match.end(), field, op, value))
-    for field, names in (("certifications", CERTIFICATIONS), ("honors", HONORS), ("innovation_platform", PLATFORMS), ("listed_status", _LISTED)):
+    for field, names in (
+        ("certifications", CERTIFICATIONS),
+        ("honors", HONORS),
+        ("innovation_platform", PLATFORMS),
+        ("listed_status", _LISTED),
+    ):
         found += _named(text, start, end, field, names)
     for pattern, sizes in _SIZES:
         for match in re.finditer(pattern, text[start:end]):
@@ -144,7 +223,10 @@ def _regions(text: str, start: int, end: int, here: str) -> list[Soft]:
                 if _STAT.search(stretch):
                     found.append(Soft(match.start(), match.start() + len(stretch), "stat_region", "in", [place]))
     if not found:
-        for match in re.finditer(rf"(?:在|于){_R}{{1,12}}?(?:依法)?(?:纳税|缴税)|(?:税收|税务){_R}{{0,10}}(?:在|属地){_R}{{1,8}}", text[start:end]):
+        for match in re.finditer(
+            rf"(?:在|于){_R}{{1,12}}?(?:依法)?(?:纳税|缴税)|(?:税收|税务){_R}{{0,10}}(?:在|属地){_R}{{1,8}}",
+            text[start:end],
+        ):
             if place := _place(match[0], here):
                 found.append(Soft(start + match.start(), start + match.end(), "tax_region", "in", [place]))
     return found
@@ -167,20 +249,34 @@ def _named(text: str, start: int, end: int, field: str, names: tuple[tuple[str, 
             at, stop = start + match.start(), start + match.end()
             before = text[max(start, at - 24) : at]
             found.append(Soft(at, stop, field, "in", [name]))
-            if field != "listed_status" and (first := list(_FIRST.finditer(before))) and not re.search(r"[，。；]", before[first[-1].end() :]):
+            if (
+                field != "listed_status"
+                and (first := list(_FIRST.finditer(before)))
+                and not re.search(r"[，。；]", before[first[-1].end() :])
+            ):
                 found.append(Soft(max(start, at - 24) + first[-1].start(), stop, "recognition_first", "is_true", True))
     return found
 
 
 def _split(words: str) -> list[str]:
-    return [w for w in (re.sub(r"等?(?:企业|行业|类|业)?$", "", part) + ("业" if "业" in part else "") for part in re.split(r"[、和及]", words)) if w]
+    return [
+        w
+        for w in (
+            re.sub(r"等?(?:企业|行业|类|业)?$", "", part) + ("业" if "业" in part else "")
+            for part in re.split(r"[、和及]", words)
+        )
+        if w
+    ]
 
 
 def _without_overlap(found: list[Soft]) -> list[Soft]:
     """One condition per field and value; a name inside a longer name of the same field is the longer one."""
     kept: list[Soft] = []
     for soft in sorted(found, key=lambda s: (s.start, -(s.end - s.start))):
-        if any(k.field == soft.field and (k.value == soft.value or (k.start <= soft.start and soft.end <= k.end)) for k in kept):
+        if any(
+            k.field == soft.field and (k.value == soft.value or (k.start <= soft.start and soft.end <= k.end))
+            for k in kept
+        ):
             continue
         kept.append(soft)
     return kept
