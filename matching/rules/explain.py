@@ -1,0 +1,237 @@
+"""Why a pair has its verdict: every condition with the words of the policy, the fact, its source and the distance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from matching.rules.columns import Block
+from matching.rules.kernel import Kernel
+from matching.rules.observe import Observation, Observer, State
+from matching.rules.planes import Plane
+from matching.rules.profiles import profile_frame
+from matching.rules.program import Item, Program
+from matching.rules.verdicts import VERDICTS, Verdict, awards
+from matching.rules.wording import yuan
+
+VERDICT_WORDS: Mapping[str, str] = {
+    "eligible": "符合",
+    "declarable": "数据条件都符合，仅差承诺事项",
+    "unknown": "缺少数据，暂不能判定",
+    "ineligible": "不符合",
+}
+
+
+@dataclass(frozen=True)
+class ConditionExplanation:
+    """One condition. `value`, `unit`, `department`, `valid_at`, `threshold`, `distance` are those of the test that decided it.
+
+    `distance` is in the value's unit (元 for money); `observations` holds every test the condition is made of.
+    """
+
+    id: str
+    text: str
+    expr: str
+    verdict: State
+    sentence: str
+    on_unknown: str
+    outside: bool = False
+    value: Any = None
+    unit: str | None = None
+    department: str | None = None
+    valid_at: Any = None
+    threshold: Any = None
+    distance: Fraction | None = None
+    observations: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A pair explained. `sentence` is the whole in one Chinese sentence; `bars` are conditions that hold or are unknown."""
+
+    item_id: str
+    version: int
+    title: str
+    verdict: Verdict
+    sentence: str
+    amount_yuan: Decimal | None
+    near_miss: bool
+    one_unknown: bool
+    bar: Literal["clear", "barred", "unknown"]
+    as_of: date
+    known_at: datetime | None
+    rules_as_of: date | None
+    conditions: tuple[ConditionExplanation, ...] = ()
+    bars: tuple[ConditionExplanation, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `huiqi explain --json` prints it; fractions as DECIMAL, cut at 6 decimals."""
+        return {
+            "item_id": self.item_id,
+            "version": self.version,
+            "title": self.title,
+            "verdict": self.verdict,
+            "amount_yuan": self.amount_yuan,
+            "near_miss": self.near_miss,
+            "one_unknown": self.one_unknown,
+            "bar": self.bar,
+            "as_of": self.as_of,
+            "known_at": self.known_at,
+            "rules_as_of": self.rules_as_of,
+            "conditions": [_condition_dict(condition) for condition in self.conditions],
+            "bars": [_condition_dict(bar) for bar in self.bars],
+            "sentence": self.sentence,
+        }
+
+
+def explain(
+    program: Program,
+    profile_row: Mapping[str, Any],
+    item_id: str,
+    as_of: date,
+    *,
+    version: int | None = None,
+    evidence: Mapping[str, Mapping[str, Any]] | None = None,
+    departments: Mapping[str, str] | None = None,
+    known_at: datetime | None = None,
+    rules_as_of: date | None = None,
+) -> Explanation:
+    """Explains one enterprise on one item.
+
+    `profile_row` maps indicators to values (other keys are ignored; a missing one is UNKNOWN); `evidence` maps an indicator to where it
+    came from (`department, table_name, file_id, row_no, valid_at, received_at, state`); `departments` maps department ids to names.
+    Raises KeyError for an item the program lacks, RuleError for a value of another type.
+    """
+    item = program.item(item_id, version)
+    given = {name: profile_row[name] for name in profile_row if name in program.indicators}
+    block = Block(profile_frame([given], program.indicators), as_of)
+    observer = Observer(block, given, program.indicators, evidence or {}, departments or {})
+    kernel = Kernel(Program((item,), program.vocabulary, program.indicators), block=64)
+    kernel.load(block)
+    plan = kernel.plans[0]
+    planes = kernel.planes(plan)
+    verdict: Verdict = next(name for name in VERDICTS if _first(getattr(planes, name)))
+    amount = awards(plan, block, np.zeros(1, np.int64), pl.Series([item_id]))[0]
+    conditions = tuple(_condition(item, condition.id, observer) for condition in item.text.conditions)
+    standing = [(bar, observer.state(bar.term)) for bar in item.bars]
+    bars = tuple(
+        _bar(bar.text.id, bar.text.label, bar.text.text, bar.text.expr, state, observer, bar.term)
+        for bar, state in standing
+        if state != "false"
+    )
+    barred = "barred" if _first(planes.barred) else "unknown" if _first(planes.bar_unknown) else "clear"
+    found = Explanation(
+        item_id=item.text.id,
+        version=item.text.version,
+        title=item.text.title,
+        verdict=verdict,
+        sentence="",
+        amount_yuan=amount,
+        near_miss=_first(planes.near_miss),
+        one_unknown=_first(planes.one_unknown),
+        bar="barred" if barred == "barred" else "unknown" if barred == "unknown" else "clear",
+        as_of=as_of,
+        known_at=known_at,
+        rules_as_of=rules_as_of,
+        conditions=conditions,
+        bars=bars,
+    )
+    return Explanation(**{**found.__dict__, "sentence": _summary(found, denied=_first(planes.denied))})
+
+
+def _first(plane: Plane) -> bool:
+    return bool(plane[0] & np.uint64(1))
+
+
+def _condition(item: Item, condition_id: str, observer: Observer) -> ConditionExplanation:
+    text = item.conditions[condition_id]
+    if text.outside:
+        return ConditionExplanation(
+            text.id, text.text, "", "unknown", f"须由企业承诺或提供材料：{text.text}", text.on_unknown, outside=True
+        )
+    term = item.terms[condition_id]
+    state = observer.state(term)
+    found = observer.observations(term)
+    telling = [observation for observation in found if observation.verdict == state] or found
+    sentence = "；".join(dict.fromkeys(observation.sentence for observation in telling))
+    main = telling[0] if telling else None
+    return ConditionExplanation(
+        id=text.id,
+        text=text.text,
+        expr=text.expr,
+        verdict=state,
+        sentence=sentence,
+        on_unknown=text.on_unknown,
+        value=main.value if main else None,
+        unit=main.unit if main else None,
+        department=main.department if main else None,
+        valid_at=main.valid_at if main else None,
+        threshold=main.threshold if main else None,
+        distance=main.distance if main else None,
+        observations=tuple(found),
+    )
+
+
+def _bar(
+    bar_id: str, label: str, text: str, expr: str, state: State, observer: Observer, term: Any
+) -> ConditionExplanation:
+    found = observer.observations(term)
+    detail = "；".join(dict.fromkeys(o.sentence for o in found if o.verdict == state))
+    sentence = (
+        f"命中排除情形“{label}”，暂不能兑现"
+        if state == "true"
+        else f"是否有“{label}”尚不能确定（{detail}），核实前不拨付"
+    )
+    main = found[0]
+    return ConditionExplanation(
+        bar_id, text, expr, state, sentence, "review", False, main.value, main.unit, main.department, main.valid_at
+    )
+
+
+def _summary(found: Explanation, *, denied: bool) -> str:
+    parts = [f"{found.title}：{VERDICT_WORDS[found.verdict]}"]
+    if found.verdict == "ineligible" and denied:
+        wanting = [c.sentence for c in found.conditions if c.verdict == "unknown" and c.on_unknown == "deny"]
+        parts.append("；".join(wanting) + "，本事项规定缺少这项数据即不予支持")
+    elif found.verdict == "ineligible":
+        failing = [c.sentence for c in found.conditions if c.verdict == "false"]
+        parts.append(("只差一步：" if found.near_miss else "") + "；".join(failing))
+    elif found.verdict in ("declarable", "unknown"):
+        wanting = [c.sentence for c in found.conditions if c.verdict == "unknown"]
+        parts.append("；".join(wanting))
+    if found.amount_yuan is not None and found.verdict in ("eligible", "declarable"):
+        parts.append(f"测算金额 {yuan(Fraction(found.amount_yuan))}")
+    parts.extend(bar.sentence for bar in found.bars)
+    return "。".join(part for part in parts if part) + "。"
+
+
+def _condition_dict(condition: ConditionExplanation) -> dict[str, Any]:
+    return {
+        "id": condition.id,
+        "text": condition.text,
+        "expr": condition.expr,
+        "verdict": condition.verdict,
+        "value": _plain(condition.value),
+        "unit": condition.unit,
+        "department": condition.department,
+        "valid_at": condition.valid_at,
+        "threshold": _plain(condition.threshold),
+        "distance": _plain(condition.distance),
+        "outside": condition.outside,
+        "on_unknown": condition.on_unknown,
+        "sentence": condition.sentence,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        exact = Decimal(value.numerator) / Decimal(value.denominator)
+        return exact.quantize(Decimal("0.000001")).normalize() if value.denominator != 1 else Decimal(value.numerator)
+    return value

@@ -1,0 +1,96 @@
+"""Values in the words of a person who decides: 1,850 万元, 3%, 60 人, 海口市美兰区."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from data import gazetteer
+from matching.rules.check import plain
+from matching.rules.vocabulary import attribute
+
+WAN, YI = 10_000, 100_000_000
+
+
+def quantity(value: Fraction, indicator: Any = None) -> str:
+    """A number with its unit: money in 万元 or 亿元 where that is exact to 4 decimals, ratios in percent, else grouped by thousands.
+
+    What does not end within the decimals shown is marked 约.
+    """
+    unit = attribute(indicator, "unit") if indicator is not None else None
+    kind = attribute(indicator, "type") if indicator is not None else None
+    if kind == "money" or unit == "元":
+        return yuan(value) if unit in (None, "元") else f"{grouped(value, 2)} {unit}"
+    if kind == "ratio":
+        return f"{grouped(value * 100, 4)}%"
+    return f"{grouped(value, 6)} {unit}" if unit and unit != "小数" else grouped(value, 6)
+
+
+def yuan(value: Fraction) -> str:
+    for size, name in ((YI, "亿元"), (WAN, "万元")):
+        if abs(value) >= size and (value / size * 10_000).denominator == 1:
+            return f"{grouped(value / size, 4)} {name}"
+    return f"{grouped(value, 2)} 元"
+
+
+def grouped(value: Fraction, places: int) -> str:
+    """The number with thousands separators and at most `places` decimals, without trailing zeros; 约 where digits are cut off."""
+    scaled = round(value * 10**places)
+    cut = Fraction(scaled, 10**places) != value
+    digits = str(abs(scaled)).rjust(places + 1, "0")
+    whole, decimals = (digits[:-places], digits[-places:].rstrip("0")) if places else (digits, "")
+    sign = "-" if scaled < 0 else ""
+    return f"{'约 ' if cut else ''}{sign}{int(whole):,}{'.' + decimals if decimals else ''}"
+
+
+def word(value: str, indicator: Any = None) -> str:
+    """A code with its name, where the code has one."""
+    if indicator is not None and attribute(indicator, "type") == "region":
+        named = place(value)
+        return f"{named}（{value}）" if named != value else value
+    return value
+
+
+def place(code: str) -> str:
+    """A region's name; the code itself if it has none."""
+    found = gazetteer.region(code)
+    return found.name if found is not None else code
+
+
+def shown(value: Any, indicator: Any = None) -> str:
+    """Any observed value as text."""
+    if value is None:
+        return "未知"
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, int | Decimal | Fraction):
+        return quantity(Fraction(value), indicator)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        names = [str(entry.get("name") if isinstance(entry, Mapping) else entry) for entry in value]
+        return "、".join(names) if names else "无"
+    return word(str(value), indicator)
+
+
+def source(evidence: Mapping[str, Any] | None, departments: Mapping[str, str]) -> str:
+    """Who said it and for which day: 税务局，2024-11-30."""
+    if not evidence:
+        return ""
+    department = evidence.get("department")
+    said = departments.get(str(department), str(department)) if department else ""
+    day = evidence.get("valid_at")
+    when = str(day.date() if hasattr(day, "date") else day) if day is not None else ""
+    return "，".join(part for part in (said, when) if part)
+
+
+def constant(value: Fraction | str | bool | date | None, indicator: Any = None) -> str:
+    """A threshold as text."""
+    if isinstance(value, bool) or value is None:
+        return shown(value)
+    if isinstance(value, Fraction):
+        return quantity(value, indicator)
+    return shown(value, indicator) if isinstance(value, str) else plain(value)
