@@ -146,7 +146,7 @@ def _eighteen(code: str) -> Key:
     if code.startswith("H9"):
         return Key("other18", code, False, False, "排污单位伪码,不是统一社会信用代码")
     if not sound:
-        proposed = sorted(set(_eighteen_repairs(code)))
+        proposed = sorted(set(look_alike_repairs(code)))
         if len(proposed) == 1:
             return Key("uscc", code, False, True, f"疑似形近字误录,改为 {proposed[0]} 则两处校验都通过,须由名称印证")
     if shape and not letters_fit:
@@ -161,7 +161,7 @@ def _eighteen(code: str) -> Key:
     return Key("other18", code, False, False, "18 位,但登记管理部门、机构类别或登记机关区划不成立,不是统一社会信用代码")
 
 
-def _eighteen_repairs(code: str) -> Iterator[str]:
+def look_alike_repairs(code: str) -> Iterator[str]:
     """What a look-alike slip may have meant: letters outside the alphabet, and letters where only digits stand."""
     options = []
     for position, c in enumerate(code):

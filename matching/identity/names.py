@@ -1,0 +1,248 @@
+"""Enterprise names: one cleaned form, its parts (行政区划、字号、行业、组织形式、分支), its sound, and how alike two names are.
+
+Parts follow 工商企注字〔2017〕133号: names with the same four parts in another order are the same name.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from opencc import OpenCC
+from pypinyin import lazy_pinyin
+from rapidfuzz.distance import JaroWinkler
+from rapidfuzz.process import cpdist
+
+from data import gazetteer
+
+PARTS = pl.Schema(
+    {
+        "nm": pl.String(),
+        "core": pl.String(),
+        "zi": pl.String(),
+        "iw": pl.String(),
+        "form": pl.String(),
+        "place": pl.String(),
+        "branch": pl.String(),
+        "py": pl.String(),
+        "py_zi": pl.String(),
+    }
+)
+
+# Written forms that the law counts as one.
+_SAME_FORM = {
+    "农民专业合作社": "专业合作社",
+    "农民专业合作社联合社": "专业合作社",
+    "合作社": "专业合作社",
+    "集团公司": "集团有限公司",
+    "股份经济合作联合社": "股份经济合作社",
+}
+_BRANCH = (
+    r"\A(.{4,}?(?:公司|合作社|厂|中心|合伙企业|事务所|集团|医院|学校))"
+    r"([^()]{1,12}(?:分公司|分店|分厂|分部|分行|支行|支公司|分所|办事处|营业部|门店|项目部|分中心|分社)|(?:分公司|第?[一二三四五六七八九十]+分公司))\z"
+)
+_NOTES = r"\((?:本级|筹|筹建|筹建中|盖章|公章|签章|本部|总部|总公司|已更名|曾用名[^)]*|原[^)]*|个人独资|有限合伙|普通合伙|特殊普通合伙|普通合伙企业|公司自行填写)\)"
+
+
+@cache
+def _words(role: str) -> str:
+    """One alternation, longest first: `form` closes a name, `trade` words close its core, again and again until two characters are left."""
+    with (Path(__file__).parent / "words.csv").open(encoding="utf-8", newline="") as lines:
+        words = [row["word"] for row in csv.DictReader(lines) if row["role"] == role]
+    return "|".join(re.escape(w) for w in sorted(words, key=lambda w: (-len(w), w)))
+
+
+@cache
+def _simplified(character: str) -> str:
+    return str(_converter().convert(character))
+
+
+@cache
+def _converter() -> OpenCC:
+    return OpenCC("t2s")
+
+
+@cache
+def _sound(character: str) -> str:
+    return "".join(lazy_pinyin(character)) if not character.isascii() else character.lower()
+
+
+def _by_character(texts: pl.Series, meaning: Callable[[str], str]) -> pl.Series:
+    """Every character replaced by its meaning: each distinct character is looked up once, however long the column."""
+    known = set("".join(texts.drop_nulls().unique().to_list()))
+    changes = {c: meaning(c) for c in sorted(known)}
+    changes = {c: m for c, m in changes.items() if m != c}
+    if not changes:
+        return texts
+    return texts.to_frame("x").select(pl.col("x").str.replace_many(list(changes), list(changes.values()))).to_series()
+
+
+def cleaned(names: pl.Series) -> pl.Series:
+    """Names without what departments add or vary: width, script, blanks, brackets, （本级）（筹）, 有限责任公司 = 有限公司. Null stays null."""
+    text = (
+        names.rename("x")
+        .to_frame()
+        .select(
+            pl.col("x")
+            .str.normalize("NFKC")
+            .str.replace_all(r"[\s\p{C}\u{FFFD}]", "")
+            .str.replace_all(r"[\[{【〔〈《<]", "(")
+            .str.replace_all(r"[\]}】〕〉》>]", ")")
+            .str.replace_all(r"[\"'“”‘’`·•・.,，。、_~*]", "")
+            .str.to_uppercase()
+        )
+        .to_series()
+    )
+    text = _by_character(text, _simplified)
+    return (
+        text.rename("x")
+        .to_frame()
+        .select(
+            pl.col("x")
+            .str.replace_all(_NOTES, "")
+            .str.replace_all("有限责任公司", "有限公司", literal=True)
+            .str.replace_all("股份公司", "股份有限公司", literal=True)
+            .str.replace_all(r"\(集团\)", "集团")
+            .replace("", None)
+        )
+        .to_series()
+    )
+
+
+@cache
+def _places() -> tuple[str, str, dict[str, str]]:
+    """(pattern of a place at the head, pattern of a place in brackets, word → its one short form)."""
+    short: dict[str, str] = {}
+    hainan: list[str] = []
+    provinces: list[str] = []
+    others: list[str] = []
+    for r in sorted(gazetteer.regions(), key=lambda r: (not r.code.startswith("46"), r.valid_to is not None, r.code)):
+        if not r.short:
+            continue
+        # A district's short name is more often a brand (天涯, 龙华) than a place: only its full name counts.
+        words = {r.name} if r.name.endswith("区") else {r.name, r.short}
+        words |= {r.short + r.name[-1]} if r.name[-1] in "省市县区" else set()
+        for word in sorted(words):
+            if word not in short:
+                short[word] = r.short
+                (provinces if r.level == "province" else hainan if r.code.startswith("46") else others).append(word)
+    for p in gazetteer.parks():
+        if p.region == "460400499":
+            short["洋浦"] = "洋浦"
+            hainan.append("洋浦")
+    short["洋浦经济开发区"] = "洋浦"
+    hainan.append("洋浦经济开发区")
+    short["中国"] = "中国"
+
+    def either(words: list[str]) -> str:
+        return "|".join(re.escape(w) for w in sorted(set(words), key=lambda w: (-len(w), w)))
+
+    head = f"(?:(?:{either(provinces)})(?:{either(hainan)})?|{either(hainan)}|{either(others)}|中国)"
+    bracket = rf"\(({either([*provinces, *hainan, *others])}|中国)\)"
+    return rf"\A({head})(.{{2,}})\z", bracket, short
+
+
+@cache
+def _place_words() -> tuple[str, dict[str, str]]:
+    short = _places()[2]
+    return "|".join(re.escape(w) for w in sorted(short, key=lambda w: (-len(w), w))), short
+
+
+def _short_place(word: str) -> str:
+    """The most local place in a run of place words, short: 海南省海口市 → 海口."""
+    pattern, short = _place_words()
+    found = [short[m] for m in re.findall(pattern, word)]
+    local = [f for f in found if f not in ("海南", "中国")]
+    return (local or found or [""])[-1]
+
+
+def parsed(names: pl.Series) -> pl.DataFrame:
+    """The parts of each name, in order, as PARTS; nulls where the name is null.
+
+    `nm` is the whole name with its parts in one order (place, core, form); `core` is 字号 and 行业 together, `zi` and `iw` apart;
+    `branch` is what follows the parent's name (三亚分公司), and the other parts are then the parent's; `py` is the sound of `core`.
+    """
+    head, bracket, _ = _places()
+    forms, words = _words("form"), _words("trade")
+    frame = cleaned(names).to_frame("text")
+    frame = frame.with_columns(
+        parent=pl.col("text").str.extract(_BRANCH, 1), branch=pl.col("text").str.extract(_BRANCH, 2).fill_null("")
+    ).with_columns(text=pl.coalesce("parent", "text"))
+    frame = frame.with_columns(aside=pl.col("text").str.extract(bracket, 1).fill_null("")).with_columns(
+        text=pl.col("text").str.replace(bracket, "").str.replace_all(r"[()]", "")
+    )
+    frame = frame.with_columns(
+        front=pl.col("text").str.extract(head, 1).fill_null(""),
+        rest=pl.coalesce(pl.col("text").str.extract(head, 2), pl.col("text")),
+    )
+    frame = frame.with_columns(
+        form=pl.col("rest").str.extract(rf"\A.{{2,}}?({forms})\z", 1).fill_null(""),
+        core=pl.col("rest").str.replace(rf"\A(.{{2,}}?)(?:{forms})\z", "$1"),
+    ).with_columns(form=pl.col("form").replace(_SAME_FORM))
+    frame = frame.with_columns(
+        zi=pl.coalesce(pl.col("core").str.extract(rf"\A(.{{2,}}?)(?:{words})*\z", 1), pl.col("core"))
+    ).with_columns(iw=pl.col("core").str.slice(pl.col("zi").str.len_chars()))
+    spots = frame.select(pl.concat_str("front", "aside").alias("p"))["p"]
+    short = {w: _short_place(w) for w in spots.drop_nulls().unique().to_list()}
+    frame = frame.with_columns(
+        place=spots.replace_strict(short, default="", return_dtype=pl.String) if short else pl.lit("")
+    )
+    frame = frame.with_columns(nm=pl.concat_str("place", "core", "form"))
+    return frame.select(
+        "nm", "core", "zi", "iw", "form", "place", "branch",
+        py=_by_character(frame["core"], _sound), py_zi=_by_character(frame["zi"], _sound),
+    )  # fmt: skip
+
+
+def jwc(left: pl.Series, right: pl.Series) -> pl.Series:
+    """Jaro–Winkler similarity by characters, 0 to 1, pairwise; null where either is null. DuckDB's own counts bytes and is wrong here."""
+    told = (left.is_not_null() & right.is_not_null()).to_numpy()
+    out = np.zeros(len(left))
+    if told.any():
+        a = left.filter(pl.Series(told)).to_list()
+        b = right.filter(pl.Series(told)).to_list()
+        out[told] = cpdist(a, b, scorer=JaroWinkler.normalized_similarity)
+    return pl.Series("jwc", out).set(pl.Series(~told), None) if not told.all() else pl.Series("jwc", out)
+
+
+def alike(left: pl.DataFrame, right: pl.DataFrame) -> pl.Series:
+    """How far two parsed names tell of one enterprise, 0 to 1, pairwise: 1 same name, ≥ 0.85 agrees, < 0.6 contradicts, null if one is missing.
+
+    Two cores of one trade share half their characters whoever owns them (瑞达科技, 海德科技: 0.67), so where both 字号 are known
+    and have no character in common the answer is held below 0.6, unless one core contains the other.
+    """
+    both = pl.concat(
+        [
+            left.select(pl.col("nm", "core", "zi", "py").name.suffix("_l")),
+            right.select(pl.col("nm", "core", "zi", "py").name.suffix("_r")),
+        ],
+        how="horizontal",
+    ).with_columns(
+        whole=jwc(left["core"], right["core"]),
+        brand=jwc(left["zi"], right["zi"]),
+    )
+    contained = (pl.min_horizontal(pl.col("core_l").str.len_chars(), pl.col("core_r").str.len_chars()) >= 3) & (
+        pl.col("core_l").str.contains(pl.col("core_r"), literal=True)
+        | pl.col("core_r").str.contains(pl.col("core_l"), literal=True)
+    )
+    score = (
+        pl.when(pl.col("nm_l").is_null() | pl.col("nm_r").is_null())
+        .then(None)
+        .when(pl.col("nm_l") == pl.col("nm_r"))
+        .then(1.0)
+        .when(pl.col("core_l") == pl.col("core_r"))
+        .then(0.95)
+        .when(pl.col("py_l") == pl.col("py_r"))
+        .then(0.9)
+        .when(contained)
+        .then(0.88)
+        .when(pl.col("brand") == 0)
+        .then(pl.min_horizontal("whole", pl.lit(0.5)))
+        .otherwise(pl.min_horizontal("whole", pl.lit(0.94)))
+    )
+    return both.select(score.cast(pl.Float64).alias("alike")).to_series()

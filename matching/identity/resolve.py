@@ -1,0 +1,386 @@
+"""Which enterprise each way of naming one means: judgements, then codes, then exact names, then what other rows taught; the rest is for the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from data import gazetteer
+from matching.identity import crosswalk, names
+
+AGREES = 0.85
+CONTRADICTS = 0.6
+
+SUBJECT = pl.Schema(
+    {
+        "_subject_id": pl.String(),
+        "enterprise_id": pl.String(),
+        "tier": pl.String(),
+        "score": pl.Float64(),
+        "why": pl.String(),
+    }
+)
+REVIEW = pl.Schema(
+    {
+        "_subject_id": pl.String(),
+        "rank": pl.Int64(),
+        "enterprise_id": pl.String(),
+        "score": pl.Float64(),
+        "reason": pl.String(),
+        "why": pl.String(),
+    }
+)
+TIERS = ("judgement", "key", "repair", "name", "local", "model", "review", "outside", "none")
+
+
+@dataclass(frozen=True)
+class Register:
+    """What is known of enterprises.
+
+    `enterprises`: enterprise_id, legal_person, region, phone_hash, address (current values, any may be null).
+    `keys`: enterprise_id, kind, code. `names`: enterprise_id, name, valid_from, valid_to (valid_to null: current).
+    """
+
+    enterprises: pl.DataFrame
+    keys: pl.DataFrame
+    names: pl.DataFrame
+    parsed: pl.DataFrame = field(init=False)
+
+    def __post_init__(self) -> None:
+        distinct = self.names.select("enterprise_id", "name", "valid_to").filter(pl.col("name").is_not_null())
+        distinct = distinct.group_by("enterprise_id", "name").agg(current=pl.col("valid_to").is_null().any())
+        distinct = distinct.sort("enterprise_id", "name")
+        object.__setattr__(self, "parsed", pl.concat([distinct, names.parsed(distinct["name"])], how="horizontal"))
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """`subject`: one row per subject, as SUBJECT. `review`: candidates for a clerk, best first, as REVIEW."""
+
+    subject: pl.DataFrame
+    review: pl.DataFrame
+
+
+def resolve(subjects: pl.DataFrame, register: Register, judgements: pl.DataFrame | None = None) -> Resolution:
+    """Resolves raw.subject rows against the register, without any model.
+
+    The answer for a subject depends on the sets given, never on their order. `judgements`: _subject_id, enterprise_id, same (bool).
+    A subject that is left without an enterprise has tier `review` (there are candidates), `outside` (its code is sound and not in the
+    register) or `none`.
+    """
+    subjects = subjects.unique("_subject_id").sort("_subject_id")
+    parsed = pl.concat([subjects.select("_subject_id"), names.parsed(subjects["name"])], how="horizontal")
+    state = _Bench(subjects, parsed, register, _standing(judgements))
+    state.judge()
+    written = crosswalk.written(subjects)
+    state.by_code(written, register.keys)
+    state.by_name()
+    state.by_lesson(written)
+    state.close(written)
+    return Resolution(
+        state.decided.select(SUBJECT.names()).sort("_subject_id"),
+        state.queue.select(REVIEW.names()).sort("_subject_id", "rank"),
+    )
+
+
+def _standing(judgements: pl.DataFrame | None) -> pl.DataFrame:
+    schema = {"_subject_id": pl.String(), "enterprise_id": pl.String(), "same": pl.Boolean()}
+    if judgements is None or judgements.is_empty():
+        return pl.DataFrame(schema=schema)
+    return judgements.select(pl.col(c).cast(t) for c, t in schema.items())
+
+
+class _Bench:
+    """The decisions of one run as they come in; each step looks only at subjects that no step before it has decided."""
+
+    def __init__(self, subjects: pl.DataFrame, parsed: pl.DataFrame, register: Register, judged: pl.DataFrame) -> None:
+        self.subjects = subjects
+        self.parsed = parsed
+        self.register = register
+        self.judged = judged
+        self.refused = judged.filter(~pl.col("same")).select("_subject_id", "enterprise_id").unique()
+        self.decided = pl.DataFrame(schema=SUBJECT)
+        self.queue = pl.DataFrame(schema=REVIEW)
+
+    def open(self) -> pl.DataFrame:
+        return self.subjects.join(self.decided, on="_subject_id", how="anti")
+
+    def decide(self, rows: pl.DataFrame, tier: str) -> None:
+        if rows.height:
+            new = rows.with_columns(tier=pl.lit(tier)).select(pl.col(c).cast(t) for c, t in SUBJECT.items())
+            self.decided = pl.concat([self.decided, new])
+
+    def defer(self, candidates: pl.DataFrame, reason: str) -> None:
+        """To the queue: _subject_id, enterprise_id, score, why; the five best of each subject."""
+        if candidates.is_empty():
+            return
+        ranked = (
+            candidates.sort("_subject_id", "score", "enterprise_id", descending=[False, True, False], nulls_last=True)
+            .unique(["_subject_id", "enterprise_id"], keep="first", maintain_order=True)
+            .with_columns(rank=pl.int_range(1, pl.len() + 1).over("_subject_id"), reason=pl.lit(reason))
+            .filter(pl.col("rank") <= 5)
+        )
+        self.queue = pl.concat([self.queue, ranked.select(pl.col(c).cast(t) for c, t in REVIEW.items())])
+        first = ranked.filter(pl.col("rank") == 1)
+        self.decide(
+            first.select(
+                "_subject_id", enterprise_id=pl.lit(None, pl.String), score="score", why=pl.lit(f"待人工复核:{reason}")
+            ),
+            "review",
+        )
+
+    def judge(self) -> None:
+        """Positive judgements; a subject judged to be two enterprises goes back to the clerk."""
+        yes = self.judged.filter("same").select("_subject_id", "enterprise_id").unique()
+        yes = yes.join(self.subjects.select("_subject_id"), on="_subject_id", how="semi")
+        one = yes.filter(pl.len().over("_subject_id") == 1)
+        self.decide(one.with_columns(score=pl.lit(1.0), why=pl.lit("人工判定为同一主体")), "judgement")
+        two = yes.join(one, on="_subject_id", how="anti")
+        self.defer(two.with_columns(score=pl.lit(1.0), why=pl.lit("人工判定")), "人工判定互相矛盾")
+
+    def names_agree(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """`pairs` (_subject_id, enterprise_id, …) with `agreement`: the best likeness to any name the enterprise ever had, null without a name."""
+        distinct = pairs.select("_subject_id", "enterprise_id").unique()
+        named = distinct.join(self.parsed.filter(pl.col("nm").is_not_null()), on="_subject_id").join(
+            self.register.parsed, on="enterprise_id", suffix="_r"
+        )
+        right = named.select(pl.col(f"{c}_r").alias(c) for c in names.PARTS.names())
+        scored = named.select("_subject_id", "enterprise_id").with_columns(
+            agreement=names.alike(named.select(names.PARTS.names()), right)
+        )
+        best = scored.group_by("_subject_id", "enterprise_id").agg(pl.col("agreement").max())
+        return pairs.join(best, on=["_subject_id", "enterprise_id"], how="left")
+
+    def by_code(self, written: pl.DataFrame, keys: pl.DataFrame, tier: str = "key") -> None:
+        """Codes decide; a name that contradicts them, or two codes of two enterprises, goes to the clerk."""
+        open_ = self.open().select("_subject_id")
+        votes = crosswalk.votes(written.join(open_, on="_subject_id", how="semi"), keys)
+        votes = votes.join(self.refused, on=["_subject_id", "enterprise_id"], how="anti")
+        votes = self.names_agree(votes)
+        # The register's own number is the identity, whatever name a later row of it carries.
+        own = votes.filter(pl.col("kind") == "pripid").select("_subject_id", "enterprise_id").unique()
+        own = own.filter(pl.len().over("_subject_id") == 1)
+        self.decide(own.with_columns(score=pl.lit(1.0), why=pl.lit("登记簿主体身份代码")), tier)
+        votes = votes.join(own, on="_subject_id", how="anti")
+
+        strong = votes.filter(pl.col("strength") == "strong")
+        reached = (
+            strong.group_by("_subject_id", "enterprise_id")
+            .agg(pl.col("agreement").max(), how=pl.col("kind").unique().sort().str.join("、"))
+            .with_columns(n=pl.len().over("_subject_id"))
+        )
+        one = reached.filter(pl.col("n") == 1)
+        sound = one.filter(pl.col("agreement").is_null() | (pl.col("agreement") >= CONTRADICTS))
+        self.decide(sound.with_columns(score=pl.lit(1.0), why=pl.concat_str(pl.lit("编码一致:"), "how")), tier)
+        against = one.join(sound, on="_subject_id", how="anti")
+        self.defer(self._with_namesakes(against, "编码指向此主体"), "编码与名称指向不同主体")
+
+        several = reached.filter(pl.col("n") > 1)
+        fits = several.filter(pl.col("agreement") >= AGREES).filter(pl.len().over("_subject_id") == 1)
+        rivals = several.join(fits, on=["_subject_id", "enterprise_id"], how="anti").filter(
+            pl.col("agreement") >= CONTRADICTS
+        )
+        clear = fits.join(rivals, on="_subject_id", how="anti")
+        self.decide(clear.with_columns(score=pl.lit(0.99), why=pl.lit("多个编码互相矛盾,名称只与此主体一致")), tier)
+        self.defer(
+            several.join(clear, on="_subject_id", how="anti").select(
+                "_subject_id",
+                "enterprise_id",
+                score=pl.col("agreement").fill_null(0.5),
+                why=pl.concat_str(pl.lit("编码指向:"), "how"),
+            ),
+            "多个编码指向不同主体",
+        )
+
+        open_ = self.open().select("_subject_id")
+        doubtful = votes.filter(pl.col("strength") != "strong").join(open_, on="_subject_id", how="semi")
+        backed = doubtful.filter(pl.col("agreement") >= AGREES)
+        reached = backed.group_by("_subject_id", "enterprise_id").agg(
+            pl.col("agreement").max(), strength=pl.col("strength").min(), code=pl.col("code").min()
+        )
+        single = reached.filter(pl.len().over("_subject_id") == 1)
+        self.decide(
+            single.select(
+                "_subject_id",
+                "enterprise_id",
+                score=pl.lit(0.99),
+                why=pl.concat_str(pl.lit("编码存疑,与 "), "code", pl.lit(" 唯一相近且名称一致")),
+            ),
+            "repair",
+        )
+        self.defer(
+            reached.join(single, on="_subject_id", how="anti").select(
+                "_subject_id", "enterprise_id", score="agreement", why=pl.lit("编码相近且名称相近")
+            ),
+            "存疑编码与多个主体相近",
+        )
+
+    def _with_namesakes(self, against: pl.DataFrame, why: str) -> pl.DataFrame:
+        """Candidates of a contradiction: whom the code means, and whom the name means."""
+        by_name = (
+            against.select("_subject_id")
+            .join(self.parsed.select("_subject_id", "nm"), on="_subject_id")
+            .join(self.register.parsed.select("enterprise_id", "nm"), on="nm")
+            .select("_subject_id", "enterprise_id", score=pl.lit(0.5), why=pl.lit("名称与此主体完全一致"))
+        )
+        by_code = against.select(
+            "_subject_id",
+            "enterprise_id",
+            score=pl.lit(0.5),
+            why=pl.lit(why + ",名称相似度 ") + pl.col("agreement").round(2).cast(pl.String),
+        )
+        return pl.concat([by_code, by_name])
+
+    def by_name(self) -> None:
+        """The whole name, in any order of its parts, belongs to one enterprise, and another field agrees and none contradicts (or two agree)."""
+        named = (
+            self.open()
+            .select("_subject_id", "legal_person", "region", "phone_hash", "address")
+            .join(self.parsed.select("_subject_id", "nm", "core", "place", "branch"), on="_subject_id")
+            .filter(pl.col("nm").is_not_null() & (pl.col("core").str.len_chars() >= 2) & (pl.col("branch") == ""))
+        )
+        known = self.register.parsed.filter(pl.col("branch") == "").select("enterprise_id", "nm", "current").unique()
+        pairs = (
+            named.join(known, on="nm")
+            .join(self.register.enterprises, on="enterprise_id", how="left", suffix="_r")
+            .join(self.refused, on=["_subject_id", "enterprise_id"], how="anti")
+        )
+        if pairs.is_empty():
+            return
+        pairs = agreements(pairs).with_columns(n=pl.col("enterprise_id").n_unique().over("_subject_id"))
+        enough = ((pl.col("agree") >= 1) & (pl.col("against") == 0)) | (pl.col("agree") >= 2)
+        told = pl.concat_str(pl.lit("名称完全一致且唯一;"), "fields")
+        one = pairs.filter(pl.col("n") == 1)
+        good = one.filter(enough).unique(["_subject_id", "enterprise_id"])
+        self.decide(good.select("_subject_id", "enterprise_id", score=pl.lit(0.9999), why=told), "name")
+        self.defer(
+            one.join(good, on="_subject_id", how="anti").select(
+                "_subject_id", "enterprise_id", score=pl.lit(0.9), why=told
+            ),
+            "名称一致但没有其他字段印证",
+        )
+        # One name, several enterprises over time (a cancelled firm's name used again): a field other than the name's own place must choose.
+        several = pairs.filter(pl.col("n") > 1)
+        chosen = several.filter((pl.col("own") >= 1) & (pl.col("against") == 0)).filter(
+            pl.col("enterprise_id").n_unique().over("_subject_id") == 1
+        )
+        rivals = several.join(chosen, on=["_subject_id", "enterprise_id"], how="anti").filter(pl.col("own") >= 1)
+        clear = chosen.join(rivals, on="_subject_id", how="anti").unique(["_subject_id", "enterprise_id"])
+        self.decide(clear.select("_subject_id", "enterprise_id", score=pl.lit(0.999), why=told), "name")
+        self.defer(
+            several.join(clear, on="_subject_id", how="anti").select(
+                "_subject_id",
+                "enterprise_id",
+                score=pl.lit(0.5) + pl.col("own") * 0.1 - pl.col("against") * 0.1,
+                why=told,
+            ),
+            "同名主体不止一个",
+        )
+
+    def by_lesson(self, written: pl.DataFrame) -> None:
+        """Local numbers, through the enterprises that rows with the same number were found to be."""
+        for _ in range(2):
+            lessons = learned(written, self.decided)
+            before = self.decided.height
+            self.by_code(written.filter(pl.col("kind").is_in(crosswalk.LEARNED)), lessons, tier="local")
+            if self.decided.height == before:
+                return
+
+    def close(self, written: pl.DataFrame) -> None:
+        """What is left: sound codes of nobody we know, and subjects that say too little."""
+        open_ = self.open().select("_subject_id", "name")
+        sound = written.filter((pl.col("kind") == "uscc") & pl.col("valid") & ~pl.col("suspect"))
+        outside = open_.join(sound, on="_subject_id", how="semi")
+        nothing = pl.lit(None, pl.String)
+        self.decide(
+            outside.select(
+                "_subject_id",
+                enterprise_id=nothing,
+                score=pl.lit(None, pl.Float64),
+                why=pl.lit("信用代码有效,但登记簿中没有此主体"),
+            ),
+            "outside",
+        )
+        rest = open_.join(outside, on="_subject_id", how="anti")
+        self.decide(
+            rest.select(
+                "_subject_id",
+                enterprise_id=nothing,
+                score=pl.lit(None, pl.Float64),
+                why=pl.when(pl.col("name").is_null())
+                .then(pl.lit("没有名称,也没有可对照的编码"))
+                .otherwise(pl.lit("名称与编码都没有对上任何主体")),
+            ),
+            "none",
+        )
+
+
+def learned(written: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
+    """Crosswalks taught by decided subjects: enterprise_id, kind, code of every local number they carry."""
+    return (
+        written.filter(pl.col("kind").is_in(crosswalk.LEARNED) & pl.col("valid") & ~pl.col("suspect"))
+        .join(decided.filter(pl.col("enterprise_id").is_not_null()), on="_subject_id")
+        .select("enterprise_id", "kind", "code")
+        .unique()
+        .sort("kind", "code", "enterprise_id")
+    )
+
+
+def agreements(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Pairs with `agree`, `own`, `against` (counts) and `fields` (Chinese): legal person, phone, region, address, and the place in the name.
+
+    `own` leaves out the place in the name: it says that the name is protected in Hainan, not which of two holders is meant.
+    """
+    towns = set(pl.concat([pairs["region"], pairs["region_r"]]).drop_nulls().to_list())
+    county = {t: _county(t) for t in sorted(towns)}
+    left = (
+        pl.col("region").replace_strict(county, default=None, return_dtype=pl.String)
+        if county
+        else pl.lit(None, pl.String)
+    )
+    right = (
+        pl.col("region_r").replace_strict(county, default=None, return_dtype=pl.String)
+        if county
+        else pl.lit(None, pl.String)
+    )
+    rooms = pl.col("address").str.replace_all(r"\s", "").str.normalize("NFKC")
+    rooms_r = pl.col("address_r").str.replace_all(r"\s", "").str.normalize("NFKC")
+    hainan = sorted({r.short for r in gazetteer.regions() if r.code.startswith("46") and r.short} | {"洋浦"})
+    pairs = pairs.with_columns(
+        p=(pl.col("legal_person") == pl.col("legal_person_r")),
+        t=(pl.col("phone_hash") == pl.col("phone_hash_r")),
+        r=(left.str.starts_with(right.str.strip_chars_end("0")) | right.str.starts_with(left.str.strip_chars_end("0"))),
+        a=pl.when((rooms.str.len_chars() >= 8) & (rooms == rooms_r)).then(True),
+        n0=pl.when(pl.col("place").is_in(hainan)).then(True),
+    ).with_columns(
+        pl.col("p", "t", "r", "a", "n0").fill_null(False),
+        no_p=~pl.col("p").fill_null(True),
+        no_r=~pl.col("r").fill_null(True),
+    )
+    word = [
+        pl.when(pl.col(c)).then(pl.lit(w)).otherwise(None)
+        for c, w in (
+            ("p", "法定代表人一致"),
+            ("t", "电话一致"),
+            ("r", "区划一致"),
+            ("a", "地址一致"),
+            ("n0", "名称冠以本省区划"),
+            ("no_p", "法定代表人不一致"),
+            ("no_r", "区划不一致"),
+        )
+    ]
+    return pairs.with_columns(
+        own=pl.sum_horizontal(pl.col("p", "t", "r", "a").cast(pl.Int64)),
+        against=pl.sum_horizontal(pl.col("no_p", "no_r").cast(pl.Int64)),
+        fields=pl.concat_str(word, separator="、", ignore_nulls=True),
+    ).with_columns(agree=pl.col("own") + pl.col("n0").cast(pl.Int64))
+
+
+def _county(region: str) -> str | None:
+    """A region code or name → today's code."""
+    from datetime import date
+
+    if region.isdigit():
+        return gazetteer.current(region, date.max)
+    return gazetteer.located(region)[0]
