@@ -9,6 +9,12 @@ from typing import Any
 
 import dagster as dg
 
+from pipelines import approval, audit, ledger, officers
+
+SCHEMAS = (officers.SCHEMA, audit.SCHEMA, approval.SCHEMA, ledger.SCHEMA)
+# Raised with every change of a schema above, so that a store is brought up to date once and not at every connection.
+SCHEMA_VERSION = 1
+
 
 @dataclass(frozen=True)
 class ControlStore:
@@ -24,6 +30,8 @@ class ControlStore:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
+        if db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+            db.executescript("BEGIN IMMEDIATE;" + "".join(SCHEMAS) + f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         return db
 
     @contextmanager

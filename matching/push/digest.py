@@ -17,7 +17,7 @@ from matching.push.quiet import next_send
 
 
 def digest_lines(suppressed: pl.DataFrame, inputs: Inputs, dates: Dates) -> pl.DataFrame:
-    """Lines of kind `digest` (schema LINE, item `*`); `covers` is a JSON list of [uscc, item_id].
+    """Lines of kind `digest` (schema LINE, item `*`); `covers` is a JSON list of [enterprise_id, item_id, cycle].
 
     Pairs stopped by `shared_phone` become one SMS per telephone: every firm of it was within its own caps, and each gets at
     most this one. Pairs stopped by `cap` become a notice inside the portal, which is not a message.
@@ -33,7 +33,7 @@ def digest_lines(suppressed: pl.DataFrame, inputs: Inputs, dates: Dates) -> pl.D
     rows: list[dict[str, Any]] = []
     for channel, part in (("sms", phones), ("portal", firms)):
         for (to,), pairs in part.sort("_to", "uscc", "item_id", nulls_last=True).group_by("_to", maintain_order=True):
-            covers = sorted({(pair["uscc"] or "", pair["item_id"]) for pair in pairs.iter_rows(named=True)})
+            covers = sorted(set(pairs.select("enterprise_id", "item_id", "cycle").iter_rows()))
             n_firms = pairs["enterprise_id"].n_unique()
             first = pairs.row(0, named=True)
             template = TEMPLATES["digest"]

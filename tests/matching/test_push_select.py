@@ -286,7 +286,7 @@ def test_one_phone_for_several_firms_becomes_one_digest() -> None:
     proposal = propose(given_inputs([item("b", "即申即享")], pairs, firms), DATES, LIMITS)
     assert set(proposal.suppressions["reason"]) == {"shared_phone"}
     digest = proposal.lines.filter(pl.col("kind") == "digest").row(0, named=True)
-    assert json.loads(digest["covers"]) == [["9146E1", "b"], ["9146E2", "b"], ["9146E3", "b"]]
+    assert json.loads(digest["covers"]) == [["E1", "b", "2024"], ["E2", "b", "2024"], ["E3", "b", "2024"]]
     assert (digest["channel"], digest["contact_hash"]) == ("sms", "agent")
     assert proposal.lines.filter(pl.col("kind") == "invite")["enterprise_id"].to_list() == ["E4"]
 

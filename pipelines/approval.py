@@ -1,0 +1,423 @@
+"""The life of a list: checked, shown to the public, approved by people, frozen in one transaction, exported, reconciled."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from assets.ports import Control
+from matching.push.fingerprint import canonical, list_sha256
+from matching.push.kinds import DIGEST, MESSAGE, MONEY
+from pipelines.audit import Trail
+from pipelines.ledger import LedgerError, award_of, fen, grant, open_fund
+from pipelines.officers import OfficerError, is_active_approver, prove
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS push_list (
+    list_id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    cycle TEXT NOT NULL,
+    as_of TEXT NOT NULL,
+    sha256 TEXT NOT NULL UNIQUE,
+    header TEXT NOT NULL,
+    arms TEXT NOT NULL,
+    checks TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN
+        ('checked', 'publicised', 'approved', 'frozen', 'exported', 'reconciled', 'rejected', 'void')),
+    maker TEXT NOT NULL,
+    notice_from TEXT,
+    notice_to TEXT
+);
+CREATE TABLE IF NOT EXISTS push_line (
+    list_id TEXT NOT NULL REFERENCES push_list (list_id),
+    line_no INTEGER NOT NULL,
+    line_key TEXT NOT NULL,
+    enterprise_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    cycle TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (list_id, line_no),
+    UNIQUE (list_id, line_key)
+);
+CREATE TABLE IF NOT EXISTS approval (
+    list_id TEXT NOT NULL REFERENCES push_list (list_id),
+    officer TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    note TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (list_id, officer)
+);
+CREATE TABLE IF NOT EXISTS objection (
+    list_id TEXT NOT NULL REFERENCES push_list (list_id),
+    line_key TEXT NOT NULL,
+    note TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (list_id, line_key, at)
+);
+CREATE TABLE IF NOT EXISTS message (
+    message_key TEXT PRIMARY KEY,
+    enterprise_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    cycle TEXT NOT NULL,
+    sent_on TEXT NOT NULL,
+    as_of TEXT NOT NULL,
+    list_id TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS arm (
+    enterprise_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    cycle TEXT NOT NULL,
+    stratum TEXT NOT NULL,
+    arm TEXT NOT NULL,
+    probability REAL NOT NULL,
+    as_of TEXT NOT NULL,
+    list_id TEXT NOT NULL,
+    PRIMARY KEY (enterprise_id, item_id, cycle)
+);
+CREATE TABLE IF NOT EXISTS opt_out (
+    enterprise_id TEXT NOT NULL,
+    scope TEXT NOT NULL CHECK (scope IN ('message', 'award', 'all')),
+    since TEXT NOT NULL,
+    source TEXT NOT NULL,
+    PRIMARY KEY (enterprise_id, scope)
+);
+CREATE VIEW IF NOT EXISTS open_pair AS
+    SELECT l.enterprise_id, l.item_id, l.cycle, l.kind, l.list_id, p.as_of FROM push_line l JOIN push_list p USING (list_id)
+    WHERE p.status IN ('checked', 'publicised', 'approved')
+       OR (p.status IN ('frozen', 'exported') AND p.kind NOT IN ('auto_award', 'talent'));
+CREATE TRIGGER IF NOT EXISTS list_content_fixed BEFORE UPDATE OF
+    list_id, kind, item_id, version, cycle, as_of, sha256, header, arms, maker ON push_list
+    BEGIN SELECT RAISE(ABORT, '名单内容不可修改；更正须另出名单'); END;
+CREATE TRIGGER IF NOT EXISTS list_only_forward BEFORE UPDATE OF status ON push_list WHEN NOT (
+    (OLD.status = 'checked' AND NEW.status IN ('publicised', 'approved', 'rejected', 'void'))
+    OR (OLD.status = 'publicised' AND NEW.status IN ('approved', 'rejected', 'void'))
+    OR (OLD.status = 'approved' AND NEW.status IN ('frozen', 'rejected', 'void'))
+    OR (OLD.status = 'frozen' AND NEW.status = 'exported')
+    OR (OLD.status = 'exported' AND NEW.status = 'reconciled'))
+    BEGIN SELECT RAISE(ABORT, '名单状态只能向前'); END;
+CREATE TRIGGER IF NOT EXISTS list_kept BEFORE DELETE ON push_list BEGIN SELECT RAISE(ABORT, '名单不可删除'); END;
+CREATE TRIGGER IF NOT EXISTS line_fixed BEFORE UPDATE ON push_line BEGIN SELECT RAISE(ABORT, '名单行不可修改'); END;
+CREATE TRIGGER IF NOT EXISTS line_kept BEFORE DELETE ON push_line BEGIN SELECT RAISE(ABORT, '名单行不可删除'); END;
+CREATE TRIGGER IF NOT EXISTS line_late BEFORE INSERT ON push_line WHEN
+    (SELECT status FROM push_list WHERE list_id = NEW.list_id) <> 'checked'
+    BEGIN SELECT RAISE(ABORT, '名单已提交，不能再加行'); END;
+CREATE TRIGGER IF NOT EXISTS approval_fixed BEFORE UPDATE ON approval BEGIN SELECT RAISE(ABORT, '审批不可修改'); END;
+CREATE TRIGGER IF NOT EXISTS approval_kept BEFORE DELETE ON approval BEGIN SELECT RAISE(ABORT, '审批不可删除'); END;
+"""
+
+STATUSES = {
+    "draft": "草稿",
+    "checked": "已核对",
+    "publicised": "公示中",
+    "approved": "已批准",
+    "frozen": "已冻结",
+    "exported": "已导出",
+    "reconciled": "已对账",
+    "rejected": "已否决",
+    "void": "已作废",
+}
+NOTICE_DAYS = 5
+
+Recheck = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, str]]
+"""Line key → Chinese reason, for the lines that may not go out any more (bars, validity, status, as known now)."""
+Recompute = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], Mapping[str, Decimal | None]]
+"""Line key → amount in 元, computed from the profile by another path than the kernel."""
+
+
+class RefusedError(RuntimeError):
+    """The step is not allowed; the message is Chinese and says why. The attempt is in the audit trail."""
+
+
+class _OutdatedError(RefusedError):
+    """The list was right and is not any more: it becomes void, and a new one needs new approvals."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where people act on lists. Every method is one transaction; every attempt, refused ones too, leaves an audit row."""
+
+    control: Control
+    trail: Trail
+
+    @contextmanager
+    def _act(
+        self, at: datetime, actor: str, action: str, subject: str, detail: Mapping[str, Any]
+    ) -> Iterator[sqlite3.Connection]:
+        try:
+            with self.control.transaction() as db:
+                yield db
+                self.trail.record(db, at, actor, action, subject, detail)
+        except (RefusedError, LedgerError, OfficerError, sqlite3.IntegrityError) as error:
+            with self.control.transaction() as db:
+                if isinstance(error, _OutdatedError):
+                    db.execute("UPDATE push_list SET status = 'void' WHERE list_id = ?", (subject,))
+                self.trail.record(db, at, actor, f"{action}.refused", subject, {**detail, "reason": str(error)})
+            raise RefusedError(str(error)) from error
+        finally:
+            self.trail.anchor(self.control)
+
+    def submit(
+        self,
+        header: Mapping[str, Any],
+        lines: Sequence[Mapping[str, Any]],
+        arms: Sequence[Mapping[str, Any]],
+        checks: Mapping[str, Any],
+        maker: str,
+        phrase: str,
+        at: datetime,
+    ) -> None:
+        """draft → checked: the maker takes responsibility for a proposed list, and its content is kept here from now on."""
+        list_id = str(header["list_id"])
+        with self._act(at, maker, "submit", list_id, {"sha256": header["sha256"], "rows": len(lines)}) as db:
+            prove(db, maker, phrase, "analyst", "approver")
+            if list_sha256(header, lines) != header["sha256"]:
+                raise RefusedError(f"名单 {list_id} 的内容与 sha256 不符")
+            if db.execute("SELECT 1 FROM push_list WHERE list_id = ?", (list_id,)).fetchone():
+                raise RefusedError(f"名单 {list_id} 已经提交过")
+            db.execute(
+                "INSERT INTO push_list (list_id, kind, item_id, version, cycle, as_of, sha256, header, arms, checks, status, maker)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'checked', ?)",
+                (list_id, header["kind"], header["item_id"], header["version"], header["cycle"], canonical(header["as_of"]),
+                 header["sha256"], stored(header), json.dumps([stored(a) for a in arms]), stored(checks), maker),
+            )  # fmt: skip
+            db.executemany(
+                "INSERT INTO push_line (list_id, line_no, line_key, enterprise_id, item_id, cycle, kind, body)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (list_id, line["line_no"], line["line_key"], line["enterprise_id"], line["item_id"], line["cycle"],
+                     line["kind"], stored(line))
+                    for line in lines
+                ],
+            )  # fmt: skip
+
+    def publicise(self, list_id: str, actor: str, phrase: str, first: date, last: date, at: datetime) -> None:
+        """checked → 公示: an award list is shown for at least five days before anybody may approve it."""
+        with self._act(at, actor, "publicise", list_id, {"from": first, "to": last}) as db:
+            prove(db, actor, phrase, "analyst", "approver")
+            row = _row(db, list_id, "checked")
+            if row["kind"] not in MONEY:
+                raise RefusedError("只有兑付类名单需要公示")
+            if first < at.date() or last - first < timedelta(days=NOTICE_DAYS - 1):
+                raise RefusedError(f"公示从今天起至少 {NOTICE_DAYS} 天，实际 {first} 至 {last}")
+            db.execute(
+                "UPDATE push_list SET status = 'publicised', notice_from = ?, notice_to = ? WHERE list_id = ?",
+                (first.isoformat(), last.isoformat(), list_id),
+            )
+
+    def object(self, list_id: str, line_key: str, note: str, actor: str, at: datetime) -> None:
+        """Notes an objection (异议) against one line during the notice; the list cannot be approved with it."""
+        with self._act(at, actor, "object", list_id, {"line_key": line_key, "note": note}) as db:
+            _row(db, list_id, "publicised")
+            if not db.execute(
+                "SELECT 1 FROM push_line WHERE list_id = ? AND line_key = ?", (list_id, line_key)
+            ).fetchone():
+                raise RefusedError(f"名单 {list_id} 没有这一行")
+            db.execute("INSERT INTO objection VALUES (?, ?, ?, ?)", (list_id, line_key, note, at.isoformat()))
+
+    def approve(self, list_id: str, sha256: str, officer: str, phrase: str, note: str, at: datetime) -> str:
+        """One approval, bound to the sha256 the approver saw; returns the status after it. Award lists need two people."""
+        with self._act(at, officer, "approve", list_id, {"sha256": sha256, "note": note}) as db:
+            prove(db, officer, phrase, "approver")
+            row = _row(db, list_id, "checked", "publicised")
+            money = row["kind"] in MONEY
+            if money and row["status"] != "publicised":
+                raise RefusedError("兑付类名单须先公示")
+            if money and at.date() <= date.fromisoformat(row["notice_to"]):
+                raise RefusedError(f"公示到 {row['notice_to']} 为止，期满后才能审批")
+            if officer == row["maker"]:
+                raise RefusedError(f"{officer} 是这份名单的经办人，不能审批自己提交的名单")
+            if sha256 != row["sha256"] or _content_sha256(db, row) != row["sha256"]:
+                raise RefusedError("审批的内容与名单不符（sha256 不同）")
+            open_objections = db.execute("SELECT count(*) FROM objection WHERE list_id = ?", (list_id,)).fetchone()[0]
+            if open_objections:
+                raise RefusedError(f"有 {open_objections} 条异议，须另出名单")
+            if db.execute("SELECT 1 FROM approval WHERE list_id = ? AND officer = ?", (list_id, officer)).fetchone():
+                raise RefusedError(f"{officer} 已经批准过，另一人批准才算数" if money else f"{officer} 已经批准过")
+            db.execute("INSERT INTO approval VALUES (?, ?, ?, ?, ?)", (list_id, officer, sha256, note, at.isoformat()))
+            if len(_approvers(db, row)) >= needed(row["kind"]):
+                db.execute("UPDATE push_list SET status = 'approved' WHERE list_id = ?", (list_id,))
+                return "approved"
+            return str(row["status"])
+
+    def reject(self, list_id: str, officer: str, phrase: str, note: str, at: datetime) -> None:
+        """Ends a list that is not frozen; its pairs are free for the next run."""
+        with self._act(at, officer, "reject", list_id, {"note": note}) as db:
+            prove(db, officer, phrase, "approver")
+            _row(db, list_id, "checked", "publicised", "approved")
+            if not note.strip():
+                raise RefusedError("否决必须写明原因")
+            db.execute("UPDATE push_list SET status = 'rejected' WHERE list_id = ?", (list_id,))
+
+    def freeze(
+        self, list_id: str, actor: str, phrase: str, at: datetime, recheck: Recheck, recompute: Recompute
+    ) -> Mapping[str, Any]:
+        """approved → frozen, all or nothing: approvals, content, fresh facts, amounts, budget, and every award's unique key.
+
+        `recheck` and `recompute` read the newest publication; opt-outs are read inside the transaction. If a line may not go
+        out any more the whole list becomes void. Returns rows, amount and the MAC of the audit row before it.
+        """
+        detail: dict[str, Any] = {}
+        with self._act(at, actor, "freeze", list_id, detail) as db:
+            prove(db, actor, phrase, "analyst", "approver")
+            row = _row(db, list_id, "approved")
+            approvers = _approvers(db, row)
+            if len(approvers) < needed(row["kind"]):
+                raise RefusedError(f"有效审批 {len(approvers)} 人，需要 {needed(row['kind'])} 人（离岗人员的审批不算）")
+            if _content_sha256(db, row) != row["sha256"]:
+                raise RefusedError("名单内容与批准的 sha256 不符")
+            header, lines = json.loads(row["header"]), _lines(db, list_id)
+            _refuse_outdated(db, row, header, lines, at, recheck)
+            if row["kind"] in MONEY:
+                self._grant(db, row, header, lines, recompute)
+            else:
+                _send_once(db, row, lines)
+            _keep_arms(db, row)
+            db.execute("UPDATE push_list SET status = 'frozen' WHERE list_id = ?", (list_id,))
+            detail |= {"rows": len(lines), "approvers": approvers, "amount_yuan": header.get("amount_yuan")}
+        return {**detail, "audit_head": self.trail.head(self.control)}
+
+    def _grant(
+        self,
+        db: sqlite3.Connection,
+        row: Mapping[str, Any],
+        header: Mapping[str, Any],
+        lines: Sequence[Mapping[str, Any]],
+        recompute: Recompute,
+    ) -> None:
+        again = recompute(header, lines)
+        differing = [line for line in lines if again.get(line["line_key"]) != Decimal(line["amount_yuan"])]
+        if differing:
+            first = differing[0]
+            raise _OutdatedError(
+                f"独立复算与名单不符 {len(differing)} 户，如 {first['uscc']}：名单 {first['amount_yuan']} 元，"
+                f"复算 {again.get(first['line_key'])} 元"
+            )
+        total = sum((fen(Decimal(line["amount_yuan"])) for line in lines), 0)
+        if total != fen(Decimal(header["amount_yuan"])):
+            raise RefusedError(f"各行合计 {total / 100:.2f} 元与表头 {header['amount_yuan']} 元不符")
+        budget = header.get("budget_yuan")
+        open_fund(db, row["item_id"], row["cycle"], None if budget is None else Decimal(budget))
+        for line in lines:
+            grant(db, award_of(line), row["list_id"], row["as_of"])
+
+    def mark(self, list_id: str, status: str, actor: str, at: datetime, detail: Mapping[str, Any]) -> None:
+        """frozen → exported, or exported → reconciled, with what was done as the audit detail."""
+        before = {"exported": "frozen", "reconciled": "exported"}[status]
+        with self._act(at, actor, status, list_id, detail) as db:
+            _row(db, list_id, before)
+            db.execute("UPDATE push_list SET status = ? WHERE list_id = ?", (status, list_id))
+
+    def opt_out(self, enterprise_id: str, scope: str, source: str, actor: str, at: datetime) -> None:
+        """Notes that a firm wants no messages, no automatic awards, or neither."""
+        with self._act(at, actor, "opt_out", enterprise_id, {"scope": scope, "source": source}) as db:
+            db.execute(
+                "INSERT INTO opt_out VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (enterprise_id, scope, at.date().isoformat(), source),
+            )
+
+
+def needed(kind: str) -> int:
+    """How many different approvers a list needs: two where money is paid, one elsewhere."""
+    return 2 if kind in MONEY else 1
+
+
+def stored(row: Mapping[str, Any]) -> str:
+    """A row as JSON whose values hash as the originals did."""
+    plain = {
+        name: value if value is None or isinstance(value, str | int | float | bool | list | dict) else canonical(value)
+        for name, value in row.items()
+    }
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True)
+
+
+def _row(db: sqlite3.Connection, list_id: str, *statuses: str) -> dict[str, Any]:
+    found = db.execute("SELECT * FROM push_list WHERE list_id = ?", (list_id,)).fetchone()
+    if found is None:
+        raise RefusedError(f"名单 {list_id} 还没有提交；先运行 huiqi list check {list_id}")
+    if found["status"] not in statuses:
+        wanted = "”或“".join(STATUSES[status] for status in statuses)
+        raise RefusedError(f"名单 {list_id} 的状态是“{STATUSES[found['status']]}”，这一步需要“{wanted}”")
+    return dict(found)
+
+
+def _lines(db: sqlite3.Connection, list_id: str) -> list[dict[str, Any]]:
+    found = db.execute("SELECT body FROM push_line WHERE list_id = ? ORDER BY line_no", (list_id,))
+    return [json.loads(row["body"]) for row in found]
+
+
+def _content_sha256(db: sqlite3.Connection, row: Mapping[str, Any]) -> str:
+    return list_sha256(json.loads(row["header"]), _lines(db, row["list_id"]))
+
+
+def _approvers(db: sqlite3.Connection, row: Mapping[str, Any]) -> list[str]:
+    """Who approved this content and still may: active approvers other than the maker."""
+    found = db.execute(
+        "SELECT officer FROM approval WHERE list_id = ? AND sha256 = ? AND officer <> ? ORDER BY officer",
+        (row["list_id"], row["sha256"], row["maker"]),
+    )
+    return [name for (name,) in found if is_active_approver(db, name)]
+
+
+def _refuse_outdated(
+    db: sqlite3.Connection,
+    row: Mapping[str, Any],
+    header: Mapping[str, Any],
+    lines: Sequence[Mapping[str, Any]],
+    at: datetime,
+    recheck: Recheck,
+) -> None:
+    if header.get("valid_until") and at.date() > date.fromisoformat(header["valid_until"]):
+        raise _OutdatedError(f"名单有效期到 {header['valid_until']}，已过期")
+    scope = "award" if row["kind"] in MONEY else "message"
+    gone = dict(recheck(lines))
+    for enterprise, wish in _wishes(db, {line["enterprise_id"] for line in lines}):
+        if wish in (scope, "all"):
+            gone |= {line["line_key"]: "已退订或放弃" for line in lines if line["enterprise_id"] == enterprise}
+    if gone:
+        first = next(line for line in lines if line["line_key"] in gone)
+        raise _OutdatedError(
+            f"{len(gone)} 户情况已变，如 {first['uscc']}：{gone[first['line_key']]}；名单作废，须重新生成和审批"
+        )
+
+
+def _wishes(db: sqlite3.Connection, enterprises: Iterable[str]) -> list[tuple[str, str]]:
+    wanted = set(enterprises)
+    return [(e, s) for e, s in db.execute("SELECT enterprise_id, scope FROM opt_out ORDER BY 1, 2") if e in wanted]
+
+
+def _send_once(db: sqlite3.Connection, row: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> None:
+    """Claims the key of every message of the list; one that was ever claimed stops the whole list."""
+    if row["kind"] not in MESSAGE | {DIGEST}:
+        return
+    for line in lines:
+        if line["channel"] != "sms":
+            continue
+        covered = (
+            json.loads(line["covers"]) if line["covers"] else [[line["enterprise_id"], line["item_id"], line["cycle"]]]
+        )
+        for number, (enterprise, item, cycle) in enumerate(covered):
+            key = line["line_key"] if len(covered) == 1 else f"{line['line_key']}.{number}"
+            try:
+                db.execute(
+                    "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (key, enterprise, item, cycle, line["earliest_send"][:10], row["as_of"], row["list_id"]),
+                )
+            except sqlite3.IntegrityError as error:
+                raise RefusedError(f"{line['uscc']} 的同一条提醒已经发过，不能重发") from error
+
+
+def _keep_arms(db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+    for text in json.loads(row["arms"]):
+        arm = json.loads(text)
+        db.execute(
+            "INSERT INTO arm VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (arm["enterprise_id"], arm["item_id"], arm["cycle"], arm["stratum"], arm["arm"], arm["probability"],
+             row["as_of"], row["list_id"]),
+        )  # fmt: skip
