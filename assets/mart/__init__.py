@@ -1,0 +1,49 @@
+"""The evaluation mart: dimensions and facts, one `.sql` each, and the table of metrics generated from the catalogue."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from assets.mart.reference import REFERENCE_ASSETS
+from assets.sql import sql_asset, sql_assets
+from evaluation.metrics import catalogue, dictionary_sql, metric_sql
+
+COLUMNS = {
+    "enterprise_id": "企业编号（本系统）",
+    "uscc": "统一社会信用代码",
+    "item_id": "惠企事项编号",
+    "version": "事项版本",
+    "cycle": "享受周期",
+    "verdict": "判定：eligible 符合、declarable 承诺后符合、unknown 缺数据、ineligible 不符合",
+    "area": "市县（洋浦单列）",
+    "section": "行业门类",
+    "size": "企业规模",
+    "entitled_yuan": "应享金额（元）",
+    "approved_yuan": "核定金额（元）",
+    "paid_yuan": "实拨金额（元）",
+    "returned_yuan": "退回金额（元，正数）",
+    "due_date": "承诺办结日（法定工作日）",
+    "arm": "试验分组",
+    "build_id": "本次构建",
+    "rules_as_of": "规则日",
+    "as_of": "事实日",
+    "known_at": "知悉时点",
+}
+
+MART_ASSETS: list[dg.AssetsDefinition] = [
+    *REFERENCE_ASSETS,
+    *sql_assets(Path(__file__).parent, "mart", columns=COLUMNS),
+    sql_asset(
+        "dim_metric",
+        dictionary_sql(catalogue()),
+        "mart",
+        description="指标字典：名称、定义、单位、成熟条件、在绩效框架中的位置，由指标目录生成。",
+    ),
+    sql_asset(
+        "metric",
+        metric_sql(catalogue()),
+        "mart",
+        description="指标值：指标 × 事项 × 市县，含样本数、尚未成熟数、算不出的原因；SQL 由指标目录生成。",
+        columns=COLUMNS,
+    ),
+]

@@ -1,0 +1,24 @@
+-- 企业维：统计截止日的注册地、行业、规模、登记状态；区划归到市县（area）。
+SELECT
+    e.enterprise_id,
+    e.uscc,
+    e.name,
+    e.registered_region AS region,
+    coalesce(r.area, '000000') AS area,
+    coalesce(r.area_name, '省外或未知') AS area_name,
+    e.industry,
+    coalesce(e.industry_section, '?') AS section,
+    coalesce(s.name, '未知') AS section_name,
+    coalesce(e.enterprise_size, '未定') AS size,
+    e.enterprise_type,
+    e.business_status,
+    e.in_business,
+    e.established_date,
+    getvariable('build_id') AS build_id,
+    getvariable('rules_as_of') AS rules_as_of,
+    getvariable('as_of') AS as_of,
+    getvariable('known_at') AS known_at
+FROM profile.enterprise AS e
+LEFT JOIN mart.dim_region AS r ON r.code = e.registered_region
+LEFT JOIN mart.dim_industry AS s ON s.code = e.industry_section
+ORDER BY e.enterprise_id
