@@ -149,7 +149,7 @@ class Kernel:
 
     def _one_short(self, plan: Plan, possible: Plane, false: Plane, unknown: Plane) -> tuple[Plane, Plane]:
         registers = self.registers
-        if plan.item.is_conjunction:
+        if plan.item.is_conjunction and not self._demands_absence(plan):
             # two-bit carry counter: `all_met` none missing so far, `short` exactly one
             all_met, short = registers.full.copy(), np.zeros_like(self.zero)
             spare = self._scratch[0]

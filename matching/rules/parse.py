@@ -74,7 +74,12 @@ class _Parser:
         if depth > DEEPEST:
             raise refused(self.here.position, f"嵌套超过 {DEEPEST} 层；请拆成几个条件")
         left = self.prefix(floor, depth)
+        steps = 0
         while (step := self.infix(left, floor, depth)) is not None:
+            # a chain of AND or OR stays one node; any other chain nests to the left
+            steps += step.kind not in ("AND", "OR")
+            if steps > DEEPEST:
+                raise refused(self.here.position, f"连写超过 {DEEPEST} 步；请拆成几个条件")
             left = step
         return left
 
@@ -104,7 +109,9 @@ class _Parser:
         for word, power in (("OR", OR), ("AND", AND)):
             if token.value == word and floor <= power:
                 self.take()
-                return Syntax(word, token.position, (left, self.expression(power + 1, depth + 1)))
+                right = self.expression(power + 1, depth + 1)
+                before = left.args if left.kind == word else (left,)
+                return Syntax(word, token.position, (*before, right))
         if token.value == "IS" and floor <= IS:
             return self.is_form(left, depth)
         if floor > RANGE:
