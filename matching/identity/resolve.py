@@ -75,7 +75,7 @@ def resolve(subjects: pl.DataFrame, register: Register, judgements: pl.DataFrame
     state.judge()
     written = crosswalk.written(subjects)
     state.by_code(written, register.keys)
-    state.by_name()
+    state.by_name(written)
     state.by_lesson(written)
     state.close(written)
     return Resolution(
@@ -232,7 +232,7 @@ class _Bench:
         )
         return pl.concat([by_code, by_name])
 
-    def by_name(self) -> None:
+    def by_name(self, written: pl.DataFrame) -> None:
         """The whole name, in any order of its parts, belongs to one enterprise, and another field agrees and none contradicts (or two agree)."""
         named = (
             self.open()
@@ -248,7 +248,15 @@ class _Bench:
         )
         if pairs.is_empty():
             return
-        pairs = agreements(pairs).with_columns(n=pl.col("enterprise_id").n_unique().over("_subject_id"))
+        pairs = agreements(pairs)
+        stranger = pairs.join(_sound_uscc(written), on="_subject_id", how="semi")
+        self.defer(
+            stranger.select("_subject_id", "enterprise_id", score=pl.lit(0.5), why="fields"),
+            "信用代码有效但不在登记簿,名称却与登记主体一致",
+        )
+        pairs = pairs.join(stranger, on="_subject_id", how="anti").with_columns(
+            n=pl.col("enterprise_id").n_unique().over("_subject_id")
+        )
         enough = ((pl.col("agree") >= 1) & (pl.col("against") == 0)) | (pl.col("agree") >= 2)
         told = pl.concat_str(pl.lit("名称完全一致且唯一;"), "fields")
         one = pairs.filter(pl.col("n") == 1)
@@ -290,8 +298,7 @@ class _Bench:
     def close(self, written: pl.DataFrame) -> None:
         """What is left: sound codes of nobody we know, and subjects that say too little."""
         open_ = self.open().select("_subject_id", "name")
-        sound = written.filter((pl.col("kind") == "uscc") & pl.col("valid") & ~pl.col("suspect"))
-        outside = open_.join(sound, on="_subject_id", how="semi")
+        outside = open_.join(_sound_uscc(written), on="_subject_id", how="semi")
         nothing = pl.lit(None, pl.String)
         self.decide(
             outside.select(
@@ -314,6 +321,10 @@ class _Bench:
             ),
             "none",
         )
+
+
+def _sound_uscc(written: pl.DataFrame) -> pl.DataFrame:
+    return written.filter((pl.col("kind") == "uscc") & pl.col("valid") & ~pl.col("suspect"))
 
 
 def learned(written: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
