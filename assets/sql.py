@@ -104,6 +104,11 @@ def upstream_tables(sql: str, where: str = "SQL") -> set[str]:
     return found
 
 
+def output_columns(sql: str, where: str = "SQL") -> set[str]:
+    """The names of the columns one SELECT yields; a star is not followed."""
+    return set(_query(sql, where).named_selects)
+
+
 def _visible_ctes(node: exp.Expression) -> set[str]:
     """The names of the WITH clauses that enclose a node; a CTE of one sub-query is no table of another."""
     names: set[str] = set()

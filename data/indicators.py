@@ -45,6 +45,7 @@ class Indicator(BaseModel):
 
     `field` is the name extraction returns and `period` the key of its period words. `evidence` is `<profile table>.<group>`: the
     profile table that holds the column, and the prefix of the `<group>_evidence` struct beside it. A `declared` indicator has neither.
+    `feeds` (`department.table`) must all be fresh before absence means zero or false; by default the indicator's own feed.
     For a list, `complete_for` names the entries whose absence the feeds can prove; the absence of another name is UNKNOWN.
     """
 
@@ -68,6 +69,7 @@ class Indicator(BaseModel):
     grain: Literal["day", "week", "month", "quarter", "year"] | None = None
     stale_after_days: int | None = None
     absent_means: Literal["unknown", "zero", "false"] = "unknown"
+    feeds: tuple[str, ...] = ()
     personal: Literal["none", "masked", "secret"] = "none"
     core: bool = False
     entity: Literal["enterprise", "person"] = "enterprise"
@@ -192,6 +194,7 @@ def _indicator(file: str, name: str, entry: Any, periods: Mapping[str, tuple[str
     filled = {"name": name, "field": name, **entry}
     if filled.get("source", "declared") != "declared":
         filled.setdefault("evidence", f"{filled.get('department')}.{filled.get('table')}")
+        filled.setdefault("feeds", [f"{filled.get('department')}.{filled.get('table')}"])
     try:
         indicator = Indicator.model_validate(filled)
     except ValidationError as error:

@@ -1,0 +1,228 @@
+-- 跨部门指标：营业收入、划型、研发强度、资质、首次认定、规上在库、排除类等，按来源次序取值
+WITH figures AS (
+    SELECT
+        enterprise_id,
+        any_value(revenue_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS revenue,
+        any_value(revenue_evidence) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS revenue_evidence,
+        any_value(revenue_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 2) AS revenue_before,
+        any_value(revenue_evidence) FILTER (WHERE year = year(getvariable('as_of')) - 2) AS revenue_before_evidence,
+        max(revenue_yuan) FILTER (WHERE year < year(getvariable('as_of')) - 1) AS revenue_max_before,
+        any_value(assets_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS assets,
+        any_value(assets_evidence) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS assets_evidence,
+        any_value(staff_count) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS staff,
+        any_value(staff_source) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS staff_source,
+        any_value(staff_evidence) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS staff_evidence,
+        any_value(rd_expense_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS rd,
+        any_value(rd_evidence) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS rd_evidence,
+        any_value(rd_expense_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 2) AS rd_before,
+        any_value(rd_evidence) FILTER (WHERE year = year(getvariable('as_of')) - 2) AS rd_before_evidence,
+        sum(rd_expense_yuan) FILTER (WHERE year BETWEEN year(getvariable('as_of')) - 3 AND year(getvariable('as_of')) - 1) AS rd_3,
+        count(rd_expense_yuan) FILTER (WHERE year BETWEEN year(getvariable('as_of')) - 3 AND year(getvariable('as_of')) - 1) AS rd_3_years
+    FROM profile.year
+    GROUP BY enterprise_id
+), bound AS (
+    SELECT
+        industry,
+        any_value(min_staff) FILTER (WHERE size = '大型') AS large_staff,
+        any_value(min_revenue_yuan) FILTER (WHERE size = '大型') AS large_revenue,
+        any_value(min_assets_yuan) FILTER (WHERE size = '大型') AS large_assets,
+        any_value(min_staff) FILTER (WHERE size = '中型') AS medium_staff,
+        any_value(min_revenue_yuan) FILTER (WHERE size = '中型') AS medium_revenue,
+        any_value(min_assets_yuan) FILTER (WHERE size = '中型') AS medium_assets,
+        any_value(min_staff) FILTER (WHERE size = '小型') AS small_staff,
+        any_value(min_revenue_yuan) FILTER (WHERE size = '小型') AS small_revenue,
+        any_value(min_assets_yuan) FILTER (WHERE size = '小型') AS small_assets
+    FROM profile.size_standard
+    WHERE valid_from <= getvariable('as_of') AND coalesce(valid_to > getvariable('as_of'), TRUE)
+    GROUP BY industry
+), head AS (
+    -- the size standard wants a year's average: the tax return's, else the annual report's, else the insured of twelve months
+    SELECT
+        e.enterprise_id,
+        market.industry,
+        market.industry_section,
+        market.established_date,
+        coalesce(figures.staff, CAST(round(labor.employees_insured_last_year_mean) AS BIGINT)) AS staff,
+        CASE
+            WHEN figures.staff_source = 'income_tax' THEN '所得税年报平均人数'
+            WHEN figures.staff_source = 'annual_report' THEN '年报人数'
+            WHEN labor.employees_insured_last_year_mean IS NOT NULL THEN '社保全年平均人数'
+        END AS staff_basis,
+        coalesce(figures.staff_evidence, CASE WHEN labor.employees_insured_last_year_mean IS NOT NULL THEN labor.headcount_evidence END) AS staff_evidence,
+        figures.revenue,
+        figures.assets
+    FROM registry.enterprise e
+    LEFT JOIN profile.market market USING (enterprise_id)
+    LEFT JOIN profile.labor labor USING (enterprise_id)
+    LEFT JOIN figures USING (enterprise_id)
+), tested AS (
+    SELECT
+        head.enterprise_id,
+        head.staff_basis,
+        head.staff_evidence,
+        bound.industry IS NOT NULL AS has_standard,
+        CASE WHEN bound.large_staff IS NULL THEN TRUE ELSE head.staff >= bound.large_staff END
+            AND CASE WHEN bound.large_revenue IS NULL THEN TRUE ELSE head.revenue >= bound.large_revenue END
+            AND CASE WHEN bound.large_assets IS NULL THEN TRUE ELSE head.assets >= bound.large_assets END AS is_large,
+        CASE WHEN bound.medium_staff IS NULL THEN TRUE ELSE head.staff >= bound.medium_staff END
+            AND CASE WHEN bound.medium_revenue IS NULL THEN TRUE ELSE head.revenue >= bound.medium_revenue END
+            AND CASE WHEN bound.medium_assets IS NULL THEN TRUE ELSE head.assets >= bound.medium_assets END AS is_medium,
+        CASE WHEN bound.small_staff IS NULL THEN TRUE ELSE head.staff >= bound.small_staff END
+            AND CASE WHEN bound.small_revenue IS NULL THEN TRUE ELSE head.revenue >= bound.small_revenue END
+            AND CASE WHEN bound.small_assets IS NULL THEN TRUE ELSE head.assets >= bound.small_assets END AS is_small
+    FROM head
+    LEFT JOIN bound three ON three.industry = left(head.industry, 3)
+    LEFT JOIN bound two ON two.industry = left(head.industry, 2)
+    LEFT JOIN bound one ON one.industry = head.industry_section
+    LEFT JOIN bound ON bound.industry = coalesce(three.industry, two.industry, one.industry)
+), sized AS (
+    SELECT
+        enterprise_id,
+        staff_basis,
+        staff_evidence,
+        -- all lower bounds of a class, else the next class; an unknown figure that could still decide leaves it unknown
+        CASE
+            WHEN NOT has_standard THEN NULL
+            WHEN is_large THEN '大型'
+            WHEN is_large IS NULL THEN NULL
+            WHEN is_medium THEN '中型'
+            WHEN is_medium IS NULL THEN NULL
+            WHEN is_small THEN '小型'
+            WHEN is_small IS NULL THEN NULL
+            ELSE '微型'
+        END AS size
+    FROM tested
+), recognised AS (
+    SELECT enterprise_id, unnest(hnte_list) AS entry, hnte_evidence AS evidence FROM profile.science
+    UNION ALL
+    SELECT enterprise_id, unnest(tech_sme_list), tech_sme_evidence FROM profile.science
+    UNION ALL
+    SELECT enterprise_id, unnest(gradient_list), gradient_evidence FROM profile.industry
+    UNION ALL
+    SELECT enterprise_id, unnest(certification_list), certification_evidence FROM profile.agri
+    UNION ALL
+    SELECT
+        enterprise_id,
+        struct_pack("name" := 'AEO高级认证企业', "level" := CAST(NULL AS VARCHAR), issuer := '海关', valid_from := CAST(NULL AS DATE), valid_to := CAST(NULL AS DATE)),
+        registration_evidence
+    FROM profile.customs
+    WHERE customs_credit_level = '高级认证企业'
+), certified AS (
+    SELECT
+        enterprise_id,
+        list(entry ORDER BY entry) FILTER (WHERE coalesce(entry.valid_to >= getvariable('as_of'), TRUE)) AS entries,
+        arg_max(evidence, (evidence.valid_at, evidence)) AS evidence
+    FROM recognised
+    GROUP BY enterprise_id
+), first_entry AS (
+    SELECT enterprise_id, entry.name AS name, arg_min(entry, entry.valid_from) AS entry
+    FROM recognised
+    WHERE entry.valid_from IS NOT NULL
+    GROUP BY enterprise_id, entry.name
+), first_time AS (
+    SELECT enterprise_id, list(entry ORDER BY entry) AS entries
+    FROM first_entry
+    WHERE year(entry.valid_from) >= year(getvariable('as_of')) - 1
+    GROUP BY enterprise_id
+), reporting AS (
+    SELECT
+        (SELECT min(month) FROM profile.industry_month) AS industry_start,
+        (SELECT min(month) FROM profile.commerce_month) AS commerce_start,
+        (SELECT coalesce(bool_or(age_days <= 75), FALSE) FROM profile.feed WHERE department = 'industry' AND table_name = 'output_month') AS industry_fresh,
+        (SELECT coalesce(bool_or(age_days <= 75), FALSE) FROM profile.feed WHERE department = 'commerce' AND table_name = 'sales_month') AS commerce_fresh
+), scale AS (
+    SELECT
+        head.enterprise_id,
+        least(industry.output_first_month, commerce.sales_first_month) AS first_month,
+        greatest(industry.output_last_month, commerce.sales_last_month) AS last_month,
+        least(
+            CASE WHEN industry.output_first_month IS NOT NULL THEN reporting.industry_start END,
+            CASE WHEN commerce.sales_first_month IS NOT NULL THEN reporting.commerce_start END
+        ) AS watched_from,
+        (head.industry_section IN ('B', 'C', 'D') AND reporting.industry_fresh)
+            OR (head.industry_section IN ('F', 'H') AND reporting.commerce_fresh) AS is_watched,
+        coalesce(industry.output_month_evidence, commerce.sales_month_evidence) AS evidence
+    FROM head
+    LEFT JOIN profile.industry industry USING (enterprise_id)
+    LEFT JOIN profile.commerce commerce USING (enterprise_id)
+    CROSS JOIN reporting
+)
+SELECT
+    head.enterprise_id,
+    figures.revenue AS revenue_last_year,
+    TRY_CAST(CASE WHEN figures.revenue_before > 0 THEN (figures.revenue - figures.revenue_before) / figures.revenue_before END AS DECIMAL(18, 6)) AS revenue_growth_rate,
+    CAST(figures.revenue - figures.revenue_before AS DECIMAL(18, 2)) AS revenue_growth_yuan,
+    figures.revenue_evidence,
+    figures.revenue_before AS revenue_before_last_year,
+    figures.revenue_max_before AS revenue_max_before_last_year,
+    figures.revenue_before_evidence,
+    sized.size AS enterprise_size,
+    CASE WHEN sized.size IS NOT NULL THEN sized.staff_basis END AS enterprise_size_basis,
+    coalesce(sized.staff_evidence, figures.revenue_evidence) AS size_evidence,
+    figures.assets AS total_assets,
+    figures.assets_evidence,
+    coalesce(figures.staff, market.registered_staff) AS employees,
+    CASE WHEN figures.staff IS NOT NULL THEN figures.staff_evidence WHEN market.registered_staff IS NOT NULL THEN market.baseinfo_evidence END AS employees_evidence,
+    figures.rd AS rd_expense_last_year,
+    CAST(CASE
+        WHEN figures.rd_3_years >= least(3, greatest(1, year(getvariable('as_of')) - year(head.established_date))) THEN figures.rd_3
+    END AS DECIMAL(18, 2)) AS rd_expense_last_3_years,
+    TRY_CAST(CASE WHEN figures.revenue > 0 THEN figures.rd / figures.revenue END AS DECIMAL(18, 6)) AS rd_ratio,
+    CAST(figures.rd - figures.rd_before AS DECIMAL(18, 2)) AS rd_expense_growth,
+    figures.rd_evidence,
+    figures.rd_before AS rd_expense_before_last_year,
+    figures.rd_before_evidence,
+    TRY_CAST(CASE WHEN head.staff > 0 THEN science.rd_staff / head.staff END AS DECIMAL(18, 6)) AS rd_staff_ratio,
+    science.rd_input_evidence AS rd_staff_evidence,
+    TRY_CAST(CASE WHEN figures.revenue > 0 THEN science.high_tech_income_last_year / figures.revenue END AS DECIMAL(18, 6)) AS high_tech_income_ratio,
+    science.rd_input_evidence AS high_tech_evidence,
+    certified.entries AS certifications,
+    first_time.entries AS recognition_first,
+    certified.evidence AS certifications_evidence,
+    nullif(list_concat(coalesce(agri.leading_list, []), coalesce(agri.coop_list, [])), []) AS honors,
+    coalesce(agri.leading_evidence, agri.coop_evidence) AS honors_evidence,
+    nullif(list_concat(list_concat(coalesce(reform.permit_list, []), coalesce(housing.qualification_list, [])), coalesce(housing.safety_list, [])), []) AS permits,
+    coalesce(reform.permit_evidence, housing.qualification_evidence, housing.safety_permit_evidence) AS permits_evidence,
+    nullif(list_transform(
+        list_filter([
+            CASE WHEN starts_with(market.industry, '701') OR housing.is_developer THEN '房地产开发企业' END,
+            CASE WHEN market.is_abnormal_listed THEN '经营异常名录' END,
+            CASE WHEN market.is_serious_illegal THEN '严重违法失信名单' END,
+            CASE WHEN tax.tax_credit_level = 'D' THEN '纳税信用D级' END,
+            CASE WHEN tax.taxpayer_status IN ('非正常', '非正常注销') THEN '税务非正常户' END
+        ], lambda category: category IS NOT NULL),
+        lambda category: struct_pack("name" := category, "level" := CAST(NULL AS VARCHAR), issuer := CAST(NULL AS VARCHAR), valid_from := CAST(NULL AS DATE), valid_to := CAST(NULL AS DATE))
+    ), []) AS excluded_category,
+    coalesce(market.abnormal_evidence, market.baseinfo_evidence) AS excluded_evidence,
+    CASE
+        WHEN scale.last_month > getvariable('as_of') - INTERVAL 12 MONTH THEN TRUE
+        WHEN scale.is_watched OR scale.last_month IS NOT NULL THEN FALSE
+    END AS is_above_scale,
+    scale.first_month AS above_scale_since,
+    CASE
+        WHEN scale.first_month IS NULL THEN CASE WHEN scale.is_watched THEN FALSE END
+        WHEN year(scale.first_month) < year(getvariable('as_of')) - 1 THEN FALSE
+        WHEN scale.first_month >= scale.watched_from + INTERVAL 12 MONTH THEN TRUE
+    END AS first_time_above_scale,
+    coalesce(scale.evidence, market.baseinfo_evidence) AS above_scale_evidence,
+    CASE WHEN reform.has_major_penalty OR market.is_serious_illegal THEN TRUE END AS major_violation,
+    CASE WHEN reform.has_major_penalty THEN reform.penalty_evidence WHEN market.is_serious_illegal THEN market.abnormal_evidence END AS violation_evidence,
+    list_filter([
+        CASE WHEN figures.revenue_before <= 0 THEN 'revenue_growth_rate' END,
+        CASE WHEN figures.revenue <= 0 THEN 'rd_ratio' END,
+        CASE WHEN figures.revenue <= 0 THEN 'high_tech_income_ratio' END,
+        CASE WHEN scale.first_month IS NULL AND scale.is_watched THEN 'above_scale_since' END
+    ], lambda name: name IS NOT NULL) AS not_applicable
+FROM head
+JOIN sized USING (enterprise_id)
+JOIN scale USING (enterprise_id)
+LEFT JOIN figures USING (enterprise_id)
+LEFT JOIN profile.market market USING (enterprise_id)
+LEFT JOIN profile.tax tax USING (enterprise_id)
+LEFT JOIN profile.science science USING (enterprise_id)
+LEFT JOIN profile.agri agri USING (enterprise_id)
+LEFT JOIN profile.reform reform USING (enterprise_id)
+LEFT JOIN profile.housing housing USING (enterprise_id)
+LEFT JOIN certified USING (enterprise_id)
+LEFT JOIN first_time USING (enterprise_id)
+ORDER BY head.enterprise_id

@@ -1,0 +1,13 @@
+-- 各部门各表最近一次交付：判断“没有记录”能否当作“没有发生”的依据
+SELECT
+    department,
+    table_name,
+    max(received_at) AS last_received_at,
+    arg_max(period, (received_at, file_id)) AS last_period,
+    arg_max(file_id, (received_at, file_id)) AS last_file_id,
+    count(*) AS deliveries,
+    date_diff('day', max(received_at)::DATE, getvariable('as_of')) AS age_days
+FROM raw.delivery
+WHERE status = 'loaded' AND received_at <= getvariable('known_at')
+GROUP BY department, table_name
+ORDER BY department, table_name

@@ -1,0 +1,29 @@
+-- 人社厅月度：每户每月参保人数与缴费；同一经办机构以最近一次送来的为准，各经办机构相加
+WITH reported AS (
+    SELECT s.enterprise_id, h.*, coalesce(h.office, d.batch, '') AS handled_by
+    FROM raw.labor_headcount h
+    JOIN registry.subject s USING (_subject_id)
+    LEFT JOIN raw.delivery d ON d.file_id = h._file_id
+    WHERE s.enterprise_id IS NOT NULL
+        AND h._received_at <= getvariable('known_at')
+        AND h.pay_month <= getvariable('as_of')
+        AND h._op <> 'D'
+), standing AS (
+    -- rows of one office, enterprise and month stand together in one file: several unit numbers are several rows, and add up
+    SELECT * FROM reported
+    QUALIFY (_received_at, _file_id) = max((_received_at, _file_id)) OVER (PARTITION BY enterprise_id, pay_month, handled_by)
+)
+SELECT
+    enterprise_id,
+    CAST(date_trunc('month', pay_month) AS DATE) AS month,
+    CAST(sum(greatest(coalesce(pension_count, 0), coalesce(unemployment_count, 0), coalesce(injury_count, 0))) AS BIGINT) AS insured_count,
+    CAST(sum(coalesce(pension_due_yuan, 0) + coalesce(unemployment_due_yuan, 0) + coalesce(injury_due_yuan, 0)) AS DECIMAL(18, 2)) AS due_yuan,
+    CAST(sum(coalesce(pension_paid_yuan, 0) + coalesce(unemployment_paid_yuan, 0) + coalesce(injury_paid_yuan, 0)) AS DECIMAL(18, 2)) AS paid_yuan,
+    arg_max(
+        struct_pack(department := 'labor', table_name := 'headcount', file_id := _file_id, row_no := _row_no, valid_at := pay_month, received_at := _received_at),
+        (_received_at, _file_id, _row_no)
+    ) AS headcount_evidence
+FROM standing
+WHERE coalesce(pension_count, unemployment_count, injury_count) IS NOT NULL
+GROUP BY enterprise_id, date_trunc('month', pay_month)
+ORDER BY enterprise_id, month

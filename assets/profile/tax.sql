@@ -1,0 +1,130 @@
+-- 税务局：登记、纳税额、近期销售额、信用级别、欠税
+WITH registered AS (
+    SELECT s.enterprise_id, r.*
+    FROM raw.tax_registration r
+    JOIN registry.subject s USING (_subject_id)
+    WHERE s.enterprise_id IS NOT NULL
+        AND r._received_at <= getvariable('known_at')
+        AND r._period <= strftime(getvariable('as_of'), '%Y%m%d')
+    QUALIFY row_number() OVER (
+        PARTITION BY s.enterprise_id, r.djxh
+        ORDER BY r._received_at DESC, r._file_id DESC, r._row_no DESC
+    ) = 1
+), registration AS (
+    -- a firm that moved may stand under two numbers: the one still normal and last reported speaks for it
+    SELECT * FROM registered
+    WHERE _op <> 'D'
+    QUALIFY row_number() OVER (
+        PARTITION BY enterprise_id
+        ORDER BY status = 'normal' DESC NULLS LAST, _received_at DESC, _file_id DESC, _row_no DESC
+    ) = 1
+), recent AS (
+    SELECT
+        m.enterprise_id,
+        sum(m.sales_yuan) FILTER (WHERE year(m.month) = year(getvariable('as_of'))) AS sales_ytd,
+        sum(m.sales_yuan) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH) AS sales_12,
+        count(*) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH) AS months_12,
+        any_value(l.last_month) AS last_month,
+        arg_max(m.vat_evidence, (m.month, m.vat_evidence)) AS vat_evidence
+    FROM profile.tax_month m
+    JOIN (SELECT enterprise_id, max(month) AS last_month FROM profile.tax_month GROUP BY enterprise_id) l USING (enterprise_id)
+    GROUP BY m.enterprise_id
+), yearly AS (
+    SELECT
+        enterprise_id,
+        any_value(profit_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS profit,
+        any_value(taxable_income_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS taxable_income,
+        any_value(staff_count) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS staff,
+        any_value(assets_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS assets,
+        any_value(income_tax_evidence) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS income_tax_evidence,
+        any_value(export_sales_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1 AND vat_months = 12) AS export_sales,
+        any_value(paid_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS paid,
+        any_value(paid_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 2) AS paid_before,
+        any_value(paid_yuan) FILTER (WHERE year = year(getvariable('as_of'))) AS paid_ytd,
+        any_value(vat_paid_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS vat_paid,
+        any_value(income_tax_paid_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS income_tax_paid,
+        arg_max(payment_evidence, year) FILTER (WHERE payment_evidence IS NOT NULL) AS payment_evidence
+    FROM profile.tax_year
+    GROUP BY enterprise_id
+), rating AS (
+    -- the rating of a year is published in the April after it
+    SELECT s.enterprise_id, c.*
+    FROM raw.tax_credit c
+    JOIN registry.subject s USING (_subject_id)
+    WHERE s.enterprise_id IS NOT NULL
+        AND c._received_at <= getvariable('known_at')
+        AND make_date(c.rated_year + 1, 4, 1) <= getvariable('as_of')
+    QUALIFY row_number() OVER (
+        PARTITION BY s.enterprise_id
+        ORDER BY c.rated_year DESC, c._received_at DESC, c._file_id DESC, c._row_no DESC
+    ) = 1
+), owed AS (
+    SELECT s.enterprise_id, a.*
+    FROM raw.tax_arrears a
+    JOIN registry.subject s USING (_subject_id)
+    WHERE s.enterprise_id IS NOT NULL
+        AND a._received_at <= getvariable('known_at')
+        AND a._period <= strftime(getvariable('as_of'), '%Y%m%d')
+    QUALIFY row_number() OVER (
+        PARTITION BY s.enterprise_id, a.djxh, a.tax_kind
+        ORDER BY a._period DESC, a._received_at DESC, a._file_id DESC, a._row_no DESC
+    ) = 1
+), arrears AS (
+    SELECT
+        enterprise_id,
+        sum(balance_yuan) AS balance,
+        arg_max(
+            struct_pack(department := 'tax', table_name := 'arrears', file_id := _file_id, row_no := _row_no, valid_at := _received_at::DATE, received_at := _received_at),
+            (_received_at, _file_id, _row_no)
+        ) AS arrears_evidence
+    FROM owed
+    WHERE _op <> 'D'
+    GROUP BY enterprise_id
+), fresh AS (
+    SELECT coalesce(bool_or(age_days <= 75), FALSE) AS payment FROM profile.feed WHERE department = 'tax' AND table_name = 'payment'
+)
+SELECT
+    enterprise_id,
+    region.current_code AS tax_region,
+    CASE registration.vat_payer_type WHEN 'general' THEN '一般纳税人' WHEN 'small' THEN '小规模纳税人' END AS taxpayer_type,
+    CASE registration.status
+        WHEN 'normal' THEN '正常' WHEN 'suspended' THEN '停业' WHEN 'abnormal' THEN '非正常'
+        WHEN 'cancelled' THEN '注销' WHEN 'abnormal_cancelled' THEN '非正常注销' WHEN 'pending' THEN '其他' WHEN 'cancelling' THEN '其他'
+    END AS taxpayer_status,
+    CASE WHEN registration.enterprise_id IS NOT NULL THEN
+        struct_pack(department := 'tax', table_name := 'registration', file_id := registration._file_id, row_no := registration._row_no, valid_at := registration._received_at::DATE, received_at := registration._received_at)
+    END AS registration_evidence,
+    CAST(recent.sales_ytd AS DECIMAL(18, 2)) AS revenue_ytd,
+    CAST(CASE WHEN recent.months_12 = 12 THEN recent.sales_12 END AS DECIMAL(18, 2)) AS revenue_last_12_months,
+    CAST(yearly.export_sales AS DECIMAL(18, 2)) AS export_sales_last_year,
+    recent.vat_evidence,
+    yearly.profit AS profit_last_year,
+    yearly.taxable_income AS taxable_income_last_year,
+    yearly.taxable_income <= 3000000 AND yearly.staff <= 300 AND yearly.assets <= 50000000 AS is_small_low_profit,
+    yearly.income_tax_evidence,
+    -- registered for tax and nothing paid in is zero; not registered (or not linked) is unknown
+    CASE WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid, 0) ELSE yearly.paid END AS tax_paid_last_year,
+    CASE WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid_before, 0) ELSE yearly.paid_before END AS tax_paid_before_last_year,
+    CASE WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid_ytd, 0) ELSE yearly.paid_ytd END AS tax_paid_ytd,
+    CASE WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.vat_paid, 0) ELSE yearly.vat_paid END AS vat_paid_last_year,
+    CASE WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.income_tax_paid, 0) ELSE yearly.income_tax_paid END AS income_tax_paid_last_year,
+    TRY_CAST(CASE WHEN yearly.paid_before > 0 THEN (coalesce(yearly.paid, 0) - yearly.paid_before) / yearly.paid_before END AS DECIMAL(18, 6)) AS tax_paid_growth_rate,
+    coalesce(
+        yearly.payment_evidence,
+        struct_pack(department := 'tax', table_name := 'registration', file_id := registration._file_id, row_no := registration._row_no, valid_at := registration._received_at::DATE, received_at := registration._received_at)
+    ) AS payment_evidence,
+    rating.credit_level AS tax_credit_level,
+    CASE WHEN rating.enterprise_id IS NOT NULL THEN
+        struct_pack(department := 'tax', table_name := 'credit', file_id := rating._file_id, row_no := rating._row_no, valid_at := make_date(rating.rated_year + 1, 4, 1), received_at := rating._received_at)
+    END AS credit_evidence,
+    CAST(arrears.balance AS DECIMAL(18, 2)) AS tax_arrears_yuan,
+    arrears.arrears_evidence,
+    CASE WHEN registration.enterprise_id IS NOT NULL AND coalesce(yearly.paid_before, 0) <= 0 THEN ['tax_paid_growth_rate'] ELSE [] END AS not_applicable
+FROM registration
+FULL JOIN recent USING (enterprise_id)
+FULL JOIN yearly USING (enterprise_id)
+FULL JOIN rating USING (enterprise_id)
+FULL JOIN arrears USING (enterprise_id)
+LEFT JOIN profile.region region ON region.code = regexp_extract(registration.tax_office_code, '(46\d{4})', 1)
+CROSS JOIN fresh
+ORDER BY enterprise_id
