@@ -53,6 +53,18 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
     around = text[clause.start : clause.end]
     if _NOT_AWARD.search(around):
         return False
+    if re.search(r"每(?:增加|新增|增长|超过|提高|引进|招用|吸纳|培育|满|多)[^，。；\d给奖补]{0,6}$", before):
+        return False
+    if (
+        quantity.kind == "ratio"
+        and quantity.op
+        and re.search(
+            r"裁员率|占比|比重|占[^，。；]{2,24}|增长|增幅|增速|同比|降低|下降|完成率|利用率|持股|控股|股权|参保率",
+            before[-30:],
+        )
+        and not _given(before)
+    ):
+        return False
     tail = text[quantity.right : min(len(text), quantity.right + 8)]
     if re.match(
         r"\s?(?:以上|以下)?[^，。；\n]{0,10}的(?:企业|单位|项目|机构|主体|，|,|$)",

@@ -87,8 +87,11 @@ _PREFIX: tuple[tuple[str, Op], ...] = (
 )
 _BETWEEN_WORDS = r"(?:人民币|合计|总额|总计|累计|共计|约|为|在|了|其|：|:|年均|每年|上述|比例|\(含\)|\(含\s?本数\)|\(不含\)|\"|“|”|\s)*"
 _PREFIX_RE = re.compile("|".join(rf"(?P<p{n}>{words})" for n, (words, _) in enumerate(_PREFIX)))
-_PREFIX_END = re.compile(
-    rf"(?:{'|'.join(rf'(?P<p{n}>{words})' for n, (words, _) in enumerate(_PREFIX))}){_BETWEEN_WORDS}$"
+_WORDS = "|".join(rf"(?P<p{n}>{words})" for n, (words, _) in enumerate(_PREFIX))
+_PREFIX_END = re.compile(rf"(?:{_WORDS}){_BETWEEN_WORDS}$")
+# 不高于参保职工总数20%: what a share is a share of may stand between the comparator and the number.
+_PREFIX_SHARE = re.compile(
+    rf"(?:{_WORDS})[^，。；：、\d\n%]{{1,16}}?(?:总数|人数|总额|总量|比例|比重|平均|收入|数量|总人数|同期)的?\s?$"
 )
 _INCLUDED = r"\((?:含|包含|包括|含本数|含\d[^)]{0,10})\)"
 _EXCLUDED = r"\((?:不含|不包含|不包括|不含本数|不含\d[^)]{0,10})\)"
@@ -227,12 +230,8 @@ def _is_not_number(text: str, match: re.Match[str]) -> bool:
             before != "" and before in "第同之"
         )
     # 2024年1月, 〔2024〕3号, Q4, T1: dates, document numbers, names
-    return (
-        before.isascii()
-        and before.isalpha()
-        or text[match.end() : match.end() + 1] in "号条款页)"
-        and before in "第("
-        and before != ""
+    return (before.isascii() and before.isalpha()) or (
+        text[match.end() : match.end() + 1] in "号条款页)" and before in "第(" and before != ""
     )
 
 
@@ -276,6 +275,9 @@ def quantities(text: str) -> list[Quantity]:
 def _compared(text: str, quantity: Quantity) -> Quantity:
     window = text[max(0, quantity.start - 16) : quantity.start]
     prefix = _PREFIX_END.search(window)
+    if prefix is None and quantity.kind == "ratio":
+        prefix = _PREFIX_SHARE.search(text[max(0, quantity.start - 24) : quantity.start])
+        window = text[max(0, quantity.start - 24) : quantity.start] if prefix else window
     suffix = _SUFFIX_RE.match(text, quantity.end)
     op: Op = ""
     word = ""

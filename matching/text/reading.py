@@ -205,6 +205,8 @@ def _name(heading: str) -> str:
 def _read_unit(text: str, unit: _Unit, found: list[Quantity], here: str) -> tuple[list[Condition], list[awards.Amount]]:
     conditions: list[Condition] = []
     amounts: list[awards.Amount] = []
+    # 500万元至1000万元的，奖励…；1000万元以上的，奖励…: a later tier names no measure, it goes on with the one before.
+    carried: dict[str, Condition] = {}
     for sentence in sentences(text, unit.start, unit.end):
         schedule = awards.is_schedule(text, sentence)
         inside = [q for q in found if sentence.start <= q.start < sentence.end]
@@ -217,10 +219,10 @@ def _read_unit(text: str, unit: _Unit, found: list[Quantity], here: str) -> tupl
             if awards.is_award(text, quantity, sentence, clause) or _continues_award(text, amounts, quantity, sentence):
                 amounts.append(awards.amount_of(text, quantity, sentence, clause))
                 continue
-            condition = _numeric(text, quantity, clause, sentence, last)
+            condition = _numeric(text, quantity, clause, sentence, last, carried.get(quantity.kind))
             if condition is not None:
                 conditions.append(condition)
-                last = condition
+                last = carried[quantity.kind] = condition
         conditions += [
             Condition(s.start, s.end, s.field, s.op, s.value, {"period": s.period} if s.period else {})
             for s in soft.soft_conditions(text, sentence.start, sentence.end, here)
@@ -240,16 +242,28 @@ def _continues_award(text: str, amounts: list[awards.Amount], quantity: Quantity
     )
 
 
-def _numeric(text: str, quantity: Quantity, clause: Span, sentence: Span, last: Condition | None) -> Condition | None:
+def _numeric(
+    text: str, quantity: Quantity, clause: Span, sentence: Span, last: Condition | None, carried: Condition | None
+) -> Condition | None:
     follows = bool(
         last
         and re.fullmatch(r"[\s、和及或;,，至]*(?:以上|不足|但|且|、)*[\s、和及或,，]*", text[last.end : quantity.left])
         and last.extra.get("_kind") == quantity.kind
     )
+    if stay := _stay(text, quantity, clause):
+        return stay
     if not quantity.op and quantity.high is None and not follows:
         return None
-    if _is_window(text, quantity):
+    if _is_window(text, quantity) or _limits_award(text, quantity, clause):
         return None
+    opens = bool(
+        re.fullmatch(
+            r"[\s(]*(?:[一二三四五六七八九十\d]+[)、.]?\s*)?(?:对|其中|达到?|凡)?[，,]?",
+            text[sentence.start : quantity.left],
+        )
+    )
+    if not follows and opens and carried is not None:
+        follows, last = True, carried
     if follows and last is not None:
         name, op, start = last.field, quantity.op or last.op, quantity.left
         extra = {k: v for k, v in last.extra.items() if k in ("metric", "period")}
@@ -281,6 +295,39 @@ def _numeric(text: str, quantity: Quantity, clause: Span, sentence: Span, last: 
             start, end, name, "between", [_value(quantity.value), _value(quantity.high)], {**extra, "bounds": bounds}
         )
     return Condition(start, end, name, op, _value(quantity.value), extra)
+
+
+def _stay(text: str, quantity: Quantity, clause: Span) -> Condition | None:
+    """承诺五年内不迁离: the length of the promise, always at least."""
+    if quantity.kind != "duration" or quantity.unit != "年":
+        return None
+    if not re.match(
+        r"(?:内|以上|期)?[^，。；\d]{0,8}不(?:迁离|迁出|外迁|搬离|搬迁|迁移|转移|变更|撤离|改变)",
+        text[quantity.end : clause.end],
+    ):
+        return None
+    start = text.rfind("承诺", clause.start, quantity.start)
+    extra = {"unit": "年", "_kind": "duration"}
+    return Condition(
+        start if start >= 0 else quantity.left,
+        quantity.right,
+        "commitment_stay_years",
+        ">=",
+        _value(quantity.value),
+        extra,
+    )
+
+
+def _limits_award(text: str, quantity: Quantity, clause: Span) -> bool:
+    """补贴面积最高不超过500平方米, 期限最长不超过2年: a limit of what is given, not a test of who asks."""
+    if quantity.kind == "ratio" or quantity.op not in ("<=", ""):
+        return False
+    return bool(
+        re.search(
+            r"(?:补贴|补助|奖励|资助|扶持|享受|支持|贴息|减免|免租|返还|累计|期限)[^，。；]{0,10}$",
+            text[clause.start : quantity.left],
+        )
+    )
 
 
 def _is_window(text: str, quantity: Quantity) -> bool:

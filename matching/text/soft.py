@@ -129,7 +129,7 @@ _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
         True,
     ),
     (
-        rf"规(?:模以)?上(?:工业|服务业|文化|企业|高技术|商贸)|规模以上|限(?:额以)?上(?:批发|零售|商贸|住宿|餐饮|企业|单位)|限额以上",
+        r"规(?:模以)?上(?:工业|服务业|文化|企业|高技术|商贸)|规模以上|限(?:额以)?上(?:批发|零售|商贸|住宿|餐饮|企业|单位)|限额以上",
         "is_above_scale",
         "is_true",
         True,
@@ -155,7 +155,7 @@ _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
 )
 # 重新认定 contains 新认定 and means the opposite (policies.md §5).
 _FIRST = re.compile(
-    rf"(?:(?<!重)新|首次|初次|第一次|首批)(?:被|获|获得|通过)?(?:国家|省|市|区|县)?(?:级)?(?:认定|评定|获评|获批|获得|取得|通过|获|备案|入选|入库|评为|列入|认证)(?:的|为)?"
+    r"(?:(?<!重)新|首次|初次|第一次|首批)(?:被|获|获得|通过)?(?:国家|省|市|区|县)?(?:级)?(?:认定|评定|获评|获批|获得|取得|通过|获|备案|入选|入库|评为|列入|认证)(?:的|为)?"
 )
 _SIZES: tuple[tuple[str, list[str]], ...] = (
     (r"中小微企业|中小(?:微)?企业(?!公共|服务|发展|局|特色)", ["中型", "小型", "微型"]),
@@ -261,11 +261,8 @@ def _named(text: str, start: int, end: int, field: str, names: tuple[tuple[str, 
 def _split(words: str) -> list[str]:
     return [
         w
-        for w in (
-            re.sub(r"等?(?:企业|行业|类|业)?$", "", part) + ("业" if "业" in part else "")
-            for part in re.split(r"[、和及]", words)
-        )
-        if w
+        for part in re.split(r"[、和及]", words)
+        if (w := re.sub(r"(?:等|类|项目|企业|行业|开发项目)+$", "", part.strip()))
     ]
 
 
