@@ -1,0 +1,182 @@
+"""The ways a department's row differs from the truth; every applied defect is named in the row's `_defects` column.
+
+Rates are those of feeds.md 3.5 scaled by a department's carelessness. A row's defects depend on (seed, table, entity, period) only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+from data.world.streams import Bools, Ints, Streams
+
+HOMOPHONES = dict(
+    zip(
+        "达信德华恒泰宏盛瑞嘉安和联诚源昌隆福明云飞利丰荣兴通金海天东科康成星顺",
+        "大新得花衡太鸿胜睿佳按合连成元长龙富名芸非力峰容星同今嗨添冬棵抗城兴舜",
+        strict=True,
+    )
+)
+SHAPES = {"未": "末", "己": "已", "日": "曰", "天": "夭", "大": "太", "土": "士", "千": "干", "晴": "睛", "科": "料", "宏": "宠"}
+TRADITIONAL = dict(
+    zip(
+        "华龙达兴国东业丰联汇创云飞凤腾跃远冠赢创电网数链运实发开环医药贸进设际团岛风经营",
+        "華龍達興國東業豐聯匯創雲飛鳳騰躍遠冠贏創電網數鏈運實發開環醫藥貿進設際團島風經營",
+        strict=True,
+    )
+)
+
+
+def _org_form(name: str) -> str:
+    if "有限责任公司" in name:
+        return name.replace("有限责任公司", "有限公司")
+    if "农民专业合作社" in name:
+        return name.replace("农民专业合作社", "专业合作社")
+    return name.replace("有限公司", "有限责任公司")
+
+
+def _region(name: str) -> str:
+    for full, short in (("海南", "海南省"), ("海口", "海口市"), ("三亚", "三亚市"), ("儋州", "儋州市"), ("文昌", "")):
+        if name.startswith(full) and not name.startswith(short or "省"):
+            return short + name.removeprefix(full)
+    return "海南省" + name if "（海南）" in name else name
+
+
+def _replace_one(table: dict[str, str]) -> Callable[[str], str]:
+    def change(name: str) -> str:
+        for place in range(len(name) - 1, 1, -1):
+            if name[place] in table and name[place] not in "有限公司合作社店部中心":
+                return name[:place] + table[name[place]] + name[place + 1 :]
+        return name
+
+    return change
+
+
+def _drop(name: str) -> str:
+    return name[:3] + name[4:] if len(name) > 6 else name
+
+
+def _swap(name: str) -> str:
+    return name[:2] + name[3] + name[2] + name[4:] if len(name) > 6 else name
+
+
+def truncate(name: str, width: int = 40) -> str:
+    """Cut at a fixed byte width as a GB field does; a character cut in half becomes U+FFFD."""
+    raw = name.encode("gb18030")
+    return name if len(raw) <= width else raw[:width].decode("gb18030", "replace")
+
+
+def _full_width(text: str) -> str:
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+
+
+def _brackets(name: str) -> str:
+    if "（" in name:
+        return name.replace("（", "(").replace("）", ")")
+    return name + "（本级）"
+
+
+NAME_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
+    ("orgform", 0.18, _org_form),
+    ("region_word", 0.12, _region),
+    ("blank", 0.03, lambda n: n[:4] + " " + n[4:]),
+    ("ideographic_space", 0.02, lambda n: n + "\u3000"),
+    ("nbsp", 0.01, lambda n: "\u00a0" + n),
+    ("homophone", 0.06, _replace_one(HOMOPHONES)),
+    ("shape", 0.02, _replace_one(SHAPES)),
+    ("traditional", 0.02, lambda n: "".join(TRADITIONAL.get(c, c) for c in n)),
+    ("dropped_character", 0.02, _drop),
+    ("swapped_characters", 0.01, _swap),
+    ("brackets", 0.03, _brackets),
+    ("truncated", 0.03, truncate),
+    ("abbreviation", 0.02, lambda n: n.replace("有限公司", "").replace("股份", "")),
+    ("branch_suffix", 0.01, lambda n: n + "三亚分公司" if n.endswith("公司") else n),
+)
+
+
+def _typo(code: str) -> str:
+    place = 9
+    other = "8" if code[place] != "8" else "3"
+    return code[:place] + other + code[place + 1 :]
+
+
+def _o_for_zero(code: str) -> str:
+    place = code.find("0", 2)
+    return code if place < 0 else code[:place] + "O" + code[place + 1 :]
+
+
+def _as_number(code: str) -> str:
+    """An all-digit code as a spreadsheet number keeps it: fifteen significant digits."""
+    return code[:15] + "000" if code.isdigit() and len(code) == 18 else code
+
+
+KEY_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
+    ("key_typo", 0.01, _typo),
+    ("key_letter_o", 0.005, _o_for_zero),
+    ("key_full_width", 0.004, _full_width),
+    ("key_lower_case", 0.006, str.lower),
+    ("key_tab", 0.004, lambda c: c + "\t"),
+    ("key_apostrophe", 0.004, lambda c: "'" + c),
+)
+
+
+def mark(frame: pl.DataFrame, mask: Bools, defect: str) -> pl.DataFrame:
+    """Add a defect's name to the rows of the mask."""
+    joined = (
+        pl.when(pl.Series(mask))
+        .then(pl.concat_str("_defects", pl.when(pl.col("_defects") == "").then(pl.lit("")).otherwise(pl.lit(";")), pl.lit(defect)))
+        .otherwise("_defects")
+    )
+    return frame.with_columns(_defects=joined)
+
+
+def change(frame: pl.DataFrame, column: str, mask: Bools, defect: str, rewrite: Callable[[str], str]) -> pl.DataFrame:
+    """Rewrite a column where the mask holds; rows that the rewriting leaves as they were are not marked."""
+    where = np.flatnonzero(mask & ~frame[column].is_null().to_numpy())
+    if len(where) == 0:
+        return frame
+    before = frame[column].gather(where).to_list()
+    after = [rewrite(v) for v in before]
+    changed = [k for k, (b, a) in enumerate(zip(before, after, strict=True)) if a != b]
+    if not changed:
+        return frame
+    places = where[changed]
+    values = frame[column].clone().scatter(places, [after[k] for k in changed])
+    hit = np.zeros(len(frame), dtype=np.bool_)
+    hit[places] = True
+    return mark(frame.with_columns(values.alias(column)), hit, defect)
+
+
+def put(frame: pl.DataFrame, column: str, mask: Bools, defect: str, values: pl.Series | str | None) -> pl.DataFrame:
+    """Replace a column's values where the mask holds (a literal, a null or a parallel series)."""
+    if not mask.any():
+        return frame
+    new = values if isinstance(values, pl.Series) else pl.lit(values, dtype=pl.String)
+    chosen = frame.select(pl.when(pl.Series(mask)).then(new).otherwise(pl.col(column)).alias(column))[column]
+    return mark(frame.with_columns(chosen), mask, defect)
+
+
+def dirty_names(frame: pl.DataFrame, column: str, streams: Streams, table: str, step: int | Ints, care: float) -> pl.DataFrame:
+    """Name defects at `care` times the rates of feeds.md 3.5. A department keeps a firm's misspelling: the draw is yearly."""
+    ids = frame["_eid"].to_numpy()
+    for defect, rate, rewrite in NAME_DEFECTS:
+        mask = streams.chance(rate * care, f"{table}.{defect}", ids, step) & (ids >= 0)
+        frame = change(frame, column, mask, defect, rewrite)
+    return frame
+
+
+def dirty_keys(frame: pl.DataFrame, column: str, streams: Streams, table: str, step: int | Ints, care: float = 1.0) -> pl.DataFrame:
+    """Key defects at `care` times the rates of feeds.md 3.5."""
+    ids = frame["_eid"].to_numpy()
+    for defect, rate, rewrite in KEY_DEFECTS:
+        mask = streams.chance(rate * care, f"{table}.{defect}", ids, step) & (ids >= 0)
+        frame = change(frame, column, mask, defect, rewrite)
+    return frame
+
+
+def numeric_key(frame: pl.DataFrame, column: str, streams: Streams, table: str, step: int | Ints, rate: float = 0.02) -> pl.DataFrame:
+    """All-digit codes turned into spreadsheet numbers."""
+    ids = frame["_eid"].to_numpy()
+    return change(frame, column, streams.chance(rate * 8, f"{table}.numeric", ids, step), "key_numeric", _as_number)

@@ -1,0 +1,150 @@
+"""The door of the bureau: when each parcel arrives, what goes wrong on the way, control files and receipts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.world import calendar
+from data.world.parcel import Parcel
+from data.world.writers import Written
+
+# Days late per hundred parcels: most on time, 70 % of the late within five days, 22 % within fifteen (feeds.md 1.5).
+_LATE_STEPS = ((0.86, 0, 1), (0.958, 1, 5), (0.99, 6, 15), (1.01, 16, 45))
+# A parcel keeps its own number of microseconds past the hour, so that two never arrive at the same instant.
+_ZONE = "+08:00"
+ANOMALIES = ("truncated", "wrong_control", "missing_control", "missing_receipt", "resent")
+_RATES = {"truncated": 0.002, "wrong_control": 0.005, "missing_control": 0.004, "missing_receipt": 0.005, "resent": 0.004}
+
+
+@dataclass
+class Arrival:
+    """One file as it reached the door."""
+
+    path: Path
+    department: str
+    table: str
+    period: str
+    kind: str
+    due: dt.date
+    received: dt.datetime
+    rows: int
+    anomalies: list[str] = field(default_factory=list)
+    receipt: bool = True
+
+
+def _draw(seed: int, name: str, what: str) -> float:
+    digest = hashlib.blake2b(f"{seed}\x1f{name}\x1f{what}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") / 2**64
+
+
+def received_at(seed: int, parcel: Parcel) -> dt.datetime:
+    """Due day plus lateness, on a working morning; nothing after the closing day."""
+    draw = _draw(seed, parcel.name, "late")
+    for edge, low, high in _LATE_STEPS:
+        if draw < edge:
+            late = low + int(_draw(seed, parcel.name, "days") * (high - low + 1)) if high > 1 or low else 0
+            break
+    day = calendar.working_day(parcel.due + dt.timedelta(days=late))
+    day = min(day, max(parcel.due, calendar.CLOSING_DAY))
+    second = int(_draw(seed, parcel.name, "second") * 7 * 3600)
+    return dt.datetime.combine(day, dt.time(9, 0)) + dt.timedelta(seconds=second)
+
+
+def troubles(seed: int, parcel: Parcel) -> list[str]:
+    """What goes wrong with this parcel."""
+    found = []
+    for kind in ANOMALIES:
+        if kind == "truncated" and not parcel.extension.endswith("gz"):
+            continue
+        if kind in ("wrong_control", "missing_control") and not parcel.control:
+            continue
+        if _draw(seed, parcel.name, kind) < _RATES[kind]:
+            found.append(kind)
+    return found[:1]
+
+
+def deliver(seed: int, landing: Path, parcel: Parcel, forced: list[str]) -> Iterator[tuple[Arrival, Written | None]]:
+    """Write the parcel (and, where it went wrong, its second coming) under landing/<department>/<day received>/."""
+    first = received_at(seed, parcel)
+    kinds = forced or troubles(seed, parcel)
+    written = parcel.write(_place(landing, parcel, first))
+    late = ["late"] if (first.date() - parcel.due).days > 3 else []
+    path = _place(landing, parcel, first)
+
+    def arrival(received: dt.datetime, rows: int, anomalies: list[str], receipt: bool = True) -> Arrival:
+        return Arrival(
+            _place(landing, parcel, received), parcel.department, parcel.table, parcel.period, parcel.kind, parcel.due, received, rows, anomalies, receipt
+        )  # fmt: skip
+
+    again = calendar.working_day(first.date() + dt.timedelta(days=2))
+    second = min(dt.datetime.combine(again, dt.time(10, 17)), dt.datetime.combine(max(parcel.due, calendar.CLOSING_DAY), dt.time(17, 0)))
+    if second <= first or second.date() == first.date():
+        kinds = [k for k in kinds if k in ("missing_control", "missing_receipt")]
+    if "truncated" in kinds:
+        whole = path.read_bytes()
+        _write(_place(landing, parcel, second), whole)
+        path.write_bytes(whole[: len(whole) * 3 // 5])
+        _control(_place(landing, parcel, first), parcel, written, whole)
+        _control(_place(landing, parcel, second), parcel, written, whole)
+        yield arrival(first, 0, [*late, "truncated"]), None
+        yield arrival(second, written.rows, ["resent_after_truncation"]), written
+        return
+    if "wrong_control" in kinds:
+        raw = path.read_bytes()
+        _write(_place(landing, parcel, second), raw)
+        _control(path, parcel, written, raw, extra_rows=3)
+        _control(_place(landing, parcel, second), parcel, written, raw)
+        yield arrival(first, written.rows, [*late, "wrong_control"]), written
+        yield arrival(second, written.rows, ["resent_with_right_control"]), written
+        return
+    if "missing_control" not in kinds:
+        _control(path, parcel, written, path.read_bytes() if parcel.control else b"")
+    yield arrival(first, written.rows, [*late, *kinds], receipt="missing_receipt" not in kinds), written
+    if "resent" in kinds:
+        raw = path.read_bytes()
+        _write(_place(landing, parcel, second), raw)
+        _control(_place(landing, parcel, second), parcel, written, raw)
+        yield arrival(second, written.rows, ["duplicate_of_earlier"]), written
+
+
+def _write(path: Path, raw: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
+
+
+def _place(landing: Path, parcel: Parcel, received: dt.datetime) -> Path:
+    return landing / parcel.department / f"{received:%Y%m%d}" / parcel.name
+
+
+def _control(path: Path, parcel: Parcel, written: Written, raw: bytes, extra_rows: int = 0) -> None:
+    """`rows=`, `amount=`, `md5=`, `period=`, `batch=`; md5 is of the file's bytes as delivered."""
+    if not parcel.control:
+        return
+    lines = [f"rows={written.rows + extra_rows}"]
+    if written.amount is not None:
+        sign = "-" if written.amount < 0 else ""
+        lines.append(f"amount={sign}{abs(written.amount) // 100}.{abs(written.amount) % 100:02d}")
+    lines += [f"md5={hashlib.md5(raw, usedforsecurity=False).hexdigest()}", f"period={parcel.period}", f"batch={parcel.batch}"]
+    _write(path.with_name(path.name + ".ctl"), ("\n".join(lines) + "\n").encode())
+
+
+def write_receipts(arrivals: list[Arrival]) -> None:
+    """The front door's receipts, numbered in order of arrival; a few are lost."""
+    for number, arrival in enumerate(sorted(arrivals, key=lambda a: (a.received, a.path.name)), start=1):
+        if not arrival.receipt:
+            continue
+        raw = arrival.path.read_bytes()
+        receipt = {
+            "file": arrival.path.name,
+            "sha256": hashlib.sha256(raw).hexdigest(),
+            "bytes": len(raw),
+            "received_at": arrival.received.isoformat() + _ZONE,
+            "sequence": number,
+        }
+        text = json.dumps(receipt, ensure_ascii=False, indent=1) + "\n"
+        _write(arrival.path.with_name(arrival.path.name + ".receipt.json"), text.encode())

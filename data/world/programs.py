@@ -1,0 +1,112 @@
+"""Planted programmes: who was paid when, by what selection, and the effect on revenue, known exactly; and the head-count surges of rings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from data.world import calendar
+from data.world.streams import Bools, Floats, Ints, log
+
+if TYPE_CHECKING:
+    from data.world.population import Population
+
+_NEVER = 100_000
+
+
+class Programme(NamedTuple):
+    """A planted programme. `shape` is the effect on revenue, `selection` why these and not others.
+
+    `policy` is the number the finance ledger knows it by; who is paid follows `selection`, not that policy's text.
+    """
+
+    id: str
+    policy: str
+    title: str
+    office: str
+    shape: str
+    selection: str
+    first: int
+    spread: int
+    amount_wan: int
+    county_share: float
+
+
+PROGRAMMES: tuple[Programme, ...] = (
+    Programme("W1", "hn-jobs-added", "企业新增就业岗位补助", "海南省人力资源和社会保障厅", "zero", "size", calendar.month_index(2022, 3), 30, 5, 0.0),
+    Programme("W2", "hn-digital-upgrade", "中小企业数字化改造补助", "海南省工业和信息化厅", "constant", "random", calendar.month_index(2022, 6), 28, 8, 0.0),
+    Programme("W3", "hn-ip-pledge", "知识产权质押融资贴息", "海南省财政厅", "heterogeneous", "size", calendar.month_index(2022, 9), 24, 12, 0.5),
+    Programme("W4", "hn-retail-growth", "限上商贸企业销售增长奖励", "海南省商务厅", "fading", "growth", calendar.month_index(2022, 4), 28, 20, 0.5),
+    Programme("W5", "hn-rd-increment", "高新技术企业研发费用增量奖励", "海南省科学技术厅", "delayed", "shock", calendar.month_index(2022, 7), 24, 50, 0.0),
+    Programme("W6", "hn-output-breakthrough", "工业企业年产值首次突破奖励", "海南省发展和改革委员会", "constant", "threshold", calendar.month_index(2024, 3), 1, 30, 0.5),
+)
+# The planted threshold of W6: revenue of 2023 at or above twenty million yuan.
+THRESHOLD_CENTS = 2_000_000_000
+
+
+def selected(people: Population, programme: Programme) -> Bools:
+    """Who gets the programme."""
+    streams, ids = people.streams, people.ids
+    able = people.is_firm & ~people.is_zero_filer & (people.birth_month < programme.first)
+    draw = streams.uniform(f"programme.{programme.id}", ids)
+    if programme.selection == "size":
+        chosen = draw < np.clip(0.04 + 0.05 * (people.log_revenue - log(2e6)), 0.02, 0.30)
+    elif programme.selection == "growth":
+        chosen = draw < np.clip(0.10 + 0.6 * people.growth, 0.01, 0.45)
+    elif programme.selection == "shock":
+        month = _drawn_month(people, programme)
+        dip = (streams.normal("revenue.noise", ids, month - 1) + streams.normal("revenue.noise", ids, month - 2)) < -0.8
+        chosen = dip & (draw < 0.35)
+    elif programme.selection == "threshold":
+        from data.world.state import untreated_cents
+
+        first = calendar.month_index(2023, 1)
+        total = np.sum([untreated_cents(people, first + k) for k in range(12)], axis=0)
+        chosen = total >= THRESHOLD_CENTS
+    else:
+        chosen = draw < 0.10
+    return able & chosen
+
+
+def _drawn_month(people: Population, programme: Programme) -> Ints:
+    return programme.first + people.streams.below(programme.spread, f"programme.{programme.id}.month", people.ids)
+
+
+def pay_month(people: Population, programme: Programme) -> Ints:
+    """Month of payment, or far in the future for those never paid. Staggered over the programme's spread."""
+    cache: dict[str, Ints] = people.__dict__.setdefault("_pay_months", {})
+    if programme.id not in cache:
+        month = _drawn_month(people, programme)
+        paid = selected(people, programme) & people.lives_at_each(month)
+        cache[programme.id] = np.where(paid, month, _NEVER)
+    return cache[programme.id]
+
+
+def effect_of(people: Population, programme: Programme, month: int) -> Floats:
+    """The programme's relative effect on the month's revenue; zero before and in the month of payment."""
+    since = month - pay_month(people, programme)
+    on = since > 0
+    if programme.shape == "zero":
+        size = np.zeros(len(people))
+    elif programme.shape == "constant":
+        size = np.full(len(people), 0.04 if programme.id == "W2" else 0.05)
+    elif programme.shape == "heterogeneous":
+        size = np.where(people.log_revenue < log(2e7), 0.08, 0.0)
+    elif programme.shape == "fading":
+        size = np.round(0.10 * 0.9 ** np.clip(since, 0, 60), 9)
+    else:
+        size = 0.06 * np.clip((since - 6) / 12, 0.0, 1.0)
+    return np.where(on, size, 0.0)
+
+
+def effect(people: Population, month: int) -> Floats:
+    """Sum of the programmes' effects on the month's revenue."""
+    return np.sum([effect_of(people, p, month) for p in PROGRAMMES], axis=0)
+
+
+def surge(people: Population, month: int) -> Ints:
+    """Head count added for a deadline and gone afterwards (突击参保), by ring members only."""
+    from data.world.rings import surge_of
+
+    return surge_of(people, month)

@@ -1,0 +1,210 @@
+"""Planted truth: entities and their codes, every row's origin and defects, states by month, treatments, rings, deliveries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import polars as pl
+
+from data.world import calendar, programs, rings, state
+from data.world.delivery import Arrival
+from data.world.indicators import monthly_state
+from data.world.parcel import World
+from data.world.population import KINDS, Population
+from data.world.views.customs import customs_code, is_trader
+from data.world.views.labor import insures, offices, unit_number
+from data.world.views.market import branch_keys
+
+_SCHEMA = {"department": pl.String, "table": pl.String, "file": pl.String, "sheet": pl.String, "row_no": pl.Int64, "eid": pl.Int64, "defects": pl.String}
+
+
+class Recorder:
+    """truth_record.parquet, written in batches: file, sheet, row_no, eid (null for nobody), defects."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "truth_record.parquet"
+        self._waiting: list[pl.DataFrame] = []
+        self._parts: list[Path] = []
+        self._rows = 0
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def add(self, department: str, table: str, file: str, places: list[pl.DataFrame]) -> None:
+        for part in places:
+            sheet_table = pl.col("sheet") if department == "housing" else pl.lit(table)
+            self._waiting.append(
+                part.select(
+                    pl.lit(department).alias("department"),
+                    sheet_table.alias("table"),
+                    pl.lit(file).alias("file"),
+                    "sheet",
+                    "row_no",
+                    pl.when(pl.col("eid") < 0).then(None).otherwise("eid").alias("eid"),
+                    "defects",
+                )
+            )
+            self._rows += len(part)
+        if self._rows > 2_000_000:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            part = self._path.with_name(f"truth_record.{len(self._parts):04d}.part")
+            pl.concat(self._waiting).cast(_SCHEMA).write_parquet(part)
+            self._parts.append(part)
+        self._waiting, self._rows = [], 0
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:
+            return
+        self._flush()
+        pl.scan_parquet(self._parts).sink_parquet(self._path)
+        for part in self._parts:
+            part.unlink()
+
+
+def _date(days: np.ndarray) -> pl.Series:
+    far = pl.Series(days > 100_000)
+    frame = pl.DataFrame({"d": pl.Series(np.where(days > 100_000, 0, days).astype(np.int32)).cast(pl.Date), "f": far})
+    return frame.select(pl.when("f").then(None).otherwise("d").alias("d"))["d"]
+
+
+def _month_start(months: np.ndarray) -> pl.Series:
+    far = months > 2_000
+    days = calendar.day_number(np.where(far, 0, months), np.zeros(len(months), dtype=np.int64))
+    return _date(np.where(far, 999_999, days))
+
+
+def entities(people: Population) -> pl.DataFrame:
+    """truth_entity: one row per entity with all codes and names."""
+    trader = pl.Series(is_trader(people))
+    unit = unit_number(people, offices(people)[0][0])
+    keep, branch, branch_code = branch_keys(people)
+    parent = pl.DataFrame({"eid": people.ids[keep], "branch_name": branch, "branch_uscc": branch_code})
+    frame = pl.DataFrame(
+        {
+            "eid": people.ids,
+            "kind": pl.Series(KINDS).gather(people.kind),
+            "uscc": people.uscc,
+            "regno": people.regno,
+            "org_code": people.org_code,
+            "pripid": people.pripid,
+            "djxh": people.tax_serial,
+            "unit_no": unit,
+            "customs_code": customs_code(people),
+            "name": people.name,
+            "new_name": people.new_name,
+            "renamed_month": _month_start(people.renamed_month),
+            "legal_person": people.person,
+            "phone": people.phone,
+            "region": people.region,
+            "new_region": people.region_at(calendar.LAST_MONTH),
+            "moved_month": _month_start(people.moved_month),
+            "birth": _date(people.birth_day),
+            "death_month": _month_start(people.death_month),
+            "death_kind": pl.Series(["注销", "吊销"]).gather(people.death_kind),
+            "cluster": people.cluster,
+        }
+    )
+    frame = frame.with_columns(
+        customs_code=pl.when(trader).then("customs_code"), unit_no=pl.when(pl.Series(insures(people))).then("unit_no")
+    )
+    return frame.join(parent, on="eid", how="left", maintain_order="left")
+
+
+def treatments(people: Population, months: range) -> pl.DataFrame:
+    """truth_treatment: per paid entity, programme and month since payment: the effect and both potential outcomes, in yuan.
+
+    `revenue` is with every programme, `counterfactual` the same hashes with this programme's payment left out.
+    """
+    parts = []
+    for programme in programs.PROGRAMMES:
+        paid = programs.pay_month(people, programme)
+        keep = np.flatnonzero(paid < 100_000)
+        sub = people.take(keep)
+        for month in months:
+            base = state.untreated_cents(sub, month)
+            total = programs.effect(sub, month)
+            own = programs.effect_of(sub, programme, month)
+            parts.append(
+                pl.DataFrame(
+                    {
+                        "eid": sub.ids,
+                        "programme": pl.Series([programme.id] * len(sub), dtype=pl.String),
+                        "policy_no": pl.Series([programme.policy] * len(sub), dtype=pl.String),
+                        "shape": pl.Series([programme.shape] * len(sub), dtype=pl.String),
+                        "selection": pl.Series([programme.selection] * len(sub), dtype=pl.String),
+                        "pay_month": _month_start(paid[keep]),
+                        "month": pl.Series([calendar.first_day(month)] * len(sub), dtype=pl.Date),
+                        "effect": own,
+                        "revenue": np.floor(base * (1 + total) + 0.5) / 100,
+                        "counterfactual": np.floor(base * (1 + (total - own)) + 0.5) / 100,
+                        "untreated": base / 100,
+                    }
+                )
+            )
+    return pl.concat(parts)
+
+
+def fraud(people: Population) -> pl.DataFrame:
+    """truth_fraud: members of rings and of their innocent look-alikes."""
+    members = rings.membership(people)
+    keep = np.flatnonzero(members.ring >= 0)
+    first, last = rings.months_of(people.take(keep))
+    return pl.DataFrame(
+        {
+            "ring_id": members.ring[keep],
+            "kind": pl.Series([k for k, _ in rings.KINDS]).gather(members.kind[keep]),
+            "evidence": pl.Series([e for _, e in rings.KINDS]).gather(members.kind[keep]),
+            "innocent": members.innocent[keep],
+            "eid": people.ids[keep],
+            "uscc": people.uscc.gather(keep),
+            "first_month": _month_start(first),
+            "last_month": _month_start(last),
+        }
+    )
+
+
+def deliveries(arrivals: list[Arrival], root: Path) -> pl.DataFrame:
+    """truth_delivery: one row per file."""
+    return pl.DataFrame(
+        [
+            {
+                "file": a.path.relative_to(root).as_posix(),
+                "department": a.department,
+                "table": a.table,
+                "period": a.period,
+                "kind": a.kind,
+                "due": a.due,
+                "received_at": a.received,
+                "late_days": (a.received.date() - a.due).days,
+                "rows": a.rows,
+                "anomalies": ";".join(a.anomalies),
+                "receipt": a.receipt,
+            }
+            for a in sorted(arrivals, key=lambda a: (a.received, a.path.as_posix()))
+        ]
+    )
+
+
+def write_all(world: World, folder: Path, arrivals: list[Arrival], root: Path) -> None:
+    """Every truth file but truth_record, chunk by chunk."""
+    deliveries(arrivals, root).write_parquet(folder / "truth_delivery.parquet")
+    for name, view in (
+        ("truth_entity", entities),
+        ("truth_state", lambda people: monthly_state(people, world.window)),
+        ("truth_treatment", lambda people: treatments(people, world.window)),
+        ("truth_fraud", fraud),
+    ):
+        parts = []
+        for number, people in enumerate(world.chunks()):
+            part = folder / f"{name}.{number:04d}.part"
+            view(people).write_parquet(part)
+            parts.append(part)
+        pl.scan_parquet(parts).sink_parquet(folder / f"{name}.parquet")
+        for part in parts:
+            part.unlink()

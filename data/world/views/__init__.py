@@ -1,0 +1,1 @@
+"""What each department sees of the world: one module per department, each a stream of parcels."""

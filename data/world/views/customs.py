@@ -1,0 +1,159 @@
+"""海口海关: monthly UTF-16LE tab text with BOM; ten-digit codes, dollars and yuan, corrections of earlier months."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from data.world import calendar, codes, defects, formats, pools, state, writers
+from data.world.parcel import Parcel, World, positions
+from data.world.population import FOREIGN, Population
+from data.world.streams import Bools, Ints, log, permuted
+from data.world.views.market import current_name
+
+_RATES = {2019: 6.8985, 2020: 6.8974, 2021: 6.4512, 2022: 6.7261, 2023: 7.0467, 2024: 7.1217}
+
+
+def dollar_rate(month: int) -> float:
+    """Yuan per dollar used by customs in the month: the year's mean with a small monthly swing (the swing is invented)."""
+    return round(_RATES.get(calendar.year_of(month), 7.0) * (1 + 0.01 * ((month * 7 % 12) - 6) / 6), 4)
+
+
+def is_trader(people: Population) -> Bools:
+    """Registered with customs."""
+    right = np.isin(people.letter, [ord("C") - 65, ord("F") - 65, ord("G") - 65]) | (people.kind == FOREIGN)
+    likely = np.where(people.log_revenue > log(1e6), 0.10 + 0.22 * people.head, 0.01)
+    return people.is_firm & ~people.is_zero_filer & right & people.streams.chance(likely, "customs", people.ids)
+
+
+def is_exporter(people: Population) -> Bools:
+    return is_trader(people) & people.streams.chance(0.7, "customs.exports", people.ids)
+
+
+def is_importer(people: Population) -> Bools:
+    return is_trader(people) & people.streams.chance(0.6, "customs.imports", people.ids)
+
+
+def customs_code(people: Population) -> pl.Series:
+    """区划4, 经济区划1 (洋浦 2, else 1), 企业性质1, 序号4 in the USCC alphabet: unique for ids below 923,521."""
+    area = np.where(people.park == 0, 2, 1)
+    nature = np.where(people.kind == FOREIGN, 4, 6)
+    head = codes.digits(people.region // 100, 4)
+    tail = codes.letters(permuted(people.ids, 31**4, 570_137, 17), 4)
+    mid = np.stack([area + 48, nature + 48], axis=1).astype(np.uint8)
+    return codes.text(np.concatenate([head, mid, tail], axis=1))
+
+
+def trade_cents(people: Population, month: int, direction: str) -> Ints:
+    """Yuan (分) exported (E) or imported (I) in the month."""
+    revenue = state.revenue_cents(people, month)
+    if direction == "E":
+        from data.world.views.tax import export_share
+
+        return np.floor(revenue * export_share(people)).astype(np.int64)
+    share = 0.05 + 0.6 * people.streams.uniform("import.share", people.ids) ** 2
+    active = people.streams.chance(0.8, "import.active", people.ids, month)
+    return np.where(is_importer(people) & active, np.floor(revenue * share), 0).astype(np.int64)
+
+
+def credit_level(people: Population) -> pl.Series:
+    """高级认证 (AEO), 其他, 失信."""
+    level = people.streams.pick((0.08, 0.90, 0.02), "customs.credit", people.ids)
+    return pl.Series(["高级认证", "其他", "失信"]).gather(level)
+
+
+def registered_month(people: Population) -> Ints:
+    return people.birth_month + 2 + people.streams.below(10, "customs.month", people.ids)
+
+
+def registration(people: Population, month: int) -> pl.DataFrame:
+    """HG_QY: all filings in force (a full list each month)."""
+    sub = people.take(positions(is_trader(people) & (registered_month(people) <= month) & (people.death_month > month - 6)))
+    day = calendar.day_number(registered_month(sub), sub.ids % 27)
+    frame = pl.DataFrame(
+        {
+            "海关编码": customs_code(sub),
+            "信用代码": sub.uscc,
+            "名称": current_name(sub, month - 8),
+            "信用等级": credit_level(sub),
+            "注册日期": formats.dates(day, "%Y%m%d"),
+            "状态": pl.Series(np.where(sub.death_month <= month, "注销", "正常").tolist(), dtype=pl.String),
+            "_eid": pl.Series(sub.ids),
+            "_defects": pl.Series([""] * len(sub), dtype=pl.String),
+        }
+    )
+    frame = defects.mark(frame, (sub.renamed_month <= month) & (sub.renamed_month > month - 8), "former_name")
+    frame = defects.dirty_keys(frame, "信用代码", sub.streams, "customs.key", 0)
+    return defects.dirty_names(frame, "名称", sub.streams, "customs.name", 0, 0.4)
+
+
+def trade(people: Population, month: int) -> pl.DataFrame:
+    """HG_JCK of the month: one or two products and markets per direction, dollars rounded, yuan at the month's rate."""
+    traders = people.take(positions(is_trader(people) & people.lives_at(month) & (registered_month(people) <= month)))
+    parts = []
+    rate = dollar_rate(month)
+    for direction, goods in (("E", ("2005", "0303", "8541", "3004", "2710")), ("I", ("3303", "2709", "0207", "8802", "2204"))):
+        cents = trade_cents(traders, month, direction)
+        for line, share in ((0, 0.7), (1, 0.3)):
+            value = np.floor(cents * share).astype(np.int64)
+            # Small values are suppressed: below a thousand yuan nothing is published.
+            keep = positions(value >= 100_000)
+            sub = traders.take(keep)
+            usd = np.floor(value[keep] / 100 / rate + 0.5).astype(np.int64)
+            mode = pl.Series(["0110", "1210", "9610", "9710", "1039"]).gather(sub.streams.pick((0.74, 0.12, 0.06, 0.05, 0.03), "trade.mode", sub.ids))
+            market = pl.Series(pools.MARKETS).gather(sub.streams.below(12, f"trade.market.{direction}{line}", sub.ids))
+            good = pl.Series(goods).gather((sub.streams.below(5, "trade.goods", sub.ids) + line) % 5)
+            parts.append(
+                pl.DataFrame(
+                    {
+                        "海关编码": customs_code(sub),
+                        "月": pl.Series([calendar.month_text(month)] * len(sub), dtype=pl.String),
+                        "进出口标志": pl.Series([direction] * len(sub), dtype=pl.String),
+                        "监管方式": mode,
+                        "HS4": good,
+                        "国别": market,
+                        "金额美元": formats.whole(usd),
+                        "金额人民币": formats.yuan(value[keep]),
+                        "数量": formats.whole(1 + usd // 37),
+                        "计量单位": pl.Series(["千克"] * len(sub), dtype=pl.String),
+                        "_eid": pl.Series(sub.ids),
+                        "_defects": pl.Series([""] * len(sub), dtype=pl.String),
+                    }
+                )
+            )  # fmt: skip
+    return pl.concat(parts)
+
+
+def trade_delivery(people: Population, sent: int) -> pl.DataFrame:
+    """Last month's trade and corrections (negative differences) of months before."""
+    now = trade(people, sent - 1)
+    earlier = trade(people, sent - 4)
+    ids = earlier["_eid"].to_numpy()
+    hit = people.streams.chance(0.03, "trade.correction", ids, sent)
+    wrong = earlier.filter(pl.Series(hit))
+    cut = wrong.with_columns(
+        (-(pl.col("金额美元").cast(pl.Int64) // 10)).cast(pl.String).alias("金额美元"),
+        pl.concat_str(pl.lit("-"), (pl.col("金额人民币").str.replace(".", "", literal=True).cast(pl.Int64) // 1000).cast(pl.String), pl.lit(".00")).alias("金额人民币"),
+        pl.lit("0").alias("数量"),
+    )  # fmt: skip
+    return pl.concat([now, defects.mark(cut, np.ones(len(cut), dtype=np.bool_), "negative_correction")])
+
+
+def parcels(world: World) -> Iterator[Parcel]:
+    """Three files by the 18th of each month."""
+    for sent in range(world.first_month, calendar.LAST_MONTH + 2):
+        due = calendar.working_day(calendar.first_day(sent) + dt.timedelta(days=17))
+        period = calendar.month_text(sent - 1)
+        for table, kind, view in (
+            ("HG_QY", "F", lambda people, m=sent: registration(people, m - 1)),
+            ("HG_JCK", "I", lambda people, m=sent: trade_delivery(people, m)),
+        ):
+
+            def write(path, view=view):  # type: ignore[no-untyped-def]
+                frames = (view(people) for people in world.chunks())
+                return writers.csv(path, frames, encoding="utf-16-le", separator="\t", bom=True)
+
+            yield Parcel("customs", table, period, kind, "01", "txt", due, write)
