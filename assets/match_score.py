@@ -5,8 +5,19 @@ import polars as pl
 
 from assets.ports import Scope, Warehouse
 from assets.push_inputs import cases, conditions, items
+from assets.sql import table_metadata
 from matching.score.features import FEATURES, Materials, explanation, featured
 from matching.score.weighted import NAME, weighted
+
+LABELS = {
+    "enterprise_id": "企业编号",
+    "item_id": "事项编号",
+    "version": "事项版本",
+    "score": "匹配分（0 至 1）",
+    "features": "各分项（JSON）",
+    "model": "所用模型",
+    "build_id": "构建",
+}
 
 
 def _ages(warehouse: Warehouse) -> pl.DataFrame:
@@ -63,11 +74,7 @@ def score(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]
         written = transaction.replace("match.score", scored.sort("item_id", "version", "enterprise_id"))
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": written.rows,
-            "dagster/table_name": written.table,
-            "dagster/column_schema": dg.TableSchema(
-                columns=[dg.TableColumn(name=name, type=kind) for name, kind in written.columns.items()]
-            ),
+            **table_metadata(written, LABELS),
             "模型": NAME,
             **{name: explanation(name) for name in FEATURES},
         }

@@ -3,8 +3,9 @@
 import dagster as dg
 import polars as pl
 
-from assets.ports import Control, Scope, Warehouse, Written
+from assets.ports import Control, Scope, Warehouse
 from assets.push_inputs import collected, frozen
+from assets.sql import table_metadata
 from matching.push.kinds import KINDS, REASONS
 from matching.push.lines import LINE
 from matching.push.select import HEADER, propose
@@ -16,14 +17,64 @@ _DESCRIPTIONS = {
 }
 
 
-def _metadata(written: Written) -> dict[str, object]:
-    return {
-        "dagster/row_count": written.rows,
-        "dagster/table_name": written.table,
-        "dagster/column_schema": dg.TableSchema(
-            columns=[dg.TableColumn(name=name, type=kind) for name, kind in written.columns.items()]
-        ),
-    }
+LABELS = {
+    "list_id": "清单编号",
+    "sha256": "内容指纹，审批绑定于此",
+    "kind": "种类",
+    "item_id": "事项编号（* 为多个事项）",
+    "version": "事项版本",
+    "title": "事项名称",
+    "department": "主管部门",
+    "cycle": "周期",
+    "as_of": "事实日期",
+    "known_at": "截至何时已收到",
+    "rules_as_of": "规则日期",
+    "build_id": "构建",
+    "row_count": "行数",
+    "suppressed_count": "未列入数",
+    "amount_yuan": "金额（元）",
+    "budget_yuan": "预算（元）",
+    "watermarks": "各部门最近一次交付",
+    "valid_until": "清单有效期",
+    "author": "生成者",
+    "cut_rule": "预算截止规则",
+    "holdout_share": "对照组比例",
+    "holdout_count": "对照组户数",
+    "smallest_visible_effect": "可识别的最小差异",
+    "sample_ratio_p": "分组比例检验 p 值",
+    "note": "说明",
+    "corrects": "更正哪一份清单",
+    "line_no": "序号",
+    "line_key": "兑付或消息的唯一键",
+    "enterprise_id": "企业编号",
+    "uscc": "统一社会信用代码",
+    "name": "企业名称",
+    "claim_unit": "兑现单元编号",
+    "verdict": "判定",
+    "deadline": "截止日",
+    "reasons": "理由：条件原文、取值、来源部门和日期（JSON）",
+    "missing": "还缺什么（JSON）",
+    "form": "预填表（JSON）",
+    "score": "匹配分",
+    "channel": "渠道",
+    "template": "短信模板及版本",
+    "message": "短信内容",
+    "wave": "第几次提醒",
+    "contact_hash": "联系方式的密钥散列",
+    "contact_masked": "联系方式（遮盖）",
+    "earliest_send": "最早发送",
+    "latest_send": "最晚发送",
+    "arm": "分组",
+    "probability": "分到该组的概率",
+    "exclusion_group": "就高不重复组",
+    "group_cycle": "组内计次年度",
+    "covers": "合并的企业与事项（JSON）",
+    "risk": "风险提示（JSON）",
+    "region": "注册地",
+    "size": "规模",
+    "reason": "未列入原因",
+    "detail": "未列入说明",
+}
 
 
 @dg.multi_asset(
@@ -74,7 +125,9 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
     }
     extra: dict[str, dict[str, object]] = {"list": counts, "line": {}, "suppression": reasons}
     for name in _DESCRIPTIONS:
-        yield dg.MaterializeResult(asset_key=["push", name], metadata={**_metadata(written[name]), **extra[name]})
+        yield dg.MaterializeResult(
+            asset_key=["push", name], metadata={**table_metadata(written[name], LABELS), **extra[name]}
+        )
 
 
 PUSH_ASSETS: list[dg.AssetsDefinition] = [push]

@@ -14,10 +14,10 @@ import polars as pl
 from assets.ports import Control, Scope, Warehouse
 from data import contract, indicators
 from data.contract import Table
-from data.indicators import Catalogue
+from data.indicators import Catalogue, Indicator
 from matching.push import inputs as shapes
 from matching.push.cycle import cycle
-from matching.push.feeds import unfit_feeds, unfit_items
+from matching.push.feeds import DELIVERIES, TABLES, unfit_feeds, unfit_items
 from matching.push.inputs import Dates, Inputs
 from matching.push.quiet import Calendar
 
@@ -231,8 +231,6 @@ def unfit(
         }
         for table in contract.tables()
     ]
-    from matching.push.feeds import DELIVERIES, TABLES
-
     deliveries = warehouse.frame(
         "SELECT department, table_name, received_at, sequence, status, rows_in, rows_rejected FROM raw.delivery ORDER BY ALL"
     )
@@ -245,12 +243,16 @@ def unfit(
         for row in awards.iter_rows(named=True)
         for name in named_in(row["award_expr"], catalogue)
     }
-    sources = [
-        (item, version, catalogue[name].department or "", catalogue[name].table or "")
-        for item, version, name in used
-        if catalogue[name].source != "declared"
-    ]
+    sources = [(item, version, *feed) for item, version, name in used for feed in _feeds(catalogue[name])]
     return shapes.shaped(unfit_items(sources, feeds), shapes.UNFIT, "交付状态")
+
+
+def _feeds(indicator: Indicator) -> list[tuple[str, str]]:
+    """(department, table) of every feed an indicator is computed from; none for what only the firm can declare."""
+    if indicator.source == "declared":
+        return []
+    named = [tuple(feed.split(".", 1)) for feed in indicator.feeds]
+    return [(department, table) for department, table in named] or [(indicator.department or "", indicator.table or "")]
 
 
 def calendar() -> Calendar:

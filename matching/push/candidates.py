@@ -13,9 +13,17 @@ from matching.push.groups import exclusion_groups
 from matching.push.inputs import AWARDS, CONDITIONS, ITEMS, PAIRS, Dates, Inputs, Limits, shaped
 
 
+def excluding(items: pl.DataFrame) -> dict[str, str]:
+    """item → exclusion group, over all versions: an exclusion that was ever written still stands for the cycle it was written in."""
+    excludes: dict[str, set[str]] = {}
+    for row in items.iter_rows(named=True):
+        excludes.setdefault(row["item_id"], set()).update(row["excludes"] or [])
+    return exclusion_groups({item: sorted(others) for item, others in excludes.items()})
+
+
 def _terms(items: pl.DataFrame, dates: Dates, limits: Limits) -> pl.DataFrame:
     """Per item version: its cycle today, deadline, exclusion group and whether reminders are due."""
-    groups = exclusion_groups({row["item_id"]: row["excludes"] or [] for row in items.iter_rows(named=True)})
+    groups = excluding(items)
     openings: dict[str, list[dt.date]] = {}
     for row in items.iter_rows(named=True):
         if row["window_from"] is not None:
@@ -126,7 +134,7 @@ def candidates(inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
 
 def grouped_awards(awards: pl.DataFrame, items: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
     """Awards with the exclusion group of their item and the year in which the group counts; ungrouped items are left out."""
-    groups = exclusion_groups({row["item_id"]: row["excludes"] or [] for row in items.iter_rows(named=True)})
+    groups = excluding(items)
     named = pl.DataFrame(
         {"item_id": list(groups), "group": list(groups.values())}, schema={"item_id": pl.String, "group": pl.String}
     )

@@ -1,0 +1,207 @@
+"""What leaves the house: copies for people, JSON Lines for gateways, and the payment file with its control totals."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from matching.push.kinds import MONEY
+
+_FORMULA = tuple("=+-@\t\r\n|%")
+_PERSONAL = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)|(?<!\d)(\d{6})\d{8}(\d{3}[\dXx])(?![\dXx])")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
+
+PEOPLE = {
+    "line_no": "序号",
+    "uscc": "统一社会信用代码",
+    "name": "企业名称",
+    "item_id": "事项编号",
+    "cycle": "周期",
+    "amount_yuan": "金额（元）",
+    "deadline": "截止日",
+    "why": "理由",
+    "lacks": "还缺什么",
+    "score": "匹配分",
+    "channel": "渠道",
+    "message": "短信内容",
+    "contact_masked": "联系方式",
+    "earliest_send": "最早发送",
+    "latest_send": "最晚发送",
+    "arm": "分组",
+    "risk": "风险提示",
+}
+
+
+class ExportError(ValueError):
+    """A list that cannot leave the house as it is; the message names the line."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One file that was written: its path, bytes, sha256 and what it is for."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    purpose: str
+
+
+def neutral(value: object) -> str:
+    """A cell as text that no spreadsheet takes for a formula: a leading apostrophe where NFKC and trimming lay one bare."""
+    text = "" if value is None else str(value)
+    bare = unicodedata.normalize("NFKC", text).lstrip(" \u3000\u00a0\ufeff\u200b")
+    return f"'{text}" if bare.startswith(_FORMULA) or text.startswith(_FORMULA) else text
+
+
+def masked(text: str) -> str:
+    """Telephone and identity numbers with their middle hidden."""
+    return _PERSONAL.sub(lambda m: f"{m[1]}****{m[2]}" if m[1] else f"{m[3]}********{m[4]}", text)
+
+
+def _why(line: Mapping[str, Any]) -> str:
+    said = [
+        f"{reason['text']}"
+        + (f"（{reason['value']}，{reason['department']} {reason['valid_at']}）" if reason["value"] else "")
+        for reason in json.loads(line["reasons"] or "[]")
+    ]
+    return "；".join(said)
+
+
+def people_rows(lines: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """The cells of the human copies, header first, masked and neutral."""
+    rows = [list(PEOPLE.values())]
+    for line in lines:
+        lacks = "；".join(f"{entry['text']}（{entry['why']}）" for entry in json.loads(line["missing"] or "[]"))
+        shown = {**line, "why": _why(line), "lacks": lacks}
+        rows.append([neutral(masked(str(shown[name]))) if shown.get(name) is not None else "" for name in PEOPLE])
+    return rows
+
+
+def people_csv(lines: Sequence[Mapping[str, Any]]) -> bytes:
+    """UTF-8 with BOM, so that a double click shows Chinese."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows(people_rows(lines))
+    return b"\xef\xbb\xbf" + text.getvalue().encode()
+
+
+def people_xlsx(header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> bytes:
+    """The same cells as a workbook, every one written as a string; the second sheet is the header. Equal lists give equal bytes."""
+    import xlsxwriter
+
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+        book.set_properties({"created": datetime.fromisoformat(str(header["as_of"])), "title": str(header["list_id"])})
+        sheet, about = book.add_worksheet("名单"), book.add_worksheet("说明")
+        for r, row in enumerate(people_rows(lines)):
+            for c, cell in enumerate(row):
+                sheet.write_string(r, c, cell)
+        sheet.freeze_panes(1, 0)
+        for r, (name, value) in enumerate(sorted(header.items())):
+            about.write_string(r, 0, name)
+            about.write_string(r, 1, neutral(value))
+    return out.getvalue()
+
+
+def gateway_lines(lines: Sequence[Mapping[str, Any]], phone: Callable[[str], str | None] | None = None) -> bytes:
+    """JSON Lines for the SMS gateway: only lines that are sent. `phone` opens the vault; without it the keyed hash is the reference."""
+    out = []
+    for line in lines:
+        if line["channel"] != "sms":
+            continue
+        number = phone(line["contact_hash"]) if phone else None
+        if phone and number is None:
+            raise ExportError(f"第 {line['line_no']} 行的联系方式在保险库中找不到")
+        entry = {
+            "list_id": line["list_id"],
+            "line_key": line["line_key"],
+            "template": line["template"],
+            "message": line["message"],
+            "not_before": line["earliest_send"],
+            "not_after": line["latest_send"],
+            **({"phone": number} if number else {"contact_ref": line["contact_hash"]}),
+        }
+        out.append(json.dumps(entry, ensure_ascii=False, sort_keys=True))
+    return "".join(f"{text}\n" for text in out).encode()
+
+
+PAYMENT = ("idempotency_key", "list_id", "uscc", "name", "item_id", "cycle", "claim_unit", "amount_yuan")
+_MACHINE_UNFIT = re.compile(r"[\x00-\x1f\x7f\"]")
+
+
+def payment_file(header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> tuple[bytes, bytes]:
+    """(payment CSV, control): one payment per line with its idempotency key, then rows, amount and sha256 as control totals.
+
+    The machine copy is never altered: a cell that could not be read back is refused, naming the line.
+    """
+    if header["kind"] not in MONEY:
+        raise ExportError("只有兑付类名单有付款文件")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(PAYMENT)
+    total = Decimal(0)
+    for line in lines:
+        cells = {**line, "idempotency_key": line["line_key"], "amount_yuan": f"{Decimal(str(line['amount_yuan'])):.2f}"}
+        for name in PAYMENT:
+            value = str(cells[name] or "")
+            if _MACHINE_UNFIT.search(value) or neutral(value) != value:
+                raise ExportError(
+                    f"第 {line['line_no']} 行（{line['uscc']}）的 {name} 不能写入付款文件：含控制字符或以公式符号开头"
+                )
+        writer.writerow([cells[name] or "" for name in PAYMENT])
+        total += Decimal(cells["amount_yuan"])
+    if total != Decimal(str(header["amount_yuan"])):
+        raise ExportError(f"付款合计 {total} 元与表头 {header['amount_yuan']} 元不符")
+    body = text.getvalue().encode()
+    control = (
+        f"list_id={header['list_id']}\nrows={len(lines)}\namount={total:.2f}\n"
+        f"sha256={hashlib.sha256(body).hexdigest()}\nlist_sha256={header['sha256']}\n"
+    )
+    return body, control.encode()
+
+
+def written(folder: Path, name: str, content: bytes, purpose: str, mode: int = 0o640) -> Written:
+    """Writes a file whole or not at all, with `mode` from its first byte."""
+    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    partial = folder / f".{name}.partial"
+    partial.unlink(missing_ok=True)
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(folder / name)
+    return Written(folder / name, len(content), hashlib.sha256(content).hexdigest(), purpose)
+
+
+def export(
+    home: Path,
+    header: Mapping[str, Any],
+    lines: Sequence[Mapping[str, Any]],
+    phone: Callable[[str], str | None] | None = None,
+) -> list[Written]:
+    """Writes everything a frozen list needs under `lists/<list_id>/`. Raises ExportError; the same list gives the same bytes."""
+    name = str(header["list_id"])
+    if not _SAFE_NAME.fullmatch(name):
+        raise ExportError(f"名单号 {name!r} 不能作文件名")
+    folder = home / "lists" / name
+    files = [
+        written(folder, "名单.csv", people_csv(lines), "供人查看"),
+        written(folder, "名单.xlsx", people_xlsx(header, lines), "供人查看"),
+    ]
+    if header["kind"] in MONEY:
+        body, control = payment_file(header, lines)
+        files.append(written(folder, "payment.csv", body, "付款文件", 0o600))
+        files.append(written(folder, "payment.ctl", control, "付款控制文件", 0o600))
+    gateway = gateway_lines(lines, phone)
+    if gateway:
+        files.append(written(folder, "gateway.jsonl", gateway, "短信网关", 0o600))
+    return files

@@ -1,0 +1,135 @@
+"""Amounts by a second path: the award expressions as SQL over the published profile, to be compared with the kernel's before freezing."""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from data.indicators import Catalogue, Indicator
+from data.indicators import load as load_indicators
+from pipelines.published import open_published
+
+# DuckDB divides decimals as doubles; twelve places are far below a fen for every amount that fits DECIMAL(18,2).
+_QUOTIENT = exp.DataType.build("DECIMAL(38,12)", dialect="duckdb")
+
+
+def award_sql(expr: str, catalogue: Catalogue, as_of: str) -> str:
+    """An award expression as DuckDB SQL with the rules' own meaning: `least`/`greatest` NULL if any part is, no division by zero."""
+
+    def meant(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Column):
+            if node.name == "as_of":
+                return exp.cast(exp.Literal.string(as_of), "DATE")
+            return exp.column(_indicator(node.name, catalogue).name, quoted=True)
+        if isinstance(node, exp.In) and isinstance(node.this, exp.Column):
+            return _membership(node, catalogue, as_of)
+        if isinstance(node, exp.Least | exp.Greatest):
+            parts = [node.this, *node.expressions]
+            empty = exp.or_(*(exp.Is(this=part.copy(), expression=exp.Null()) for part in parts))
+            return exp.Case(ifs=[exp.If(this=empty, true=exp.Null())], default=node.copy())
+        if isinstance(node, exp.Div):
+            divisor = exp.Anonymous(this="NULLIF", expressions=[node.expression, exp.Literal.number(0)])
+            return exp.Cast(this=exp.paren(exp.Div(this=node.this, expression=divisor)), to=_QUOTIENT.copy())
+        return node
+
+    tree = sqlglot.parse_one(expr, dialect="duckdb")
+    return _bottom_up(tree, meant).sql(dialect="duckdb")
+
+
+def _indicator(name: str, catalogue: Catalogue) -> Indicator:
+    indicator = catalogue.find(name)
+    if indicator is None:
+        raise ValueError(f"奖励表达式里的 {name} 不是指标")
+    return indicator
+
+
+def _membership(node: exp.In, catalogue: Catalogue, as_of: str) -> exp.Expression:
+    """IN as the rules mean it: any valid entry of a list, a region or an industry with all below it, else SQL's own."""
+    indicator = _indicator(node.this.name, catalogue)
+    column, values = f'"{indicator.name}"', [str(value.this) for value in node.expressions]
+    texts = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    if indicator.type == "list":
+        valid = f"coalesce(x.valid_from <= DATE '{as_of}', true) AND coalesce(x.valid_to >= DATE '{as_of}', true)"
+        return sqlglot.parse_one(
+            f"len(list_filter({column}, lambda x: x.name IN ({texts}) AND {valid})) > 0", dialect="duckdb"
+        )
+    if indicator.type == "region":
+        tests = [f"starts_with({column}, '{re.sub(r'(00)+$', '', value)}')" for value in values]
+    elif indicator.type == "industry":
+        tests = [
+            f"industry_section = '{value}'"
+            if len(value) == 1
+            else f"starts_with(ltrim({column}, 'ABCDEFGHIJKLMNOPQRST'), '{value.lstrip('ABCDEFGHIJKLMNOPQRST')}')"
+            for value in values
+        ]
+    else:
+        return node
+    return sqlglot.parse_one(f"({' OR '.join(tests)})", dialect="duckdb")
+
+
+def _bottom_up(node: exp.Expression, meant: Any) -> exp.Expression:
+    """Each node once, children first, so that a rewritten node is not rewritten again."""
+    copy = node.copy()
+    for child in list(copy.iter_expressions()):
+        child.replace(_bottom_up(child, meant))
+    return meant(copy)
+
+
+def recomputed(home: Path, header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, Decimal | None]:
+    """Line key → 元 from the newest publication; a firm that is not in it, or has no computable amount, is None."""
+    with closing(open_published(home)) as con:
+        found = con.execute(
+            "SELECT award_expr FROM policy.item WHERE item_id = $item AND version = $version",
+            {"item": header["item_id"], "version": int(header["version"])},
+        ).fetchall()
+        if not found or found[0][0] is None:
+            return {line["line_key"]: None for line in lines}
+        sql = award_sql(found[0][0], load_indicators(), str(header["as_of"]))
+        wanted = [line["enterprise_id"] for line in lines]
+        rows = con.execute(
+            f"SELECT enterprise_id, CAST(round({sql}, 2) AS DECIMAL(18,2)) FROM profile.enterprise"
+            " WHERE enterprise_id IN (SELECT unnest($wanted))",
+            {"wanted": wanted},
+        ).fetchall()
+    amounts: dict[str, Decimal | None] = dict(rows)
+    return {line["line_key"]: amounts.get(line["enterprise_id"]) for line in lines}
+
+
+def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Line key → reason, for lines that the newest publication no longer carries: barred, not eligible, version replaced or expired."""
+    with closing(open_published(home)) as con:
+        # What was true of a line when it was proposed must still be true of its pair in the newest build.
+        pairs = {
+            (enterprise, item, version): (verdict, bar)
+            for enterprise, item, version, verdict, bar in con.execute(
+                "SELECT enterprise_id, item_id, version, verdict, bar FROM match.pair"
+            ).fetchall()
+        }
+        as_of = con.execute("SELECT max(as_of) FROM push.list").fetchall()[0][0]
+        expired = {
+            (item, version)
+            for item, version in con.execute(
+                "SELECT item_id, version FROM policy.item WHERE valid_to < $as_of OR valid_from > $as_of",
+                {"as_of": as_of},
+            ).fetchall()
+        }
+    gone: dict[str, str] = {}
+    for line in lines:
+        if line["item_id"] == "*":
+            continue
+        money = line["kind"] in ("auto_award", "talent")
+        pair = pairs.get((line["enterprise_id"], line["item_id"], int(line["version"])))
+        if (line["item_id"], int(line["version"])) in expired:
+            gone[line["line_key"]] = "事项版本已失效"
+        elif pair is None:
+            gone[line["line_key"]] = "最新判定里已没有这一户"
+        elif pair[1] == "barred":
+            gone[line["line_key"]] = "命中排除情形"
+        elif money and (pair[0] != "eligible" or pair[1] != "clear"):
+            gone[line["line_key"]] = f"最新判定为 {pair[0]}，排除情形 {pair[1]}"
+    return gone
