@@ -6,9 +6,10 @@ WITH leading_row AS (
     WHERE s.enterprise_id IS NOT NULL
         AND l._received_at <= getvariable('known_at')
         AND l._period <= strftime(getvariable('as_of'), '%Y%m%d')
-    QUALIFY row_number() OVER (
+    -- each list is complete: the newest replaces all before it
+    QUALIFY l._period = max(l._period) OVER () AND row_number() OVER (
         PARTITION BY s.enterprise_id, l.level
-        ORDER BY l._received_at DESC, l._file_id DESC, l._row_no DESC
+        ORDER BY l._period DESC, l._received_at DESC, l._file_id DESC, l._row_no DESC
     ) = 1
 ), leader AS (
     SELECT
@@ -39,9 +40,9 @@ WITH leading_row AS (
     WHERE s.enterprise_id IS NOT NULL
         AND c._received_at <= getvariable('known_at')
         AND c._period <= strftime(getvariable('as_of'), '%Y%m%d')
-    QUALIFY row_number() OVER (
+    QUALIFY c._period = max(c._period) OVER () AND row_number() OVER (
         PARTITION BY s.enterprise_id, c.level
-        ORDER BY c._received_at DESC, c._file_id DESC, c._row_no DESC
+        ORDER BY c._period DESC, c._received_at DESC, c._file_id DESC, c._row_no DESC
     ) = 1
 ), coop AS (
     SELECT
@@ -92,9 +93,9 @@ WITH leading_row AS (
     WHERE s.enterprise_id IS NOT NULL
         AND c._received_at <= getvariable('known_at')
         AND c._period <= strftime(getvariable('as_of'), '%Y%m%d')
-    QUALIFY row_number() OVER (
+    QUALIFY c._period = max(c._period) OVER () AND row_number() OVER (
         PARTITION BY s.enterprise_id, c.certificate_no, c.product
-        ORDER BY c._received_at DESC, c._file_id DESC, c._row_no DESC
+        ORDER BY c._period DESC, c._received_at DESC, c._file_id DESC, c._row_no DESC
     ) = 1
 ), certification AS (
     SELECT

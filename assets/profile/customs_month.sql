@@ -1,4 +1,4 @@
--- 海口海关月度：每户每月进出口额；同一月份按监管方式、商品、国别取最近一次更正后的数
+-- 海口海关月度：每户每月进出口额；同一月份按监管方式、商品、国别取最近一次送来的数，负数为更正差额，另行相加
 WITH standing AS (
     SELECT s.enterprise_id, t.*
     FROM raw.customs_trade_month t
@@ -6,8 +6,10 @@ WITH standing AS (
     WHERE s.enterprise_id IS NOT NULL
         AND t._received_at <= getvariable('known_at')
         AND t.trade_month <= getvariable('as_of')
+    -- a figure sent again replaces the earlier one; a negative one is a difference of its own delivery and adds up
     QUALIFY row_number() OVER (
-        PARTITION BY s.enterprise_id, t.customs_code, t.trade_month, t.direction, t.supervision_mode, t.hs_code, t.country
+        PARTITION BY s.enterprise_id, t.customs_code, t.trade_month, t.direction, t.supervision_mode, t.hs_code, t.country,
+            CASE WHEN t.value_usd < 0 OR t.value_yuan < 0 THEN t._period END
         ORDER BY t._received_at DESC, t._file_id DESC, t._row_no DESC
     ) = 1
 )

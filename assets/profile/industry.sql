@@ -75,7 +75,12 @@ WITH gradient_row AS (
     WHERE _op <> 'D'
     GROUP BY enterprise_id
 ), software_row AS (
-    SELECT s.enterprise_id, w.*, TRY_CAST(regexp_extract(w.report_period, '(20\d\d)', 1) AS INTEGER) AS year
+    SELECT
+        s.enterprise_id,
+        w.*,
+        TRY_CAST(regexp_extract(w.report_period, '(20\d\d)', 1) AS INTEGER) AS year,
+        -- 202412, 2024年1-12月, 2024Q4, 2024年四季度: the last quarter carries the year
+        regexp_matches(regexp_replace(w.report_period, '20\d\d', ''), '12\D*$|4\s*季度?$|Q4|四季度') AS is_year_end
     FROM raw.industry_software w
     JOIN registry.subject s USING (_subject_id)
     WHERE s.enterprise_id IS NOT NULL AND w._received_at <= getvariable('known_at')
@@ -86,7 +91,8 @@ WITH gradient_row AS (
 ), software AS (
     SELECT
         enterprise_id,
-        sum(software_revenue_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS revenue,
+        -- cumulative from January: the last quarter's figure is the year's
+        any_value(software_revenue_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1 AND is_year_end) AS revenue,
         arg_max(
             struct_pack(department := 'industry', table_name := 'software', file_id := _file_id, row_no := _row_no, valid_at := make_date(year, 12, 31), received_at := _received_at),
             (year, _received_at, _file_id, _row_no)

@@ -24,9 +24,13 @@ WITH event AS (
 ), patent_state AS (
     SELECT
         p.*,
-        event.granted,
-        event.granted IS NOT NULL
-            AND (event.ended IS NULL OR event.ended < event.granted OR coalesce(event.ended < event.restored, FALSE))
+        CASE
+            WHEN event.granted IS NOT NULL THEN event.granted
+            -- published as granted, whether or not it has lapsed since
+            WHEN p.legal_status SIMILAR TO '.*(授权|有权|有效|失效|终止).*' AND p.publication_date <= getvariable('as_of') THEN p.publication_date
+        END AS granted,
+        granted IS NOT NULL
+            AND (event.ended IS NULL OR event.ended < granted OR coalesce(event.ended < event.restored, FALSE))
             AND coalesce(NOT (event.assigned IS NOT NULL AND event.assignor = p.applicant_name), TRUE) AS is_valid
     FROM patent_row p
     LEFT JOIN event USING (application_no)

@@ -34,8 +34,8 @@ WITH latest AS (
 ), stabilization AS (
     SELECT
         enterprise_id,
-        -- the rate verified for last year; an older one says nothing about it
-        arg_max(layoff_ratio, (paid_date, _received_at, _file_id, _row_no)) FILTER (WHERE award_year = year(getvariable('as_of')) - 1) AS layoff,
+        -- this year's refund verifies last year's rate; an older refund says nothing about it
+        arg_max(layoff_ratio, (paid_date, _received_at, _file_id, _row_no)) FILTER (WHERE award_year = year(getvariable('as_of'))) AS layoff,
         sum(award_yuan) FILTER (WHERE year(paid_date) = year(getvariable('as_of')) - 1) AS refund_last_year,
         arg_max(
             struct_pack(department := 'labor', table_name := 'stabilization', file_id := _file_id, row_no := _row_no, valid_at := paid_date, received_at := _received_at),

@@ -1,15 +1,33 @@
 -- 市场监督管理局：主体登记的最新状态、变更、经营异常与严重违法名录
-WITH version AS (
-    SELECT s.enterprise_id, b.*, coalesce(b.op_at::DATE, b.approved_date, b._received_at::DATE) AS valid_at
+WITH history AS (
+    SELECT
+        s.enterprise_id,
+        b.*,
+        coalesce(b.op_at::DATE, b.approved_date, b._received_at::DATE) AS valid_at,
+        coalesce(b.enterprise_type, CASE WHEN b.enterprise_type_source SIMILAR TO '[1-9]\d{3}' THEN b.enterprise_type_source END) AS type_code,
+        -- a date of founding after the approval (2099-01-01) is a slip; the term of operation starts on the same day
+        CASE WHEN b.established_date <= coalesce(b.approved_date, getvariable('as_of')) THEN b.established_date
+            WHEN b.operating_from_date <= coalesce(b.approved_date, getvariable('as_of')) THEN b.operating_from_date
+        END AS founded_date
     FROM raw.market_baseinfo b
     JOIN registry.subject s USING (_subject_id)
     WHERE s.enterprise_id IS NOT NULL
         AND b._received_at <= getvariable('known_at')
         AND coalesce(b.op_at::DATE, b.approved_date, b._received_at::DATE) <= getvariable('as_of')
+), step AS (
+    SELECT enterprise_id, valid_at, region.current_code AS code, lag(region.current_code) OVER (
+        PARTITION BY enterprise_id, pripid ORDER BY op_at NULLS FIRST, _received_at, _file_id, _row_no
+    ) AS code_before
+    FROM history
+    JOIN profile.region region ON region.code = history.region_code
+), move AS (
+    SELECT enterprise_id, max(valid_at) AS moved FROM step WHERE code <> code_before GROUP BY enterprise_id
+), version AS (
+    SELECT * FROM history
     -- several changes of one day: the later stamp holds, then the later delivery, then the later row
     QUALIFY row_number() OVER (
-        PARTITION BY s.enterprise_id, b.pripid
-        ORDER BY b.op_at DESC NULLS LAST, b._received_at DESC, b._file_id DESC, b._row_no DESC
+        PARTITION BY enterprise_id, pripid
+        ORDER BY op_at DESC NULLS LAST, _received_at DESC, _file_id DESC, _row_no DESC
     ) = 1
 ), base AS (
     SELECT * FROM version
@@ -27,6 +45,13 @@ WITH version AS (
         arg_max(p.valid_from, (length(p.word), p.park)) AS park_from
     FROM base b
     JOIN profile.park p ON contains(b.address, p.word) AND p.valid_from <= getvariable('as_of')
+    GROUP BY b.enterprise_id
+), placed AS (
+    -- no district code: the deepest place the address names in full
+    SELECT b.enterprise_id, arg_max(w.current_code, (w.depth, length(w.word), w.current_code)) AS code
+    FROM base b
+    JOIN profile.region_word w ON length(w.word) > 2 AND contains(b.address, w.word)
+    WHERE b.region_code IS NULL
     GROUP BY b.enterprise_id
 ), alteration AS (
     SELECT
@@ -72,31 +97,31 @@ WITH version AS (
     SELECT
         enterprise_id,
         CASE
-            WHEN enterprise_type SIMILAR TO '(2|43|44|47|58|59|68|69|73|92|965).*' THEN '分支机构'
-            WHEN enterprise_type SIMILAR TO '1110' THEN '国有独资公司'
-            WHEN enterprise_type SIMILAR TO '11.*|1000' THEN '有限责任公司'
-            WHEN enterprise_type SIMILAR TO '12.*' THEN '股份有限公司'
-            WHEN enterprise_type SIMILAR TO '3.*' THEN '非公司企业法人'
-            WHEN enterprise_type SIMILAR TO '454.*|4600' THEN '个人独资企业'
-            WHEN enterprise_type SIMILAR TO '4.*' THEN '合伙企业'
-            WHEN enterprise_type SIMILAR TO '6.*' THEN '港澳台投资企业'
-            WHEN enterprise_type SIMILAR TO '[57].*' THEN '外商投资企业'
-            WHEN enterprise_type SIMILAR TO '9[13].*' THEN '农民专业合作社'
-            WHEN enterprise_type SIMILAR TO '9[56].*' THEN '个体工商户'
+            WHEN type_code SIMILAR TO '(2|43|44|47|58|59|68|69|73|92|965).*' THEN '分支机构'
+            WHEN type_code SIMILAR TO '1110' THEN '国有独资公司'
+            WHEN type_code SIMILAR TO '11.*|1000' THEN '有限责任公司'
+            WHEN type_code SIMILAR TO '12.*' THEN '股份有限公司'
+            WHEN type_code SIMILAR TO '3.*' THEN '非公司企业法人'
+            WHEN type_code SIMILAR TO '454.*|4600' THEN '个人独资企业'
+            WHEN type_code SIMILAR TO '4.*' THEN '合伙企业'
+            WHEN type_code SIMILAR TO '6.*' THEN '港澳台投资企业'
+            WHEN type_code SIMILAR TO '[57].*' THEN '外商投资企业'
+            WHEN type_code SIMILAR TO '9[13].*' THEN '农民专业合作社'
+            WHEN type_code SIMILAR TO '9[56].*' THEN '个体工商户'
             WHEN uscc LIKE '92%' THEN '个体工商户'
             WHEN uscc LIKE '93%' THEN '农民专业合作社'
-            WHEN enterprise_type IS NOT NULL OR uscc LIKE 'N%' THEN '其他'
+            WHEN type_code IS NOT NULL OR uscc LIKE 'N%' THEN '其他'
         END AS enterprise_type,
-        enterprise_type SIMILAR TO '(54|64).*' AS is_foreign_partnership
+        type_code SIMILAR TO '(54|64).*' AS is_foreign_partnership
     FROM base
 )
 SELECT
     b.enterprise_id,
-    CASE WHEN located.park = 'park-yangpu' THEN located.park_region ELSE region.current_code END AS registered_region,
+    CASE WHEN located.park = 'park-yangpu' THEN located.park_region ELSE coalesce(region.current_code, placed.code) END AS registered_region,
     located.park AS registered_park,
     CASE WHEN b.address IS NOT NULL THEN
         CASE WHEN located.park IS NULL THEN []
-            ELSE [struct_pack("name" := located.park, "level" := CAST(NULL AS VARCHAR), issuer := located.park_name, valid_from := greatest(located.park_from, b.established_date), valid_to := CAST(NULL AS DATE))]
+            ELSE [struct_pack("name" := located.park, "level" := CAST(NULL AS VARCHAR), issuer := located.park_name, valid_from := greatest(located.park_from, b.founded_date), valid_to := CAST(NULL AS DATE))]
         END
     END AS park_residency,
     CASE
@@ -126,23 +151,27 @@ SELECT
     kind.enterprise_type,
     kind.enterprise_type IN ('外商投资企业', '港澳台投资企业') AS is_foreign_invested,
     kind.enterprise_type = '分支机构' AS is_branch,
-    b.established_date,
-    CAST(datesub('year', b.established_date, getvariable('as_of')) + date_diff(
+    b.founded_date AS established_date,
+    CAST(datesub('year', b.founded_date, getvariable('as_of')) + date_diff(
         'day',
-        (b.established_date + to_years(CAST(datesub('year', b.established_date, getvariable('as_of')) AS INTEGER)))::DATE,
+        (b.founded_date + to_years(CAST(datesub('year', b.founded_date, getvariable('as_of')) AS INTEGER)))::DATE,
         getvariable('as_of')
     ) / date_diff(
         'day',
-        (b.established_date + to_years(CAST(datesub('year', b.established_date, getvariable('as_of')) AS INTEGER)))::DATE,
-        (b.established_date + to_years(CAST(datesub('year', b.established_date, getvariable('as_of')) + 1 AS INTEGER)))::DATE
+        (b.founded_date + to_years(CAST(datesub('year', b.founded_date, getvariable('as_of')) AS INTEGER)))::DATE,
+        (b.founded_date + to_years(CAST(datesub('year', b.founded_date, getvariable('as_of')) + 1 AS INTEGER)))::DATE
     ) AS DECIMAL(18, 6)) AS established_years,
-    datesub('month', b.established_date, getvariable('as_of')) AS established_months,
-    alteration.moved AS moved_in_date,
-    b.established_date > getvariable('as_of') - INTERVAL 1 YEAR
-        OR coalesce(alteration.moved > getvariable('as_of') - INTERVAL 1 YEAR, FALSE) AS newly_settled,
+    datesub('month', b.founded_date, getvariable('as_of')) AS established_months,
+    greatest(alteration.moved, move.moved) AS moved_in_date,
+    b.founded_date > getvariable('as_of') - INTERVAL 1 YEAR
+        OR coalesce(greatest(alteration.moved, move.moved) > getvariable('as_of') - INTERVAL 1 YEAR, FALSE) AS newly_settled,
     CASE WHEN coalesce(b.capital_currency, CASE WHEN b.capital_currency_source IS NULL THEN 'CNY' END) = 'CNY' THEN b.capital_amount END AS registered_capital,
     CASE b.status
-        WHEN 'active' THEN '存续' WHEN 'suspended' THEN '停业清算' WHEN 'revoked' THEN '吊销' WHEN 'cancelled' THEN '注销' WHEN 'moved_out' THEN '迁出'
+        WHEN 'active' THEN '存续'
+        WHEN 'suspended' THEN CASE WHEN b.status_source LIKE '%清算%' THEN '清算' ELSE '歇业' END
+        WHEN 'revoked' THEN '吊销'
+        WHEN 'cancelled' THEN CASE WHEN b.status_source IN ('撤销', '撤销登记', '4') THEN '撤销' ELSE '注销' END
+        WHEN 'moved_out' THEN '迁出'
     END AS business_status,
     b.status = 'active' AS in_business,
     alteration.renamed AS renamed_last_3_years,
@@ -154,12 +183,14 @@ SELECT
     abnormal.abnormal_evidence,
     list_concat(
         CASE WHEN b.address IS NOT NULL AND located.park IS NULL THEN ['registered_park'] ELSE [] END,
-        CASE WHEN alteration.moved IS NULL THEN ['moved_in_date'] ELSE [] END
+        CASE WHEN greatest(alteration.moved, move.moved) IS NULL THEN ['moved_in_date'] ELSE [] END
     ) AS not_applicable
 FROM base b
 JOIN kind USING (enterprise_id)
 LEFT JOIN located USING (enterprise_id)
 LEFT JOIN alteration USING (enterprise_id)
+LEFT JOIN move USING (enterprise_id)
+LEFT JOIN placed USING (enterprise_id)
 LEFT JOIN abnormal USING (enterprise_id)
 LEFT JOIN profile.region region ON region.code = b.region_code
 LEFT JOIN profile.division section ON section.division = left(regexp_extract(b.industry_code, '(\d{2,4})', 1), 2)

@@ -26,15 +26,15 @@ def region_frame(on: date) -> pl.DataFrame:
 
 
 def region_word_frame(on: date) -> pl.DataFrame:
-    """word, current_code: the names and short names of the province's present cities and counties, as sheets are titled."""
+    """word, current_code, depth (1 city, 2 county or park): the names and short names of the province's present cities and counties, as sheets are titled."""
     rows = {
-        (word, region.code)
+        (word, region.code, 1 if region.level == "prefecture" else 2)
         for region in gazetteer.regions()
         if region.code.startswith("46") and region.level in ("prefecture", "county", "functional") and region.holds(on)
         for word in (region.name, region.short)
         if word
     }
-    return pl.DataFrame(sorted(rows), schema={"word": pl.String, "current_code": pl.String}, orient="row")
+    return pl.DataFrame(sorted(rows), schema={"word": pl.String, "current_code": pl.String, "depth": pl.Int64}, orient="row")
 
 
 def division_frame() -> pl.DataFrame:

@@ -6,7 +6,6 @@ WITH certificate AS (
     WHERE s.enterprise_id IS NOT NULL
         AND h._received_at <= getvariable('known_at')
         AND h.issued_date <= getvariable('as_of')
-        AND h.status <> 'renamed'
     QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, h.certificate_no
         ORDER BY h.status = 'cancelled' DESC, h._received_at DESC, h._file_id DESC, h._row_no DESC

@@ -1,32 +1,35 @@
 -- 税务局年度：每户每年的所得税汇算清缴、增值税销售额合计和入库税款净额
-WITH annual AS (
+WITH declared AS (
     SELECT s.enterprise_id, year(t.period_to_date) AS year, t.*
     FROM raw.tax_income_tax t
     JOIN registry.subject s USING (_subject_id)
     WHERE s.enterprise_id IS NOT NULL
         AND t._received_at <= getvariable('known_at')
         AND t.period_to_date <= getvariable('as_of')
-        AND t.is_annual
+        -- until the settlement of May the last prepayment, cumulative from January, is the whole year's revenue
+        AND (t.is_annual OR (month(t.period_from_date) = 1 AND month(t.period_to_date) = 12))
     QUALIFY row_number() OVER (
-        PARTITION BY s.enterprise_id, t.djxh, t.period_from_date, t.period_to_date
-        ORDER BY t.filed_date DESC NULLS LAST, t._received_at DESC, t._file_id DESC, t._row_no DESC
+        PARTITION BY s.enterprise_id, t.djxh, year(t.period_to_date)
+        ORDER BY t.is_annual DESC, t.filed_date DESC NULLS LAST, t._received_at DESC, t._file_id DESC, t._row_no DESC
     ) = 1
+), annual AS (
+    SELECT * FROM declared WHERE _op <> 'D'
 ), income AS (
     SELECT
         enterprise_id,
         year,
         sum(revenue_yuan) AS revenue_yuan,
         sum(profit_yuan) AS profit_yuan,
-        sum(taxable_income_yuan) AS taxable_income_yuan,
-        sum(rd_expense_yuan) AS rd_expense_yuan,
-        sum(assets_yuan) AS assets_yuan,
+        sum(taxable_income_yuan) FILTER (WHERE is_annual) AS taxable_income_yuan,
+        -- a prepayment says nothing of research; 0.00 is how an unfilled balance sheet arrives
+        sum(rd_expense_yuan) FILTER (WHERE is_annual) AS rd_expense_yuan,
+        sum(nullif(assets_yuan, 0)) AS assets_yuan,
         sum(staff_count) AS staff_count,
         arg_max(
             struct_pack(department := 'tax', table_name := 'income_tax', file_id := _file_id, row_no := _row_no, valid_at := period_to_date, received_at := _received_at),
             (_received_at, _file_id, _row_no)
         ) AS income_tax_evidence
     FROM annual
-    WHERE _op <> 'D'
     GROUP BY enterprise_id, year
 ), vat AS (
     SELECT
