@@ -21,7 +21,14 @@ from matching.rules.terms import And, Column, Constant, Not, Or, Term, columns, 
 from matching.rules.vocabulary import Vocabulary, attribute, vocabulary_of_indicators
 
 Severity = Literal["error", "warning", "info"]
-_UNITS: Mapping[str, int | Fraction] = {"亿": 10**8, "万": 10**4, "千": 1000, "百": 100, "%": Fraction(1, 100), "‰": Fraction(1, 1000)}
+_UNITS: Mapping[str, int | Fraction] = {
+    "亿": 10**8,
+    "万": 10**4,
+    "千": 1000,
+    "百": 100,
+    "%": Fraction(1, 100),
+    "‰": Fraction(1, 1000),
+}
 _HAN = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2}
 
 
@@ -78,8 +85,11 @@ def _item_findings(given: Any, item: Item, vocabulary: Vocabulary, indicators: M
             sound = False
             yield finding(name, "never-true", "error", "条件自相矛盾，任何主体都不可能满足")
         elif not can_be_false(term, vocabulary.bounds):
-            sound = False
-            yield finding(name, "always-true", "error", "条件对任何有数据的主体都成立，等于没有条件")
+            # IN over every code of a list still asks that there be a value
+            listed = all(column.type == "text" for column in columns(term))
+            sound = sound and listed
+            severity: Severity = "info" if listed else "error"
+            yield finding(name, "always-true", severity, "条件对任何有数据的主体都成立，等于只问有没有数据")
     whole = _substituted(item.logic, item.terms)
     if sound and not can_be_true(whole, vocabulary.bounds):
         yield finding("logic", "contradiction", "error", "各条件合在一起互相矛盾，没有主体能够符合")

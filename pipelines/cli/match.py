@@ -1,0 +1,402 @@
+"""`huiqi match explain eligible nearmiss gaps simulate lint`: who fits what, why, what is missing, and what if."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+
+from pipelines.cli import output
+from pipelines.cli.output import Home, Json, Stop
+
+VERDICTS = {"eligible": "符合", "declarable": "仅差承诺", "unknown": "缺数据", "ineligible": "不符合"}
+KEY = typer.Argument(help="统一社会信用代码，或其他能认出企业的代码、全称")
+ITEM = typer.Argument(help="事项编号或标题")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("match", help="一家企业对所有事项的判定。示例：huiqi match 91460100MA5T000001 --all")(match)
+    app.command("explain", help="逐条说明为什么。示例：huiqi explain 91460100MA5T000001 hn-tech-sme-rd")(explain)
+    app.command("eligible", help="一个事项符合（或仅差承诺）的企业。示例：huiqi eligible hn-tech-sme-rd")(eligible)
+    app.command("nearmiss", help="差一步就符合的企业和差距。示例：huiqi nearmiss hn-tech-sme-rd")(nearmiss)
+    app.command("gaps", help="缺哪项数据（哪个部门）挡住了多少判定和资金。示例：huiqi gaps")(gaps)
+    app.command(
+        "simulate",
+        help='改条件会多出谁、少掉谁、花多少。示例：huiqi simulate hn-tech-sme-rd --set c1="rd_expense_last_year >= 3000000"',
+    )(simulate)
+    app.command(
+        "lint", help="检查政策规则：语言、指标、原文、互相矛盾和重复。示例：huiqi lint data/policies/hn-tech-sme-rd.md"
+    )(lint)
+
+
+@contextmanager
+def desk(home: Path | None) -> Iterator[Any]:
+    """The published copy with the rules in force; keys that lead nowhere end the command with a sentence."""
+    from pipelines.decisions import Desk, NotFoundError
+
+    try:
+        with Desk(output.home_of(home)) as opened:
+            yield opened
+    except NotFoundError as error:
+        raise Stop(str(error)) from None
+
+
+def match(
+    key: Annotated[str, KEY],
+    home: Home = None,
+    everything: Annotated[bool, typer.Option("--all", help="也列出不符合的事项")] = False,
+    json: Json = False,
+) -> None:
+    from matching.rules import evaluate
+
+    with desk(home) as d:
+        firm = d.enterprise(key)
+        row = d.frame("SELECT * FROM profile.enterprise WHERE enterprise_id = $e", {"e": firm.enterprise_id})
+        pairs = evaluate(d.program, row, d.as_of).pairs(everything=True)
+        if d.has("match", "score"):
+            scores = d.frame(
+                "SELECT item_id, version, score FROM match.score WHERE enterprise_id = $e", {"e": firm.enterprise_id}
+            )
+            pairs = pairs.join(scores, on=["item_id", "version"], how="left", maintain_order="left")
+        else:
+            pairs = pairs.with_columns(score=pl.lit(None, pl.Float64))
+        titles = {item.key: item.text for item in d.program.items}
+        rank = {verdict: number for number, verdict in enumerate(VERDICTS)}
+        found = [
+            {
+                "item_id": pair["item_id"],
+                "version": pair["version"],
+                "title": titles[(pair["item_id"], pair["version"])].title,
+                "mode": titles[(pair["item_id"], pair["version"])].mode,
+                "verdict": pair["verdict"],
+                "score": pair["score"],
+                "amount_yuan": pair["amount_yuan"],
+                "failed": pair["failed"],
+                "unknown": pair["unknown"],
+                "near_miss": pair["near_miss"],
+                "bar": pair["bar"],
+            }
+            for pair in pairs.to_dicts()
+        ]
+    found.sort(key=lambda r: (rank[r["verdict"]], not r["near_miss"], -(r["score"] or 0), r["item_id"]))
+    if json:
+        output.print_json(found)
+        return
+    shown = [r for r in found if everything or r["verdict"] != "ineligible" or r["near_miss"]]
+    columns = {
+        "verdict": "判定",
+        "title": "事项",
+        "item_id": "编号",
+        "mode": "方式",
+        "score": "匹配分",
+        "amount_yuan": "测算金额（元）",
+        "failed": "未满足",
+        "unknown": "未知",
+        "near_miss": "差一步",
+    }
+    output.print_table(
+        [
+            {**r, "verdict": VERDICTS[r["verdict"]], "score": None if r["score"] is None else f"{r['score']:.2f}"}
+            for r in shown
+        ],
+        columns,
+        title=f"{firm.name or ''} {firm.uscc or ''}（事实截至 {d.as_of}，规则 {d.rules_as_of}）",
+    )
+    hidden = len(found) - len(shown)
+    if hidden:
+        output.messages.print(f"另有 {hidden} 个事项不符合；--all 全部列出，huiqi explain {firm.uscc} <编号> 看原因")
+
+
+def explain(
+    key: Annotated[str, KEY],
+    item: Annotated[str | None, typer.Argument(help="事项编号或标题；不写则说明所有未被判为不符合的事项")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    from matching.rules import evaluate
+    from matching.rules import explain as explained
+
+    with desk(home) as d:
+        firm = d.enterprise(key)
+        row = d.profile(firm.enterprise_id)
+        evidence = d.evidence([firm.enterprise_id]).get(firm.enterprise_id, {})
+        if item is not None:
+            wanted = [d.item_id(item)]
+        else:
+            one = d.frame("SELECT * FROM profile.enterprise WHERE enterprise_id = $e", {"e": firm.enterprise_id})
+            wanted = (
+                evaluate(d.program, one, d.as_of)
+                .pairs(everything=True)
+                .filter(pl.col("verdict") != "ineligible")["item_id"]
+                .to_list()
+            )
+        found = [
+            explained(
+                d.program,
+                row,
+                item_id,
+                d.as_of,
+                evidence=evidence,
+                departments=d.departments,
+                known_at=d.known_at,
+                rules_as_of=d.rules_as_of,
+            )
+            for item_id in wanted
+        ]
+    who = {"uscc": firm.uscc, "name": firm.name}
+    if json:
+        documents = [{**who, **one.to_dict()} for one in found]
+        output.print_json(documents[0] if item is not None else documents)
+        return
+    output.console.print(f"{firm.name or ''} {firm.uscc or ''}", markup=False)
+    for one in found:
+        _show(one)
+
+
+_MARKS = {"true": "✓", "false": "✗", "unknown": "？"}
+
+
+def _show(one: Any) -> None:
+    output.console.print(f"\n{one.sentence}", markup=False)
+    for condition in one.conditions:
+        output.console.print(f"  {_MARKS[condition.verdict]} {condition.id} {condition.text}", markup=False)
+        output.console.print(f"      {condition.sentence}", markup=False, style="dim")
+    output.console.print(
+        f"  事实截至 {one.as_of}，数据收到 {one.known_at}，规则 {one.rules_as_of}", markup=False, style="dim"
+    )
+
+
+def eligible(
+    item: Annotated[str, ITEM],
+    home: Home = None,
+    limit: Annotated[int, typer.Option("--limit", help="最多列出几家，0 为全部")] = 50,
+    json: Json = False,
+) -> None:
+    with desk(home) as d:
+        item_id = d.item_id(item)
+        score = "s.score" if d.has("match", "score") else "NULL::DOUBLE AS score"
+        join = "LEFT JOIN match.score s USING (enterprise_id, item_id, version)" if d.has("match", "score") else ""
+        rows = d.frame(
+            f"SELECT p.uscc, e.name, p.verdict, p.bar, p.amount_yuan, {score}, p.valid_from AS since FROM match.pair p"
+            f" JOIN profile.enterprise e USING (enterprise_id) {join}"
+            " WHERE p.item_id = $item AND p.verdict IN ('eligible', 'declarable') ORDER BY p.verdict DESC, score DESC NULLS LAST, p.uscc",
+            {"item": item_id},
+        ).to_dicts()
+    shown = rows if json or limit == 0 else rows[:limit]
+    if json:
+        output.print_json(shown)
+        return
+    columns = {
+        "uscc": "统一社会信用代码",
+        "name": "名称",
+        "verdict": "判定",
+        "bar": "排除情形",
+        "amount_yuan": "测算金额（元）",
+        "since": "自",
+    }
+    bars = {"clear": "无", "barred": "命中", "unknown": "待核"}
+    output.print_table(
+        [{**r, "verdict": VERDICTS[r["verdict"]], "bar": bars[r["bar"]]} for r in shown],
+        columns,
+        title=f"{item_id}：{len(rows)} 家",
+    )
+
+
+def nearmiss(
+    item: Annotated[str, ITEM],
+    home: Home = None,
+    limit: Annotated[int, typer.Option("--limit", help="最多列出几家，0 为全部")] = 50,
+    json: Json = False,
+) -> None:
+    from matching.rules import explain as explained
+
+    with desk(home) as d:
+        item_id = d.item_id(item)
+        top = f" LIMIT {limit}" if limit else ""
+        rows = d.frame(
+            "SELECT e.* FROM match.pair p JOIN profile.enterprise e USING (enterprise_id)"
+            f" WHERE p.item_id = $item AND p.near_miss ORDER BY e.enterprise_id{top}",
+            {"item": item_id},
+        )
+        evidence = d.evidence(rows["enterprise_id"].to_list())
+        found = []
+        for row in rows.iter_rows(named=True):
+            one = explained(
+                d.program, row, item_id, d.as_of, evidence=evidence.get(row["enterprise_id"]), departments=d.departments
+            )
+            failing = next((c for c in one.conditions if c.verdict == "false"), None)
+            if failing is None:
+                continue
+            found.append(
+                {
+                    "uscc": row["uscc"],
+                    "name": row["name"],
+                    "condition": failing.id,
+                    "distance": _decimal(failing.distance),
+                    "unit": failing.unit,
+                    "sentence": failing.sentence,
+                }
+            )
+    found.sort(key=lambda r: (r["condition"], r["distance"] is None, r["distance"] or 0, r["uscc"]))
+    if json:
+        output.print_json(found)
+        return
+    columns = {"uscc": "统一社会信用代码", "name": "名称", "condition": "条件", "sentence": "差距"}
+    output.print_table(found, columns, title=f"{item_id}：差一步的企业")
+
+
+def _decimal(distance: Fraction | None) -> Decimal | None:
+    if distance is None:
+        return None
+    return (Decimal(distance.numerator) / Decimal(distance.denominator)).quantize(Decimal("0.000001")).normalize()
+
+
+def gaps(home: Home = None, json: Json = False) -> None:
+    from pipelines.gaps import blocked
+
+    with desk(home) as d:
+        rows = blocked(d)
+    if json:
+        output.print_json(rows)
+        return
+    columns = {
+        "label": "缺的数据",
+        "indicator": "指标",
+        "department_name": "部门",
+        "blocked_pairs": "挡住的判定",
+        "blocked_yuan": "涉及资金（元）",
+        "items": "事项数",
+    }
+    output.print_table(rows, columns, title="补上哪项数据，能多出多少判定")
+
+
+def simulate(
+    item: Annotated[str, ITEM],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help='条件编号=新表达式，可重复，如 c1="rd_expense_last_year >= 3000000"'),
+    ] = None,
+    award: Annotated[str | None, typer.Option("--award", help="新的金额表达式", show_default=False)] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    from matching.rules import RuleError
+    from matching.rules.simulate import change_of
+    from matching.rules.simulate import simulate as simulated
+    from pipelines.decisions import groups_of
+
+    if not changes and award is None:
+        raise Stop('写明要改什么，如 --set c1="rd_expense_last_year >= 3000000" 或 --award "100000"')
+    with desk(home) as d:
+        item_id = d.item_id(item)
+        everybody = d.profiles()
+        extra = [name for name in d.columns("profile.enterprise") if name not in everybody.columns]
+        if extra:
+            # a changed condition may read an indicator that no rule in force reads
+            mentioned = [
+                name
+                for name in extra
+                if any(_mentions(text, name, d.catalogue) for text in [*(changes or []), award or ""])
+            ]
+            if mentioned:
+                chosen = ", ".join(f'"{name}"' for name in mentioned)
+                everybody = everybody.join(
+                    d.frame(f"SELECT enterprise_id, {chosen} FROM profile.enterprise"),
+                    on="enterprise_id",
+                    how="left",
+                    maintain_order="left",
+                )
+        try:
+            wanted = dict(change_of(text) for text in changes or [])
+            found = simulated(d.program, everybody, item_id, wanted, d.as_of, groups_of(everybody), award=award)
+        except RuleError as error:
+            raise Stop(str(error)) from None
+        usccs = dict(everybody.select("enterprise_id", "uscc").iter_rows())
+    document = {
+        "item_id": item_id,
+        "before": {"n": found.before.n, "yuan": found.before.yuan},
+        "after": {"n": found.after.n, "yuan": found.after.yuan},
+        "gained": [usccs[e] or e for e in found.gained],
+        "lost": [usccs[e] or e for e in found.lost],
+        "by": {name: frame.to_dicts() for name, frame in found.by.items()},
+        "curve": found.curve.to_dicts(),
+    }
+    if json:
+        output.print_json(document)
+        return
+    output.print_table(
+        [
+            {"what": "现行", "n": found.before.n, "yuan": found.before.yuan},
+            {"what": "改后", "n": found.after.n, "yuan": found.after.yuan},
+        ],
+        {"what": item_id, "n": "企业数", "yuan": "测算金额（元）"},
+    )
+    output.console.print(f"新增 {len(found.gained)} 家，减少 {len(found.lost)} 家")
+    names = {"region": "注册地", "industry": "行业门类", "size": "规模"}
+    for name, frame in found.by.items():
+        output.print_table(
+            frame.to_dicts(), {"key": names[name], "before": "现行", "after": "改后", "gained": "新增", "lost": "减少"}
+        )
+    if found.curve.height:
+        output.print_table(
+            found.curve.to_dicts(),
+            {"threshold": "门槛", "n": "企业数", "yuan": "测算金额（元）"},
+            title="门槛与范围、资金",
+        )
+
+
+def _mentions(text: str, name: str, catalogue: Any) -> bool:
+    indicator = catalogue.get(name)
+    words = (name, indicator.label, *indicator.aliases) if indicator is not None else (name,)
+    return any(word in text for word in words)
+
+
+def lint(
+    files: Annotated[list[Path] | None, typer.Argument(help="政策文件；不写则检查全部")] = None,
+    json: Json = False,
+) -> None:
+    from data.corpus import CorpusError, load_defaults, load_items, parse_item
+    from data.indicators import load
+    from matching.rules.lint import lint as linted
+
+    try:
+        corpus = load_items()
+        given = [parse_item(path.read_text(encoding="utf-8"), path) for path in files or []]
+    except (CorpusError, OSError, UnicodeDecodeError) as error:
+        raise Stop(str(error)) from None
+    named = {item.path.name for item in given}
+    # the others come along: a rule can contradict or repeat another item
+    items = [*[item for item in corpus if item.path.name not in named], *given]
+    found = [f for f in linted(items, load(), load_defaults().bars) if not named or f.file in named]
+    rows = [
+        {
+            "file": f.file,
+            "line": f.line,
+            "item": f.item,
+            "condition": f.condition,
+            "rule": f.rule,
+            "severity": f.severity,
+            "message": f.message,
+        }
+        for f in found
+    ]
+    if json:
+        output.print_json(rows)
+    elif rows:
+        columns = {
+            "file": "文件",
+            "line": "行",
+            "condition": "条件",
+            "severity": "程度",
+            "rule": "规则",
+            "message": "说明",
+        }
+        grades = {"error": "错误", "warning": "注意", "info": "提示"}
+        output.print_table([{**r, "severity": grades[r["severity"]]} for r in rows], columns)
+    else:
+        output.messages.print(f"{len(named) or len(items)} 个事项，没有发现问题")
+    raise typer.Exit(output.ATTENTION if any(f.severity != "info" for f in found) else output.DONE)

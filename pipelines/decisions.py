@@ -1,0 +1,146 @@
+"""What the published copy holds for deciding one pair: the rules in force, an enterprise by any key, its facts and where they came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from data.contract import feeds
+from data.corpus import Item, in_force, load_defaults, load_items
+from data.indicators import Catalogue, load
+from matching.rules import Program, RuleError
+from matching.rules.program import compile_sound
+from pipelines.published import Publication, current, open_published
+
+GROUPS: Mapping[str, str] = {"region": "registered_region", "industry": "industry_section", "size": "enterprise_size"}
+
+
+class NotFoundError(LookupError):
+    """A key that leads to no enterprise, or an item that does not exist; the message is Chinese."""
+
+
+@dataclass(frozen=True)
+class Enterprise:
+    enterprise_id: str
+    uscc: str | None
+    name: str | None
+
+
+class Desk:
+    """A connection to the newest publication with the rules of its `rules_as_of`; use as a context manager."""
+
+    def __init__(self, home: Path) -> None:
+        self.publication: Publication = current(home)
+        self.con: duckdb.DuckDBPyConnection = open_published(home)
+        self.catalogue: Catalogue = load()
+        self.items: list[Item] = in_force(load_items(), date.fromisoformat(self.publication.rules_as_of))
+        self.program: Program
+        self.refusals: list[RuleError]
+        self.program, self.refusals = compile_sound(
+            [item for item in self.items if item.entity == "enterprise"], self.catalogue, load_defaults().bars
+        )
+        self.departments = {key: feed.name.removeprefix("海南省") for key, feed in feeds().items()}
+
+    def __enter__(self) -> "Desk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.con.close()
+
+    @property
+    def as_of(self) -> date:
+        return date.fromisoformat(self.publication.as_of)
+
+    @property
+    def known_at(self) -> datetime:
+        return datetime.fromisoformat(self.publication.known_at)
+
+    @property
+    def rules_as_of(self) -> date:
+        return date.fromisoformat(self.publication.rules_as_of)
+
+    def frame(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        return self.con.sql(sql, params=dict(parameters) if parameters else None).pl()
+
+    def has(self, schema: str, table: str) -> bool:
+        found = self.frame(
+            "SELECT count(*) AS n FROM information_schema.tables WHERE table_schema = $s AND table_name = $t AND table_catalog = current_database()",
+            {"s": schema, "t": table},
+        )
+        return bool(found.item())
+
+    def columns(self, table: str) -> list[str]:
+        return self.frame(f"DESCRIBE {table}")["column_name"].to_list()
+
+    def enterprise(self, key: str) -> Enterprise:
+        """By USCC, enterprise id, full name, or any other code the registry holds. Raises NotFoundError."""
+        asked = {"key": key.strip()}
+        found = self.frame(
+            "SELECT enterprise_id, uscc, name FROM profile.enterprise WHERE uscc = upper($key) OR enterprise_id = $key OR name = $key ORDER BY enterprise_id",
+            asked,
+        )
+        if found.is_empty() and self.has("registry", "key"):
+            found = self.frame(
+                "SELECT DISTINCT e.enterprise_id, e.uscc, e.name FROM registry.key k JOIN profile.enterprise e USING (enterprise_id) WHERE k.code = upper($key) ORDER BY ALL",
+                asked,
+            )
+        if found.is_empty():
+            raise NotFoundError(f"没有找到“{key}”：请用统一社会信用代码、注册号、纳税人识别号或企业全称")
+        if found.height > 1:
+            several = "、".join(str(row["uscc"]) for row in found.head(5).to_dicts())
+            raise NotFoundError(f"“{key}”对应 {found.height} 家企业（{several}…），请改用统一社会信用代码")
+        return Enterprise(**found.row(0, named=True))
+
+    def item_id(self, text: str) -> str:
+        """An item by id or full title. Raises NotFoundError with the nearest ones, or saying why its rules do not run."""
+        if text in self.program.by_id:
+            return text
+        titled = [item.text.id for item in self.program.items if item.text.title == text]
+        if len(titled) == 1:
+            return titled[0]
+        for refusal in self.refusals:
+            if refusal.file in (f"{text}.md", text):
+                raise NotFoundError(f"事项 {text} 的规则未生效：{refusal}")
+        near = [item.text for item in self.program.items if text in item.text.title or text in item.text.id][:5]
+        hint = "；是否指 " + "、".join(f"{t.id}（{t.title}）" for t in near) if near else ""
+        raise NotFoundError(f"没有在 {self.rules_as_of} 有效的企业事项“{text}”{hint}")
+
+    def profile(self, enterprise_id: str) -> dict[str, Any]:
+        """One row of profile.enterprise."""
+        return self.frame("SELECT * FROM profile.enterprise WHERE enterprise_id = $e", {"e": enterprise_id}).row(
+            0, named=True
+        )
+
+    def profiles(self, program: Program | None = None) -> pl.DataFrame:
+        """Everybody, with the columns a program reads and those to group by."""
+        held = self.columns("profile.enterprise")
+        wanted = dict.fromkeys(
+            ("enterprise_id", "uscc", "name", *GROUPS.values(), *(c.name for c in (program or self.program).columns))
+        )
+        chosen = ", ".join(f'"{name}"' for name in wanted if name in held)
+        return self.frame(f"SELECT {chosen} FROM profile.enterprise ORDER BY enterprise_id")
+
+    def evidence(self, enterprise_ids: list[str]) -> dict[str, dict[str, dict[str, Any]]]:
+        """Where each fact came from: enterprise → indicator → evidence."""
+        if not self.has("profile", "evidence"):
+            return {}
+        rows = self.frame(
+            "SELECT * FROM profile.evidence WHERE list_contains($ids, enterprise_id) ORDER BY enterprise_id, indicator",
+            {"ids": enterprise_ids},
+        )
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        for row in rows.iter_rows(named=True):
+            found.setdefault(row["enterprise_id"], {})[row["indicator"]] = row
+        return found
+
+
+def groups_of(profiles: pl.DataFrame) -> pl.DataFrame:
+    """The columns results are broken down by; NULL where the profile lacks one."""
+    return profiles.select(
+        (pl.col(column) if column in profiles.columns else pl.lit(None, pl.String)).alias(name)
+        for name, column in GROUPS.items()
+    )

@@ -1,0 +1,161 @@
+"""The commands on a small published home whose enterprises are the examples of the real policy files."""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import dagster as dg
+import polars as pl
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from assets import match
+from data.corpus import in_force, load_items
+from data.indicators import load
+from matching.rules import profile_frame
+from pipelines.cli import match as commands
+from pipelines.publish import publish
+from pipelines.warehouse import DuckWarehouse
+
+AS_OF = date(2024, 12, 31)
+
+
+@dataclass(frozen=True)
+class Day:
+    as_of: date = AS_OF
+    known_at: datetime = datetime(2024, 12, 31, 18)
+    rules_as_of: date = AS_OF
+    build_id: str = "b1"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    warehouse = DuckWarehouse(home)
+    items = [item for item in in_force(load_items(), AS_OF) if item.entity == "enterprise"]
+    rows = [
+        {**example.given, "enterprise_id": f"{item.id}/{n}"}
+        for item in items
+        for n, example in enumerate(item.examples)
+    ]
+    frame = profile_frame(rows, load())
+    frame = frame.with_columns(
+        uscc=pl.concat_str(pl.lit("U"), pl.int_range(pl.len()).cast(pl.String).str.zfill(4)),
+        name=pl.concat_str(pl.lit("企业"), pl.int_range(pl.len()).cast(pl.String)),
+    )
+    with warehouse.write() as w:
+        w.replace("profile.enterprise", frame)
+    assert dg.materialize(match.MATCH_ASSETS, resources={"warehouse": warehouse, "scope": Day()}).success
+    publish(warehouse, Day())
+    return home
+
+
+@pytest.fixture(scope="module")
+def run(home):
+    app = typer.Typer()
+    commands.register(app)
+
+    def call(*args, code=0):
+        options = [] if args[0] == "lint" else ["--home", str(home)]
+        done = CliRunner().invoke(app, [*args, *options, "--json"], catch_exceptions=False)
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def people(home):
+    import duckdb
+
+    said = json.loads((home / "CURRENT").read_text())
+    with duckdb.connect(str(home / said["file"]), read_only=True) as con:
+        return dict(con.execute("SELECT enterprise_id, uscc FROM profile.enterprise").fetchall())
+
+
+ITEM = "hn-jobs-added"
+
+
+def test_match_lists_every_item_with_the_examples_verdict_and_amount(run, people):
+    for item in in_force(load_items(), AS_OF):
+        if item.entity != "enterprise" or any(example.as_of not in (None, AS_OF) for example in item.examples):
+            continue
+        for n, example in enumerate(item.examples):
+            if "as_of" in " ".join(c.expr for c in item.conditions):
+                continue
+            found = {row["item_id"]: row for row in run("match", people[f"{item.id}/{n}"])}
+            assert found[item.id]["verdict"] == example.verdict, (item.id, example.name)
+            break
+
+
+def test_explain(run, people):
+    document = run("explain", people[f"{ITEM}/0"], ITEM)
+    assert {"verdict", "amount_yuan", "as_of", "known_at", "rules_as_of", "conditions", "sentence"} <= set(document)
+    assert document["as_of"] == "2024-12-31" and document["known_at"] == "2024-12-31T18:00:00"
+    first = document["conditions"][0]
+    assert {
+        "id",
+        "text",
+        "expr",
+        "verdict",
+        "value",
+        "unit",
+        "department",
+        "valid_at",
+        "threshold",
+        "distance",
+        "sentence",
+    } <= set(first)
+    every = run("explain", people[f"{ITEM}/0"])
+    assert ITEM in [one["item_id"] for one in every] and all(one["verdict"] != "ineligible" for one in every)
+
+
+def test_eligible_nearmiss_gaps(run):
+    chosen = run("eligible", ITEM)
+    assert chosen and {"uscc", "name", "verdict", "amount_yuan"} <= set(chosen[0])
+    near = [
+        row for item in in_force(load_items(), AS_OF) if item.entity == "enterprise" for row in run("nearmiss", item.id)
+    ]
+    assert near and {"uscc", "name", "condition", "distance"} <= set(near[0])
+    blocked = run("gaps")
+    assert blocked and {"indicator", "department", "blocked_pairs", "blocked_yuan"} <= set(blocked[0])
+    assert all(row["blocked_pairs"] > 0 for row in blocked)
+
+
+def test_simulate_a_lower_threshold_only_gains(run):
+    item = next(i for i in load_items() if i.id == "hn-tech-sme-rd")
+    numeric = next(c for c in item.conditions if "rd_expense_last_year >=" in c.expr)
+    found = run("simulate", item.id, "--set", f"{numeric.id}=rd_expense_last_year >= 1")
+    assert found["after"]["n"] >= found["before"]["n"] and found["lost"] == []
+    assert len(found["gained"]) == found["after"]["n"] - found["before"]["n"]
+    reach = [step["n"] for step in found["curve"]]
+    assert reach == sorted(reach, reverse=True) and len(reach) > 3
+    assert set(found["by"]) == {"region", "industry", "size"}
+
+
+def test_unknown_keys_and_items_end_with_a_sentence(home):
+    from pipelines.cli.output import Stop
+
+    app = typer.Typer()
+    commands.register(app)
+    for args, words in (
+        (["match", "nobody"], "没有找到“nobody”"),
+        (["eligible", "no-such-item"], "no-such-item"),
+        (["simulate", ITEM, "--set", "c1=nope > 1"], "nope"),
+    ):
+        with pytest.raises(Stop, match=words):
+            CliRunner().invoke(app, [*args, "--home", str(home)], catch_exceptions=False, standalone_mode=False)
+
+
+def test_lint_names_file_line_and_condition(run, tmp_path):
+    good = next(item for item in load_items() if item.id == ITEM)
+    text = good.path.read_text(encoding="utf-8").replace(f"id: {ITEM}\n", "id: broken\n", 1)
+    bad = tmp_path / "broken.md"
+    first = good.conditions[0]
+    bad.write_text(text.replace(first.expr, "no_such_indicator >= 5", 1), encoding="utf-8")
+    found = run("lint", str(bad), code=1)
+    assert [row["file"] for row in found] == ["broken.md"] * len(found)
+    assert any(
+        "no_such_indicator" in row["message"] and row["condition"] == first.id and row["line"] > 1 for row in found
+    )
