@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from assets.ports import Control, Scope, Warehouse
-from assets.push_inputs import collected, frozen
+from assets.push_inputs import collected, frozen, settlement
 from assets.sql import table_metadata
 from matching.push.kinds import KINDS, REASONS
 from matching.push.lines import LINE
@@ -74,6 +74,11 @@ LABELS = {
     "size": "规模",
     "reason": "未列入原因",
     "detail": "未列入说明",
+    "granted_yuan": "应付（元）",
+    "paid_yuan": "已付（元）",
+    "payments": "支付笔数",
+    "last_paid_on": "最近支付日",
+    "state": "对账状态",
 }
 
 
@@ -110,11 +115,13 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
     lines = pl.concat(
         [proposal.lines, kept_lines.filter(~pl.col("list_id").is_in(proposal.lists["list_id"].implode()))]
     )
+    states = settlement(warehouse, control)
     with warehouse.write() as transaction:
         written = {
             "list": transaction.replace("push.list", headers.sort("kind", "item_id", "version", "cycle", "list_id")),
             "line": transaction.replace("push.line", lines.sort("list_id", "line_no")),
             "suppression": transaction.replace("push.suppression", proposal.suppressions),
+            "settlement": transaction.replace("push.settlement", states),
         }
     counts = {
         KINDS[kind]: f"{n} 份 {rows} 行"
@@ -123,7 +130,7 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
     reasons = {
         REASONS[reason]: n for reason, n in proposal.suppressions.group_by("reason").len().sort("reason").iter_rows()
     }
-    extra: dict[str, dict[str, object]] = {"list": counts, "line": {}, "suppression": reasons}
+    extra: dict[str, dict[str, object]] = {"list": counts, "line": {}, "suppression": reasons, "settlement": {}}
     for name in _DESCRIPTIONS:
         yield dg.MaterializeResult(
             asset_key=["push", name], metadata={**table_metadata(written[name], LABELS), **extra[name]}

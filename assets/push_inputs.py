@@ -20,6 +20,7 @@ from matching.push.cycle import cycle
 from matching.push.feeds import DELIVERIES, TABLES, unfit_feeds, unfit_items
 from matching.push.inputs import Dates, Inputs
 from matching.push.quiet import Calendar
+from matching.push.settle import GRANTED, PAID, settled
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 HOLIDAYS = Path(contract.REFERENCE) / "holidays.csv"
@@ -129,25 +130,68 @@ def cases(warehouse: Warehouse) -> pl.DataFrame:
     return shapes.shaped(frame, shapes.CASES, "raw.apply_case")
 
 
-def paid(warehouse: Warehouse, item_rows: pl.DataFrame) -> pl.DataFrame:
-    """What the finance ledger (兑现台账) says was paid, in the shape of AWARDS: shares of province and county summed."""
+def payments(warehouse: Warehouse) -> pl.DataFrame:
+    """Every payment of the finance ledger known by `known_at`, in the shape of PAID; a row sent again replaces itself."""
     if not warehouse.exists("raw.finance_redemption"):
-        return shapes.empty(shapes.AWARDS)
+        return shapes.empty(PAID)
     frame = warehouse.frame(
         """
-        WITH newest AS (
-            SELECT r.enterprise_id, f.*
-            FROM raw.finance_redemption f JOIN registry.subject r USING (_subject_id)
-            WHERE f._received_at <= getvariable('known_at') AND r.enterprise_id IS NOT NULL
-            QUALIFY row_number() OVER (
-                PARTITION BY f.policy_no, f.batch_no, r.enterprise_id, f.paid_date, f.bearer_level
-                ORDER BY f._received_at DESC, f._file_id DESC, f._row_no DESC
-            ) = 1
-        )
-        SELECT enterprise_id, policy_no AS item_id, paid_date AS paid_on, sum(paid_yuan)::DECIMAL(18,2) AS amount_yuan
-        FROM newest WHERE paid_date <= getvariable('as_of')
-        GROUP BY ALL HAVING sum(paid_yuan) > 0 ORDER BY ALL
+        SELECT r.enterprise_id, f.policy_no AS item_id, f.paid_date AS paid_on, f.paid_yuan
+        FROM raw.finance_redemption f JOIN registry.subject r USING (_subject_id)
+        WHERE f._received_at <= getvariable('known_at') AND f.paid_date <= getvariable('as_of') AND r.enterprise_id IS NOT NULL
+        QUALIFY row_number() OVER (
+            PARTITION BY f.policy_no, f.batch_no, r.enterprise_id, f.paid_date, f.bearer_level
+            ORDER BY f._received_at DESC, f._file_id DESC, f._row_no DESC
+        ) = 1 AND f._op <> 'D'
+        ORDER BY ALL
         """
+    )
+    return shapes.shaped(frame, PAID, "raw.finance_redemption")
+
+
+def settlement(warehouse: Warehouse, control: Control) -> pl.DataFrame:
+    """What became of every award whose payment file has left: (list_id, GRANTED, payments, `state`)."""
+    exported = (
+        control.rows(
+            "SELECT a.list_id, a.entity_id, json_extract(l.body, '$.uscc') AS uscc, a.item_id, a.cycle, a.amount_fen, a.as_of"
+            " FROM active_award a JOIN push_list p USING (list_id)"
+            " JOIN push_line l ON l.list_id = a.list_id AND l.line_key = a.award_key"
+            " WHERE p.status IN ('exported', 'reconciled') ORDER BY a.list_id, a.award_id"
+        )
+        if control.rows("SELECT 1 FROM sqlite_master WHERE name = 'active_award'")
+        else []
+    )
+    paid_rows = payments(warehouse)
+    parts = [
+        settled(
+            pl.DataFrame(
+                [
+                    (r["entity_id"], r["uscc"], r["item_id"], r["cycle"], Decimal(r["amount_fen"]) / 100)
+                    for r in exported
+                    if (r["list_id"], r["as_of"]) == (list_id, since)
+                ],
+                schema=GRANTED,
+                orient="row",
+            ),
+            paid_rows,
+            dt.date.fromisoformat(since),
+        ).select(pl.lit(list_id).alias("list_id"), pl.all())
+        for list_id, since in sorted({(row["list_id"], row["as_of"]) for row in exported})
+    ]
+    blank = settled(shapes.empty(GRANTED), shapes.empty(PAID), dt.date.min).select(
+        pl.lit("").alias("list_id"), pl.all()
+    )
+    return pl.concat(parts) if parts else blank
+
+
+def paid(warehouse: Warehouse, item_rows: pl.DataFrame) -> pl.DataFrame:
+    """What the finance ledger (兑现台账) says was paid, in the shape of AWARDS: shares of province and county summed."""
+    frame = (
+        payments(warehouse)
+        .group_by("enterprise_id", "item_id", "paid_on")
+        .agg(pl.col("paid_yuan").sum().alias("amount_yuan"))
+        .filter(pl.col("amount_yuan") > pl.lit(Decimal(0), dtype=shapes.MONEY_TYPE))
+        .sort("enterprise_id", "item_id", "paid_on")
     )
     kinds = {row["item_id"]: row["cycle"] for row in item_rows.iter_rows(named=True)}
     openings: dict[str, list[dt.date]] = {}

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from assets.ports import Control
 from matching.push.fingerprint import canonical, list_sha256
@@ -313,6 +313,16 @@ class Desk:
         with self._act(at, actor, status, list_id, detail) as db:
             _row(db, list_id, before)
             db.execute("UPDATE push_list SET status = ? WHERE list_id = ?", (status, list_id))
+
+    def identify(self, list_id: str, actor: str, phrase: str, action: str, at: datetime) -> None:
+        """Proves who is asking before a step that reads or writes files; a failure is refused and noted."""
+        with self._act(at, actor, f"{action}.asked", list_id, {}) as db:
+            prove(db, actor, phrase, "analyst", "approver")
+
+    def refuse(self, list_id: str, actor: str, action: str, reason: str, at: datetime) -> NoReturn:
+        """Refuses a step that was asked for at the wrong time, and notes it."""
+        with self._act(at, actor, action, list_id, {}):
+            raise RefusedError(reason)
 
     def opt_out(self, enterprise_id: str, scope: str, source: str, actor: str, at: datetime) -> None:
         """Notes that a firm wants no messages, no automatic awards, or neither."""

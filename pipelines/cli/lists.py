@@ -1,0 +1,456 @@
+"""`huiqi lists`, `list show`, `approve`, `freeze`, `export`, `reconcile`, `audit verify`: people acting on what a run proposed."""
+
+import json as jsonlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from matching.push.kinds import KINDS, MESSAGE, MONEY, REASONS
+from matching.push.review import checks, sample
+from matching.push.settle import STATES
+from pipelines.approval import STATUSES, Desk, RefusedError, needed
+from pipelines.audit import trail
+from pipelines.cli import output
+from pipelines.cli.output import Home, Json, Stop
+from pipelines.control import ControlStore
+from pipelines.export import ExportError, export
+from pipelines.officers import ROLES, OfficerError, enrol, remove
+from pipelines.published import open_published
+from pipelines.recompute import rechecked, recomputed
+
+As = Annotated[str, typer.Option("--as", help="办理人姓名（须先登记，口令取自环境变量 HUIQI_PASSPHRASE 或当场输入）")]
+Note = Annotated[str, typer.Option("--note", help="意见", show_default=False)]
+ListId = Annotated[str, typer.Argument(metavar="ID", help="清单编号，见 huiqi lists")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("lists", help="所有清单及状态。示例：huiqi lists --kind auto_award")(lists)
+    one = typer.Typer(help="一份清单：查看、提交、公示、异议", no_args_is_help=True)
+    one.command("show", help="看一份清单：表头、核对结果、抽样十行、未列入原因。示例：huiqi list show ID")(show)
+    one.command("check", help="核对并提交，经办人由此负责。示例：huiqi list check ID --as 王经办")(check)
+    one.command(
+        "notice", help="公示兑付名单。示例：huiqi list notice ID --as 王经办 --from 2025-01-26 --to 2025-02-05"
+    )(notice)
+    one.command(
+        "object", help="登记公示期间的异议。示例：huiqi list object ID 91460100MA5T000001 --note 材料不实 --as 王经办"
+    )(object_)
+    app.add_typer(one, name="list")
+    app.command("approve", help="批准一份清单（兑付类须两人）。示例：huiqi approve ID --as 李审批 --note 同意")(approve)
+    app.command("reject", help="否决一份清单。示例：huiqi reject ID --as 李审批 --note 依据过旧")(reject)
+    app.command("freeze", help="冻结：复核、复算、占用预算、写入台账，一次完成。示例：huiqi freeze ID --as 王经办")(
+        freeze
+    )
+    app.command("export", help="导出：人看的表、短信网关文件、付款文件。示例：huiqi export ID --as 王经办")(export_)
+    app.command("reconcile", help="与财政兑现台账对账。示例：huiqi reconcile ID --as 王经办")(reconcile)
+    audit = typer.Typer(help="审计记录", no_args_is_help=True)
+    audit.command("verify", help="证明审计记录没有被改、删、截断。示例：huiqi audit verify")(verify)
+    app.add_typer(audit, name="audit")
+    people = typer.Typer(help="办理人员：登记、离岗", no_args_is_help=True)
+    people.command("add", help="登记人员。示例：huiqi officers add 李审批 --role approver")(add_officer)
+    people.command("remove", help="人员离岗。示例：huiqi officers remove 李审批")(remove_officer)
+    app.add_typer(people, name="officers")
+    app.command("opt-out", help="登记退订或放弃。示例：huiqi opt-out 91460100MA5T000001 --scope message --as 王经办")(
+        opt_out
+    )
+
+
+def _now() -> datetime:
+    """The moment a person acts: the one place here where the clock is read, and never to decide who is eligible."""
+    return datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
+
+
+def _desk(home: Path) -> Desk:
+    return Desk(ControlStore(home / "control.sqlite"), trail(home))
+
+
+def _phrase(name: str) -> str:
+    given = os.environ.get("HUIQI_PASSPHRASE")
+    return given if given is not None else str(typer.prompt(f"{name} 的口令", hide_input=True, err=True))
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except (RefusedError, OfficerError, ExportError) as error:
+        raise Stop(f"不予办理：{error}", output.REFUSED) from error
+
+
+def _proposed(home: Path, list_id: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+    """(header, lines, control-group rows) of a list in the newest publication."""
+    with closing(open_published(home)) as con:
+        headers = con.sql("SELECT * FROM push.list WHERE list_id = $id", params={"id": list_id}).pl().to_dicts()
+        if not headers:
+            raise Stop(f"最新发布里没有清单 {list_id}；用 huiqi lists 查看编号")
+        header = headers[0]
+        lines = (
+            con.sql("SELECT * FROM push.line WHERE list_id = $id ORDER BY line_no", params={"id": list_id})
+            .pl()
+            .to_dicts()
+        )
+        topic = {name: header[name] for name in ("kind", "item_id", "cycle")}
+        held = con.sql(
+            "SELECT * FROM push.suppression WHERE kind = $kind AND item_id = $item_id AND cycle = $cycle"
+            " ORDER BY reason, enterprise_id",
+            params=topic,
+        ).pl().to_dicts()  # fmt: skip
+    return header, lines, held
+
+
+def _stored(desk: Desk, list_id: str) -> dict[str, Any] | None:
+    found = desk.control.rows("SELECT * FROM push_list WHERE list_id = ?", (list_id,))
+    return found[0] if found else None
+
+
+def _kept_lines(desk: Desk, list_id: str) -> list[dict[str, Any]]:
+    rows = desk.control.rows("SELECT body FROM push_line WHERE list_id = ? ORDER BY line_no", (list_id,))
+    return [jsonlib.loads(row["body"]) for row in rows]
+
+
+def lists(
+    home: Home = None,
+    kind: Annotated[str, typer.Option("--kind", help="只看一种清单", show_default=False)] = "",
+    json: Json = False,
+) -> None:
+    where = output.home_of(home)
+    statuses = {
+        row["list_id"]: row for row in _desk(where).control.rows("SELECT list_id, status, maker, header FROM push_list")
+    }
+    with closing(open_published(where)) as con:
+        rows = con.sql(
+            "SELECT list_id, kind, item_id, version, title, cycle, as_of, row_count AS rows, suppressed_count AS suppressed,"
+            " amount_yuan, sha256, build_id FROM push.list ORDER BY kind, item_id, cycle, list_id"
+        ).pl().to_dicts()  # fmt: skip
+    shown = {row["list_id"] for row in rows}
+    for list_id in sorted(statuses.keys() - shown):
+        header = jsonlib.loads(statuses[list_id]["header"])
+        old = {name: header.get(name) for name in rows[0]} if rows else dict(header)
+        rows.append({**old, "rows": header["row_count"], "suppressed": header["suppressed_count"]})
+    for row in rows:
+        row["status"] = statuses[row["list_id"]]["status"] if row["list_id"] in statuses else "draft"
+    chosen = [row for row in rows if not kind or row["kind"] == kind]
+    if json:
+        output.print_json(chosen)
+        return
+    output.print_table(
+        [{**row, "kind": KINDS.get(row["kind"], row["kind"]), "status": STATUSES[row["status"]]} for row in chosen],
+        {
+            "list_id": "编号",
+            "kind": "种类",
+            "title": "事项",
+            "cycle": "周期",
+            "rows": "行",
+            "suppressed": "未列入",
+            "amount_yuan": "金额（元）",
+            "status": "状态",
+        },
+    )
+
+
+def show(list_id: ListId, home: Home = None, json: Json = False) -> None:
+    where = output.home_of(home)
+    desk = _desk(where)
+    kept = _stored(desk, list_id)
+    if kept:
+        header, lines = jsonlib.loads(kept["header"]), _kept_lines(desk, list_id)
+        reviewed, held = jsonlib.loads(kept["checks"]), []
+        try:
+            held = _proposed(where, list_id)[2]
+        except Stop:
+            output.messages.print("这份清单已不在最新发布里，以下是提交时保存的内容", markup=False)
+    else:
+        header, lines, held = _proposed(where, list_id)
+        reviewed = checks(header, lines, _last(desk, header))
+    approvals = desk.control.rows(
+        "SELECT officer, note, at FROM approval WHERE list_id = ? ORDER BY at, officer", (list_id,)
+    )
+    reasons: dict[str, int] = {}
+    for row in held:
+        reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
+    document = {
+        **header,
+        "status": kept["status"] if kept else "draft",
+        "maker": kept["maker"] if kept else None,
+        "notice": [kept["notice_from"], kept["notice_to"]] if kept else None,
+        "approvals": approvals,
+        "approvals_needed": needed(header["kind"]),
+        "checks": reviewed,
+        "suppressed_by_reason": reasons,
+        "sample": sample(lines, header["sha256"]),
+        "audit_head": desk.trail.head(desk.control),
+    }
+    if json:
+        output.print_json(document)
+        return
+    _print_list(document)
+
+
+def _print_list(document: Mapping[str, Any]) -> None:
+    say = output.console.print
+    say(f"[bold]{document['title']}[/bold]  {KINDS.get(document['kind'], document['kind'])}  周期 {document['cycle']}")
+    say(f"编号 {document['list_id']}  状态 {STATUSES[document['status']]}  sha256 {document['sha256']}", soft_wrap=True)
+    say(f"事实日期 {document['as_of']}  规则日期 {document['rules_as_of']}  构建 {document['build_id']}")
+    say(
+        f"行 {document['row_count']}，金额 {output.shown(document['amount_yuan'])} 元，预算 {output.shown(document['budget_yuan'])} 元"
+    )
+    for name in ("note", "cut_rule"):
+        if document[name]:
+            say(str(document[name]))
+    for warning in document["checks"]["warnings"]:
+        say(f"[yellow]注意[/yellow] {warning}")
+    say(
+        f"依据日期 {output.shown(document['checks']['oldest_evidence'])} 至 {output.shown(document['checks']['newest_evidence'])}"
+    )
+    if document["approvals"]:
+        output.print_table(document["approvals"], {"officer": "审批人", "note": "意见", "at": "时间"})
+    said = [
+        {**line, "why": "；".join(r["text"] or "" for r in jsonlib.loads(line["reasons"]))}
+        for line in document["sample"]
+    ]
+    columns = {"uscc": "信用代码", "name": "名称", "amount_yuan": "金额（元）", "deadline": "截止", "why": "理由"}
+    output.print_table(said, columns, title="随机抽样（由内容指纹决定，不能挑选）")
+    if document["suppressed_by_reason"]:
+        rows = [{"reason": REASONS.get(name, name), "n": n} for name, n in document["suppressed_by_reason"].items()]
+        output.print_table(rows, {"reason": "未列入原因", "n": "户"})
+    say(f"审计链首 {document['audit_head']}", soft_wrap=True)
+
+
+def _last(desk: Desk, header: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The header of the newest frozen list of the same kind and item."""
+    rows = desk.control.rows(
+        "SELECT header FROM push_list WHERE kind = ? AND item_id = ? AND list_id <> ? AND status IN"
+        " ('frozen', 'exported', 'reconciled') ORDER BY as_of DESC, list_id LIMIT 1",
+        (header["kind"], header["item_id"], header["list_id"]),
+    )
+    return jsonlib.loads(rows[0]["header"]) if rows else None
+
+
+def check(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
+    where = output.home_of(home)
+    desk = _desk(where)
+    header, lines, held = _proposed(where, list_id)
+    reviewed = checks(header, lines, _last(desk, header))
+    arms = [_arm(row) for row in (*lines, *held) if row["arm"] and row["kind"] in MESSAGE]
+    with _refusals():
+        desk.submit(header, lines, arms, reviewed, by, _phrase(by), _now())
+    _tell(
+        json,
+        {"list_id": list_id, "status": "checked", "checks": reviewed},
+        f"{list_id} 已核对并提交；下一步{_next(header)}",
+    )
+    for warning in reviewed["warnings"]:
+        output.messages.print(f"注意 {warning}", markup=False)
+
+
+def _arm(row: Mapping[str, Any]) -> dict[str, Any]:
+    stratum = f"{(row['region'] or '未知')[:4]}·{row['size'] or '未定'}"
+    return {
+        **{name: row[name] for name in ("enterprise_id", "item_id", "cycle", "arm", "probability")},
+        "stratum": stratum,
+    }
+
+
+def _next(header: Mapping[str, Any]) -> str:
+    return "公示（huiqi list notice）" if header["kind"] in MONEY else "审批（huiqi approve）"
+
+
+def notice(
+    list_id: ListId,
+    by: As,
+    first: Annotated[str, typer.Option("--from", help="公示首日 YYYY-MM-DD")],
+    last: Annotated[str, typer.Option("--to", help="公示末日 YYYY-MM-DD")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    try:
+        days = date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError as error:
+        raise Stop(f"日期应为 YYYY-MM-DD：{error}") from error
+    with _refusals():
+        _desk(output.home_of(home)).publicise(list_id, by, _phrase(by), *days, _now())
+    _tell(
+        json,
+        {"list_id": list_id, "status": "publicised", "from": days[0], "to": days[1]},
+        f"{list_id} 公示 {first} 至 {last}",
+    )
+
+
+def object_(
+    list_id: ListId,
+    uscc: Annotated[str, typer.Argument(metavar="USCC", help="统一社会信用代码")],
+    by: As,
+    note: Note = "",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    desk = _desk(output.home_of(home))
+    keys = [line["line_key"] for line in _kept_lines(desk, list_id) if line["uscc"] == uscc]
+    if not keys:
+        raise Stop(f"清单 {list_id} 里没有 {uscc}")
+    with _refusals():
+        desk.object(list_id, keys[0], note, by, _now())
+    _tell(json, {"list_id": list_id, "uscc": uscc, "note": note}, f"已登记对 {uscc} 的异议")
+
+
+def approve(
+    list_id: ListId,
+    by: As,
+    note: Note = "",
+    sha256: Annotated[str, typer.Option("--sha256", help="所见清单的内容指纹（默认取当前）", show_default=False)] = "",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    desk = _desk(output.home_of(home))
+    kept = _stored(desk, list_id)
+    with _refusals():
+        status = desk.approve(list_id, sha256 or (kept["sha256"] if kept else ""), by, _phrase(by), note, _now())
+    _tell(json, {"list_id": list_id, "status": status}, f"{by} 已批准 {list_id}；状态 {STATUSES[status]}")
+
+
+def reject(list_id: ListId, by: As, note: Note = "", home: Home = None, json: Json = False) -> None:
+    with _refusals():
+        _desk(output.home_of(home)).reject(list_id, by, _phrase(by), note, _now())
+    _tell(json, {"list_id": list_id, "status": "rejected"}, f"{list_id} 已否决")
+
+
+def freeze(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
+    where = output.home_of(home)
+    with _refusals():
+        result = _desk(where).freeze(
+            list_id,
+            by,
+            _phrase(by),
+            _now(),
+            lambda lines: rechecked(where, lines),
+            lambda header, lines: recomputed(where, header, lines),
+        )
+    _tell(json, {"list_id": list_id, "status": "frozen", **result}, f"{list_id} 已冻结：{result['rows']} 行")
+
+
+def export_(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
+    where = output.home_of(home)
+    desk = _desk(where)
+    with _refusals():
+        desk.identify(list_id, by, _phrase(by), "export", _now())
+        kept = _stored(desk, list_id)
+        if kept is None or kept["status"] != "frozen":
+            desk.refuse(list_id, by, "export", "只有刚冻结的清单可以导出，且只导出一次", _now())
+        assert kept is not None
+        files = export(where, jsonlib.loads(kept["header"]), _kept_lines(desk, list_id))
+        told = [{**asdict(file), "path": str(file.path.relative_to(where))} for file in files]
+        desk.mark(list_id, "exported", by, _now(), {"files": told})
+    _tell(
+        json,
+        {"list_id": list_id, "status": "exported", "files": told},
+        "\n".join(f"{f['purpose']}  {f['path']}" for f in told),
+    )
+
+
+def reconcile(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
+    where = output.home_of(home)
+    desk = _desk(where)
+    kept = _stored(desk, list_id)
+    with _refusals():
+        desk.identify(list_id, by, _phrase(by), "reconcile", _now())
+        if kept is None or kept["kind"] not in MONEY or kept["status"] not in ("exported", "reconciled"):
+            desk.refuse(list_id, by, "reconcile", "只有已导出的兑付名单可以对账", _now())
+        result = _settlement(where, list_id)
+        if kept is not None and kept["status"] == "exported" and not result["open"]:
+            desk.mark(list_id, "reconciled", by, _now(), {k: v for k, v in result.items() if k != "lines"})
+    _tell(json, {"list_id": list_id, **result}, None)
+    if not json:
+        said = [{**line, "state": STATES[line["state"]]} for line in result["lines"]]
+        output.print_table(
+            said, {"uscc": "信用代码", "granted_yuan": "应付（元）", "paid_yuan": "已付（元）", "state": "状态"}
+        )
+    raise typer.Exit(output.ATTENTION if result["open"] else output.DONE)
+
+
+def _settlement(home: Path, list_id: str) -> dict[str, Any]:
+    """What the newest publication says became of a list's payments; `open` counts the awards that are not fully paid."""
+    with closing(open_published(home)) as con:
+        lines = (
+            con.sql(
+                "SELECT uscc, item_id, cycle, granted_yuan, paid_yuan, payments, last_paid_on, state FROM push.settlement"
+                " WHERE list_id = $id ORDER BY uscc",
+                params={"id": list_id},
+            )
+            .pl()
+            .to_dicts()
+        )
+    if not lines:
+        raise RefusedError("最新发布早于这份名单的导出；先运行 huiqi run，再对账")
+    return {"open": sum(line["state"] not in ("paid", "split") for line in lines), "lines": lines}
+
+
+def verify(home: Home = None, json: Json = False) -> None:
+    desk = _desk(output.home_of(home))
+    findings = [asdict(finding) for finding in desk.trail.verify(desk.control)]
+    rows = desk.control.rows("SELECT count(*) AS n FROM audit")[0]["n"]
+    document = {"rows": rows, "intact": not findings, "findings": findings, "head": desk.trail.head(desk.control)}
+    if json:
+        output.print_json(document)
+    elif findings:
+        for finding in findings:
+            output.console.print(f"[red]异常[/red] {finding['reason']}")
+    else:
+        output.console.print(f"审计记录 {rows} 行，完整；链首 {document['head']}", soft_wrap=True)
+    raise typer.Exit(output.ATTENTION if findings else output.DONE)
+
+
+def add_officer(
+    name: Annotated[str, typer.Argument(help="姓名")],
+    role: Annotated[str, typer.Option("--role", help=f"角色：{'、'.join(f'{k} {v}' for k, v in ROLES.items())}")],
+    home: Home = None,
+) -> None:
+    desk = _desk(output.home_of(home))
+    phrase = _phrase(name)
+    with _refusals(), desk.control.transaction() as db:
+        enrol(db, name, role, phrase)
+        desk.trail.record(db, _now(), "系统管理员", "officer.add", name, {"role": role})
+    desk.trail.anchor(desk.control)
+    output.messages.print(f"已登记 {name}（{ROLES[role]}）", markup=False)
+
+
+def remove_officer(name: Annotated[str, typer.Argument(help="姓名")], home: Home = None) -> None:
+    desk = _desk(output.home_of(home))
+    with _refusals(), desk.control.transaction() as db:
+        remove(db, name)
+        desk.trail.record(db, _now(), "系统管理员", "officer.remove", name, {})
+    desk.trail.anchor(desk.control)
+    output.messages.print(f"{name} 已离岗", markup=False)
+
+
+def opt_out(
+    uscc: Annotated[str, typer.Argument(metavar="USCC", help="统一社会信用代码")],
+    by: As,
+    scope: Annotated[str, typer.Option("--scope", help="message 不再提醒，award 放弃免申即享，all 两者")] = "message",
+    source: Annotated[str, typer.Option("--source", help="从哪里得知")] = "登记",
+    home: Home = None,
+) -> None:
+    if scope not in ("message", "award", "all"):
+        raise Stop(f"--scope 应为 message、award 或 all，实际为 {scope}")
+    where = output.home_of(home)
+    with closing(open_published(where)) as con:
+        found = con.execute(
+            "SELECT enterprise_id FROM profile.enterprise WHERE uscc = $uscc", {"uscc": uscc}
+        ).fetchall()
+    if not found:
+        raise Stop(f"没有统一社会信用代码为 {uscc} 的企业")
+    with _refusals():
+        _desk(where).opt_out(found[0][0], scope, source, by, _now())
+    output.messages.print(f"已登记 {uscc} 的退订（{scope}）", markup=False)
+
+
+def _tell(json: bool, document: Mapping[str, Any], said: str | None) -> None:
+    if json:
+        output.print_json(document)
+    elif said:
+        output.console.print(said, soft_wrap=True)
