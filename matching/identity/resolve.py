@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 
 import polars as pl
 
@@ -62,8 +64,14 @@ class Resolution:
     review: pl.DataFrame
 
 
-def resolve(subjects: pl.DataFrame, register: Register, judgements: pl.DataFrame | None = None) -> Resolution:
-    """Resolves raw.subject rows against the register, without any model.
+# What a model is to `resolve`: open subjects with a name, and their parsed names, to (accepted, for the clerk).
+Scorer = Callable[[pl.DataFrame, pl.DataFrame, Register], tuple[pl.DataFrame, pl.DataFrame]]
+
+
+def resolve(
+    subjects: pl.DataFrame, register: Register, judgements: pl.DataFrame | None = None, scorer: Scorer | None = None
+) -> Resolution:
+    """Resolves raw.subject rows against the register; what codes and exact names leave goes to `scorer`, if there is one.
 
     The answer for a subject depends on the sets given, never on their order. `judgements`: _subject_id, enterprise_id, same (bool).
     A subject that is left without an enterprise has tier `review` (there are candidates), `outside` (its code is sound and not in the
@@ -77,6 +85,9 @@ def resolve(subjects: pl.DataFrame, register: Register, judgements: pl.DataFrame
     state.by_code(written, register.keys)
     state.by_name(written)
     state.by_lesson(written)
+    if scorer is not None:
+        state.by_model(written, scorer)
+        state.by_lesson(written)
     state.close(written)
     return Resolution(
         state.decided.select(SUBJECT.names()).sort("_subject_id"),
@@ -295,6 +306,28 @@ class _Bench:
             if self.decided.height == before:
                 return
 
+    def by_model(self, written: pl.DataFrame, scorer: Scorer) -> None:
+        """The model's word on subjects whose codes are of no use; a sound code of nobody in the register is never overruled by a name."""
+        named = self.open().join(_sound_uscc(written), on="_subject_id", how="anti")
+        parsed = self.parsed.filter(pl.col("nm").is_not_null() & (pl.col("core").str.len_chars() >= 2))
+        named = named.join(parsed.select("_subject_id"), on="_subject_id", how="semi")
+        if named.is_empty():
+            return
+        accepted, doubtful = scorer(named, parsed.join(named, on="_subject_id", how="semi"), self.register)
+        accepted = accepted.join(self.refused, on=["_subject_id", "enterprise_id"], how="anti")
+        doubtful = doubtful.join(self.refused, on=["_subject_id", "enterprise_id"], how="anti")
+        branches = parsed.filter(pl.col("branch") != "").select("_subject_id")
+        of_branch = accepted.join(branches, on="_subject_id", how="semi")
+        self.decide(
+            accepted.join(of_branch, on="_subject_id", how="anti").select(
+                "_subject_id", "enterprise_id", score="probability", why="why"
+            ),
+            "model",
+        )
+        told = ["_subject_id", "enterprise_id", pl.col("probability").alias("score"), "why"]
+        self.defer(of_branch.select(told), "分支机构名称,可能属于此主体")
+        self.defer(doubtful.select(told), "名称相近,把握不足")
+
     def close(self, written: pl.DataFrame) -> None:
         """What is left: sound codes of nobody we know, and subjects that say too little."""
         open_ = self.open().select("_subject_id", "name")
@@ -390,8 +423,6 @@ def agreements(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _county(region: str) -> str | None:
     """A region code or name → today's code."""
-    from datetime import date
-
     if region.isdigit():
         return gazetteer.current(region, date.max)
     return gazetteer.located(region)[0]
