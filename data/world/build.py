@@ -15,7 +15,7 @@ import polars as pl
 
 from data.world import api, calendar, delivery, truth, writers
 from data.world.parcel import Parcel, World
-from data.world.views import agri, commerce, customs, finance, housing, industry, ip, labor, market, science, tax
+from data.world.views import agri, commerce, customs, finance, housing, industry, ip, labor, market, persons, science, service, tax
 
 # Raised whenever the bytes of a world change; the pinned hash in tests/world goes with it.
 VERSION = 1
@@ -24,6 +24,7 @@ _VIEWS: tuple[tuple[str, Callable[[World], Iterator[Parcel]]], ...] = (
     ("市场监管", market.parcels),
     ("税务", tax.parcels),
     ("人社", labor.parcels),
+    ("人社（个人）", persons.parcels),
     ("工信", industry.parcels),
     ("科技", science.parcels),
     ("财政与申报", finance.parcels),
@@ -32,6 +33,7 @@ _VIEWS: tuple[tuple[str, Callable[[World], Iterator[Parcel]]], ...] = (
     ("住建", housing.parcels),
     ("农业", agri.parcels),
     ("海关", customs.parcels),
+    ("服务渠道", service.parcels),
 )
 _SOURCES = """# How pulled feeds are reached. `start` runs the mock server with the Python of the caller; the token is any text the caller
 # chooses and puts into the environment variable `token_env` of both sides.

@@ -124,6 +124,8 @@ KEY_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
 
 def mark(frame: pl.DataFrame, mask: Bools, defect: str) -> pl.DataFrame:
     """Add a defect's name to the rows of the mask."""
+    if not mask.any():
+        return frame
     joined = (
         pl.when(pl.Series(mask))
         .then(pl.concat_str("_defects", pl.when(pl.col("_defects") == "").then(pl.lit("")).otherwise(pl.lit(";")), pl.lit(defect)))
@@ -134,11 +136,11 @@ def mark(frame: pl.DataFrame, mask: Bools, defect: str) -> pl.DataFrame:
 
 def change(frame: pl.DataFrame, column: str, mask: Bools, defect: str, rewrite: Callable[[str], str]) -> pl.DataFrame:
     """Rewrite a column where the mask holds; rows that the rewriting leaves as they were are not marked."""
-    where = np.flatnonzero(mask & ~frame[column].is_null().to_numpy())
+    where = np.flatnonzero(mask)
     if len(where) == 0:
         return frame
     before = frame[column].gather(where).to_list()
-    after = [rewrite(v) for v in before]
+    after = [v if v is None else rewrite(v) for v in before]
     changed = [k for k, (b, a) in enumerate(zip(before, after, strict=True)) if a != b]
     if not changed:
         return frame

@@ -80,14 +80,14 @@ def assets_cents(people: Population, year: int) -> Ints:
 def does_research(people: Population) -> Bools:
     """Enterprises that book R&D: only in manufacturing, information and research."""
     right = np.isin(people.letter, [ord(c) - 65 for c in "CIM"]) | (people.industry == 2)
-    likely = 0.22 + 0.38 * people.head
+    likely = 0.22 + 0.48 * people.head
     active = people.is_firm & ~people.is_zero_filer & (people.log_revenue > log(1.5e6))
     return right & active & people.streams.chance(likely, "research", people.ids)
 
 
 def research_cents(people: Population, year: int) -> Ints:
     """R&D expense of the year in 分."""
-    ratio = 0.025 + 0.12 * people.streams.uniform("research.ratio", people.ids) ** 2
+    ratio = 0.03 + 0.16 * people.streams.uniform("research.ratio", people.ids) ** 2
     wobble = 0.85 + 0.3 * people.streams.uniform("research.year", people.ids, year)
     spent = np.floor(revenue_year_cents(people, year) * ratio * wobble)
     return np.where(does_research(people), spent, 0).astype(np.int64)

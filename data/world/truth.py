@@ -13,6 +13,7 @@ from data.world.delivery import Arrival
 from data.world.indicators import monthly_state
 from data.world.parcel import World
 from data.world.population import KINDS, Population
+from data.world.views import persons
 from data.world.views.customs import customs_code, is_trader
 from data.world.views.labor import insures, offices, unit_number
 from data.world.views.market import branch_keys
@@ -199,6 +200,7 @@ def write_all(world: World, folder: Path, arrivals: list[Arrival], root: Path) -
         ("truth_state", lambda people: monthly_state(people, world.window)),
         ("truth_treatment", lambda people: treatments(people, world.window)),
         ("truth_fraud", fraud),
+        ("truth_person", persons.truth),
     ):
         parts = []
         for number, people in enumerate(world.chunks()):

@@ -195,7 +195,7 @@ def xlsx(path: Path, sheets: Sequence[Sheet]) -> Written:
     """An Excel workbook by XlsxWriter; columns in `numbers` become number cells where they parse."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = Written()
-    book = xlsxwriter.Workbook(str(path), {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False})
+    book = xlsxwriter.Workbook(str(path), {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": True})
     book.set_properties({"created": _STAMP, "comments": "模拟数据，非真实企业"})
     bold = book.add_format({"bold": True, "align": "center"})
     for sheet in sheets:

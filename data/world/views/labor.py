@@ -51,7 +51,7 @@ def offices(people: Population) -> list[tuple[Ints, Bools, np.ndarray]]:
 
 def unit_number(people: Population, office: Ints) -> pl.Series:
     """单位编号: numbered per office, so the same number recurs elsewhere."""
-    serial = permuted(people.ids, 100_000_000, 73_856_093, 3)
+    serial = (permuted(people.ids, 100_000_000, 73_856_093, 3) + office * 7_919) % 100_000_000
     return codes.text(np.concatenate([codes.digits(np.full(len(people), 10), 2), codes.digits(serial, 8)], axis=1))
 
 
