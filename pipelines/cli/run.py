@@ -13,6 +13,7 @@ from typing import Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from matching.push.kinds import KINDS
 from pipelines.cli import output
 from pipelines.cli.output import AsOf, Home, Json, KnownAt
 from pipelines.published import current, open_published
@@ -27,15 +28,6 @@ LAYERS = {
     "match": "判定",
     "push": "清单",
     "mart": "评价集市",
-}
-KINDS = {
-    "auto_award": "免申即享 兑付",
-    "invite": "即申即享 邀请",
-    "nudge": "承诺兑现 提醒",
-    "near_miss": "差一步 提示",
-    "department": "部门核查",
-    "decision": "即申即享 决定",
-    "talent": "人才",
 }
 VERDICTS = {"eligible": "符合", "declarable": "待申明", "unknown": "缺数据", "ineligible": "不符合"}
 

@@ -1,0 +1,57 @@
+"""One mock world run through the whole job, shared by every test that looks at results; the truth lies elsewhere while it runs."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+SEED, MONTHS = 7, 24
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished run: its home, what `huiqi run --json` printed, and where the planted truth was kept away from it."""
+
+    home: Path
+    truth: Path
+    summary: dict[str, Any]
+
+
+def huiqi(*words: str, home: Path, dagster_home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command line as an analyst types it."""
+    environment = {
+        **os.environ,
+        "HUIQI_HOME": str(home),
+        "DAGSTER_HOME": str(dagster_home or home / ".dagster"),
+        "PYTHONUTF8": "1",
+    }
+    (dagster_home or home / ".dagster").mkdir(parents=True, exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-c", "from pipelines.cli import main; main()", *words],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    home = tmp_path_factory.mktemp("home")
+    made = huiqi(
+        "world", "make", "--size", "tiny", "--seed", str(SEED), "--months", str(MONTHS), "--out", str(home), home=home
+    )
+    assert made.returncode == 0, made.stderr
+    truth = tmp_path_factory.mktemp("apart") / "truth"
+    shutil.move(home / "truth", truth)
+    done = huiqi("run", "--json", home=home)
+    assert done.returncode in (0, 1), done.stderr
+    return Ran(home, truth, json.loads(done.stdout))
