@@ -9,7 +9,7 @@ import polars as pl
 from assets.ports import Control, Scope, Transaction, Warehouse, Written
 from assets.sql import table_metadata
 from data import contract
-from matching.identity import crosswalk, judgements, names
+from matching.identity import crosswalk, judgements, model, names
 from matching.identity.bulk import classify_frame
 from matching.identity.resolve import Register, learned, resolve
 
@@ -66,6 +66,10 @@ REVIEW_LABELS: Mapping[str, str] = {
     "score": "把握",
     "reason": "送审原因",
     "why": "理由",
+    "department": "部门",
+    "table_name": "表",
+    "said_name": "部门所写名称",
+    "said_code": "部门所写编码",
 }
 RELATION_LABELS: Mapping[str, str] = {
     "enterprise_id": "企业编号",
@@ -326,7 +330,7 @@ def subject(
         ORDER BY s._subject_id"""
     )
     register = _register(warehouse)
-    resolution = resolve(rest, register, judged)
+    resolution = resolve(rest, register, judged, model.scorer(model.loaded()) if model.MODEL.exists() else None)
     resolved = pl.concat([own, resolution.subject]).sort("_subject_id")
     codes = crosswalk.written(rest)
     taught = (
@@ -337,8 +341,16 @@ def subject(
     )
     keys = register_keys(warehouse.frame(REGISTER_CODES))
     keys = pl.concat([keys.cast({"row_no": pl.Int64}), taught]).sort("enterprise_id", "kind", "code", "department")
+    said = rest.select(
+        "_subject_id",
+        "department",
+        "table_name",
+        said_name="name",
+        said_code=pl.coalesce(*crosswalk.SLOTS, "local_id"),
+    )
+    review = resolution.review.join(said, on="_subject_id", how="left").select(list(REVIEW_LABELS))
     with warehouse.write() as w:
-        stored = _store(w, resolved, resolution.review, keys)
+        stored = _store(w, resolved, review.sort("_subject_id", "rank"), keys)
     counts = {f"tier_{r['tier']}": r["len"] for r in resolved.group_by("tier").len().sort("tier").to_dicts()}
     for key, written in stored.items():
         labels = {"subject": SUBJECT_LABELS, "review": REVIEW_LABELS, "key": KEY_LABELS}[key]
