@@ -77,16 +77,14 @@ def people(home):
 ITEM = "hn-jobs-added"
 
 
-def test_match_lists_every_item_with_the_examples_verdict_and_amount(run, people):
-    for item in in_force(load_items(), AS_OF):
-        if item.entity != "enterprise" or any(example.as_of not in (None, AS_OF) for example in item.examples):
-            continue
-        for n, example in enumerate(item.examples):
-            if "as_of" in " ".join(c.expr for c in item.conditions):
-                continue
-            found = {row["item_id"]: row for row in run("match", people[f"{item.id}/{n}"])}
-            assert found[item.id]["verdict"] == example.verdict, (item.id, example.name)
-            break
+@pytest.mark.parametrize("item_id", [ITEM, "hn-tech-sme-rd", "hk-startup-rent", "hn-export-growth", "dz-coop-demo"])
+def test_match_gives_the_examples_verdict_and_amount(run, people, item_id):
+    item = next(item for item in in_force(load_items(), AS_OF) if item.id == item_id)
+    for n, example in enumerate(item.examples[:2]):
+        found = {row["item_id"]: row for row in run("match", people[f"{item.id}/{n}"])}[item.id]
+        assert found["verdict"] == example.verdict, example.name
+        if example.award is not None:
+            assert found["amount_yuan"] == f"{example.award:.2f}"
 
 
 def test_explain(run, people):
@@ -114,9 +112,7 @@ def test_explain(run, people):
 def test_eligible_nearmiss_gaps(run):
     chosen = run("eligible", ITEM)
     assert chosen and {"uscc", "name", "verdict", "amount_yuan"} <= set(chosen[0])
-    near = [
-        row for item in in_force(load_items(), AS_OF) if item.entity == "enterprise" for row in run("nearmiss", item.id)
-    ]
+    near = [row for item_id in (ITEM, "hk-startup-rent", "hn-tech-sme-rd") for row in run("nearmiss", item_id)]
     assert near and {"uscc", "name", "condition", "distance"} <= set(near[0])
     blocked = run("gaps")
     assert blocked and {"indicator", "department", "blocked_pairs", "blocked_yuan"} <= set(blocked[0])
