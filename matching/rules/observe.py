@@ -19,6 +19,8 @@ from matching.rules.vocabulary import attribute
 State = Literal["true", "false", "unknown"]
 # operator and its negation, and how a requirement reads
 _OPPOSITE = {"=": "<>", ">": "<=", ">=": "<"}
+# a space between Latin digits and Chinese words, none after a Chinese unit
+_SPACE = {True: " ", False: ""}
 _ASKED = {"=": "等于", "<>": "不等于", ">": "高于", "<=": "不高于", ">=": "不低于", "<": "低于"}
 
 
@@ -77,7 +79,7 @@ class Observer:
         else:
             asked, sentence = self._named(inner, subject, negated)
         label = self.label(subject.name)
-        if state == "unknown":
+        if state == "unknown" and (self._is_absent(subject) or not sentence):
             sentence = self.missing((subject,))
         elif not sentence:
             seen = wording.shown(self.values.get(subject.name), self.indicators.get(subject.name))
@@ -184,9 +186,7 @@ class Observer:
         dates = term.left.type == "date"
         seen = self._spell(left, indicator, dates)
         bound = self._spell(right, indicator, dates)
-        gap = (
-            f"{distance} 天" if dates and distance is not None else wording.quantity(distance or Fraction(0), indicator)
-        )
+        gap = f"{distance} 天" if dates and distance is not None else wording.gap(distance or Fraction(0), indicator)
         if isinstance(term.left, Column):
             about = f"{self.label(term.left.name)} {seen}{self.cited(term.left)}"
         else:
@@ -247,11 +247,11 @@ def _relation(operator: str, state: State, bound: str, gap: str, distance: Fract
         }
         return reached.get(operator, f"不等于 {bound}")
     if operator == ">=":
-        return f"距 {bound} 还差 {gap}"
+        return f"距 {bound}{_SPACE[bound[-1].isascii()]}还差 {gap}"
     if operator == ">":
         return f"须高于 {bound}，还差 {gap}" if distance else f"须高于 {bound}，现在正好相等"
     if operator == "<=":
-        return f"超出上限 {bound} 达 {gap}"
+        return f"超出上限 {bound}{_SPACE[bound[-1].isascii()]}达 {gap}"
     if operator == "<":
         return f"须低于 {bound}，超出 {gap}" if distance else f"须低于 {bound}，现在正好相等"
     return f"要求等于 {bound}，相差 {gap}" if operator == "=" else f"要求不等于 {bound}"

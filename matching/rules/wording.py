@@ -29,6 +29,13 @@ def quantity(value: Fraction, indicator: Any = None) -> str:
     return f"{grouped(value, 6)} {unit}" if unit and unit != "小数" else grouped(value, 6)
 
 
+def gap(value: Fraction, indicator: Any = None) -> str:
+    """A difference with its unit: between two ratios it is percentage points."""
+    if indicator is not None and attribute(indicator, "type") == "ratio":
+        return f"{grouped(value * 100, 4)} 个百分点"
+    return quantity(value, indicator)
+
+
 def yuan(value: Fraction) -> str:
     for size, name in ((YI, "亿元"), (WAN, "万元")):
         if abs(value) >= size and (value / size * 10_000).denominator == 1:

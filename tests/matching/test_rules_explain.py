@@ -1,0 +1,128 @@
+"""Every sentence true, complete and in the words of the policy."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from matching.rules import RuleError, compile_items, explain
+from matching.rules.wording import grouped, quantity, yuan
+
+AS_OF = date(2024, 12, 31)
+INDICATORS = {
+    "revenue_last_year": {"type": "money", "label": "上年度营业收入", "unit": "元", "department": "tax"},
+    "rd_expense_last_year": {"type": "money", "label": "上年度研发费用", "unit": "元", "department": "tax"},
+    "employees_insured": {"type": "integer", "label": "社保参保人数", "unit": "人", "department": "labor"},
+    "rd_ratio": {"type": "ratio", "label": "研发费用占比", "unit": "小数"},
+    "established_date": {"type": "date", "label": "成立日期", "department": "market"},
+    "is_dishonest": {"type": "bool", "label": "失信被执行人", "department": "reform"},
+    "enterprise_size": {"type": "code", "label": "企业划型", "codes": ["大型", "中型", "小型", "微型"]},
+    "registered_region": {"type": "region", "label": "注册地", "unit": "区划码"},
+    "certifications": {"type": "list", "label": "资质认定", "complete_for": ["高新技术企业"]},
+}
+DEPARTMENTS = {"tax": "税务局", "labor": "人社厅", "market": "市场监管局", "reform": "发改委"}
+
+
+def sentence(expr, evidence=None, **row):
+    program = compile_items([{"id": "x", "conditions": [{"id": "c1", "text": "原文", "expr": expr}]}], INDICATORS)
+    found = explain(program, row, "x", AS_OF, evidence=evidence, departments=DEPARTMENTS)
+    return found.conditions[0]
+
+
+@pytest.mark.parametrize(
+    ("expr", "row", "words", "distance"),
+    [
+        ("revenue_last_year >= 20000000", {"revenue_last_year": 18500000}, "上年度营业收入 1,850 万元，距 2,000 万元还差 150 万元", 1500000),
+        ("revenue_last_year >= 20000000", {"revenue_last_year": Decimal("19999999.99")}, "上年度营业收入 19,999,999.99 元，距 2,000 万元还差 0.01 元", Fraction(1, 100)),
+        ("revenue_last_year >= 20000000", {"revenue_last_year": 20000000}, "上年度营业收入 2,000 万元，达到 2,000 万元", 0),
+        ("revenue_last_year > 20000000", {"revenue_last_year": 20000000}, "上年度营业收入 2,000 万元，须高于 2,000 万元，现在正好相等", 0),
+        ("revenue_last_year <= 400000000", {"revenue_last_year": 500000000}, "上年度营业收入 5 亿元，超出上限 4 亿元达 1 亿元", 100000000),
+        ("employees_insured < 50", {"employees_insured": 55}, "社保参保人数 55 人，须低于 50 人，超出 5 人", 5),
+        ("employees_insured >= 50", {}, "缺少社保参保人数（人社厅）", None),
+        ("rd_ratio >= 0.03", {"rd_ratio": Decimal("0.025")}, "研发费用占比 2.5%，距 3% 还差 0.5 个百分点", Fraction(5, 1000)),
+        ("rd_ratio >= 0.03", {}, "缺少研发费用占比（部门数据中没有，可由企业申报）", None),
+        ("rd_expense_last_year / revenue_last_year >= 0.03", {"rd_expense_last_year": 100, "revenue_last_year": 0}, "算式除以零，无法计算", None),
+        ("rd_expense_last_year / revenue_last_year >= 0.03", {"rd_expense_last_year": 100, "revenue_last_year": 5000}, "按上年度研发费用 100 元、上年度营业收入 5,000 元计算为 0.02，距 0.03 还差 0.01", Fraction(1, 100)),
+        ("established_date <= DATE '2023-12-31'", {"established_date": date(2024, 1, 10)}, "成立日期 2024-01-10，超出上限 2023-12-31 达 10 天", 10),
+        ("as_of - established_date >= 365", {"established_date": date(2024, 12, 1)}, "按成立日期 2024-12-01计算为 30 天，距 365 天还差 335 天", 335),
+        ("NOT is_dishonest", {"is_dishonest": True}, "失信被执行人：是，不符合“否”的要求", None),
+        ("enterprise_size IN ('小型', '微型')", {"enterprise_size": "大型"}, "企业划型：大型，不符合“属于：小型、微型”的要求", None),
+        ("registered_region IN ('460100')", {"registered_region": "460106"}, "注册地：龙华区（460106），符合“在以下范围内：海口市（460100）”的要求", None),
+        ("certifications IN ('高新技术企业')", {"certifications": [{"name": "高新技术企业", "valid_from": date(2021, 12, 1), "valid_to": date(2024, 11, 30)}]}, "资质认定：高新技术企业（有效期 2021-12-01 至 2024-11-30），在 2024-12-31 不在有效期内", None),
+        ("certifications IN ('高新技术企业')", {"certifications": []}, "资质认定：没有 高新技术企业", None),
+        ("certifications IN ('绿色工厂')", {"certifications": []}, "资质认定里没有 绿色工厂 的记录，但现有数据不足以断定没有", None),
+    ],
+)  # fmt: skip
+def test_sentences(expr, row, words, distance):
+    found = sentence(expr, **row)
+    assert found.sentence == words
+    assert found.distance == distance
+
+
+def test_the_source_and_day_of_a_fact_are_told():
+    seen = {"employees_insured": {"department": "labor", "valid_at": date(2024, 3, 31), "state": "known"}}
+    assert (
+        sentence("employees_insured >= 50", seen, employees_insured=48).sentence
+        == "社保参保人数 48 人（人社厅，2024-03-31），距 50 人还差 2 人"
+    )
+    stale = sentence("employees_insured >= 50", seen)
+    assert stale.sentence == "缺少社保参保人数（人社厅，最近一期 2024-03-31）" and stale.department == "labor"
+    never = {"employees_insured": {"state": "not_applicable"}}
+    assert sentence("employees_insured >= 50", never).sentence == "社保参保人数对该主体不适用"
+
+
+def test_only_the_tests_that_decide_are_told():
+    both = "revenue_last_year >= 100 AND employees_insured >= 50"
+    assert (
+        sentence(both, revenue_last_year=200, employees_insured=48).sentence == "社保参保人数 48 人，距 50 人还差 2 人"
+    )
+    either = "revenue_last_year >= 100 OR employees_insured >= 50"
+    assert (
+        sentence(either, revenue_last_year=200, employees_insured=48).sentence == "上年度营业收入 200 元，达到 100 元"
+    )
+    assert sentence(either, revenue_last_year=20, employees_insured=48).sentence.count("还差") == 2
+
+
+def test_the_whole():
+    item = {
+        "id": "x",
+        "title": "研发补助",
+        "conditions": [{"id": "c1", "text": "研发费用不低于500万元", "expr": "rd_expense_last_year >= 5000000"}],
+        "outside_data": [{"id": "o1", "text": "项目尚未开工"}],
+        "award": {"expr": "least(rd_expense_last_year * 0.1, 10000000)"},
+    }
+    program = compile_items([item], INDICATORS, [{"id": "dishonest", "label": "失信", "expr": "is_dishonest"}])
+    found = explain(
+        program,
+        {"rd_expense_last_year": 6000000, "is_dishonest": False, "uscc": "U"},
+        "x",
+        AS_OF,
+        known_at=datetime(2025, 1, 2),
+    )
+    assert (found.verdict, found.amount_yuan, found.bar) == ("declarable", Decimal("600000.00"), "clear")
+    assert (
+        found.sentence
+        == "研发补助：数据条件都符合，仅差承诺事项。须由企业承诺或提供材料：项目尚未开工。测算金额 60 万元。"
+    )
+    near = explain(program, {"rd_expense_last_year": 4000000, "is_dishonest": True}, "x", AS_OF)
+    assert near.near_miss and near.bar == "barred"
+    assert (
+        near.sentence
+        == "研发补助：不符合。只差一步：上年度研发费用 400 万元，距 500 万元还差 100 万元。命中排除情形“失信”，暂不能兑现。"
+    )
+    document = near.to_dict()
+    assert document["conditions"][0]["distance"] == Decimal(1000000) and document["conditions"][0][
+        "threshold"
+    ] == Decimal(5000000)
+    with pytest.raises(KeyError, match="没有事项 y"):
+        explain(program, {}, "y", AS_OF)
+    with pytest.raises(RuleError, match="rd_expense_last_year"):
+        explain(program, {"rd_expense_last_year": True}, "x", AS_OF)
+
+
+def test_numbers_as_people_write_them():
+    assert [yuan(Fraction(v)) for v in (0, 9999, 10000, 123456789, 100000000, -5000000, Fraction("0.1"))] == ["0 元", "9,999 元", "1 万元", "12,345.6789 万元", "1 亿元", "-500 万元", "0.1 元"]  # fmt: skip
+    assert grouped(Fraction(1, 3), 2) == "约 0.33"
+    assert grouped(Fraction("1234567.891"), 3) == "1,234,567.891" and grouped(Fraction(-3, 2), 2) == "-1.5"
+    assert quantity(Fraction(5, 1000), {"type": "ratio"}) == "0.5%"
