@@ -1,0 +1,93 @@
+"""The web application: routes, the strict headers, and what a reader sees when something is missing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.datastructures import URL
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from dashboards.enterprises import enterprise_page, enterprise_search
+from dashboards.overview import overview_page, questions_page
+from dashboards.pages import Pages
+from dashboards.policies import policies_page, policy_page
+from dashboards.pushes import list_page, pushes_page
+from dashboards.quality import case_page, csv_download, dictionary_page, feeds_page, metric_page
+from pipelines.published import NotPublishedError
+
+STATIC = Path(__file__).with_name("static")
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Pages, Request], Response]
+
+
+class _Headers(BaseHTTPMiddleware):
+    async def dispatch(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.url.path.startswith("/static/vendor/"):
+            response.headers["Cache-Control"] = "public, max-age=604800"
+        return response
+
+
+def create(home: Path) -> Starlette:
+    """The dashboards on one home. Reads the published mart only, and the newest one at every request."""
+    pages = Pages(home)
+
+    def route(path: str, handler: Handler, name: str) -> Route:
+        return Route(path, partial(handler, pages), name=name, methods=["GET"])
+
+    return Starlette(
+        routes=[
+            route("/", overview_page, "overview"),
+            route("/questions", questions_page, "questions"),
+            route("/policies", policies_page, "policies"),
+            route("/policies/{item}", policy_page, "policy"),
+            route("/enterprises", enterprise_search, "enterprises"),
+            route("/enterprises/{key}", enterprise_page, "enterprise"),
+            route("/pushes", pushes_page, "pushes"),
+            route("/pushes/{list_id}", list_page, "list"),
+            route("/cases", case_page, "cases"),
+            route("/feeds", feeds_page, "feeds"),
+            route("/metrics", dictionary_page, "metrics"),
+            route("/metrics/{metric}", metric_page, "metric"),
+            route("/csv/{chart}", csv_download, "csv"),
+            Route("/favicon.ico", lambda request: RedirectResponse(URL("/static/mark.svg"), 308)),
+            Mount("/static", StaticFiles(directory=STATIC), name="static"),
+        ],
+        middleware=[Middleware(_Headers), Middleware(GZipMiddleware, minimum_size=1024)],
+        exception_handlers={
+            NotPublishedError: lambda request, error: pages.problem(request, 503, "还没有可看的结果", str(error)),
+            HTTPException: lambda request, error: pages.problem(
+                request, error.status_code, "没有这一页" if error.status_code == 404 else "打不开", error.detail
+            ),
+            Exception: partial(_failed, pages),
+        },
+    )
+
+
+def _failed(pages: Pages, request: Request, error: Exception) -> Response:
+    log.exception("页面 %s 出错", request.url.path)
+    return pages.problem(request, 500, "这一页出错了", f"{type(error).__name__}；已写入日志，其余页面不受影响。")

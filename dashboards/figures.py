@@ -1,0 +1,278 @@
+"""The charts of every page, by name: what each asks of the mart. A chart that takes `$item` or `$area` says so in its SQL."""
+
+from __future__ import annotations
+
+from dashboards.charts import (
+    BLUE,
+    CLAY,
+    GREY,
+    SAND,
+    TEAL,
+    VERDICT_COLOURS,
+    Chart,
+    Column,
+    columns_over_time,
+    horizontal_bars,
+    stacked_shares,
+    tiles,
+)
+from matching.push.kinds import REASONS
+
+_MODES = "CASE mode WHEN '免申即享' THEN 1 WHEN '即申即享' THEN 2 ELSE 3 END"
+_FUNNEL = """SELECT * FROM (
+    SELECT 1 AS step, '应享' AS label, count(*) FILTER (WHERE entitled) AS n FROM mart.fact_case WHERE {where}
+    UNION ALL SELECT 2, '列入名单', count(*) FILTER (WHERE listed_date IS NOT NULL) FROM mart.fact_case WHERE {where}
+    UNION ALL SELECT 3, '送达', count(*) FILTER (WHERE delivered_date IS NOT NULL) FROM mart.fact_case WHERE {where}
+    UNION ALL SELECT 4, '申报', count(*) FILTER (WHERE applied_date IS NOT NULL) FROM mart.fact_case WHERE {where}
+    UNION ALL SELECT 5, '核定通过', count(*) FILTER (WHERE decision = 'approved') FROM mart.fact_case WHERE {where}
+    UNION ALL SELECT 6, '拨付', count(*) FILTER (WHERE paid_yuan > 0) FROM mart.fact_case WHERE {where}
+) ORDER BY step"""
+_N = Column("n", "户次", "户次", hides=True)
+_VERDICT_SERIES = tuple(
+    (column, label, VERDICT_COLOURS[label])
+    for column, label in (
+        ("eligible", "符合"),
+        ("declarable", "承诺后符合"),
+        ("unknown", "缺数据"),
+        ("ineligible", "不符合"),
+    )
+)
+
+CHARTS: dict[str, Chart] = {
+    chart.id: chart
+    for chart in (
+        Chart(
+            "funnel",
+            "从应享到拨付",
+            _FUNNEL.format(where="true"),
+            (Column("label", "环节"), _N),
+            horizontal_bars("label", "n", "户次", BLUE),
+            note="户次 = 企业 × 事项 × 周期。免申即享无须申报，所以拨付可以多于申报。",
+        ),
+        Chart(
+            "item_funnel",
+            "从应享到拨付",
+            _FUNNEL.format(where="item_id = $item"),
+            (Column("label", "环节"), _N),
+            horizontal_bars("label", "n", "户次", BLUE),
+            note="户次 = 企业 × 周期，历次周期合计。",
+        ),
+        Chart(
+            "paid_by_month",
+            "每月拨付",
+            """SELECT strftime(paid_date, '%Y-%m') AS month, sum(paid_yuan) AS yuan, count(*) AS n FROM mart.fact_payment
+               GROUP BY 1 ORDER BY 1""",
+            (Column("month", "月份"), Column("yuan", "净拨付", "元"), Column("n", "笔数")),
+            columns_over_time("month", (("yuan", "净拨付", TEAL),), "元"),
+            metric="paid_yuan",
+            note="按拨付日，已扣退回。",
+        ),
+        Chart(
+            "item_paid_by_month",
+            "每月拨付",
+            """SELECT strftime(paid_date, '%Y-%m') AS month, sum(paid_yuan) AS yuan, count(*) AS n FROM mart.fact_payment
+               WHERE item_id = $item GROUP BY 1 ORDER BY 1""",
+            (Column("month", "月份"), Column("yuan", "净拨付", "元"), Column("n", "笔数")),
+            columns_over_time("month", (("yuan", "净拨付", TEAL),), "元"),
+            metric="paid_yuan",
+            note="按拨付日，已扣退回。",
+        ),
+        Chart(
+            "unclaimed_by_item",
+            "应享未享金额最多的事项",
+            """SELECT m.item_id, i.title AS label, m.value AS yuan, u.value AS pairs, CAST(u.value AS BIGINT) AS n
+               FROM mart.metric AS m
+               JOIN mart.metric AS u ON u.metric = 'unclaimed_count' AND u.item_id = m.item_id
+               JOIN mart.dim_item AS i ON i.item_id = m.item_id AND i.is_latest
+               WHERE m.metric = 'unclaimed_yuan' AND m.item_id IS NOT NULL AND m.value > 0
+               ORDER BY m.value DESC, m.item_id LIMIT 10""",
+            (
+                Column("label", "事项"),
+                Column("yuan", "应享未享金额", "元", hides=True),
+                Column("n", "户次", "户次", hides=True),
+            ),
+            horizontal_bars("label", "yuan", "元", CLAY),
+            n="n",
+            metric="unclaimed_yuan",
+            link=("/policies/", "item_id"),
+            height=300,
+        ),
+        Chart(
+            "unclaimed_by_area",
+            "各市县应享未享",
+            """SELECT m.area, coalesce(r.area_name, '省外或未知') AS area_name, coalesce(y.value, 0) AS yuan, CAST(m.value AS BIGINT) AS n
+               FROM mart.metric AS m
+               LEFT JOIN mart.metric AS y ON y.metric = 'unclaimed_yuan' AND y.area = m.area
+               LEFT JOIN (SELECT DISTINCT area, area_name FROM mart.dim_region) AS r ON r.area = m.area
+               WHERE m.metric = 'unclaimed_count' AND m.area IS NOT NULL
+               ORDER BY n DESC, m.area""",
+            (
+                Column("area_name", "市县"),
+                Column("n", "户次", "户次", hides=True),
+                Column("yuan", "金额", "元", hides=True),
+            ),
+            tiles("area", "area_name", "n", "户次"),
+            n="n",
+            metric="unclaimed_count",
+            note="方格示意相对位置，不是地图；格中为户次，少于 5 户次不显示。",
+            height=300,
+        ),
+        Chart(
+            "item_by_area",
+            "各市县应享户次",
+            """SELECT m.area, coalesce(r.area_name, '省外或未知') AS area_name, CAST(sum(m.n) AS BIGINT) AS n, sum(m.amount_yuan) AS yuan
+               FROM mart.fact_match AS m
+               JOIN mart.dim_item AS i ON i.item_id = m.item_id AND i.version = m.version AND i.is_latest
+               LEFT JOIN (SELECT DISTINCT area, area_name FROM mart.dim_region) AS r ON r.area = m.area
+               WHERE m.item_id = $item AND m.verdict IN ('eligible', 'declarable')
+               GROUP BY m.area, r.area_name ORDER BY n DESC, m.area""",
+            (
+                Column("area_name", "市县"),
+                Column("n", "应享户次", "户次", hides=True),
+                Column("yuan", "测算金额", "元", hides=True),
+            ),
+            tiles("area", "area_name", "n", "户次"),
+            n="n",
+            metric="eligible_base",
+            note="方格示意相对位置，不是地图。",
+            height=300,
+        ),
+        Chart(
+            "verdicts_by_mode",
+            "三种兑现方式的判定构成",
+            f"""SELECT i.mode AS label,
+                       CAST(sum(m.n) FILTER (WHERE m.verdict = 'eligible') AS BIGINT) AS eligible,
+                       CAST(sum(m.n) FILTER (WHERE m.verdict = 'declarable') AS BIGINT) AS declarable,
+                       CAST(sum(m.n) FILTER (WHERE m.verdict = 'unknown') AS BIGINT) AS "unknown",
+                       CAST(sum(m.n) FILTER (WHERE m.verdict = 'ineligible') AS BIGINT) AS ineligible
+                FROM mart.fact_match AS m JOIN mart.dim_item AS i USING (item_id, version)
+                WHERE i.is_current GROUP BY i.mode ORDER BY {_MODES}""",
+            (
+                Column("label", "兑现方式"),
+                Column("eligible", "符合", "户次", hides=True),
+                Column("declarable", "承诺后符合", "户次", hides=True),
+                Column("unknown", "缺数据", "户次", hides=True),
+                Column("ineligible", "不符合", "户次", hides=True),
+            ),
+            stacked_shares("label", _VERDICT_SERIES, "户次"),
+            metric="decidability",
+            note="全部在册企业 × 现行事项；“缺数据”越短，凭数据就能判定的越多。",
+            height=190,
+        ),
+        Chart(
+            "item_verdicts_by_size",
+            "各规模企业的判定构成",
+            """SELECT coalesce(m.size, '未定') AS label,
+                      CAST(sum(m.n) FILTER (WHERE m.verdict = 'eligible') AS BIGINT) AS eligible,
+                      CAST(sum(m.n) FILTER (WHERE m.verdict = 'declarable') AS BIGINT) AS declarable,
+                      CAST(sum(m.n) FILTER (WHERE m.verdict = 'unknown') AS BIGINT) AS "unknown",
+                      CAST(sum(m.n) FILTER (WHERE m.verdict = 'ineligible') AS BIGINT) AS ineligible
+               FROM mart.fact_match AS m JOIN mart.dim_item AS i ON i.item_id = m.item_id AND i.version = m.version AND i.is_latest
+               WHERE m.item_id = $item
+               GROUP BY 1 ORDER BY CASE label WHEN '大型' THEN 1 WHEN '中型' THEN 2 WHEN '小型' THEN 3 WHEN '微型' THEN 4 ELSE 5 END""",
+            (
+                Column("label", "规模"),
+                Column("eligible", "符合", "户次", hides=True),
+                Column("declarable", "承诺后符合", "户次", hides=True),
+                Column("unknown", "缺数据", "户次", hides=True),
+                Column("ineligible", "不符合", "户次", hides=True),
+            ),
+            stacked_shares("label", _VERDICT_SERIES, "户次"),
+            height=230,
+        ),
+        Chart(
+            "item_near_miss",
+            "差在哪一条",
+            """SELECT coalesce(c.text, f.condition_id) AS label, count(*) AS n
+               FROM (SELECT p.version, unnest(p.failed) AS condition_id FROM match.pair AS p
+                     JOIN mart.dim_item AS i ON i.item_id = p.item_id AND i.version = p.version AND i.is_latest
+                     WHERE p.item_id = $item AND p.near_miss) AS f
+               LEFT JOIN policy.condition AS c ON c.item_id = $item AND c.version = f.version AND c.condition_id = f.condition_id
+               GROUP BY 1 ORDER BY n DESC, label LIMIT 8""",
+            (Column("label", "条件"), Column("n", "只差这一条", "户", hides=True)),
+            horizontal_bars("label", "n", "户", SAND),
+            metric="near_miss_mass",
+            note="把这一条改为满足即符合的企业；多条均可补救的企业在各条都计。",
+            height=200,
+        ),
+        Chart(
+            "item_unreached",
+            "应享而未推送的原因",
+            """SELECT reason, count(*) AS n, sum(amount_yuan) AS yuan FROM mart.fact_suppression
+               WHERE item_id = $item GROUP BY reason ORDER BY n DESC, reason""",
+            (
+                Column("reason", "原因"),
+                Column("n", "户次", "户次", hides=True),
+                Column("yuan", "金额", "元", hides=True),
+            ),
+            horizontal_bars("reason", "n", "户次", GREY),
+            n="n",
+            metric="unreached",
+            words={"reason": REASONS},
+            height=200,
+        ),
+        Chart(
+            "unreached",
+            "未推送的原因",
+            """SELECT reason, count(*) AS n, sum(amount_yuan) AS yuan FROM mart.fact_suppression GROUP BY reason ORDER BY n DESC, reason""",
+            (
+                Column("reason", "原因"),
+                Column("n", "户次", "户次", hides=True),
+                Column("yuan", "金额", "元", hides=True),
+            ),
+            horizontal_bars("reason", "n", "户次", GREY),
+            n="n",
+            metric="unreached",
+            words={"reason": REASONS},
+        ),
+        Chart(
+            "time_by_step",
+            "钱在哪个环节等",
+            f"""SELECT mode AS label,
+                       CAST(round(avg(accepted_date - applied_date), 1) AS DOUBLE) AS accept,
+                       CAST(round(avg(decided_date - accepted_date), 1) AS DOUBLE) AS decide,
+                       CAST(round(avg(paid_date - decided_date), 1) AS DOUBLE) AS pay,
+                       count(*) AS n
+                FROM mart.fact_case
+                WHERE applied_date <= accepted_date AND accepted_date <= decided_date AND decided_date <= paid_date
+                GROUP BY mode ORDER BY {_MODES}""",
+            (
+                Column("label", "兑现方式"),
+                Column("accept", "申报到受理（天）", hides=True),
+                Column("decide", "受理到决定（天）", hides=True),
+                Column("pay", "决定到拨付（天）", hides=True),
+                Column("n", "件数", hides=True),
+            ),
+            columns_over_time(
+                "label",
+                (("accept", "申报→受理", GREY), ("decide", "受理→决定", SAND), ("pay", "决定→拨付", TEAL)),
+                "天",
+                stacked=True,
+            ),
+            n="n",
+            metric="decide_share",
+            note="已拨付且日期齐全的申报，平均自然日。",
+        ),
+        Chart(
+            "rejects_by_table",
+            "被拒收的行",
+            """SELECT coalesce(d.name, q.department) || ' · ' || coalesce(d.label, q.table_name) AS label, count(*) AS n
+               FROM quality.reject AS q
+               LEFT JOIN mart.dim_department AS d ON d.department = q.department AND d.table_name = q.table_name
+               GROUP BY 1 ORDER BY n DESC, label LIMIT 12""",
+            (Column("label", "部门 · 表"), Column("n", "行数")),
+            horizontal_bars("label", "n", "行", CLAY),
+            height=300,
+        ),
+        Chart(
+            "rows_by_month",
+            "每月到达",
+            """SELECT strftime(received_date, '%Y-%m') AS month, CAST(sum(rows_loaded) AS BIGINT) AS loaded, CAST(sum(rows_rejected) AS BIGINT) AS rejected
+               FROM mart.feed_day GROUP BY 1 ORDER BY 1 DESC LIMIT 24""",
+            (Column("month", "月份"), Column("loaded", "入库行"), Column("rejected", "拒收行")),
+            lambda rows: columns_over_time(
+                "month", (("loaded", "入库行", BLUE), ("rejected", "拒收行", CLAY)), "行", stacked=True
+            )(rows[::-1]),
+        ),
+    )
+}

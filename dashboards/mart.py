@@ -1,0 +1,62 @@
+"""One request's view of the published mart: read-only, the newest publication, rows as dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.published import Publication, current, open_published
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Mart:
+    """Open for one request; `publication` names the build and its dates."""
+
+    connection: Any
+    publication: Publication
+    _tables: set[str] = field(default_factory=set)
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        cursor = self.connection.execute(sql, dict(parameters) if parameters else None)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+
+    def row(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Row | None:
+        """The first row, or None."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    def exists(self, table: str) -> bool:
+        """Whether the publication holds `schema.table`; an older one may lack a newer table."""
+        if not self._tables:
+            found = self.rows("SELECT table_schema || '.' || table_name AS name FROM information_schema.tables")
+            self._tables = {row["name"] for row in found}
+        return table in self._tables
+
+    def metrics(self, item_id: str | None = None) -> dict[str, Row]:
+        """metric → its value, label and unit, for all items or one."""
+        where = "m.item_id IS NOT DISTINCT FROM $item AND m.area IS NULL"
+        found = self.rows(
+            f"""SELECT d.*, m.value, m.low, m.high, coalesce(m.n, 0) AS n, coalesce(m.immature, 0) AS immature,
+                       coalesce(m.reason, CASE WHEN m.value IS NULL THEN d.empty END) AS reason
+                FROM mart.dim_metric AS d LEFT JOIN mart.metric AS m ON m.metric = d.metric AND {where}
+                ORDER BY d.position""",
+            {"item": item_id},
+        )
+        return {row["metric"]: row for row in found}
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Mart]:
+    """The newest publication for the length of one request. Raises NotPublishedError."""
+    publication = current(home)
+    connection = open_published(home)
+    try:
+        yield Mart(connection, publication)
+    finally:
+        connection.close()

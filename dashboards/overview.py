@@ -1,0 +1,139 @@
+"""总览 and 五问: the state of the whole, and a leader's five questions answered from the mart."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dashboards.mart import Mart, Row
+from dashboards.pages import Pages
+
+HEADLINES = [
+    "eligible_enterprises",
+    "eligible_base",
+    "entitled_yuan",
+    "paid_yuan",
+    "unclaimed_count",
+    "unclaimed_yuan",
+    "push_reach",
+    "decidability",
+]
+SECONDARY = [
+    "applications",
+    "approval_rate",
+    "first_pass_rate",
+    "days_to_decide",
+    "days_to_pay",
+    "on_time_rate",
+    "backlog",
+    "returned_yuan",
+]
+
+
+def overview_page(pages: Pages, request: Request) -> Response:
+    with pages.opened() as mart:
+        metrics = mart.metrics()
+        return pages.render(
+            request,
+            "overview.html",
+            mart,
+            headlines=[metrics[name] for name in HEADLINES if name in metrics],
+            secondary=[metrics[name] for name in SECONDARY if name in metrics],
+            attention=attention(mart),
+            **{
+                name: pages.chart(mart, name)
+                for name in (
+                    "funnel",
+                    "paid_by_month",
+                    "unclaimed_by_item",
+                    "unclaimed_by_area",
+                    "verdicts_by_mode",
+                    "time_by_step",
+                )
+            },
+        )
+
+
+def attention(mart: Mart) -> list[tuple[str, str, str]]:
+    """(what, how much, where to look), only what is not in order."""
+    found = []
+    refused = mart.row("SELECT count(*) AS n FROM raw.delivery WHERE status = 'refused'")
+    if refused and refused["n"]:
+        found.append(("被整份拒收的文件", f"{refused['n']} 份", "/feeds#refused"))
+    late = mart.row(
+        "SELECT count(*) AS n FROM mart.dim_date WHERE calendar = 'missing' AND year = year(getvariable_as_of())".replace(
+            "getvariable_as_of()", "(SELECT max(as_of) FROM mart.dim_item)"
+        )
+    )
+    if late and late["n"]:
+        found.append(("缺少本年法定工作日历", "按期办结率无法计算", "/metrics/on_time_rate"))
+    dormant = mart.row(
+        "SELECT CAST(value AS INTEGER) AS n FROM mart.metric WHERE metric = 'dormant_no_eligible' AND item_id IS NULL"
+    )
+    if dormant and dormant["n"]:
+        found.append(("无人符合的现行事项", f"{dormant['n']} 个", "/questions#strict"))
+    waiting = mart.row(
+        "SELECT count(*) AS n FROM push.list WHERE kind = 'auto_award' AND valid_until >= (SELECT max(as_of) FROM mart.dim_item)"
+    )
+    if waiting and waiting["n"]:
+        found.append(("有效期内的免申即享兑付名单", f"{waiting['n']} 份", "/pushes?kind=auto_award"))
+    return found
+
+
+def questions_page(pages: Pages, request: Request) -> Response:
+    with pages.opened() as mart:
+        return pages.render(
+            request,
+            "questions.html",
+            mart,
+            unreached=_unreached(mart),
+            stuck=_stuck(mart),
+            strict=_strict(mart),
+            overlap=_overlap(mart),
+            works=[row for row in mart.metrics().values() if row["metric_group"] == "效果"],
+            time_by_step=pages.chart(mart, "time_by_step"),
+        )
+
+
+def _unreached(mart: Mart) -> list[Row]:
+    return mart.rows(
+        """SELECT c.item_id, i.title, i.mode, count(*) AS n, count(*) FILTER (WHERE c.listed_date IS NULL) AS unlisted,
+                  count(*) FILTER (WHERE c.applied_date IS NULL AND coalesce(c.paid_yuan, 0) <= 0) AS unclaimed,
+                  sum(c.entitled_yuan) FILTER (WHERE c.applied_date IS NULL AND coalesce(c.paid_yuan, 0) <= 0) AS yuan
+           FROM mart.fact_case AS c JOIN mart.dim_item AS i ON i.item_id = c.item_id AND i.is_latest
+           WHERE c.entitled GROUP BY ALL HAVING unclaimed > 0 ORDER BY unclaimed DESC, c.item_id LIMIT 8"""
+    )
+
+
+def _stuck(mart: Mart) -> list[Row]:
+    return mart.rows(
+        """SELECT c.item_id, i.title,
+                  count(*) FILTER (WHERE c.case_count > 0 AND c.decision IS NULL) AS waiting,
+                  count(*) FILTER (WHERE c.decision = 'approved' AND coalesce(c.paid_yuan, 0) <= 0) AS approved_unpaid,
+                  sum(c.approved_yuan) FILTER (WHERE c.decision = 'approved' AND coalesce(c.paid_yuan, 0) <= 0) AS yuan,
+                  CAST(median(c.paid_date - c.decided_date) AS INTEGER) AS days
+           FROM mart.fact_case AS c JOIN mart.dim_item AS i ON i.item_id = c.item_id AND i.is_latest
+           GROUP BY ALL HAVING waiting + approved_unpaid > 0 ORDER BY yuan DESC NULLS LAST, waiting DESC, c.item_id LIMIT 8"""
+    )
+
+
+def _strict(mart: Mart) -> list[Row]:
+    return mart.rows(
+        """SELECT f.item_id, i.title, c.text, count(*) AS n,
+                  (SELECT coalesce(sum(m.n), 0) FROM mart.fact_match AS m
+                   WHERE m.item_id = f.item_id AND m.version = f.version AND m.verdict IN ('eligible', 'declarable')) AS eligible
+           FROM (SELECT item_id, version, unnest(failed) AS condition_id FROM match.pair WHERE near_miss) AS f
+           JOIN mart.dim_item AS i ON i.item_id = f.item_id AND i.version = f.version AND i.is_current
+           JOIN policy.condition AS c ON c.item_id = f.item_id AND c.version = f.version AND c.condition_id = f.condition_id
+           GROUP BY f.item_id, f.version, i.title, c.text ORDER BY n DESC, f.item_id, c.text LIMIT 8"""
+    )
+
+
+def _overlap(mart: Mart) -> list[Row]:
+    return mart.rows(
+        """SELECT o.item_id, o.other_id, a.title, b.title AS other_title, o.shared_n, o.jaccard, o.item_inside_other, o.other_inside_item
+           FROM mart.item_overlap AS o
+           JOIN mart.dim_item AS a ON a.item_id = o.item_id AND a.is_latest
+           JOIN mart.dim_item AS b ON b.item_id = o.other_id AND b.is_latest
+           ORDER BY o.jaccard DESC, o.item_id, o.other_id LIMIT 8"""
+    )

@@ -1,0 +1,97 @@
+"""Rendering: templates, what every page carries, and the page for what is missing."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from dashboards import formats
+from dashboards.charts import Drawn, drawn
+from dashboards.figures import CHARTS
+from dashboards.mart import Mart, opened
+from matching.push.kinds import KINDS, REASONS
+
+NAVIGATION = [
+    ("/", "总览"),
+    ("/questions", "五问"),
+    ("/policies", "政策"),
+    ("/enterprises", "企业"),
+    ("/pushes", "推送"),
+    ("/cases", "办件"),
+    ("/feeds", "数据质量"),
+    ("/metrics", "指标字典"),
+]
+
+
+class Pages:
+    """Templates bound to one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment = Environment(
+            loader=FileSystemLoader(Path(__file__).with_name("templates")),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.environment.filters.update(
+            yuan=formats.yuan,
+            exact_yuan=formats.exact_yuan,
+            share=formats.share,
+            count=formats.count,
+            shown_count=formats.shown_count,
+            day=formats.day,
+            embedded=embedded,
+        )
+        self.environment.globals.update(
+            figure=formats.figure,
+            few=formats.few,
+            VERDICTS=formats.VERDICTS,
+            DECISIONS=formats.DECISIONS,
+            BARS=formats.BARS,
+            SOURCES=formats.SOURCES,
+            STATES=formats.DELIVERY_STATES,
+            KINDS=KINDS,
+            REASONS=REASONS,
+            NAVIGATION=NAVIGATION,
+        )
+
+    def opened(self) -> AbstractContextManager[Mart]:
+        return opened(self.home)
+
+    def render(self, request: Request, template: str, mart: Mart | None, status: int = 200, **context: Any) -> Response:
+        text = self.environment.get_template(template).render(
+            path=request.url.path, publication=mart.publication if mart else None, **context
+        )
+        return HTMLResponse(text, status_code=status)
+
+    def problem(self, request: Request, status: int, title: str, detail: str) -> Response:
+        """The page for what is missing or broken: says what happened and where to go."""
+        return self.render(request, "problem.html", None, status, title=title, detail=detail)
+
+    def chart(self, mart: Mart, name: str, **parameters: Any) -> Drawn:
+        """One chart of the catalogue."""
+        return drawn(mart, CHARTS[name], parameters or None)
+
+
+def embedded(option: dict[str, Any]) -> Markup:
+    """JSON safe inside a `<script type="application/json">` block."""
+    text = json.dumps(option, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))  # noqa: S704 - escaped above
+
+
+def whole(text: str | None, default: int, low: int, high: int) -> int:
+    """A number from a query string, kept within bounds; anything else is the default."""
+    try:
+        value = int(text) if text else default
+    except ValueError:
+        value = default
+    return max(low, min(high, value))

@@ -1,0 +1,160 @@
+"""数据质量, 办件, 指标字典, and the CSV behind every chart."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dashboards.charts import as_csv
+from dashboards.figures import CHARTS
+from dashboards.pages import Pages
+
+PERIOD_DAYS = {"hour": 1, "day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+
+
+def feeds_page(pages: Pages, request: Request) -> Response:
+    with pages.opened() as mart:
+        feeds = mart.rows(
+            """SELECT d.department, d.name, d.kind, d.table_name, d.label, d.cadence, d.due_days, d.grace_days,
+                      max(f.received_at) AS received_at, max(f.period) AS period, count(f.file_id) AS files,
+                      count(*) FILTER (WHERE f.status = 'refused') AS refused,
+                      CAST(coalesce(sum(f.rows_loaded), 0) AS BIGINT) AS loaded, CAST(coalesce(sum(f.rows_rejected), 0) AS BIGINT) AS rejected,
+                      CAST(coalesce(sum(f.rows_duplicate), 0) AS BIGINT) AS duplicate
+               FROM mart.dim_department AS d
+               LEFT JOIN raw.delivery AS f ON f.department = d.department AND f.table_name = d.table_name
+               GROUP BY ALL ORDER BY d.kind, d.department, d.table_name"""
+        )
+        asked = mart.row("SELECT max(as_of) AS as_of FROM mart.dim_item")
+        for feed in feeds:
+            feed["age"] = (
+                (asked["as_of"] - feed["received_at"].date()).days
+                if asked and asked["as_of"] and feed["received_at"]
+                else None
+            )
+            allowed = PERIOD_DAYS.get(feed["cadence"])
+            feed["late"] = (
+                feed["age"] - allowed - feed["due_days"] - feed["grace_days"]
+                if feed["age"] is not None and allowed
+                else None
+            )
+        departments: dict[str, list[dict[str, object]]] = {}
+        for feed in feeds:
+            departments.setdefault(feed["name"], []).append(feed)
+        return pages.render(
+            request,
+            "feeds.html",
+            mart,
+            departments=departments,
+            totals={
+                "files": sum(feed["files"] for feed in feeds),
+                "loaded": sum(feed["loaded"] for feed in feeds),
+                "rejected": sum(feed["rejected"] for feed in feeds),
+                "refused": sum(feed["refused"] for feed in feeds),
+                "silent": sum(1 for feed in feeds if feed["files"] == 0),
+                "late": sum(1 for feed in feeds if feed["late"] is not None and feed["late"] > 0),
+            },
+            refused=mart.rows(
+                "SELECT name, department, period, received_at, reason FROM raw.delivery WHERE status = 'refused' ORDER BY received_at DESC, name LIMIT 50"
+            ),
+            reasons=mart.rows(
+                "SELECT department, table_name, column_name, rule, reason, count(*) AS n, min(file) AS file, min(row_no) AS row_no FROM quality.reject GROUP BY department, table_name, column_name, rule, reason ORDER BY n DESC, department, table_name, rule LIMIT 50"
+            ),
+            rejects_by_table=pages.chart(mart, "rejects_by_table"),
+            rows_by_month=pages.chart(mart, "rows_by_month"),
+        )
+
+
+def case_page(pages: Pages, request: Request) -> Response:
+    state = request.query_params.get("state", "waiting")
+    words = request.query_params.get("q", "").strip()
+    states = {
+        "waiting": ("在办", "c.case_count > 0 AND c.decision IS NULL"),
+        "unpaid": ("已通过未拨付", "c.decision = 'approved' AND coalesce(c.paid_yuan, 0) <= 0"),
+        "paid": ("已拨付", "c.paid_yuan > 0"),
+        "refused": ("不通过", "c.decision = 'refused'"),
+        "all": ("全部", "(c.case_count > 0 OR c.paid_date IS NOT NULL)"),
+    }
+    if state not in states:
+        raise HTTPException(404, f"没有名为 {state} 的办件状态")
+    with pages.opened() as mart:
+        match = "($words = '' OR contains(coalesce(e.name, ''), $words) OR c.uscc = upper($words) OR c.case_no = $words OR contains(coalesce(i.title, ''), $words))"
+        joined = "mart.fact_case AS c LEFT JOIN mart.dim_enterprise AS e USING (enterprise_id) LEFT JOIN mart.dim_item AS i ON i.item_id = c.item_id AND i.is_latest"
+        counts = mart.row(
+            "SELECT "
+            + ", ".join(f"count(*) FILTER (WHERE {where}) AS {name}" for name, (_, where) in states.items())
+            + f" FROM {joined} WHERE {match}",
+            {"words": words},
+        )
+        cases = mart.rows(
+            f"""SELECT c.*, e.name, i.title FROM {joined} WHERE {match} AND {states[state][1]}
+                ORDER BY coalesce(c.applied_date, c.paid_date) DESC NULLS LAST, c.enterprise_id, c.item_id, c.cycle LIMIT 200""",
+            {"words": words},
+        )
+        complaints = mart.rows(
+            """SELECT h.*, e.name, i.title FROM mart.fact_complaint AS h LEFT JOIN mart.dim_enterprise AS e USING (enterprise_id)
+               LEFT JOIN mart.dim_item AS i ON i.item_id = h.item_id AND i.is_latest
+               WHERE h.closed_at IS NULL ORDER BY h.accepted_at, h.ticket_no LIMIT 50"""
+        )
+        return pages.render(
+            request,
+            "cases.html",
+            mart,
+            state=state,
+            states=states,
+            counts=counts,
+            cases=cases,
+            words=words,
+            complaints=complaints,
+        )
+
+
+def dictionary_page(pages: Pages, request: Request) -> Response:
+    with pages.opened() as mart:
+        groups: dict[str, list[dict[str, object]]] = {}
+        for metric in mart.metrics().values():
+            groups.setdefault(metric["metric_group"], []).append(metric)
+        return pages.render(request, "metrics.html", mart, groups=groups)
+
+
+def metric_page(pages: Pages, request: Request) -> Response:
+    name = request.path_params["metric"]
+    with pages.opened() as mart:
+        metric = mart.metrics().get(name)
+        if metric is None:
+            raise HTTPException(404, f"没有名为 {name} 的指标")
+        by_item = mart.rows(
+            """SELECT m.item_id, coalesce(i.title, m.item_id) AS title, m.value, m.n, m.immature, m.reason FROM mart.metric AS m
+               LEFT JOIN mart.dim_item AS i ON i.item_id = m.item_id AND i.is_latest
+               WHERE m.metric = $metric AND m.item_id IS NOT NULL ORDER BY m.value DESC NULLS LAST, m.item_id""",
+            {"metric": name},
+        )
+        by_area = mart.rows(
+            """SELECT m.area, coalesce(r.area_name, '省外或未知') AS title, m.value, m.n, m.immature, m.reason FROM mart.metric AS m
+               LEFT JOIN (SELECT DISTINCT area, area_name FROM mart.dim_region) AS r ON r.area = m.area
+               WHERE m.metric = $metric AND m.area IS NOT NULL ORDER BY m.value DESC NULLS LAST, m.area""",
+            {"metric": name},
+        )
+        return pages.render(request, "metric.html", mart, metric=metric, by_item=by_item, by_area=by_area)
+
+
+def csv_download(pages: Pages, request: Request) -> Response:
+    name = request.path_params["chart"]
+    chart = CHARTS.get(name)
+    if chart is None:
+        raise HTTPException(404, f"没有名为 {name} 的图")
+    parameters = (
+        {"item": request.query_params["item"]} if "$item" in chart.sql and "item" in request.query_params else {}
+    )
+    if "$item" in chart.sql and not parameters:
+        raise HTTPException(400, f"图 {chart.title} 需要参数 item（事项编号）")
+    with pages.opened() as mart:
+        found = pages.chart(mart, name, **parameters)
+    filename = quote(f"{chart.title}-{'-'.join(str(v) for v in parameters.values()) or '全部'}.csv")
+    return Response(
+        as_csv(found),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{filename}"},
+    )

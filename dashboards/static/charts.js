@@ -1,0 +1,86 @@
+// Draws every figure of the page from the option beside it. Formatters live here because JSON cannot carry functions.
+"use strict";
+(() => {
+  const NONE = "<5";
+  const trimmed = (value, digits) => value.toLocaleString("zh-CN", { maximumFractionDigits: digits });
+  const written = (value, unit) => {
+    if (value === null || value === undefined || Number.isNaN(value)) return NONE;
+    if (unit === "%") return `${trimmed(value * 100, 1)}%`;
+    if (unit === "元") {
+      const size = Math.abs(value);
+      if (size >= 1e8) return `${trimmed(value / 1e8, 2)} 亿元`;
+      if (size >= 1e4) return `${trimmed(value / 1e4, 1)} 万元`;
+      return `${trimmed(value, 0)} 元`;
+    }
+    return `${trimmed(value, 1)} ${unit}`.trim();
+  };
+  const short = (value, unit) => {
+    if (unit === "%") return `${trimmed(value * 100, 0)}%`;
+    const size = Math.abs(value);
+    if (size >= 1e8) return `${trimmed(value / 1e8, 1)}亿`;
+    if (size >= 1e4) return `${trimmed(value / 1e4, 1)}万`;
+    return trimmed(value, 1);
+  };
+  const number = (value) => (Array.isArray(value) ? value[value.length - 1] : value);
+
+  const dress = (option) => {
+    const unit = option.unit;
+    delete option.unit;
+    // Rich text draws the tooltip inside the SVG: no inline style attribute, which the page's policy forbids.
+    option.tooltip = {
+      ...option.tooltip,
+      renderMode: "richText",
+      confine: true,
+      padding: [6, 10],
+      textStyle: { fontSize: 12 },
+      axisPointer: { type: "shadow", shadowStyle: { color: "rgba(43,106,153,0.06)" } },
+      valueFormatter: (value) => written(number(value), unit),
+    };
+    for (const axis of [option.xAxis, option.yAxis]) {
+      if (axis && axis.type === "value" && axis.show !== false) axis.axisLabel.formatter = (value) => short(value, unit);
+    }
+    for (const series of option.series) {
+      if (!series.label || !series.label.show) continue;
+      if (series.label.tile) {
+        delete series.label.tile;
+        series.label.formatter = (point) => `{a|${point.name}}\n{b|${number(point.value) === null ? NONE : short(number(point.value), unit)}}`;
+        series.label.rich = { a: { fontSize: 11, color: "#27323f", lineHeight: 15 }, b: { fontSize: 12, fontWeight: 600, color: "#27323f", lineHeight: 16 } };
+        option.tooltip.formatter = (point) => `${point.name}\n${written(number(point.value), unit)}`;
+      } else {
+        series.label.formatter = (point) => written(number(point.value), unit);
+      }
+    }
+    option.aria = { enabled: false };
+    return option;
+  };
+
+  const draw = (figure) => {
+    const plot = figure.querySelector(".plot");
+    const option = JSON.parse(figure.querySelector("script.option").textContent);
+    const spoken = plot.getAttribute("aria-label");
+    plot.replaceChildren();
+    const chart = echarts.init(plot, null, { renderer: "svg", locale: "ZH" });
+    chart.setOption(dress(option));
+    plot.setAttribute("aria-label", spoken);
+    plot.dataset.drawn = "yes";
+    new ResizeObserver(() => chart.resize()).observe(plot);
+    plot.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      const data = figure.querySelector("details.data");
+      data.open = !data.open;
+      if (data.open) data.querySelector("summary").focus();
+    });
+  };
+
+  for (const figure of document.querySelectorAll("figure.chart")) {
+    if (!figure.querySelector("script.option")) continue;
+    try {
+      draw(figure);
+    } catch (error) {
+      const plot = figure.querySelector(".plot");
+      plot.textContent = "图没有画出来，请看下面的数据表。";
+      figure.querySelector("details.data").open = true;
+      console.error(error);
+    }
+  }
+})();
