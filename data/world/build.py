@@ -15,7 +15,21 @@ import polars as pl
 
 from data.world import api, calendar, delivery, truth, writers
 from data.world.parcel import Parcel, World
-from data.world.views import agri, commerce, customs, finance, housing, industry, ip, labor, market, persons, science, service, tax
+from data.world.views import (
+    agri,
+    commerce,
+    customs,
+    finance,
+    housing,
+    industry,
+    ip,
+    labor,
+    market,
+    persons,
+    science,
+    service,
+    tax,
+)
 
 # Raised whenever the bytes of a world change; the pinned hash in tests/world goes with it.
 VERSION = 1
@@ -50,7 +64,12 @@ def existing(out: Path, size: str, seed: int, months: int) -> dict[str, Any] | N
     if not path.exists():
         return None
     manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    same = (manifest["size"], manifest["seed"], manifest["months"], manifest["version"]) == (size, seed, months, VERSION)
+    same = (manifest["size"], manifest["seed"], manifest["months"], manifest["version"]) == (
+        size,
+        seed,
+        months,
+        VERSION,
+    )
     return manifest if same else None
 
 
@@ -67,7 +86,7 @@ def make(out: Path, size: str, seed: int, months: int, entities: int | None = No
     out.mkdir(parents=True, exist_ok=True)
     landing = out / "landing"
     arrivals: list[delivery.Arrival] = []
-    forced = {k: False for k in delivery.ANOMALIES}
+    forced = dict.fromkeys(delivery.ANOMALIES, False)
     with truth.Recorder(out / "truth") as recorder:
         for label, parcels in _VIEWS:
             rows = 0
@@ -76,7 +95,9 @@ def make(out: Path, size: str, seed: int, months: int, entities: int | None = No
                     arrivals.append(arrival)
                     if written is not None:
                         rows += written.rows
-                        recorder.add(arrival.department, arrival.table, str(arrival.path.relative_to(out)), written.places)
+                        recorder.add(
+                            arrival.department, arrival.table, str(arrival.path.relative_to(out)), written.places
+                        )
             _say(f"{label}：{rows:,} 行，累计 {time.monotonic() - started:.1f} 秒")
         delivery.write_receipts(arrivals)
         for table, frame in api.write_records(world, out / "api"):

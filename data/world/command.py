@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+_DATA = Path(__file__).parent.parent
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -18,22 +22,56 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="命令")
-    make = commands.add_parser("make", help="生成一个世界", epilog="例：python -m data.world make --size tiny --seed 7 --out warehouse")
-    make.add_argument("--size", choices=("tiny", "small", "full", "province"), default="tiny", help="规模：2 千、5 万、30 万、300 万家")
+    make = commands.add_parser(
+        "make", help="生成一个世界", epilog="例：python -m data.world make --size tiny --seed 7 --out warehouse"
+    )
+    make.add_argument(
+        "--size",
+        choices=("tiny", "small", "full", "province"),
+        default="tiny",
+        help="规模：2 千、5 万、30 万、300 万家",
+    )
     make.add_argument("--seed", type=int, default=7, help="种子，同一种子得到同样的字节")
     make.add_argument("--months", type=int, help="月数，止于 2024-12；不写则按规模（24、36、60、60）")
     make.add_argument("--out", type=Path, required=True, help="世界写到的目录（可即为 HUIQI_HOME）")
     make.add_argument("--json", action="store_true", help="在标准输出打印一个 JSON")
-    serve = commands.add_parser("serve", help="启动发改委的模拟接口", epilog='例：HUIQI_REFORM_TOKEN=… python -m data.world serve --out warehouse/api --port 8807')
+    serve = commands.add_parser(
+        "serve",
+        help="启动发改委的模拟接口",
+        epilog="例：HUIQI_REFORM_TOKEN=… python -m data.world serve --out warehouse/api --port 8807",
+    )
     serve.add_argument("--out", type=Path, required=True, help="世界的 api 目录")
     serve.add_argument("--port", type=int, default=0, help="端口，0 为任选一个空闲端口")
+    truth = commands.add_parser(
+        "truth",
+        help="按真实状态逐项判定资格，写入 truth/truth_eligibility.parquet",
+        epilog="例：python -m data.world truth --out warehouse --as-of 2024-12-31",
+    )
+    truth.add_argument("--out", type=Path, required=True, help="世界的目录")
+    truth.add_argument(
+        "--as-of", type=dt.date.fromisoformat, default=dt.date(2024, 12, 31), help="判定日，不晚于 2025-01-25"
+    )
+    truth.add_argument("--policies", type=Path, default=_DATA / "policies", help="政策文件目录")
+    truth.add_argument("--indicators", type=Path, default=_DATA / "indicators.yml", help="指标目录")
+    truth.add_argument("--json", action="store_true", help="在标准输出打印一个 JSON")
+    report = commands.add_parser(
+        "report", help="校准表：目标、生成值、差距", epilog="例：python -m data.world report --seed 7"
+    )
+    report.add_argument("--seed", type=int, default=7)
+    report.add_argument("--out", type=Path, help="世界的目录；写了就用它的种子，并附缺陷清点")
+    report.add_argument("--json", action="store_true", help="在标准输出打印一个 JSON")
     return parser
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; 0 done, 2 wrong use or unreadable input, 3 refused, 4 internal failure."""
     options = _parser().parse_args(arguments)
-    commands: dict[str, Callable[[argparse.Namespace], int]] = {"make": _make, "serve": _serve}
+    commands: dict[str, Callable[[argparse.Namespace], int]] = {
+        "make": _make,
+        "serve": _serve,
+        "truth": _truth,
+        "report": _report,
+    }
     try:
         return commands[options.command](options)
     except FileExistsError as error:
@@ -58,6 +96,54 @@ def _make(options: argparse.Namespace) -> int:
     if options.json:
         _print({key: manifest[key] for key in ("size", "seed", "files", "rows", "sha256")})
     return 0
+
+
+def _manifest(out: Path) -> dict[str, Any]:
+    path = out / "world.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{out} 里没有模拟世界（缺 world.json）；请先 make")
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return manifest
+
+
+def _truth(options: argparse.Namespace) -> int:
+    from data.world import calendar, eligibility
+    from data.world.parcel import World
+
+    manifest = _manifest(options.out)
+    if not dt.date(2023, 12, 31) <= options.as_of <= calendar.CLOSING_DAY:
+        raise ValueError(f"--as-of 应在 2023-12-31 到 {calendar.CLOSING_DAY} 之间，现在是 {options.as_of}")
+    world = World(manifest["seed"], manifest["entities"], manifest["months"])
+    frame = eligibility.evaluate(world, options.policies, options.indicators, options.as_of)
+    path = options.out / "truth" / "truth_eligibility.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.write_parquet(path)
+    eligible = int((frame["eligible"].fill_null(False)).sum())
+    sys.stderr.write(f"{frame['item_id'].n_unique()} 个事项，{len(frame):,} 对，合格 {eligible:,} 对，写入 {path}\n")
+    if options.json:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        _print({"size": manifest["size"], "seed": manifest["seed"], "files": 1, "rows": len(frame), "sha256": digest})
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from data.world import report
+
+    seed = _manifest(options.out)["seed"] if options.out else options.seed
+    lines = report.lines(seed)
+    census = report.census(options.out) if options.out else {}
+    if options.json:
+        _print({"seed": seed, "lines": [line._asdict() for line in lines], "defects": census})
+    else:
+        sys.stdout.write("指标\t组\t目标\t生成\t差距\t允许\t结论\t依据\n")
+        for x in lines:
+            verdict, ground = ("符合" if x.within else "超出"), ("公开数字" if x.kind == "public" else "推测")
+            sys.stdout.write(
+                f"{x.metric}\t{x.group}\t{x.target:g}\t{x.generated:g}\t{x.distance:g}\t{x.tolerance:g}\t{verdict}\t{ground}\n"
+            )
+        for kind, rows in census.items():
+            sys.stdout.write(f"缺陷\t{kind}\t{rows}\n")
+    return 0 if all(x.within for x in lines) else 1
 
 
 def _serve(options: argparse.Namespace) -> int:

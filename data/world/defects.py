@@ -19,7 +19,18 @@ HOMOPHONES = dict(
         strict=True,
     )
 )
-SHAPES = {"未": "末", "己": "已", "日": "曰", "天": "夭", "大": "太", "土": "士", "千": "干", "晴": "睛", "科": "料", "宏": "宠"}
+SHAPES = {
+    "未": "末",
+    "己": "已",
+    "日": "曰",
+    "天": "夭",
+    "大": "太",
+    "土": "士",
+    "千": "干",
+    "晴": "睛",
+    "科": "料",
+    "宏": "宠",
+}
 TRADITIONAL = dict(
     zip(
         "华龙达兴国东业丰联汇创云飞凤腾跃远冠赢创电网数链运实发开环医药贸进设际团岛风经营",
@@ -128,7 +139,11 @@ def mark(frame: pl.DataFrame, mask: Bools, defect: str) -> pl.DataFrame:
         return frame
     joined = (
         pl.when(pl.Series(mask))
-        .then(pl.concat_str("_defects", pl.when(pl.col("_defects") == "").then(pl.lit("")).otherwise(pl.lit(";")), pl.lit(defect)))
+        .then(
+            pl.concat_str(
+                "_defects", pl.when(pl.col("_defects") == "").then(pl.lit("")).otherwise(pl.lit(";")), pl.lit(defect)
+            )
+        )
         .otherwise("_defects")
     )
     return frame.with_columns(_defects=joined)
@@ -160,7 +175,9 @@ def put(frame: pl.DataFrame, column: str, mask: Bools, defect: str, values: pl.S
     return mark(frame.with_columns(chosen), mask, defect)
 
 
-def dirty_names(frame: pl.DataFrame, column: str, streams: Streams, table: str, step: int | Ints, care: float) -> pl.DataFrame:
+def dirty_names(
+    frame: pl.DataFrame, column: str, streams: Streams, table: str, step: int | Ints, care: float
+) -> pl.DataFrame:
     """Name defects at `care` times the rates of feeds.md 3.5. A department keeps a firm's misspelling: the draw is yearly."""
     ids = frame["_eid"].to_numpy()
     for defect, rate, rewrite in NAME_DEFECTS:
@@ -169,7 +186,9 @@ def dirty_names(frame: pl.DataFrame, column: str, streams: Streams, table: str, 
     return frame
 
 
-def dirty_keys(frame: pl.DataFrame, column: str, streams: Streams, table: str, step: int | Ints, care: float = 1.0) -> pl.DataFrame:
+def dirty_keys(
+    frame: pl.DataFrame, column: str, streams: Streams, table: str, step: int | Ints, care: float = 1.0
+) -> pl.DataFrame:
     """Key defects at `care` times the rates of feeds.md 3.5."""
     ids = frame["_eid"].to_numpy()
     for defect, rate, rewrite in KEY_DEFECTS:
@@ -178,7 +197,9 @@ def dirty_keys(frame: pl.DataFrame, column: str, streams: Streams, table: str, s
     return frame
 
 
-def numeric_key(frame: pl.DataFrame, column: str, streams: Streams, table: str, step: int | Ints, rate: float = 0.02) -> pl.DataFrame:
+def numeric_key(
+    frame: pl.DataFrame, column: str, streams: Streams, table: str, step: int | Ints, rate: float = 0.02
+) -> pl.DataFrame:
     """All-digit codes turned into spreadsheet numbers."""
     ids = frame["_eid"].to_numpy()
     return change(frame, column, streams.chance(rate * 8, f"{table}.numeric", ids, step), "key_numeric", _as_number)

@@ -18,7 +18,13 @@ _LATE_STEPS = ((0.86, 0, 1), (0.958, 1, 5), (0.99, 6, 15), (1.01, 16, 45))
 # A parcel keeps its own number of microseconds past the hour, so that two never arrive at the same instant.
 _ZONE = "+08:00"
 ANOMALIES = ("truncated", "wrong_control", "missing_control", "missing_receipt", "resent")
-_RATES = {"truncated": 0.002, "wrong_control": 0.005, "missing_control": 0.004, "missing_receipt": 0.005, "resent": 0.004}
+_RATES = {
+    "truncated": 0.002,
+    "wrong_control": 0.005,
+    "missing_control": 0.004,
+    "missing_receipt": 0.005,
+    "resent": 0.004,
+}
 
 
 @dataclass
@@ -82,7 +88,10 @@ def deliver(seed: int, landing: Path, parcel: Parcel, forced: list[str]) -> Iter
         )  # fmt: skip
 
     again = calendar.working_day(first.date() + dt.timedelta(days=2))
-    second = min(dt.datetime.combine(again, dt.time(10, 17)), dt.datetime.combine(max(parcel.due, calendar.CLOSING_DAY), dt.time(17, 0)))
+    second = min(
+        dt.datetime.combine(again, dt.time(10, 17)),
+        dt.datetime.combine(max(parcel.due, calendar.CLOSING_DAY), dt.time(17, 0)),
+    )
     if second <= first or second.date() == first.date():
         kinds = [k for k in kinds if k in ("missing_control", "missing_receipt")]
     if "truncated" in kinds:
@@ -129,7 +138,11 @@ def _control(path: Path, parcel: Parcel, written: Written, raw: bytes, extra_row
     if written.amount is not None:
         sign = "-" if written.amount < 0 else ""
         lines.append(f"amount={sign}{abs(written.amount) // 100}.{abs(written.amount) % 100:02d}")
-    lines += [f"md5={hashlib.md5(raw, usedforsecurity=False).hexdigest()}", f"period={parcel.period}", f"batch={parcel.batch}"]
+    lines += [
+        f"md5={hashlib.md5(raw, usedforsecurity=False).hexdigest()}",
+        f"period={parcel.period}",
+        f"batch={parcel.batch}",
+    ]
     _write(path.with_name(path.name + ".ctl"), ("\n".join(lines) + "\n").encode())
 
 

@@ -14,7 +14,9 @@ from data.world.views.industry import is_above_scale
 
 def money(cents: np.ndarray) -> pl.Series:
     """DECIMAL(18,2) yuan from 分."""
-    return pl.DataFrame({"c": pl.Series(cents)}).select((pl.col("c").cast(pl.Decimal(20, 2)) / 100).cast(pl.Decimal(18, 2)))["c"]
+    return pl.DataFrame({"c": pl.Series(cents)}).select(
+        (pl.col("c").cast(pl.Decimal(20, 2)) / 100).cast(pl.Decimal(18, 2))
+    )["c"]
 
 
 def month_state(people: Population, month: int) -> pl.DataFrame:

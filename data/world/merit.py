@@ -10,7 +10,6 @@ from data.world import calendar, state
 from data.world.population import COOP, Population
 from data.world.streams import Bools, Ints, log
 
-
 # Quantiles of the unit exponential, from a table for the reason given in streams.py.
 _EXPONENTIAL = np.array([-log(1 - k / 4096) for k in range(4096)])
 
@@ -26,7 +25,9 @@ def hnte(people: Population) -> Spells:
     """高新技术企业: a first certificate in 2016-2024 for some that do research, renewed every third year by four in five."""
     has = state.does_research(people) & people.streams.chance(0.12 + 0.45 * people.head, "hnte", people.ids)
     born = np.array(calendar.EPOCH_YEAR) + people.birth_month // 12
-    first = np.maximum(2016 + np.floor(9 * people.streams.uniform("hnte.year", people.ids) ** 0.6).astype(np.int64), born + 1)
+    first = np.maximum(
+        2016 + np.floor(9 * people.streams.uniform("hnte.year", people.ids) ** 0.6).astype(np.int64), born + 1
+    )
     exists, years = [], []
     alive = has
     for turn in range(3):
@@ -70,7 +71,9 @@ def gradient(people: Population, level: int) -> tuple[Bools, Ints]:
     """(has the level, year of recognition). Levels are climbed a year or two apart; validity three years."""
     right = state.does_research(people) & (people.log_revenue > log(3e6))
     has = right & people.streams.chance(0.55, "gradient.0", people.ids)
-    year = np.maximum(2021 + people.streams.below(3, "gradient.year", people.ids), calendar.EPOCH_YEAR + people.birth_month // 12 + 1)
+    year = np.maximum(
+        2021 + people.streams.below(3, "gradient.year", people.ids), calendar.EPOCH_YEAR + people.birth_month // 12 + 1
+    )
     for step in range(1, level + 1):
         has = has & people.streams.chance((0.55, 0.2)[step - 1], f"gradient.{step}", people.ids)
         year = year + people.streams.below(2, f"gradient.year.{step}", people.ids) * (step == 1) + (step == 2)
@@ -103,7 +106,9 @@ def leading_level(people: Population) -> Ints:
 def coop_level(people: Population) -> Ints:
     """示范社: 0 none, 1 county, 2 province, 3 state."""
     draw = people.streams.uniform("coop.level", people.ids)
-    return np.where(people.kind == COOP, np.where(draw < 0.05, 3, np.where(draw < 0.25, 2, np.where(draw < 0.6, 1, 0))), 0)
+    return np.where(
+        people.kind == COOP, np.where(draw < 0.05, 3, np.where(draw < 0.25, 2, np.where(draw < 0.6, 1, 0))), 0
+    )
 
 
 def patent_count(people: Population) -> Ints:

@@ -20,7 +20,24 @@ _PAIRS = list(dict.fromkeys(pools.NAME_PAIRS))
 # Sixteen two-character forms are told apart by the variant of the industry word; see `brands`.
 _SHORT = 16
 _SPACE = len(_FIRST) * len(_SECOND) * (_SHORT + len(_TAILS) + len(_PAIRS))
-_SHORT_WORDS = ("", "实业", "发展", "控股", "创新", "国际", "联合", "远景", "方圆", "新港", "一号", "优选", "合作", "自贸", "天涯", "南方")
+_SHORT_WORDS = (
+    "",
+    "实业",
+    "发展",
+    "控股",
+    "创新",
+    "国际",
+    "联合",
+    "远景",
+    "方圆",
+    "新港",
+    "一号",
+    "优选",
+    "合作",
+    "自贸",
+    "天涯",
+    "南方",
+)
 
 
 def brands(ids: Ints) -> tuple[pl.Series, pl.Series]:
@@ -80,7 +97,9 @@ def compose_names(people: Population) -> tuple[pl.Series, pl.Series, pl.Series]:
         .then(pl.concat_str("z", "q", pl.lit("（海南）"), "w", form))
         .otherwise(pl.concat_str(city, "z", "q", "w", form))
     )
-    shop = pl.concat_str("s", "z", "q", "w", pl.when(pl.col("style") < 6).then(pl.lit("店")).otherwise(pl.lit("经营部")))
+    shop = pl.concat_str(
+        "s", "z", "q", "w", pl.when(pl.col("style") < 6).then(pl.lit("店")).otherwise(pl.lit("经营部"))
+    )
     coop = pl.concat_str("s", "z", "q", pl.lit("种养农民专业合作社"))
     village = pl.concat_str("s", "z", "q", pl.lit("村股份经济合作社"))
     sole = pl.concat_str("s", "z", "q", "w", pl.lit("中心（个人独资）"))

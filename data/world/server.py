@@ -100,7 +100,9 @@ def _handler(records: Records, token: str) -> type[BaseHTTPRequestHandler]:
             if page < 1 or not 1 <= size <= _MAX_SIZE:
                 self._answer(400, {"code": 400, "message": f"page 应为正整数，size 应在 1 到 {_MAX_SIZE} 之间"})
                 return
-            total, rows = records.page(table, query.get("updated_since", ""), query.get("updated_until", ""), page, size)
+            total, rows = records.page(
+                table, query.get("updated_since", ""), query.get("updated_until", ""), page, size
+            )
             self._answer(200, {"code": 0, "page": page, "size": size, "total": total, "data": rows})
 
         def log_message(self, format: str, *args: object) -> None:

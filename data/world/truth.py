@@ -18,7 +18,15 @@ from data.world.views.customs import customs_code, is_trader
 from data.world.views.labor import insures, offices, unit_number
 from data.world.views.market import branch_keys
 
-_SCHEMA = {"department": pl.String, "table": pl.String, "file": pl.String, "sheet": pl.String, "row_no": pl.Int64, "eid": pl.Int64, "defects": pl.String}
+_SCHEMA = {
+    "department": pl.String,
+    "table": pl.String,
+    "file": pl.String,
+    "sheet": pl.String,
+    "row_no": pl.Int64,
+    "eid": pl.Int64,
+    "defects": pl.String,
+}
 
 
 class Recorder:
@@ -59,7 +67,9 @@ class Recorder:
             self._parts.append(part)
         self._waiting, self._rows = [], 0
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is not None:
             return
         self._flush()

@@ -99,7 +99,15 @@ def csv(
 def dump(path: Path, table: str, types: dict[str, str], comment: str, frames: Iterable[pl.DataFrame]) -> Written:
     """A pg_dump-like script: CREATE TABLE, COPY … FROM stdin, tab-separated rows, backslash-dot. Row numbers are line numbers."""
     written = Written()
-    lines = ["--", "-- PostgreSQL database dump", "--", "", "SET client_encoding = 'UTF8';", "SET standard_conforming_strings = on;", ""]
+    lines = [
+        "--",
+        "-- PostgreSQL database dump",
+        "--",
+        "",
+        "SET client_encoding = 'UTF8';",
+        "SET standard_conforming_strings = on;",
+        "",
+    ]
     lines += [f"CREATE TABLE scjg.{table.lower()} ("]
     lines += [f"    {n.lower()} {t}{',' if k < len(types) - 1 else ''}" for k, (n, t) in enumerate(types.items())]
     lines += [");", "", f"COMMENT ON TABLE scjg.{table.lower()} IS '{comment}';", ""]
@@ -109,8 +117,11 @@ def dump(path: Path, table: str, types: dict[str, str], comment: str, frames: It
     row = len(lines) + 1
     for frame in frames:
         body = payload(frame).with_columns(
-            pl.all().str.replace_all("\\", "\\\\", literal=True).str.replace_all("\t", "\\t", literal=True)
-            .str.replace_all("\r", "\\r", literal=True).str.replace_all("\n", "\\n", literal=True)
+            pl.all()
+            .str.replace_all("\\", "\\\\", literal=True)
+            .str.replace_all("\t", "\\t", literal=True)
+            .str.replace_all("\r", "\\r", literal=True)
+            .str.replace_all("\n", "\\n", literal=True)
         )
         text = body.write_csv(separator="\t", include_header=False, quote_style="never", null_value="\\N")
         buffer.write(text.encode())
@@ -195,7 +206,10 @@ def xlsx(path: Path, sheets: Sequence[Sheet]) -> Written:
     """An Excel workbook by XlsxWriter; columns in `numbers` become number cells where they parse."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = Written()
-    book = xlsxwriter.Workbook(str(path), {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": True})
+    book = xlsxwriter.Workbook(
+        str(path),
+        {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": True},
+    )
     book.set_properties({"created": _STAMP, "comments": "模拟数据，非真实企业"})
     bold = book.add_format({"bold": True, "align": "center"})
     for sheet in sheets:
@@ -291,7 +305,19 @@ def dbase(path: Path, fields: dict[str, int], frame: pl.DataFrame) -> Written:
     """
     body = payload(frame)
     size = 1 + sum(fields.values())
-    out = bytearray(struct.pack("<4BIHH17xB2x", 3, _STAMP.year - 1900, _STAMP.month, _STAMP.day, len(body), 33 + 32 * len(fields), size, 0x4D))
+    out = bytearray(
+        struct.pack(
+            "<4BIHH17xB2x",
+            3,
+            _STAMP.year - 1900,
+            _STAMP.month,
+            _STAMP.day,
+            len(body),
+            33 + 32 * len(fields),
+            size,
+            0x4D,
+        )
+    )
     for name, width in fields.items():
         out += struct.pack("<11sc4xB15x", name.encode(), b"C", width)
     out += b"\r"

@@ -25,7 +25,9 @@ def _by_city(frame: pl.DataFrame, *then: str) -> pl.DataFrame:
 
 def _ditto(frame: pl.DataFrame, column: str) -> pl.DataFrame:
     """A value equal to the one above becomes 同上 in every second run (handwritten lists)."""
-    same = (frame[column] == frame[column].shift(1)).fill_null(False) & (frame["市县"] == frame["市县"].shift(1)).fill_null(False)
+    same = (frame[column] == frame[column].shift(1)).fill_null(False) & (
+        frame["市县"] == frame["市县"].shift(1)
+    ).fill_null(False)
     hand = same & (pl.Series(frame["_eid"].to_numpy() % 2 == 0))
     return defects.put(frame, column, hand.to_numpy(), "ditto", "同上")
 
@@ -36,14 +38,18 @@ def leading(people: Population, year: int) -> pl.DataFrame:
     month = calendar.month_index(year, 6)
     keep = positions((level > 0) & people.lives_at(month) & (people.birth_month < month - 24))
     sub, level = people.take(keep), level[keep]
-    verdict = np.array(["合格", "不合格", "递补"])[sub.streams.pick((0.93, 0.04, 0.03), "leading.verdict", sub.ids, year)]
+    verdict = np.array(["合格", "不合格", "递补"])[
+        sub.streams.pick((0.93, 0.04, 0.03), "leading.verdict", sub.ids, year)
+    ]
     frame = table(
         sub,
         {
             "市县": city(sub),
             "企业名称": current_name(sub, month - 12),
             "级别": texts(np.array(["", "市级", "省级", "国家级"])[level]),
-            "认定批次": pl.select(pl.concat_str(pl.lit("第"), formats.whole(3 + sub.ids % 8), pl.lit("批"))).to_series(),
+            "认定批次": pl.select(
+                pl.concat_str(pl.lit("第"), formats.whole(3 + sub.ids % 8), pl.lit("批"))
+            ).to_series(),
             "监测结论": texts(verdict),
             "备注": choose(verdict == "不合格", "取消资格", choose(sub.ids % 11 == 0, "已电话核实", "")),
         },
@@ -76,7 +82,9 @@ def coops(people: Population, year: int) -> pl.DataFrame:
             "年经营收入": formats.wan(state.revenue_year_cents(sub, year - 1)),
         },
     )
-    frame = defects.change(frame, "名称", sub.streams.chance(0.2, "coop.no_county", sub.ids), "county_omitted", lambda n: n[2:])
+    frame = defects.change(
+        frame, "名称", sub.streams.chance(0.2, "coop.no_county", sub.ids), "county_omitted", lambda n: n[2:]
+    )
     return defects.dirty_names(frame, "名称", sub.streams, "agri.name", 0, 0.7)
 
 
@@ -97,19 +105,33 @@ def collectives(people: Population, year: int) -> pl.DataFrame:
 
 def certified(people: Population, year: int) -> pl.DataFrame:
     """RZ: green, organic and geographic certificates of firms and co-operatives."""
-    right = (np.isin(people.kind, (COOP,)) | (people.is_firm & (people.letter == 0))) & people.streams.chance(0.35, "certified", people.ids)
+    right = (np.isin(people.kind, (COOP,)) | (people.is_firm & (people.letter == 0))) & people.streams.chance(
+        0.35, "certified", people.ids
+    )
     sub = people.take(positions(right & people.lives_at(calendar.month_index(year, 6))))
-    product = pl.Series(["芒果", "莲雾", "火龙果", "冬季瓜菜", "椰子", "荔枝", "咖啡", "胡椒"]).gather(sub.streams.below(8, "certified.product", sub.ids))
+    product = pl.Series(["芒果", "莲雾", "火龙果", "冬季瓜菜", "椰子", "荔枝", "咖啡", "胡椒"]).gather(
+        sub.streams.below(8, "certified.product", sub.ids)
+    )
     area = 50 + sub.ids % 97 * 20
     hectares = sub.streams.chance(0.06, "certified.hectares", sub.ids)
     frame = table(
         sub,
         {
             "市县": city(sub),
-            "证书号": pl.select(pl.concat_str(pl.lit("LB-15-"), formats.whole(2100 + sub.ids % 300), pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6))).to_series(),
+            "证书号": pl.select(
+                pl.concat_str(
+                    pl.lit("LB-15-"),
+                    formats.whole(2100 + sub.ids % 300),
+                    pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6),
+                )
+            ).to_series(),
             "主体": current_name(sub, calendar.month_index(year, 1)),
             "产品": product,
-            "面积": choose(hectares, pl.select(pl.concat_str(formats.whole(area // 15 + 1), pl.lit("公顷"))).to_series(), formats.whole(area)),
+            "面积": choose(
+                hectares,
+                pl.select(pl.concat_str(formats.whole(area // 15 + 1), pl.lit("公顷"))).to_series(),
+                formats.whole(area),
+            ),
             "有效期": pl.Series([f"{year + int(i) % 3 + 1}.12.31" for i in sub.ids], dtype=pl.String),
         },
     )
@@ -131,6 +153,15 @@ def parcels(world: World) -> Iterator[Parcel]:
             if name == "LTQY":
                 frame = _ditto(frame, "认定批次")
             header = [[c for c in frame.columns if not c.startswith("_")]]
-            sheet = Sheet("名单", frame, header, title=f"海南省{year}年{title}", unit=unit, numbers=frozenset(numbers), merge_down="市县", notes=("注：按市县排序。",))
+            sheet = Sheet(
+                "名单",
+                frame,
+                header,
+                title=f"海南省{year}年{title}",
+                unit=unit,
+                numbers=frozenset(numbers),
+                merge_down="市县",
+                notes=("注：按市县排序。",),
+            )
             due = calendar.working_day(day.replace(year=year))
             yield Parcel("agri", name, str(year), "F", "01", "xls", due, lambda path, s=sheet: writers.xls(path, [s]))

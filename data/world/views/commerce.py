@@ -18,7 +18,6 @@ from data.world.views.industry import city
 from data.world.views.market import current_name
 from data.world.writers import Sheet
 
-
 _ONLINE = next(k for k, i in enumerate(pools.INDUSTRIES) if i.code == "5292")
 _DUTY_FREE = next(k for k, i in enumerate(pools.INDUSTRIES) if i.code == "5239")
 
@@ -29,7 +28,11 @@ def is_above_limit(people: Population, year: int) -> Bools:
     code = np.array([i.letter + i.code for i in pools.INDUSTRIES])
     for prefix, bound in (("F51", 2_000_000_000), ("F52", 500_000_000), ("H", 200_000_000)):
         limit = np.where(np.isin(people.industry, np.flatnonzero([c.startswith(prefix) for c in code])), bound, limit)
-    return people.is_firm & (state.revenue_year_cents(people, year - 1) >= limit) & people.lives_at(calendar.month_index(year, 1))
+    return (
+        people.is_firm
+        & (state.revenue_year_cents(people, year - 1) >= limit)
+        & people.lives_at(calendar.month_index(year, 1))
+    )
 
 
 def sales(people: Population, month: int) -> pl.DataFrame:
@@ -63,7 +66,9 @@ def foreign(people: Population, quarter_end: int) -> pl.DataFrame:
     parts = []
     for turn, offset in ((0, 6), (1, 18)):
         month = people.birth_month + offset
-        keep = positions((people.kind == FOREIGN) & (month > quarter_end - 3) & (month <= quarter_end) & (people.death_month > month))
+        keep = positions(
+            (people.kind == FOREIGN) & (month > quarter_end - 3) & (month <= quarter_end) & (people.death_month > month)
+        )
         sub = people.take(keep)
         paid = foreign_cents_usd(sub) * (6 if turn == 0 else 4) // 10
         parts.append(
@@ -73,7 +78,9 @@ def foreign(people: Population, quarter_end: int) -> pl.DataFrame:
                     "名称": current_name(sub, quarter_end),
                     "信用代码": sub.uscc,
                     "投资者": pl.select(pl.concat_str(sub.brand, pl.lit(" Holdings Limited"))).to_series(),
-                    "国别": pl.Series(pools.COUNTRIES).gather(sub.streams.pick((50, 14, 10, 5, 4, 3, 3, 3, 4, 2), "foreign.country", sub.ids)),
+                    "国别": pl.Series(pools.COUNTRIES).gather(
+                        sub.streams.pick((50, 14, 10, 5, 4, 3, 3, 3, 4, 2), "foreign.country", sub.ids)
+                    ),
                     "合同外资": formats.wan(foreign_cents_usd(sub) * 10 // 6, 4),
                     "实到外资": formats.wan(paid, 4),
                     "日期": formats.dates(calendar.day_number(month[keep], sub.ids % 27), "%Y-%m-%d"),
@@ -88,14 +95,22 @@ def foreign(people: Population, quarter_end: int) -> pl.DataFrame:
 def filings(people: Population, year: int) -> pl.DataFrame:
     """WMBA: foreign-trade operators filed in the year (13-digit code: 4 + organisation code)."""
     month = registered_month(people)
-    sub = people.take(positions(is_trader(people) & (month >= calendar.month_index(year, 1)) & (month <= calendar.month_index(year, 12))))
+    sub = people.take(
+        positions(
+            is_trader(people) & (month >= calendar.month_index(year, 1)) & (month <= calendar.month_index(year, 12))
+        )
+    )
     frame = table(
         sub,
         {
             "进出口企业代码": pl.select(pl.concat_str(pl.lit("4600"), sub.org_code)).to_series(),
             "企业名称": current_name(sub, calendar.month_index(year, 6)),
-            "英文名": pl.select(pl.concat_str(pl.lit("HAINAN TRADING "), pl.Series(sub.ids).cast(pl.String), pl.lit(" CO., LTD."))).to_series(),
-            "备案日期": formats.dates(calendar.day_number(month[np.isin(people.ids, sub.ids)], sub.ids % 27), "%Y年%-m月%-d日"),
+            "英文名": pl.select(
+                pl.concat_str(pl.lit("HAINAN TRADING "), pl.Series(sub.ids).cast(pl.String), pl.lit(" CO., LTD."))
+            ).to_series(),
+            "备案日期": formats.dates(
+                calendar.day_number(month[np.isin(people.ids, sub.ids)], sub.ids % 27), "%Y年%-m月%-d日"
+            ),
         },
     )
     return defects.dirty_names(frame, "企业名称", sub.streams, "commerce.name", 0, 0.4)
@@ -103,7 +118,12 @@ def filings(people: Population, year: int) -> pl.DataFrame:
 
 def duty_free(people: Population, month: int) -> pl.DataFrame:
     """LDMS: island duty-free and e-commerce sales of the month in 万元."""
-    right = np.isin(people.industry, (_DUTY_FREE, _ONLINE)) & people.is_firm & (people.log_revenue > log(3e7)) & people.lives_at(month)
+    right = (
+        np.isin(people.industry, (_DUTY_FREE, _ONLINE))
+        & people.is_firm
+        & (people.log_revenue > log(3e7))
+        & people.lives_at(month)
+    )
     sub = people.take(positions(right))
     revenue = state.revenue_cents(sub, month)
     return table(
@@ -123,21 +143,49 @@ def _by_city(frame: pl.DataFrame, title: str) -> list[Sheet]:
     numbers = frozenset({"商品销售额", "零售额", "营业额"})
     for (name,), part in frame.group_by("_city", maintain_order=True):
         first = not sheets
-        sheets.append(Sheet(str(name), part, header, title=title if first else "", unit="单位：千元" if first else "", numbers=numbers, above=first))
+        sheets.append(
+            Sheet(
+                str(name),
+                part,
+                header,
+                title=title if first else "",
+                unit="单位：千元" if first else "",
+                numbers=numbers,
+                above=first,
+            )
+        )
     scratch = pl.DataFrame({"说明": ["汇总口径：在地"], "_eid": [-1], "_defects": [""]})
     sheets.append(Sheet("隐藏汇总", scratch, [["说明"]], hidden=True))
     return sheets
 
 
 def _plain(frame: pl.DataFrame, title: str, unit: str, numbers: tuple[str, ...]) -> list[Sheet]:
-    return [Sheet("Sheet1", frame, [[c for c in frame.columns if not c.startswith("_")]], title=title, unit=unit, numbers=frozenset(numbers))]
+    return [
+        Sheet(
+            "Sheet1",
+            frame,
+            [[c for c in frame.columns if not c.startswith("_")]],
+            title=title,
+            unit=unit,
+            numbers=frozenset(numbers),
+        )
+    ]
 
 
 def parcels(world: World) -> Iterator[Parcel]:
     """Sales each month but January, foreign capital and duty-free, filings by the year."""
 
     def parcel(name: str, period: str, due: dt.date, sheets: list[Sheet]) -> Parcel:
-        return Parcel("commerce", name, period, "I", "01", "xlsx", calendar.working_day(due), lambda path: writers.xlsx(path, sheets))
+        return Parcel(
+            "commerce",
+            name,
+            period,
+            "I",
+            "01",
+            "xlsx",
+            calendar.working_day(due),
+            lambda path: writers.xlsx(path, sheets),
+        )
 
     for month in world.window:
         due = calendar.first_day(month + 1) + dt.timedelta(days=19)
@@ -145,14 +193,28 @@ def parcels(world: World) -> Iterator[Parcel]:
         if month % 12:
             frame = world.gather(lambda people, m=month: sales(people, m))
             order = {r.short: k for k, r in enumerate(pools.REGIONS)}
-            frame = frame.sort(pl.col("_city").replace_strict(order, return_dtype=pl.Int64), "_eid", maintain_order=True)
-            yield parcel("XSSM", calendar.month_text(month), due, _by_city(frame, f"{label}限额以上商贸企业销售情况（累计）"))
+            frame = frame.sort(
+                pl.col("_city").replace_strict(order, return_dtype=pl.Int64), "_eid", maintain_order=True
+            )
+            yield parcel(
+                "XSSM", calendar.month_text(month), due, _by_city(frame, f"{label}限额以上商贸企业销售情况（累计）")
+            )
         free = world.gather(lambda people, m=month: duty_free(people, m))
-        yield parcel("LDMS", calendar.month_text(month), due, _plain(free, f"{label}离岛免税及电商销售", "单位：万元、件", ("销售额", "件数")))
+        yield parcel(
+            "LDMS",
+            calendar.month_text(month),
+            due,
+            _plain(free, f"{label}离岛免税及电商销售", "单位：万元、件", ("销售额", "件数")),
+        )
         if month % 3 == 2:
             period = f"{calendar.year_of(month)}Q{month % 12 // 3 + 1}"
             capital = world.gather(lambda people, m=month: foreign(people, m))
-            yield parcel("WZBG", period, due, _plain(capital, f"{period}外商投资信息报告", "单位：万美元", ("合同外资", "实到外资")))
+            yield parcel(
+                "WZBG",
+                period,
+                due,
+                _plain(capital, f"{period}外商投资信息报告", "单位：万美元", ("合同外资", "实到外资")),
+            )
     for year in world.years:
         frame = world.gather(lambda people, y=year: filings(people, y))
         yield parcel("WMBA", str(year), dt.date(year + 1, 1, 16), _plain(frame, f"{year}年对外贸易经营者备案", "", ()))

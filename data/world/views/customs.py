@@ -71,7 +71,9 @@ def registered_month(people: Population) -> Ints:
 
 def registration(people: Population, month: int) -> pl.DataFrame:
     """HG_QY: all filings in force (a full list each month)."""
-    sub = people.take(positions(is_trader(people) & (registered_month(people) <= month) & (people.death_month > month - 6)))
+    sub = people.take(
+        positions(is_trader(people) & (registered_month(people) <= month) & (people.death_month > month - 6))
+    )
     day = calendar.day_number(registered_month(sub), sub.ids % 27)
     frame = pl.DataFrame(
         {
@@ -95,7 +97,10 @@ def trade(people: Population, month: int) -> pl.DataFrame:
     traders = people.take(positions(is_trader(people) & people.lives_at(month) & (registered_month(people) <= month)))
     parts = []
     rate = dollar_rate(month)
-    for direction, goods in (("E", ("2005", "0303", "8541", "3004", "2710")), ("I", ("3303", "2709", "0207", "8802", "2204"))):
+    for direction, goods in (
+        ("E", ("2005", "0303", "8541", "3004", "2710")),
+        ("I", ("3303", "2709", "0207", "8802", "2204")),
+    ):
         cents = trade_cents(traders, month, direction)
         for line, share in ((0, 0.7), (1, 0.3)):
             value = np.floor(cents * share).astype(np.int64)
@@ -103,7 +108,9 @@ def trade(people: Population, month: int) -> pl.DataFrame:
             keep = positions(value >= 100_000)
             sub = traders.take(keep)
             usd = np.floor(value[keep] / 100 / rate + 0.5).astype(np.int64)
-            mode = pl.Series(["0110", "1210", "9610", "9710", "1039"]).gather(sub.streams.pick((0.74, 0.12, 0.06, 0.05, 0.03), "trade.mode", sub.ids))
+            mode = pl.Series(["0110", "1210", "9610", "9710", "1039"]).gather(
+                sub.streams.pick((0.74, 0.12, 0.06, 0.05, 0.03), "trade.mode", sub.ids)
+            )
             market = pl.Series(pools.MARKETS).gather(sub.streams.below(12, f"trade.market.{direction}{line}", sub.ids))
             good = pl.Series(goods).gather((sub.streams.below(5, "trade.goods", sub.ids) + line) % 5)
             parts.append(

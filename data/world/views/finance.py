@@ -35,14 +35,19 @@ def account(people: Population) -> pl.Series:
     shared = (members.ring >= 0) & (members.kind == 6)
     owner = np.where(shared, members.ring + 900_000_000, people.ids)
     full = codes.text(codes.digits(permuted(owner, 10**12, 1_000_003, 7), 16))
-    return pl.DataFrame({"a": full}).select(pl.concat_str(pl.col("a").str.slice(0, 4), pl.lit("********"), pl.col("a").str.slice(12)).alias("m"))["m"]
+    return pl.DataFrame({"a": full}).select(
+        pl.concat_str(pl.col("a").str.slice(0, 4), pl.lit("********"), pl.col("a").str.slice(12)).alias("m")
+    )["m"]
 
 
 def _payments(people: Population, programme: programs.Programme, number: int) -> pl.DataFrame:
     keep, day, amount = awards(people, programme)
     sub = people.take(keep)
     parts = []
-    shares = ((0, 1.0 - programme.county_share, "460001", programme.office, "省级财政资金", 0), (1, programme.county_share, "460101", "市县财政局", "市县财政资金", 12))
+    shares = (
+        (0, 1.0 - programme.county_share, "460001", programme.office, "省级财政资金", 0),
+        (1, programme.county_share, "460101", "市县财政局", "市县财政资金", 12),
+    )
     for turn, share, unit, office, source, wait in shares:
         if share == 0:
             continue
@@ -51,7 +56,9 @@ def _payments(people: Population, programme: programs.Programme, number: int) ->
         frame = table(
             sub,
             {
-                "支付凭证号": pl.select(pl.concat_str(pl.lit(f"ZF{number}{turn}"), pl.Series(sub.ids).cast(pl.String).str.zfill(9))).to_series(),
+                "支付凭证号": pl.select(
+                    pl.concat_str(pl.lit(f"ZF{number}{turn}"), pl.Series(sub.ids).cast(pl.String).str.zfill(9))
+                ).to_series(),
                 "支付日期": formats.dates(paid, "%Y-%m-%d"),
                 "预算单位编码": unit,
                 "预算单位": office,
@@ -91,7 +98,9 @@ def payments(people: Population) -> pl.DataFrame:
     frame = pl.concat([_payments(people, p, k + 1) for k, p in enumerate(programs.PROGRAMMES)])
     ids = frame["_eid"].to_numpy()
     parent = people.streams.chance(0.02, "payment.parent", ids)
-    frame = defects.put(frame, "收款人全称", parent, "paid_to_parent", Population(people.streams, np.maximum(ids - 1, 0)).name)
+    frame = defects.put(
+        frame, "收款人全称", parent, "paid_to_parent", Population(people.streams, np.maximum(ids - 1, 0)).name
+    )
     return defects.dirty_names(frame, "收款人全称", people.streams, "finance.name", 0, 0.6)
 
 
@@ -111,7 +120,13 @@ def ledger(people: Population) -> pl.DataFrame:
                     {
                         "政策编号": programme.policy,
                         "政策名称": programme.title,
-                        "批次": pl.Series([f"{calendar.date_of(int(d)).year}年第{1 + int(calendar.month_of_day(np.array([d]))[0]) % 12 // 3}批" for d in day], dtype=pl.String),
+                        "批次": pl.Series(
+                            [
+                                f"{calendar.date_of(int(d)).year}年第{1 + int(calendar.month_of_day(np.array([d]))[0]) % 12 // 3}批"
+                                for d in day
+                            ],
+                            dtype=pl.String,
+                        ),
                         "企业名称": current_name(sub, calendar.LAST_MONTH - 8),
                         "信用代码": sub.uscc,
                         "核定金额": formats.wan(part, 4),
@@ -124,7 +139,9 @@ def ledger(people: Population) -> pl.DataFrame:
             )
     frame = pl.concat(parts)
     frame = defects.numeric_key(frame, "信用代码", people.streams, "finance.key", 0)
-    frame = defects.put(frame, "信用代码", people.streams.chance(0.05, "finance.key.blank", frame["_eid"].to_numpy()), "key_blank", "")
+    frame = defects.put(
+        frame, "信用代码", people.streams.chance(0.05, "finance.key.blank", frame["_eid"].to_numpy()), "key_blank", ""
+    )
     return defects.dirty_names(frame, "企业名称", people.streams, "finance.name", 0, 0.6)
 
 
@@ -132,8 +149,15 @@ def applicants(people: Population, programme: programs.Programme) -> tuple[Ints,
     """(positions that applied, day of application, whether approved): the paid, and a third as many who were not."""
     month = programs.pay_month(people, programme)
     paid = month < _NEVER
-    other = ~paid & people.is_firm & people.streams.chance(0.03, f"apply.{programme.id}", people.ids) & (people.birth_month < programme.first)
-    when = np.where(paid, month, programme.first + people.streams.below(programme.spread, f"apply.{programme.id}.month", people.ids))
+    other = (
+        ~paid
+        & people.is_firm
+        & people.streams.chance(0.03, f"apply.{programme.id}", people.ids)
+        & (people.birth_month < programme.first)
+    )
+    when = np.where(
+        paid, month, programme.first + people.streams.below(programme.spread, f"apply.{programme.id}.month", people.ids)
+    )
     keep = positions((paid | other) & (people.death_month > when))
     day = calendar.day_number(when[keep], people.ids[keep] % 20) - 50 - people.ids[keep] % 30
     return keep, day, paid[keep]
@@ -151,7 +175,9 @@ def cases(people: Population) -> pl.DataFrame:
         verdict = np.where(approved, "通过", np.where(withdrawn, "撤回", "不通过"))
         pushed = sub.streams.chance(0.35, f"apply.{programme.id}.pushed", sub.ids)
         common: dict[str, pl.Series | str | None] = {
-            "办件编号": pl.select(pl.concat_str(pl.lit(f"BJ{number + 1}"), pl.Series(sub.ids).cast(pl.String).str.zfill(9))).to_series(),
+            "办件编号": pl.select(
+                pl.concat_str(pl.lit(f"BJ{number + 1}"), pl.Series(sub.ids).cast(pl.String).str.zfill(9))
+            ).to_series(),
             "事项编号": programme.policy,
             "申报主体码": sub.uscc,
             "名称": current_name(sub, calendar.LAST_MONTH),
@@ -160,7 +186,19 @@ def cases(people: Population) -> pl.DataFrame:
             "补正次数": formats.whole(sub.ids % 3 // 2),
         }
         later: dict[str, pl.Series | str | None] = {"承诺时限": "20", "来源": choose(pushed, "推送", "主动")}
-        first = table(sub, {**common, "决定": None, "决定日": None, "不通过原因": None, "核定金额": None, **later, "更新时间": formats.stamps(day + 2, np.full(len(sub), 36_000))}, day + 2)
+        first = table(
+            sub,
+            {
+                **common,
+                "决定": None,
+                "决定日": None,
+                "不通过原因": None,
+                "核定金额": None,
+                **later,
+                "更新时间": formats.stamps(day + 2, np.full(len(sub), 36_000)),
+            },
+            day + 2,
+        )
         second = table(
             sub,
             {
@@ -231,10 +269,23 @@ def parcels(world: World) -> Iterator[Parcel]:
     """Daily payment files, a monthly ledger workbook, and the application system's daily lines."""
     start = calendar.number_of(calendar.first_day(world.first_month))
     closing = calendar.number_of(calendar.CLOSING_DAY)
-    paid = world.gather(payments).filter((pl.col("_day") >= start) & (pl.col("_day") < closing)).sort("_day", "预算单位", "支付凭证号")
+    paid = (
+        world.gather(payments)
+        .filter((pl.col("_day") >= start) & (pl.col("_day") < closing))
+        .sort("_day", "预算单位", "支付凭证号")
+    )
     for (key,), part in paid.group_by(_working("_day", paid), maintain_order=True):
         day = calendar.working_day(calendar.date_of(int(str(key))) + dt.timedelta(days=1))
-        yield Parcel("finance", "ZFMX", f"{calendar.date_of(int(str(key))):%Y%m%d}", "I", "01", "csv", day, lambda path, f=part: _daily_csv(f, path))
+        yield Parcel(
+            "finance",
+            "ZFMX",
+            f"{calendar.date_of(int(str(key))):%Y%m%d}",
+            "I",
+            "01",
+            "csv",
+            day,
+            lambda path, f=part: _daily_csv(f, path),
+        )
     book = world.gather(ledger)
     months = calendar.month_of_day(book["_day"].to_numpy())
     book = book.with_columns(pl.Series("_month", months)).sort("_month", "政策编号", "_eid", maintain_order=True)
@@ -242,16 +293,42 @@ def parcels(world: World) -> Iterator[Parcel]:
         part = book.filter(pl.col("_month") == month)
         header = [[c for c in part.columns if not c.startswith("_")]]
         total = {0: "合计", 5: str(round(sum(float(v) for v in part["核定金额"].to_list()), 4))} if len(part) else {}
-        sheet = Sheet("台账", part, header, title=f"{calendar.year_of(month)}年{month % 12 + 1}月惠企政策资金兑现台账", unit="单位：万元", total=total, numbers=frozenset({"核定金额", "拨付金额"}))
+        sheet = Sheet(
+            "台账",
+            part,
+            header,
+            title=f"{calendar.year_of(month)}年{month % 12 + 1}月惠企政策资金兑现台账",
+            unit="单位：万元",
+            total=total,
+            numbers=frozenset({"核定金额", "拨付金额"}),
+        )
         due = calendar.working_day(calendar.first_day(month + 1) + dt.timedelta(days=9))
-        yield Parcel("finance", "DXTZ", calendar.month_text(month), "I", "01", "xlsx", due, lambda path, s=sheet: writers.xlsx(path, [s]))
+        yield Parcel(
+            "finance",
+            "DXTZ",
+            calendar.month_text(month),
+            "I",
+            "01",
+            "xlsx",
+            due,
+            lambda path, s=sheet: writers.xlsx(path, [s]),
+        )
     for name, view in (("CASE", cases), ("PAYEE", payees)):
         frame = world.gather(view).filter(pl.col("_day") < closing)
         frame = frame.with_columns(pl.Series("_day", np.maximum(frame["_day"].to_numpy(), start)))
         frame = frame.sort("_day", "_eid", maintain_order=True)
         for (key,), part in frame.group_by(_working("_day", frame), maintain_order=True):
             day = calendar.working_day(calendar.date_of(int(str(key))))
-            yield Parcel("apply", name, f"{day:%Y%m%d}", "I", "01", "jsonl", day, lambda path, f=part: writers.json_lines(path, f))
+            yield Parcel(
+                "apply",
+                name,
+                f"{day:%Y%m%d}",
+                "I",
+                "01",
+                "jsonl",
+                day,
+                lambda path, f=part: writers.json_lines(path, f),
+            )
 
 
 def _working(column: str, frame: pl.DataFrame) -> pl.Series:

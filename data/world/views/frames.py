@@ -14,7 +14,9 @@ def table(people: Population, columns: dict[str, pl.Series | str | None], day: I
     """Columns (a text or null stands for every row), `_eid`, `_defects` and, where given, `_day`."""
     n = len(people)
     data = {k: v if isinstance(v, pl.Series) else pl.Series([v] * n, dtype=pl.String) for k, v in columns.items()}
-    frame = pl.DataFrame(data).with_columns(pl.Series("_eid", people.ids), pl.Series("_defects", [""] * n, dtype=pl.String))
+    frame = pl.DataFrame(data).with_columns(
+        pl.Series("_eid", people.ids), pl.Series("_defects", [""] * n, dtype=pl.String)
+    )
     return frame if day is None else frame.with_columns(pl.Series("_day", day, dtype=pl.Int64))
 
 
@@ -28,7 +30,9 @@ def choose(mask: Bools, yes: pl.Series | str, no: pl.Series | str) -> pl.Series:
     n = len(mask)
     a = yes if isinstance(yes, pl.Series) else pl.Series([yes] * n, dtype=pl.String)
     b = no if isinstance(no, pl.Series) else pl.Series([no] * n, dtype=pl.String)
-    return pl.DataFrame({"a": a, "b": b, "m": pl.Series(mask)}).select(pl.when("m").then("a").otherwise("b").alias("x"))["x"]
+    return pl.DataFrame({"a": a, "b": b, "m": pl.Series(mask)}).select(
+        pl.when("m").then("a").otherwise("b").alias("x")
+    )["x"]
 
 
 def numbered(frame: pl.DataFrame) -> pl.DataFrame:

@@ -15,12 +15,16 @@ from data.world.streams import Bools, Ints, log
 from data.world.views.frames import choose, everywhere, table, texts
 from data.world.views.market import current_name
 
-
 _DEVELOPMENT = next(k for k, i in enumerate(pools.INDUSTRIES) if i.code == "7010")
 
 
 def builds(people: Population) -> Bools:
-    return people.is_firm & (people.letter == ord("E") - 65) & people.streams.chance(0.45, "qualification", people.ids) & (people.log_revenue > log(8e5))
+    return (
+        people.is_firm
+        & (people.letter == ord("E") - 65)
+        & people.streams.chance(0.45, "qualification", people.ids)
+        & (people.log_revenue > log(8e5))
+    )
 
 
 def grade(people: Population) -> Ints:
@@ -29,7 +33,13 @@ def grade(people: Population) -> Ints:
 
 
 def issued_day(people: Population) -> Ints:
-    return calendar.day_number(np.maximum(people.birth_month + 6, calendar.month_index(2020, 6) + people.streams.below(40, "qualification.month", people.ids)), people.ids % 27)
+    return calendar.day_number(
+        np.maximum(
+            people.birth_month + 6,
+            calendar.month_index(2020, 6) + people.streams.below(40, "qualification.month", people.ids),
+        ),
+        people.ids % 27,
+    )
 
 
 def qualifications(people: Population, day: int) -> pl.DataFrame:
@@ -40,13 +50,21 @@ def qualifications(people: Population, day: int) -> pl.DataFrame:
     sub = people.take(keep)
     parts = []
     for turn, kind in ((0, "建筑工程施工总承包"), (1, "建筑装修装饰工程专业承包")):
-        has = positions(np.ones(len(sub), dtype=np.bool_) if turn == 0 else sub.streams.chance(0.25, "qualification.second", sub.ids))
+        has = positions(
+            np.ones(len(sub), dtype=np.bool_)
+            if turn == 0
+            else sub.streams.chance(0.25, "qualification.second", sub.ids)
+        )
         part = sub.take(has)
         parts.append(
             table(
                 part,
                 {
-                    "zsbh": pl.select(pl.concat_str(pl.lit(f"D{2 + turn}46"), pl.Series(part.ids % 1_000_000).cast(pl.String).str.zfill(6))).to_series(),
+                    "zsbh": pl.select(
+                        pl.concat_str(
+                            pl.lit(f"D{2 + turn}46"), pl.Series(part.ids % 1_000_000).cast(pl.String).str.zfill(6)
+                        )
+                    ).to_series(),
                     "qymc": current_name(part, month - 8),
                     "xydm": part.uscc,
                     "zzlb": kind,
@@ -58,7 +76,9 @@ def qualifications(people: Population, day: int) -> pl.DataFrame:
             )
         )
     frame = defects.dirty_names(pl.concat(parts), "qymc", people.streams, "housing.name", 0, 0.3)
-    frame = defects.put(frame, "xydm", people.streams.chance(0.06, "housing.key", frame["_eid"].to_numpy()), "key_blank", "")
+    frame = defects.put(
+        frame, "xydm", people.streams.chance(0.06, "housing.key", frame["_eid"].to_numpy()), "key_blank", ""
+    )
     return pl.concat([frame, _strangers(people, day)])
 
 
@@ -66,7 +86,9 @@ def _strangers(people: Population, day: int) -> pl.DataFrame:
     """Out-of-province builders registered for work here: they must match nobody."""
     near = people.take(positions(people.streams.chance(0.004, "stranger", people.ids)))
     city = pl.Series(["广东", "湖南", "广西", "江西"]).gather(near.ids % 4)
-    name = pl.DataFrame({"c": city, "b": near.brand}).select(pl.concat_str("c", "b", pl.lit("建设集团有限公司")).alias("n"))["n"]
+    name = pl.DataFrame({"c": city, "b": near.brand}).select(
+        pl.concat_str("c", "b", pl.lit("建设集团有限公司")).alias("n")
+    )["n"]
     frame = table(
         near,
         {
@@ -81,8 +103,15 @@ def permits(people: Population, day: int) -> pl.DataFrame:
     """t_sgxk: construction permits of the three years before the day."""
     parts = []
     for year in range(calendar.date_of(day).year - 2, calendar.date_of(day).year + 1):
-        issued = calendar.day_number(calendar.month_index(year, 1) + people.streams.below(12, "site.month", people.ids, year), people.ids % 27)
-        keep = positions(builds(people) & people.streams.chance(0.4, "site", people.ids, year) & (issued <= day) & (people.birth_day < issued))
+        issued = calendar.day_number(
+            calendar.month_index(year, 1) + people.streams.below(12, "site.month", people.ids, year), people.ids % 27
+        )
+        keep = positions(
+            builds(people)
+            & people.streams.chance(0.4, "site", people.ids, year)
+            & (issued <= day)
+            & (people.birth_day < issued)
+        )
         sub = people.take(keep)
         owner = Population(sub.streams, sub.ids // 3 + 11)
         value = state.revenue_year_cents(sub, year - 1) // 2 + 10_000_000
@@ -90,7 +119,11 @@ def permits(people: Population, day: int) -> pl.DataFrame:
             table(
                 sub,
                 {
-                    "xkzh": pl.select(pl.concat_str(pl.lit(f"4601{year}"), pl.Series(sub.ids % 10_000_000).cast(pl.String).str.zfill(7))).to_series(),
+                    "xkzh": pl.select(
+                        pl.concat_str(
+                            pl.lit(f"4601{year}"), pl.Series(sub.ids % 10_000_000).cast(pl.String).str.zfill(7)
+                        )
+                    ).to_series(),
                     "xmmc": pl.select(pl.concat_str(owner.brand, pl.lit("项目施工"))).to_series(),
                     "jsdw": owner.name,
                     "sgdw": current_name(sub, calendar.month_index(year, 1)),
@@ -111,7 +144,9 @@ def developers(people: Population, day: int) -> pl.DataFrame:
     return table(
         sub,
         {
-            "zsbh": pl.select(pl.concat_str(pl.lit("琼建开证"), pl.Series(sub.ids).cast(pl.String).str.zfill(7))).to_series(),
+            "zsbh": pl.select(
+                pl.concat_str(pl.lit("琼建开证"), pl.Series(sub.ids).cast(pl.String).str.zfill(7))
+            ).to_series(),
             "qymc": current_name(sub, month - 8),
             "xydm": sub.uscc,
             "zzdj": "二级",
@@ -127,7 +162,13 @@ def developers(people: Population, day: int) -> pl.DataFrame:
 def misconduct_day(people: Population) -> Ints:
     """Day of bad conduct on a site, or far in the future."""
     hit = builds(people) & people.streams.chance(0.06, "misconduct", people.ids)
-    return np.where(hit, calendar.day_number(calendar.month_index(2022, 6) + people.streams.below(28, "misconduct.month", people.ids), people.ids % 27), 999_999)
+    return np.where(
+        hit,
+        calendar.day_number(
+            calendar.month_index(2022, 6) + people.streams.below(28, "misconduct.month", people.ids), people.ids % 27
+        ),
+        999_999,
+    )
 
 
 def misconduct(people: Population, day: int) -> pl.DataFrame:

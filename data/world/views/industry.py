@@ -23,7 +23,12 @@ _CITY_ORDER = {r.short: k for k, r in enumerate(pools.REGIONS)}
 def is_above_scale(people: Population, year: int) -> Bools:
     """规上工业 of the year: in B, C or D with twenty million of revenue in the year before."""
     industrial = np.isin(people.letter, [ord(c) - 65 for c in "BCD"])
-    return industrial & people.is_firm & (state.revenue_year_cents(people, year - 1) >= 2_000_000_000) & people.lives_at(calendar.month_index(year, 1))
+    return (
+        industrial
+        & people.is_firm
+        & (state.revenue_year_cents(people, year - 1) >= 2_000_000_000)
+        & people.lives_at(calendar.month_index(year, 1))
+    )
 
 
 def city(people: Population) -> pl.Series:
@@ -46,7 +51,9 @@ def gradient(people: Population, year: int) -> pl.DataFrame:
                 "企业名称": current_name(sub, calendar.month_index(year, 3)),
                 "统一社会信用代码": choose(since >= 2023, sub.uscc, ""),
                 "类别": word,
-                "批次": pl.select(pl.concat_str(pl.lit("第"), formats.whole(1 + sub.ids % 2), pl.lit("批"))).to_series(),
+                "批次": pl.select(
+                    pl.concat_str(pl.lit("第"), formats.whole(1 + sub.ids % 2), pl.lit("批"))
+                ).to_series(),
                 "认定年份": formats.whole(since),
                 "有效期起": formats.dates(day, "%Y年%-m月%-d日"),
                 "有效期止": formats.dates(day + 1095, "%Y年%-m月%-d日"),
@@ -80,14 +87,20 @@ def output_month(people: Population, month: int) -> pl.DataFrame:
             "期末从业": formats.whole(state.staff(sub, month)),
         },
     )
-    frame = defects.put(frame, "用电量", sub.streams.chance(0.02, "output.slash", sub.ids, month), "slash_for_unknown", "/")
+    frame = defects.put(
+        frame, "用电量", sub.streams.chance(0.02, "output.slash", sub.ids, month), "slash_for_unknown", "/"
+    )
     return defects.dirty_names(frame, "企业名称", sub.streams, "industry.name", 0, 0.5)
 
 
 def tech_upgrade(people: Population, year: int) -> pl.DataFrame:
     """JGXM: projects of industrial firms, money in 万元."""
     month = project_month(people)
-    keep = np.isin(people.letter, [ord(c) - 65 for c in "BCD"]) & (month >= calendar.month_index(year - 1, 1)) & (month <= calendar.month_index(year, 12))
+    keep = (
+        np.isin(people.letter, [ord(c) - 65 for c in "BCD"])
+        & (month >= calendar.month_index(year - 1, 1))
+        & (month <= calendar.month_index(year, 12))
+    )
     sub = people.take(positions(keep))
     total = project_cents(sub)
     code = projects(sub).unique("_eid", keep="first", maintain_order=True).sort("_eid")
@@ -123,36 +136,96 @@ def software(people: Population, quarter_end: int) -> pl.DataFrame:
     return defects.dirty_names(frame, "单位", sub.streams, "industry.name", 0, 0.5)
 
 
-def _sheet(frame: pl.DataFrame, title: str, unit: str = "", numbers: tuple[str, ...] = (), merge: str = "", notes: tuple[str, ...] = ()) -> Sheet:
+def _sheet(
+    frame: pl.DataFrame,
+    title: str,
+    unit: str = "",
+    numbers: tuple[str, ...] = (),
+    merge: str = "",
+    notes: tuple[str, ...] = (),
+) -> Sheet:
     header = [[c for c in frame.columns if not c.startswith("_")]]
-    return Sheet("Sheet1", frame, header, title=title, unit=unit, numbers=frozenset(numbers), merge_down=merge, notes=notes)
+    return Sheet(
+        "Sheet1", frame, header, title=title, unit=unit, numbers=frozenset(numbers), merge_down=merge, notes=notes
+    )
 
 
 def parcels(world: World) -> Iterator[Parcel]:
     """The yearly list and its re-issue, monthly output, yearly projects, quarterly software."""
 
     def parcel(name: str, period: str, kind: str, batch: str, due: dt.date, sheet: Sheet) -> Parcel:
-        return Parcel("industry", name, period, kind, batch, "xlsx", calendar.working_day(due), lambda path: writers.xlsx(path, [sheet]))
+        return Parcel(
+            "industry",
+            name,
+            period,
+            kind,
+            batch,
+            "xlsx",
+            calendar.working_day(due),
+            lambda path: writers.xlsx(path, [sheet]),
+        )
 
     for year in world.years:
         frame = world.gather(lambda people, y=year: gradient(people, y).drop("序号"))
         frame = numbered(frame)
         notes = ("注：“复核通过”企业有效期自复核公告之日起重新计算。", "备注：名单以公告为准。")
-        yield parcel("ZJTX", str(year), "F", "01", dt.date(year, 10, 12), _sheet(frame, f"海南省{year}年优质中小企业梯度培育名单", merge="市县", notes=notes))
+        yield parcel(
+            "ZJTX",
+            str(year),
+            "F",
+            "01",
+            dt.date(year, 10, 12),
+            _sheet(frame, f"海南省{year}年优质中小企业梯度培育名单", merge="市县", notes=notes),
+        )
         if year % 2 == 0:
             # The list issued again with corrections.
             again = numbered(frame.drop("序号").filter(pl.col("备注") != "撤销"))
-            yield parcel("ZJTX", str(year), "F", "02", dt.date(year, 11, 20), _sheet(again, f"海南省{year}年优质中小企业梯度培育名单（更正）", merge="市县", notes=notes))
+            yield parcel(
+                "ZJTX",
+                str(year),
+                "F",
+                "02",
+                dt.date(year, 11, 20),
+                _sheet(again, f"海南省{year}年优质中小企业梯度培育名单（更正）", merge="市县", notes=notes),
+            )
         upgrade = world.gather(lambda people, y=year: tech_upgrade(people, y))
-        yield parcel("JGXM", str(year), "F", "01", dt.date(year, 12, 5), _sheet(numbered(upgrade).drop("序号"), f"{year}年技术改造项目", "单位：万元", ("总投资", "设备投资", "已完成")))
+        yield parcel(
+            "JGXM",
+            str(year),
+            "F",
+            "01",
+            dt.date(year, 12, 5),
+            _sheet(
+                numbered(upgrade).drop("序号"), f"{year}年技术改造项目", "单位：万元", ("总投资", "设备投资", "已完成")
+            ),
+        )
     for month in world.window:
         frame = world.gather(lambda people, m=month: output_month(people, m))
         due = calendar.first_day(month + 1) + dt.timedelta(days=21)
         numbers = ("工业总产值", "营业收入", "出口交货值", "用电量", "期末从业")
-        yield parcel("GYQY_M", calendar.month_text(month), "I", "01", due, _sheet(frame, f"{calendar.year_of(month)}年{month % 12 + 1}月规模以上工业企业主要指标", "单位：千元、万千瓦时、人", numbers))
+        yield parcel(
+            "GYQY_M",
+            calendar.month_text(month),
+            "I",
+            "01",
+            due,
+            _sheet(
+                frame,
+                f"{calendar.year_of(month)}年{month % 12 + 1}月规模以上工业企业主要指标",
+                "单位：千元、万千瓦时、人",
+                numbers,
+            ),
+        )
         if month % 3 == 2:
             frame = world.gather(lambda people, m=month: software(people, m))
-            yield parcel("RJQY", f"{calendar.year_of(month)}Q{month % 12 // 3 + 1}", "I", "01", due, _sheet(frame, "软件企业季度统计", "单位：万元、人", ("软件业务收入", "研发人员")))
+            yield parcel(
+                "RJQY",
+                f"{calendar.year_of(month)}Q{month % 12 // 3 + 1}",
+                "I",
+                "01",
+                due,
+                _sheet(frame, "软件企业季度统计", "单位：万元、人", ("软件业务收入", "研发人员")),
+            )
 
 
 def first_above_scale_year(people: Population, years: range) -> Ints:

@@ -12,7 +12,6 @@ from data.world import calendar, codes, defects, formats, merit, pools, writers
 from data.world.parcel import Parcel, World, positions
 from data.world.population import Population, person_names
 from data.world.streams import Ints
-from data.world.views.market import current_name
 
 _UNIVERSITIES = ("海南大学", "海南师范大学", "中国热带农业科学院", "海南热带海洋学院")
 
@@ -28,10 +27,18 @@ class Patents:
         streams = people.streams
         self.ids = ids
         self.kind: Ints = np.array([1, 2, 3])[streams.pick((0.42, 0.43, 0.15), "patent.kind", ids, self.ordinal)]
-        span = np.maximum(calendar.LAST_MONTH - 3 - np.maximum(people.birth_month[self.owner], calendar.month_index(2014, 1)), 1)
+        span = np.maximum(
+            calendar.LAST_MONTH - 3 - np.maximum(people.birth_month[self.owner], calendar.month_index(2014, 1)), 1
+        )
         back = np.floor(span * streams.uniform("patent.month", ids, self.ordinal)).astype(np.int64)
-        self.applied: Ints = calendar.day_number(calendar.LAST_MONTH - 2 - back, streams.below(28, "patent.day", ids, self.ordinal))
-        delay = np.where(self.kind == 1, 500 + streams.below(500, "patent.delay", ids, self.ordinal), 200 + streams.below(150, "patent.delay", ids, self.ordinal))
+        self.applied: Ints = calendar.day_number(
+            calendar.LAST_MONTH - 2 - back, streams.below(28, "patent.day", ids, self.ordinal)
+        )
+        delay = np.where(
+            self.kind == 1,
+            500 + streams.below(500, "patent.delay", ids, self.ordinal),
+            200 + streams.below(150, "patent.delay", ids, self.ordinal),
+        )
         granted = streams.chance(0.72, "patent.granted", ids, self.ordinal) | (self.kind > 1)
         self.granted: Ints = np.where(granted, self.applied + delay, 999_999)
         lapses = streams.chance(0.12, "patent.lapses", ids, self.ordinal)
@@ -61,9 +68,13 @@ def patents_table(people: Population) -> pl.DataFrame:
     applicants = pl.DataFrame({"n": names, "p": partner, "j": pl.Series(joint)}).select(
         pl.when("j").then(pl.concat_str("n", pl.lit(";"), "p")).otherwise("n").alias("a")
     )["a"]
-    section = pl.Series(["A23L", "A61K", "C12N", "E04B", "F16L", "G06F", "G06Q", "H04L"]).gather((sub.industry + p.ordinal) % 8)
+    section = pl.Series(["A23L", "A61K", "C12N", "E04B", "F16L", "G06F", "G06Q", "H04L"]).gather(
+        (sub.industry + p.ordinal) % 8
+    )
     word = pl.Series([i.words[0] for i in pools.INDUSTRIES]).gather(sub.industry)
-    noun = pl.Series(["装置", "方法", "系统", "组合物", "设备", "结构"]).gather(sub.streams.below(6, "patent.noun", p.ids, p.ordinal))
+    noun = pl.Series(["装置", "方法", "系统", "组合物", "设备", "结构"]).gather(
+        sub.streams.below(6, "patent.noun", p.ids, p.ordinal)
+    )
     status = np.where(pending, "审中", np.where(p.lapsed <= shown, "失效", "授权"))
     frame = pl.DataFrame(
         {
@@ -84,7 +95,13 @@ def patents_table(people: Population) -> pl.DataFrame:
         }
     )  # fmt: skip
     frame = defects.mark(frame, joint, "joint_applicants")
-    frame = defects.change(frame, "an", sub.streams.chance(0.01, "patent.typo", p.ids, p.ordinal), "patent_number_typo", lambda a: a[:8] + ("8" if a[8] != "8" else "3") + a[9:])
+    frame = defects.change(
+        frame,
+        "an",
+        sub.streams.chance(0.01, "patent.typo", p.ids, p.ordinal),
+        "patent_number_typo",
+        lambda a: a[:8] + ("8" if a[8] != "8" else "3") + a[9:],
+    )
     former = (sub.renamed_month < 100_000) & (calendar.month_of_day(p.applied) < sub.renamed_month)
     frame = defects.mark(frame, former, "former_name")
     return defects.dirty_names(frame, "ap", sub.streams, "ip.name", p.ordinal, 0.35)
@@ -120,7 +137,9 @@ def trademarks(people: Population) -> pl.DataFrame:
     """TM: one firm in ten has registered its 字号 in a class."""
     keep = positions(people.is_firm & people.streams.chance(0.1, "trademark", people.ids))
     sub = people.take(keep)
-    month = np.maximum(sub.birth_month + 10, calendar.month_index(2016, 1) + sub.streams.below(105, "trademark.month", sub.ids))
+    month = np.maximum(
+        sub.birth_month + 10, calendar.month_index(2016, 1) + sub.streams.below(105, "trademark.month", sub.ids)
+    )
     day = calendar.day_number(month, sub.ids % 27)
     frame = pl.DataFrame(
         {
@@ -142,10 +161,15 @@ def pledges(people: Population) -> pl.DataFrame:
     """ZYRZ: patents pledged for loans."""
     keep = positions((merit.patent_count(people) > 2) & people.streams.chance(0.12, "pledge", people.ids))
     sub = people.take(keep)
-    day = calendar.day_number(np.maximum(calendar.month_index(2022, 1) + sub.streams.below(34, "pledge.month", sub.ids), sub.birth_month + 6), sub.ids % 27)
+    day = calendar.day_number(
+        np.maximum(calendar.month_index(2022, 1) + sub.streams.below(34, "pledge.month", sub.ids), sub.birth_month + 6),
+        sub.ids % 27,
+    )
     frame = pl.DataFrame(
         {
-            "登记号": pl.select(pl.concat_str(pl.lit("Y2024980"), pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6))).to_series(),
+            "登记号": pl.select(
+                pl.concat_str(pl.lit("Y2024980"), pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6))
+            ).to_series(),
             "出质人": current_name_at(sub, day),
             "质权人": pl.Series(pools.BANKS).gather(sub.ids % 7),
             "金额": formats.whole(100 + sub.ids % 37 * 50),
@@ -158,7 +182,12 @@ def pledges(people: Population) -> pl.DataFrame:
     return defects.dirty_names(frame, "出质人", sub.streams, "ip.name", 0, 0.35)
 
 
-_SHAPES = {"PATENT": ("patents", "patent"), "PATENT_LS": ("statuses", "status"), "TM": ("trademarks", "trademark"), "ZYRZ": ("pledges", "pledge")}
+_SHAPES = {
+    "PATENT": ("patents", "patent"),
+    "PATENT_LS": ("statuses", "status"),
+    "TM": ("trademarks", "trademark"),
+    "ZYRZ": ("pledges", "pledge"),
+}
 
 
 def parcels(world: World) -> Iterator[Parcel]:
@@ -166,7 +195,12 @@ def parcels(world: World) -> Iterator[Parcel]:
     start = calendar.number_of(calendar.first_day(world.first_month))
     for table, view in (("PATENT", patents_table), ("PATENT_LS", statuses), ("TM", trademarks), ("ZYRZ", pledges)):
         frame = world.gather(view).sort("_day", "_eid", maintain_order=True)
-        yield _parcel(table, frame.filter(pl.col("_day") < start), calendar.working_day(calendar.date_of(start) + dt.timedelta(days=4)), "F")
+        yield _parcel(
+            table,
+            frame.filter(pl.col("_day") < start),
+            calendar.working_day(calendar.date_of(start) + dt.timedelta(days=4)),
+            "F",
+        )
         week = frame.filter(pl.col("_day") >= start).with_columns(((pl.col("_day") // 7 + 1) * 7).alias("_week"))
         for (key,), part in week.group_by("_week", maintain_order=True):
             day = calendar.working_day(calendar.date_of(int(str(key))))
@@ -181,4 +215,13 @@ def _parcel(table: str, frame: pl.DataFrame, day: dt.date, kind: str) -> Parcel:
     root, item = _SHAPES[table]
     if lies:
         frame = defects.mark(frame, np.ones(len(frame), dtype=np.bool_), "declared_gb2312")
-    return Parcel("ip", table, f"{day:%Y%m%d}", kind, "01", "xml", day, lambda path: writers.xml(path, root, item, frame, declared, encoding))
+    return Parcel(
+        "ip",
+        table,
+        f"{day:%Y%m%d}",
+        kind,
+        "01",
+        "xml",
+        day,
+        lambda path: writers.xml(path, root, item, frame, declared, encoding),
+    )

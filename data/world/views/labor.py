@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from data.world import calendar, codes, defects, formats, pools, programs, state, writers
+from data.world import calendar, codes, defects, formats, pools, state, writers
 from data.world.parcel import Parcel, World, positions
 from data.world.population import INDIVIDUAL, Population
 from data.world.streams import Bools, Ints, permuted
@@ -17,15 +17,30 @@ from data.world.views.market import current_name
 from data.world.writers import Sheet, Written
 
 OFFICES = tuple(dict.fromkeys([460000, *(r.office for r in pools.REGIONS)]))
-_OFFICE_NAMES = {460000: "省本级"} | {r.office: r.name[:3] if r.office in (460100, 460200) else r.name for r in pools.REGIONS}
+_OFFICE_NAMES = {460000: "省本级"} | {
+    r.office: r.name[:3] if r.office in (460100, 460200) else r.name for r in pools.REGIONS
+}
 _WAGE_BASE = 480_000
 _GROUPS = (("养老保险", 0.16), ("失业保险", 0.005), ("工伤保险", 0.004))
 _HEADER = (
     ["序号", "统一社会信用代码", "单位名称", *[g for g, _ in _GROUPS for _ in range(3)], "费款所属期"],
     ["序号", "统一社会信用代码", "单位名称", *["参保人数", "应缴金额", "实缴金额"] * 3, "费款所属期"],
 )
-_COLUMNS = ["序号", "统一社会信用代码", "单位名称"] + [f"{g}·{c}" for g, _ in _GROUPS for c in ("参保人数", "应缴金额", "实缴金额")] + ["费款所属期"]
-_UNIT_FIELDS = {"AAB001": 12, "AAB998": 18, "AAB003": 9, "AAB004": 100, "AAB013": 30, "AAB019": 3, "AAB301": 6, "AAE005": 20}
+_COLUMNS = (
+    ["序号", "统一社会信用代码", "单位名称"]
+    + [f"{g}·{c}" for g, _ in _GROUPS for c in ("参保人数", "应缴金额", "实缴金额")]
+    + ["费款所属期"]
+)
+_UNIT_FIELDS = {
+    "AAB001": 12,
+    "AAB998": 18,
+    "AAB003": 9,
+    "AAB004": 100,
+    "AAB013": 30,
+    "AAB019": 3,
+    "AAB301": 6,
+    "AAE005": 20,
+}
 
 
 def insures(people: Population) -> Bools:
@@ -78,7 +93,13 @@ def units(people: Population, month: int) -> pl.DataFrame:
         )
         frame = defects.mark(frame, (sub.renamed_month <= month) & (sub.renamed_month > month - 6), "former_name")
         frame = defects.put(frame, "AAB998", sub.streams.chance(0.03, "labor.org_only", sub.ids), "org_code_only", "")
-        frame = defects.put(frame, "AAB998", sub.streams.chance(0.0015, "labor.wrong_key", sub.ids), "wrong_firms_key", sub.uscc.shift(1, fill_value=sub.uscc[0] if len(sub) else ""))
+        frame = defects.put(
+            frame,
+            "AAB998",
+            sub.streams.chance(0.0015, "labor.wrong_key", sub.ids),
+            "wrong_firms_key",
+            sub.uscc.shift(1, fill_value=sub.uscc[0] if len(sub) else ""),
+        )
         parts.append(defects.dirty_names(frame, "AAB004", sub.streams, "labor.unit", 0, 0.5))
     return pl.concat(parts)
 
@@ -93,10 +114,16 @@ def headcount(people: Population, month: int) -> pl.DataFrame:
         sub = people.take(keep)
         heads = np.floor(total[keep] * share[keep] + 0.5).astype(np.int64)
         if number == 0:
-            others = sum((np.floor(total[keep] * s[keep] + 0.5) * h[keep]).astype(np.int64) for _, h, s in offices(people)[1:])
+            others = sum(
+                (np.floor(total[keep] * s[keep] + 0.5) * h[keep]).astype(np.int64) for _, h, s in offices(people)[1:]
+            )
             heads = total[keep] - others
         wage = _WAGE_BASE + 25_000 * (sub.ids % 9)
-        columns: dict[str, pl.Series] = {"序号": formats.whole(np.arange(1, len(sub) + 1)), "统一社会信用代码": sub.uscc, "单位名称": current_name(sub, month - 6)}
+        columns: dict[str, pl.Series] = {
+            "序号": formats.whole(np.arange(1, len(sub) + 1)),
+            "统一社会信用代码": sub.uscc,
+            "单位名称": current_name(sub, month - 6),
+        }
         for group, rate in _GROUPS:
             due = np.floor(heads * wage * rate).astype(np.int64)
             columns[f"{group}·参保人数"] = formats.whole(heads)
@@ -117,7 +144,9 @@ def headcount(people: Population, month: int) -> pl.DataFrame:
         frame = defects.mark(frame, (sub.renamed_month <= month) & (sub.renamed_month > month - 6), "former_name")
         frame = defects.numeric_key(frame, "统一社会信用代码", sub.streams, "labor.key", month // 12)
         frame = defects.dirty_keys(frame, "统一社会信用代码", sub.streams, "labor.key", month // 12, 0.7)
-        frame = defects.put(frame, "统一社会信用代码", sub.streams.chance(0.03, "labor.key.blank", sub.ids), "key_blank", "")
+        frame = defects.put(
+            frame, "统一社会信用代码", sub.streams.chance(0.03, "labor.key.blank", sub.ids), "key_blank", ""
+        )
         parts.append(defects.dirty_names(frame, "单位名称", sub.streams, "labor.name", 0, 0.5))
     return pl.concat(parts)
 
@@ -136,16 +165,26 @@ def _workbook(office: int, month: int, now: pl.DataFrame, late: pl.DataFrame) ->
         digits = frozenset(c for c in _COLUMNS if "人数" in c or "金额" in c)
         sheets.append(
             Sheet(
-                label, frame.select([*_COLUMNS, "_eid", "_defects"]), _HEADER,
-                title=f"{name}{calendar.year_of(month)}年{month % 12 + 1}月社会保险参保缴费情况表", unit="单位：人、元",
-                total=totals, notes=("注：本表数据由经办机构按费款所属期统计，含补缴。", "填表人：          审核人："), numbers=digits,
+                label,
+                frame.select([*_COLUMNS, "_eid", "_defects"]),
+                _HEADER,
+                title=f"{name}{calendar.year_of(month)}年{month % 12 + 1}月社会保险参保缴费情况表",
+                unit="单位：人、元",
+                total=totals,
+                notes=("注：本表数据由经办机构按费款所属期统计，含补缴。", "填表人：          审核人："),
+                numbers=digits,
             )  # fmt: skip
         )
-    scratch = pl.DataFrame({"参数": ["统计口径", "费款所属期"], "值": ["在职", calendar.month_text(month)], "_eid": [-1, -1], "_defects": ["", ""]})
+    scratch = pl.DataFrame(
+        {
+            "参数": ["统计口径", "费款所属期"],
+            "值": ["在职", calendar.month_text(month)],
+            "_eid": [-1, -1],
+            "_defects": ["", ""],
+        }
+    )
     sheets.append(Sheet("参数", scratch, [["参数", "值"]], hidden=True))
     return sheets
-
-
 
 
 def _write_workbook(office: int, month: int, now: pl.DataFrame, late: pl.DataFrame, path: Path) -> Written:
@@ -154,7 +193,10 @@ def _write_workbook(office: int, month: int, now: pl.DataFrame, late: pl.DataFra
 
 def stabilization(people: Population, year: int) -> pl.DataFrame:
     """WGBZ: unemployment-fund refunds of the year to firms that kept their staff."""
-    before, after = state.staff(people, calendar.month_index(year - 1, 1)), state.staff(people, calendar.month_index(year - 1, 12))
+    before, after = (
+        state.staff(people, calendar.month_index(year - 1, 1)),
+        state.staff(people, calendar.month_index(year - 1, 12)),
+    )
     kept = (after >= before) & (before >= 5) & people.is_firm
     keep = positions(kept & people.streams.chance(0.5, "stabilization", people.ids, year))
     sub = people.take(keep)
@@ -180,9 +222,13 @@ def stabilization(people: Population, year: int) -> pl.DataFrame:
 def inspection(people: Population, year: int) -> pl.DataFrame:
     """LDJC: wage arrears cases of the year."""
     end = calendar.month_index(year, 6)
-    keep = positions(people.is_firm & people.lives_at(end) & people.streams.chance(0.008, "inspection", people.ids, year))
+    keep = positions(
+        people.is_firm & people.lives_at(end) & people.streams.chance(0.008, "inspection", people.ids, year)
+    )
     sub = people.take(keep)
-    day = calendar.day_number(calendar.month_index(year, 1) + sub.streams.below(12, "inspection.month", sub.ids, year), sub.ids % 27)
+    day = calendar.day_number(
+        calendar.month_index(year, 1) + sub.streams.below(12, "inspection.month", sub.ids, year), sub.ids % 27
+    )
     frame = pl.DataFrame(
         {
             "序号": formats.whole(np.arange(1, len(sub) + 1)),
@@ -201,7 +247,9 @@ def inspected_day(people: Population, year: int) -> Ints:
     """Decision day of a wage case in the year, or -1."""
     end = calendar.month_index(year, 6)
     hit = people.is_firm & people.lives_at(end) & people.streams.chance(0.008, "inspection", people.ids, year)
-    day = calendar.day_number(calendar.month_index(year, 1) + people.streams.below(12, "inspection.month", people.ids, year), people.ids % 27)
+    day = calendar.day_number(
+        calendar.month_index(year, 1) + people.streams.below(12, "inspection.month", people.ids, year), people.ids % 27
+    )
     return np.where(hit, day, -1)
 
 
@@ -212,9 +260,13 @@ def parcels(world: World) -> Iterator[Parcel]:
         due = calendar.working_day(calendar.first_day(month + 1) + dt.timedelta(days=14))
         period = calendar.month_text(month)
         full = world.gather(lambda people, m=month: units(people, m))
-        yield Parcel("labor", "AB01", period, "F", "01", "dbf", due, lambda path, f=full: writers.dbase(path, _UNIT_FIELDS, f))
+        yield Parcel(
+            "labor", "AB01", period, "F", "01", "dbf", due, lambda path, f=full: writers.dbase(path, _UNIT_FIELDS, f)
+        )
         rows = world.gather(lambda people, m=month: headcount(people, m))
-        held = rows.filter(pl.col("_late")).pipe(lambda f: defects.mark(f, np.ones(len(f), dtype=np.bool_), "late_sheet"))
+        held = rows.filter(pl.col("_late")).pipe(
+            lambda f: defects.mark(f, np.ones(len(f), dtype=np.bool_), "late_sheet")
+        )
         rows = rows.filter(~pl.col("_late"))
         for office in OFFICES:
             now = rows.filter(pl.col("_office") == office)
@@ -228,11 +280,19 @@ def parcels(world: World) -> Iterator[Parcel]:
         waiting = held
     for year in world.years:
         for table, view, title, month, header in (
-            ("WGBZ", stabilization, "失业保险稳岗返还发放名单", 10, ["序号", "单位编号", "单位名称", "年度", "裁员率", "金额", "到账日期"]),
+            (
+                "WGBZ",
+                stabilization,
+                "失业保险稳岗返还发放名单",
+                10,
+                ["序号", "单位编号", "单位名称", "年度", "裁员率", "金额", "到账日期"],
+            ),
             ("LDJC", inspection, "重大劳动保障违法案件", 12, ["序号", "单位名称", "案由", "决定日期", "金额"]),
         ):
             frame = world.gather(lambda people, v=view, y=year: v(people, y))
-            sheet = Sheet("名单", frame, [header], title=f"{year}年{title}", unit="单位：元", numbers=frozenset({"金额"}))
+            sheet = Sheet(
+                "名单", frame, [header], title=f"{year}年{title}", unit="单位：元", numbers=frozenset({"金额"})
+            )
             yield Parcel(
                 "labor", table, str(year), "F", "01", "xlsx", calendar.working_day(dt.date(year, month, 20)),
                 lambda path, s=sheet: writers.xlsx(path, [s]),

@@ -20,14 +20,16 @@ _TYPES = {
     "OPTO": "date", "DOM": "varchar(600)", "DOMDISTRICT": "varchar(6)", "OPSCOPE": "varchar(4000)", "REGORG": "varchar(9)",
     "REGSTATE": "varchar(2)", "TEL": "varchar(30)", "EMPNUM": "integer", "S_EXT_OP": "varchar(1)", "S_EXT_TIME": "timestamp",
 }  # fmt: skip
-_STATE_WORDS = {"1": ("存续（在营、开业、在册）", "在营", "开业"), "2": ("吊销未注销", "吊销"), "3": ("注销", "注销", "注销")}
+_STATE_WORDS = {
+    "1": ("存续（在营、开业、在册）", "在营", "开业"),
+    "2": ("吊销未注销", "吊销"),
+    "3": ("注销", "注销", "注销"),
+}
 
 
 def current_name(people: Population, month: int) -> pl.Series:
     """The registered name in force at the month."""
-    frame = pl.DataFrame(
-        {"a": people.name, "b": people.new_name, "c": pl.Series(people.renamed_month <= month)}
-    )
+    frame = pl.DataFrame({"a": people.name, "b": people.new_name, "c": pl.Series(people.renamed_month <= month)})
     return frame.select(pl.when("c").then("b").otherwise("a").alias("n"))["n"]
 
 
@@ -63,7 +65,10 @@ def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Int
         [_STATE_WORDS[c][k] if k < 2 else c for c, k in zip(codes_text, _state_style(sub), strict=True)], dtype=object
     )
     region = formats.whole(sub.region_at(month))
-    appr = np.maximum(sub.birth_day, np.where(sub.renamed_month <= month, calendar.day_number(np.minimum(sub.renamed_month, 900), sub.ids % 27), 0))
+    appr = np.maximum(
+        sub.birth_day,
+        np.where(sub.renamed_month <= month, calendar.day_number(np.minimum(sub.renamed_month, 900), sub.ids % 27), 0),
+    )
     frame = pl.DataFrame(
         {
             "PRIPID": sub.pripid,
@@ -105,10 +110,28 @@ def _state_style(people: Population) -> list[int]:
 
 def _dirty(frame: pl.DataFrame, people: Population) -> pl.DataFrame:
     streams, ids = people.streams, people.ids
-    frame = defects.change(frame, "OPSCOPE", streams.chance(0.06, "scope.break", ids), "line_break_in_cell", lambda s: s.replace("；", "；\r\n", 1))
-    frame = defects.change(frame, "ENTNAME", streams.chance(0.03, "entname.brackets", ids), "half_width_brackets", lambda s: s.replace("（", "(").replace("）", ")"))
+    frame = defects.change(
+        frame,
+        "OPSCOPE",
+        streams.chance(0.06, "scope.break", ids),
+        "line_break_in_cell",
+        lambda s: s.replace("；", "；\r\n", 1),
+    )
+    frame = defects.change(
+        frame,
+        "ENTNAME",
+        streams.chance(0.03, "entname.brackets", ids),
+        "half_width_brackets",
+        lambda s: s.replace("（", "(").replace("）", ")"),
+    )
     frame = defects.put(frame, "DOMDISTRICT", streams.chance(0.02, "district.blank", ids), "district_blank", "")
-    frame = defects.change(frame, "INDUSTRYCO", streams.chance(0.03, "industry.lettered", ids), "industry_code_with_letter", lambda c: "F" + c if c.startswith("5") else c)
+    frame = defects.change(
+        frame,
+        "INDUSTRYCO",
+        streams.chance(0.03, "industry.lettered", ids),
+        "industry_code_with_letter",
+        lambda c: "F" + c if c.startswith("5") else c,
+    )
     frame = defects.put(frame, "INDUSTRYCO", streams.chance(0.01, "industry.blank", ids), "industry_blank", "")
     style = defects.mark
     words = ~frame["REGSTATE"].is_in(["1", "2", "3"]).to_numpy()
@@ -128,7 +151,12 @@ def _events(people: Population, world: World) -> list[tuple[str, Ints, Ints]]:
         ("moved", people.moved_month),
         ("changed", people.first_change_month()),
     ):
-        keep = positions((month >= first) & (month <= calendar.LAST_MONTH) & (month > people.birth_month) & (month < people.death_month))
+        keep = positions(
+            (month >= first)
+            & (month <= calendar.LAST_MONTH)
+            & (month > people.birth_month)
+            & (month < people.death_month)
+        )
         day = calendar.day_number(month[keep], people.streams.below(28, f"market.{label}.day", people.ids[keep]))
         events.append(("U", keep, day + 1))
     dead = positions((people.death_month >= first) & (people.death_month <= calendar.LAST_MONTH))
@@ -136,7 +164,9 @@ def _events(people: Population, world: World) -> list[tuple[str, Ints, Ints]]:
     events.append(("U", dead, day + 1))
     # One in thirty closed ones is deleted and registered again by mistake of a window clerk: D, then I on the next day.
     erased = dead[people.streams.chance(1 / 30, "market.erased", people.ids[dead])]
-    day = calendar.day_number(people.death_month[erased], people.streams.below(20, "market.erased.day", people.ids[erased]))
+    day = calendar.day_number(
+        people.death_month[erased], people.streams.below(20, "market.erased.day", people.ids[erased])
+    )
     events.append(("D", erased, day + 2))
     events.append(("I", erased, day + 3))
     return events
@@ -171,8 +201,13 @@ def parcels(world: World) -> Iterator[Parcel]:
         yield _full(world, month)
     yield from _by_day("E_ALTER", world.gather(lambda people: _alterations(people, world)).sort("_day", "_eid"))
     yield from _by_day("AB_LIST", world.gather(lambda people: _abnormal(people, world)).sort("_day", "_eid"))
-    reports = [world.gather(lambda people, y=year: annual_reports(people, y)) for year in range(world.years[0] - 1, world.years[-1])]
-    yield from _by_day("AN_BASE", pl.concat(reports).filter(pl.col("_day") >= _window_start(world)).sort("_day", "_eid"))
+    reports = [
+        world.gather(lambda people, y=year: annual_reports(people, y))
+        for year in range(world.years[0] - 1, world.years[-1])
+    ]
+    yield from _by_day(
+        "AN_BASE", pl.concat(reports).filter(pl.col("_day") >= _window_start(world)).sort("_day", "_eid")
+    )
     yield from _by_day("E_INV", world.gather(lambda people: _investors(people, world)).sort("_day", "_eid"))
     yield from _by_day("E_BRANCH", world.gather(lambda people: _branches(people, world)).sort("_day", "_eid"))
 
@@ -223,7 +258,12 @@ def _alterations(people: Population, world: World) -> pl.DataFrame:
     """E_ALTER: names, addresses and capital, before and after."""
     parts = []
     for item, month in (("01", people.renamed_month), ("03", people.moved_month), ("07", people.first_change_month())):
-        keep = positions((month >= world.first_month) & (month <= calendar.LAST_MONTH) & (month > people.birth_month) & (month < people.death_month))
+        keep = positions(
+            (month >= world.first_month)
+            & (month <= calendar.LAST_MONTH)
+            & (month > people.birth_month)
+            & (month < people.death_month)
+        )
         if item == "07":
             keep = keep[people.streams.chance(0.12, "capital.raised", people.ids[keep])]
         sub = people.take(keep)
@@ -269,7 +309,9 @@ def annual_reports(people: Population, year: int) -> pl.DataFrame:
         calendar.month_index(year + 1, 1) + streams.pick((1, 2, 4, 5, 6, 9), "report.month", sub.ids, year),
         streams.below(28, "report.day", sub.ids, year),
     )
-    heads = np.floor(state.staff(sub, min(end, calendar.LAST_MONTH)) * (1 + 0.1 * streams.uniform("report.staff", sub.ids, year))).astype(np.int64)
+    heads = np.floor(
+        state.staff(sub, min(end, calendar.LAST_MONTH)) * (1 + 0.1 * streams.uniform("report.staff", sub.ids, year))
+    ).astype(np.int64)
     frame = pl.DataFrame(
         {
             "PRIPID": sub.pripid,
@@ -288,20 +330,33 @@ def annual_reports(people: Population, year: int) -> pl.DataFrame:
         }
     )  # fmt: skip
     frame = defects.mark(frame, wild, "wild_report")
-    return defects.change(frame, "VENDINC", streams.chance(0.01, "report.dash", sub.ids, year), "dash_for_unknown", lambda _: "—")
+    return defects.change(
+        frame, "VENDINC", streams.chance(0.01, "report.dash", sub.ids, year), "dash_for_unknown", lambda _: "—"
+    )
 
 
 def _abnormal(people: Population, world: World) -> pl.DataFrame:
     """AB_LIST: those that did not report by 30 June, and those not found at their address."""
     parts = []
     for year in range(world.years[0] - 1, world.years[-1]):
-        missing = people.lives_at(calendar.month_index(year, 12)) & people.streams.chance(0.08, "report.missing", people.ids, year)
+        missing = people.lives_at(calendar.month_index(year, 12)) & people.streams.chance(
+            0.08, "report.missing", people.ids, year
+        )
         keep = positions(missing & (people.kind != INDIVIDUAL))
-        day = np.full(len(keep), calendar.number_of(dt.date(year + 1, 7, 8))) + people.streams.below(10, "abnormal.day", people.ids[keep], year)
+        day = np.full(len(keep), calendar.number_of(dt.date(year + 1, 7, 8))) + people.streams.below(
+            10, "abnormal.day", people.ids[keep], year
+        )
         parts.append(_listed(people, keep, day, "未按规定期限公示年度报告", year))
-        lost = people.lives_at(calendar.month_index(year + 1, 1)) & people.is_firm & people.streams.chance(0.015, "abnormal.lost", people.ids, year)
+        lost = (
+            people.lives_at(calendar.month_index(year + 1, 1))
+            & people.is_firm
+            & people.streams.chance(0.015, "abnormal.lost", people.ids, year)
+        )
         keep = positions(lost)
-        day = calendar.day_number(calendar.month_index(year + 1, 1) + people.streams.below(12, "abnormal.month", people.ids[keep], year), people.ids[keep] % 27)
+        day = calendar.day_number(
+            calendar.month_index(year + 1, 1) + people.streams.below(12, "abnormal.month", people.ids[keep], year),
+            people.ids[keep] % 27,
+        )
         parts.append(_listed(people, keep, day, "通过登记的住所或者经营场所无法联系", year))
     return pl.concat(parts).filter(pl.col("_day") >= _window_start(world))
 
@@ -332,7 +387,12 @@ def _listed(people: Population, keep: Ints, day: Ints, reason: str, year: int) -
         )  # fmt: skip
 
     gone = out <= closing
-    return pl.concat([table(np.zeros(len(sub), dtype=np.bool_), day), table(np.ones(len(sub), dtype=np.bool_), out).filter(pl.Series(gone))])
+    return pl.concat(
+        [
+            table(np.zeros(len(sub), dtype=np.bool_), day),
+            table(np.ones(len(sub), dtype=np.bool_), out).filter(pl.Series(gone)),
+        ]
+    )
 
 
 def _investors(people: Population, world: World) -> pl.DataFrame:
@@ -346,7 +406,13 @@ def _investors(people: Population, world: World) -> pl.DataFrame:
         corporate = sub.streams.chance(0.2, f"investor.corporate.{place}", sub.ids)
         parent = np.maximum(sub.ids - 1 - sub.streams.below(40, "investor.parent", sub.ids), 0)
         parent_name = Population(sub.streams, parent).name
-        names = pl.DataFrame({"p": parent_name, "q": person_names(sub.streams, f"investor.person.{place}", sub.ids), "c": pl.Series(corporate)})
+        names = pl.DataFrame(
+            {
+                "p": parent_name,
+                "q": person_names(sub.streams, f"investor.person.{place}", sub.ids),
+                "c": pl.Series(corporate),
+            }
+        )
         share = np.where(sub.streams.chance(0.45, "investor.1", sub.ids), (60, 40)[place], 100)
         parts.append(
             pl.DataFrame(
@@ -372,7 +438,9 @@ def branch_keys(people: Population) -> tuple[Ints, pl.Series, pl.Series]:
     sub = people.take(keep)
     # Branch codes use ids beyond any world's entities.
     code = Population(sub.streams, sub.ids + 50_000_000)
-    short = pl.Series([r.short for r in pools.REGIONS]).gather(sub.streams.pick([r.weight for r in pools.REGIONS], "branch.region", sub.ids))
+    short = pl.Series([r.short for r in pools.REGIONS]).gather(
+        sub.streams.pick([r.weight for r in pools.REGIONS], "branch.region", sub.ids)
+    )
     name = pl.DataFrame({"n": sub.name, "s": short}).select(pl.concat_str("n", "s", pl.lit("分公司")).alias("b"))["b"]
     return keep, name, code.branch_uscc
 

@@ -18,7 +18,7 @@ from data.world.writers import Sheet
 CLASSES = ("A", "B", "C", "D", "E")
 _EDUCATION = ("博士", "博士", "硕士", "本科", "本科")
 _TITLES = ("正高级", "正高级", "副高级", "中级", "高级技师")
-_WEIGHTS = "7 9 10 5 8 4 2 1 6 3 7 9 10 5 8 4 2".split()
+_WEIGHTS = ["7", "9", "10", "5", "8", "4", "2", "1", "6", "3", "7", "9", "10", "5", "8", "4", "2"]
 _CHECKS = "10X98765432"
 
 
@@ -28,18 +28,30 @@ class Talents:
     def __init__(self, people: Population) -> None:
         hires = people.is_firm & (people.staff_level > 6)
         likely = np.where(state.does_research(people), 0.6, 0.06)
-        number = np.where(hires & people.streams.chance(likely, "talent", people.ids), 1 + people.streams.below(4, "talent.number", people.ids), 0)
+        number = np.where(
+            hires & people.streams.chance(likely, "talent", people.ids),
+            1 + people.streams.below(4, "talent.number", people.ids),
+            0,
+        )
         self.owner: Ints = np.repeat(np.arange(len(people)), number)
         self.ordinal: Ints = np.arange(len(self.owner)) - np.repeat(np.cumsum(number) - number, number)
         ids = people.ids[self.owner]
         self.person: Ints = ids * 8 + self.ordinal
         streams = people.streams
         self.level: Ints = streams.pick((0.01, 0.04, 0.15, 0.35, 0.45), "talent.class", self.person)
-        month = np.maximum(people.birth_month[self.owner] + 4, calendar.month_index(2021, 1) + streams.below(46, "talent.month", self.person))
+        month = np.maximum(
+            people.birth_month[self.owner] + 4,
+            calendar.month_index(2021, 1) + streams.below(46, "talent.month", self.person),
+        )
         self.recognised: Ints = calendar.day_number(month, streams.below(28, "talent.day", self.person))
-        self.since: Ints = np.maximum(month - 2 - streams.below(24, "talent.since", self.person), people.birth_month[self.owner] + 1)
+        self.since: Ints = np.maximum(
+            month - 2 - streams.below(24, "talent.since", self.person), people.birth_month[self.owner] + 1
+        )
         leaves = streams.chance(0.2, "talent.leaves", self.person)
-        self.until: Ints = np.minimum(np.where(leaves, month + 6 + streams.below(20, "talent.until", self.person), 100_000), people.death_month[self.owner])
+        self.until: Ints = np.minimum(
+            np.where(leaves, month + 6 + streams.below(20, "talent.until", self.person), 100_000),
+            people.death_month[self.owner],
+        )
         self.number = _identity_numbers(self.person, streams.below(30, "talent.age", self.person))
         self.name = person_names(streams, "talent.name", self.person)
 
@@ -102,15 +114,38 @@ def parcels(world: World) -> Iterator[Parcel]:
     for month in world.window:
         due = calendar.working_day(calendar.first_day(month + 1) + dt.timedelta(days=16))
         frame = world.gather(lambda people, m=month: insurance(people, m))
-        sheet = Sheet("个人参保", frame, [[c for c in frame.columns if not c.startswith("_")]], title=f"{calendar.year_of(month)}年{month % 12 + 1}月人才个人参保情况")
-        yield Parcel("labor", "GRCB", calendar.month_text(month), "I", "01", "xlsx", due, lambda path, s=sheet: writers.xlsx(path, [s]))
+        sheet = Sheet(
+            "个人参保",
+            frame,
+            [[c for c in frame.columns if not c.startswith("_")]],
+            title=f"{calendar.year_of(month)}年{month % 12 + 1}月人才个人参保情况",
+        )
+        yield Parcel(
+            "labor",
+            "GRCB",
+            calendar.month_text(month),
+            "I",
+            "01",
+            "xlsx",
+            due,
+            lambda path, s=sheet: writers.xlsx(path, [s]),
+        )
         if month % 3 == 2 or month == world.first_month:
             end = calendar.number_of(calendar.last_day(month))
             part = stock.filter((pl.col("_day") > last) & (pl.col("_day") <= end))
             last = end
             header = [[c for c in part.columns if not c.startswith("_")]]
             rolls = Sheet("认定名单", part, header, title="高层次人才认定名单", notes=("注：证件号为模拟号码。",))
-            yield Parcel("labor", "RCRD", calendar.month_text(month), "I", "01", "xlsx", due, lambda path, s=rolls: writers.xlsx(path, [s]))
+            yield Parcel(
+                "labor",
+                "RCRD",
+                calendar.month_text(month),
+                "I",
+                "01",
+                "xlsx",
+                due,
+                lambda path, s=rolls: writers.xlsx(path, [s]),
+            )
 
 
 def truth(people: Population) -> pl.DataFrame:
@@ -126,6 +161,8 @@ def truth(people: Population) -> pl.DataFrame:
             "recognised": pl.Series(t.recognised.astype(np.int32)).cast(pl.Date),
             "employer_eid": people.ids[t.owner],
             "employed_from": pl.Series([calendar.month_text(int(m)) for m in t.since], dtype=pl.String),
-            "employed_until": pl.Series([calendar.month_text(int(m)) if m < 2_000 else None for m in t.until], dtype=pl.String),
+            "employed_until": pl.Series(
+                [calendar.month_text(int(m)) if m < 2_000 else None for m in t.until], dtype=pl.String
+            ),
         }
     )

@@ -32,7 +32,16 @@ def permit_month(people: Population) -> Ints:
     return np.where(has, people.birth_month + 1 + people.streams.below(24, "permit.month", people.ids), -1)
 
 
-_PERMITS = {"H": "食品经营许可", "C": "食品生产许可", "E": "建筑施工许可", "G": "道路运输经营许可", "L": "人力资源服务许可", "A": "水产苗种生产许可", "I": "增值电信业务经营许可", "Q": "诊所备案"}
+_PERMITS = {
+    "H": "食品经营许可",
+    "C": "食品生产许可",
+    "E": "建筑施工许可",
+    "G": "道路运输经营许可",
+    "L": "人力资源服务许可",
+    "A": "水产苗种生产许可",
+    "I": "增值电信业务经营许可",
+    "Q": "诊所备案",
+}
 
 
 def permits(people: Population) -> pl.DataFrame:
@@ -62,7 +71,13 @@ def permits(people: Population) -> pl.DataFrame:
     frame = _finish(frame, day + 3, sub)
     streams = sub.streams
     frame = defects.put(frame, "xk_xdr_shxym", streams.chance(0.05, "permit.regno_only", sub.ids), "regno_only", "")
-    frame = defects.change(frame, "xk_wsh", streams.chance(0.1, "permit.brackets", sub.ids), "document_brackets", lambda s: s.replace("〔", "[").replace("〕", "]"))
+    frame = defects.change(
+        frame,
+        "xk_wsh",
+        streams.chance(0.1, "permit.brackets", sub.ids),
+        "document_brackets",
+        lambda s: s.replace("〔", "[").replace("〕", "]"),
+    )
     return defects.dirty_names(frame, "xk_xdr_mc", streams, "reform.name", 0, 0.3)
 
 
@@ -71,7 +86,9 @@ def penalty(people: Population, year: int) -> tuple[Bools, Ints, Ints]:
     alive = people.lives_at(min(calendar.month_index(year, 1), calendar.LAST_MONTH))
     rate = np.where(people.is_firm, 0.022, 0.006)
     hit = alive & people.streams.chance(rate, "penalty", people.ids, year)
-    day = calendar.day_number(calendar.month_index(year, 1) + people.streams.below(12, "penalty.month", people.ids, year), people.ids % 27)
+    day = calendar.day_number(
+        calendar.month_index(year, 1) + people.streams.below(12, "penalty.month", people.ids, year), people.ids % 27
+    )
     steps = np.array([100_000, 300_000, 500_000, 1_000_000, 5_000_000, 20_000_000, 60_000_000])
     fine = steps[people.streams.pick((20, 20, 20, 20, 12, 6, 2), "penalty.fine", people.ids, year)]
     return hit, day, fine
@@ -84,7 +101,15 @@ def repaired_day(people: Population, year: int) -> Ints:
     return np.where(repaired, day + 90 + people.streams.below(270, "penalty.repair.day", people.ids, year), 999_999)
 
 
-_WRONGS = ("未按规定公示年度报告", "销售不符合标准的食品", "未按期申报纳税", "发布违法广告", "安全生产管理不到位", "未经许可从事经营", "违法排放污染物")
+_WRONGS = (
+    "未按规定公示年度报告",
+    "销售不符合标准的食品",
+    "未按期申报纳税",
+    "发布违法广告",
+    "安全生产管理不到位",
+    "未经许可从事经营",
+    "违法排放污染物",
+)
 
 
 def penalties(people: Population) -> pl.DataFrame:
@@ -135,10 +160,14 @@ def penalties(people: Population) -> pl.DataFrame:
 def dishonest_span(people: Population) -> tuple[Ints, Ints]:
     """(day published as a dishonest debtor or far in the future, day withdrawn)."""
     hit = people.is_firm & people.streams.chance(0.012, "dishonest", people.ids)
-    month = np.maximum(calendar.month_index(2021, 1) + people.streams.below(47, "dishonest.month", people.ids), people.birth_month + 6)
+    month = np.maximum(
+        calendar.month_index(2021, 1) + people.streams.below(47, "dishonest.month", people.ids), people.birth_month + 6
+    )
     day = calendar.day_number(month, people.ids % 27)
     ends = people.streams.chance(0.4, "dishonest.ends", people.ids)
-    return np.where(hit, day, 999_999), np.where(ends, day + 200 + people.streams.below(500, "dishonest.length", people.ids), 999_999)
+    return np.where(hit, day, 999_999), np.where(
+        ends, day + 200 + people.streams.below(500, "dishonest.length", people.ids), 999_999
+    )
 
 
 def dishonest(people: Population) -> pl.DataFrame:
@@ -164,7 +193,9 @@ def dishonest(people: Population) -> pl.DataFrame:
         }
     )  # fmt: skip
     first = _finish(frame, start, sub)
-    last = _finish(frame.with_columns(deleted=pl.lit("1")), np.minimum(end, 900_000), sub).filter(pl.Series(end <= closing))
+    last = _finish(frame.with_columns(deleted=pl.lit("1")), np.minimum(end, 900_000), sub).filter(
+        pl.Series(end <= closing)
+    )
     both = pl.concat([first, defects.mark(last, np.ones(len(last), dtype=np.bool_), "withdrawn")])
     masked = people.streams.chance(0.3, "dishonest.masked", both["_eid"].to_numpy())
     both = defects.change(both, "cardnum", masked, "key_masked", lambda c: c[:10] + "****" + c[14:])
@@ -174,13 +205,22 @@ def dishonest(people: Population) -> pl.DataFrame:
 def project_month(people: Population) -> Ints:
     """Month an investment project was filed, or -1."""
     has = people.is_firm & (people.log_revenue > log(5e6)) & people.streams.chance(0.12, "project", people.ids)
-    return np.where(has, np.maximum(people.birth_month + 3, calendar.month_index(2021, 1) + people.streams.below(46, "project.month", people.ids)), -1)
+    return np.where(
+        has,
+        np.maximum(
+            people.birth_month + 3,
+            calendar.month_index(2021, 1) + people.streams.below(46, "project.month", people.ids),
+        ),
+        -1,
+    )
 
 
 def project_cents(people: Population) -> Ints:
     from data.world.streams import exp
 
-    return np.floor(exp(0.7 * people.log_revenue + 4 + people.streams.normal("project.size", people.ids)) * 100).astype(np.int64)
+    return np.floor(exp(0.7 * people.log_revenue + 4 + people.streams.normal("project.size", people.ids)) * 100).astype(
+        np.int64
+    )
 
 
 def projects(people: Population) -> pl.DataFrame:
@@ -192,7 +232,15 @@ def projects(people: Population) -> pl.DataFrame:
     keep = positions((month >= 0) & (month <= calendar.LAST_MONTH))
     sub, month = people.take(keep), month[keep]
     day = calendar.day_number(month, sub.ids % 27)
-    code = pl.DataFrame({"m": pl.Series([f"{calendar.year_of(int(m)) % 100:02d}{int(m) % 12 + 1:02d}" for m in month], dtype=pl.String), "r": formats.whole(sub.region), "n": pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6)})
+    code = pl.DataFrame(
+        {
+            "m": pl.Series(
+                [f"{calendar.year_of(int(m)) % 100:02d}{int(m) % 12 + 1:02d}" for m in month], dtype=pl.String
+            ),
+            "r": formats.whole(sub.region),
+            "n": pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6),
+        }
+    )
     industry = pl.Series([i.words[0] for i in pools.INDUSTRIES]).gather(sub.industry)
     frame = pl.DataFrame(
         {
@@ -211,7 +259,14 @@ def projects(people: Population) -> pl.DataFrame:
     )  # fmt: skip
     frame = _finish(frame, day + 2, sub)
     halves = frame.filter(pl.Series(split[keep]))
-    halves = defects.mark(halves.with_columns(pl.concat_str("xmmc", pl.lit("（二期）")).alias("xmmc"), pl.col("xmdm").str.replace("-04-01-", "-04-02-").alias("xmdm")), np.ones(len(halves), dtype=np.bool_), "ring_split_project")
+    halves = defects.mark(
+        halves.with_columns(
+            pl.concat_str("xmmc", pl.lit("（二期）")).alias("xmmc"),
+            pl.col("xmdm").str.replace("-04-01-", "-04-02-").alias("xmdm"),
+        ),
+        np.ones(len(halves), dtype=np.bool_),
+        "ring_split_project",
+    )
     frame = pl.concat([frame, halves])
     return defects.dirty_names(frame, "dwmc", people.streams, "reform.name", 0, 0.3)
 
@@ -222,5 +277,3 @@ def records(world: World) -> Iterator[tuple[str, pl.DataFrame]]:
     for table, view in zip(TABLES, (permits, penalties, dishonest, projects), strict=True):
         frame = world.gather(view).filter(pl.col("_day") <= closing)
         yield table, frame.sort("updated_at", "_eid", maintain_order=True)
-
-

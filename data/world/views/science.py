@@ -28,7 +28,9 @@ def certificates(people: Population, year: int) -> pl.DataFrame:
         sub, since = people.take(keep), issued[keep]
         day = merit.hnte_day(sub, since)
         cancelled = merit.is_cancelled(sub) & (merit.cancelled_day(sub) <= close) & (day + 1095 > close)
-        number = pl.DataFrame({"y": formats.whole(since), "n": pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6)})
+        number = pl.DataFrame(
+            {"y": formats.whole(since), "n": pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6)}
+        )
         renamed = sub.renamed_month <= calendar.month_index(year, 12)
         frame = table(
             sub,
@@ -49,7 +51,20 @@ def certificates(people: Population, year: int) -> pl.DataFrame:
         parts.append(frame)
     frame = pl.concat(parts)
     ids = frame["_eid"].to_numpy()
-    frame = defects.put(frame, "统一社会信用代码", people.streams.chance(0.02, "hnte.other18", ids), "registration_number_as_key", pl.select(pl.concat_str(pl.lit(f"{year}46010"), pl.Series(ids % 10).cast(pl.String), pl.lit("0A0"), pl.Series(ids % 100_000).cast(pl.String).str.zfill(5))).to_series())
+    frame = defects.put(
+        frame,
+        "统一社会信用代码",
+        people.streams.chance(0.02, "hnte.other18", ids),
+        "registration_number_as_key",
+        pl.select(
+            pl.concat_str(
+                pl.lit(f"{year}46010"),
+                pl.Series(ids % 10).cast(pl.String),
+                pl.lit("0A0"),
+                pl.Series(ids % 100_000).cast(pl.String).str.zfill(5),
+            )
+        ).to_series(),
+    )
     shared = _ring_certificates(people, year)
     frame = pl.concat([frame, shared]) if len(shared) else frame
     frame = defects.dirty_keys(frame, "统一社会信用代码", people.streams, "science.key", 0, 0.5)
@@ -63,7 +78,9 @@ def _ring_certificates(people: Population, year: int) -> pl.DataFrame:
     keep = positions(guilty & (year >= 2024))
     sub = people.take(keep)
     day = np.full(len(sub), calendar.number_of(dt.date(2023, 11, 15)))
-    number = pl.select(pl.concat_str(pl.lit("GR202346"), pl.Series(members.ring[keep] % 1_000_000).cast(pl.String).str.zfill(6))).to_series()
+    number = pl.select(
+        pl.concat_str(pl.lit("GR202346"), pl.Series(members.ring[keep] % 1_000_000).cast(pl.String).str.zfill(6))
+    ).to_series()
     frame = table(
         sub,
         {
@@ -76,8 +93,14 @@ def _ring_certificates(people: Population, year: int) -> pl.DataFrame:
 
 def tech_smes(people: Population, year: int, batch: int) -> pl.DataFrame:
     """KXQY: the batch's share of the year's entries."""
-    sub = people.take(positions(merit.is_tech_sme(people, year) & (people.streams.below(5, "tech_sme.batch", people.ids, year) == batch)))
-    number = pl.DataFrame({"r": formats.whole(sub.region), "n": pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6)})
+    sub = people.take(
+        positions(
+            merit.is_tech_sme(people, year) & (people.streams.below(5, "tech_sme.batch", people.ids, year) == batch)
+        )
+    )
+    number = pl.DataFrame(
+        {"r": formats.whole(sub.region), "n": pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6)}
+    )
     frame = table(
         sub,
         {
@@ -107,22 +130,44 @@ def rd_input(people: Population, year: int) -> pl.DataFrame:
             "高新产品收入": formats.wan(state.revenue_year_cents(sub, year) * 7 // 10),
         },
     )
-    frame = defects.change(frame, "研发费用", sub.streams.chance(0.02, "rd_input.full_width", sub.ids, year), "full_width_digits", defects._full_width)
-    frame = defects.change(frame, "研发费用", sub.streams.chance(0.02, "rd_input.grouped", sub.ids, year), "thousands_separator", lambda v: f"{int(v.split('.')[0]):,}.{v.split('.')[1]}" if "." in v else v)
+    frame = defects.change(
+        frame,
+        "研发费用",
+        sub.streams.chance(0.02, "rd_input.full_width", sub.ids, year),
+        "full_width_digits",
+        defects._full_width,
+    )
+    frame = defects.change(
+        frame,
+        "研发费用",
+        sub.streams.chance(0.02, "rd_input.grouped", sub.ids, year),
+        "thousands_separator",
+        lambda v: f"{int(v.split('.')[0]):,}.{v.split('.')[1]}" if "." in v else v,
+    )
     frame = defects.dirty_keys(frame, "信用代码", sub.streams, "science.key", 0, 0.5)
     return defects.dirty_names(frame, "企业名称", sub.streams, "science.name", 0, 0.3)
 
 
 def contracts(people: Population, year: int) -> pl.DataFrame:
     """JSHT: technology contracts registered in the year."""
-    sub = people.take(positions(state.does_research(people) & people.lives_at(calendar.month_index(year, 6)) & people.streams.chance(0.3, "contract", people.ids, year)))
-    day = calendar.day_number(calendar.month_index(year, 1) + sub.streams.below(12, "contract.month", sub.ids, year), sub.ids % 27)
+    sub = people.take(
+        positions(
+            state.does_research(people)
+            & people.lives_at(calendar.month_index(year, 6))
+            & people.streams.chance(0.3, "contract", people.ids, year)
+        )
+    )
+    day = calendar.day_number(
+        calendar.month_index(year, 1) + sub.streams.below(12, "contract.month", sub.ids, year), sub.ids % 27
+    )
     amount = np.floor(state.revenue_year_cents(sub, year - 1) * 0.08).astype(np.int64) + 1_000_000
     buyer = Population(sub.streams, sub.ids // 2 + 3).name
     frame = table(
         sub,
         {
-            "合同登记编号": pl.select(pl.concat_str(pl.lit(f"{year}460100"), pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6))).to_series(),
+            "合同登记编号": pl.select(
+                pl.concat_str(pl.lit(f"{year}460100"), pl.Series(sub.ids % 1_000_000).cast(pl.String).str.zfill(6))
+            ).to_series(),
             "卖方": current_name(sub, calendar.month_index(year, 1)),
             "买方": buyer,
             "合同额": formats.wan(amount),
@@ -138,7 +183,16 @@ def parcels(world: World) -> Iterator[Parcel]:
     close = calendar.CLOSING_DAY
 
     def parcel(name: str, period: str, kind: str, batch: str, due: dt.date, frame: pl.DataFrame) -> Parcel:
-        return Parcel("science", name, period, kind, batch, "csv", calendar.working_day(due), lambda path: writers.csv(path, [frame], encoding="utf-8", bom=True))
+        return Parcel(
+            "science",
+            name,
+            period,
+            kind,
+            batch,
+            "csv",
+            calendar.working_day(due),
+            lambda path: writers.csv(path, [frame], encoding="utf-8", bom=True),
+        )
 
     for year in [world.years[0] - 1, *world.years]:
         frame = world.gather(lambda people, y=year: certificates(people, y))
@@ -147,7 +201,14 @@ def parcels(world: World) -> Iterator[Parcel]:
         if dt.date(year + 1, 5, 20) < close:
             yield parcel("YFTR", str(year), "F", "01", dt.date(year + 1, 5, 20), inputs)
         if dt.date(year + 1, 2, 20) < close:
-            yield parcel("JSHT", str(year), "F", "01", dt.date(year + 1, 2, 20), world.gather(lambda people, y=year: contracts(people, y)))
+            yield parcel(
+                "JSHT",
+                str(year),
+                "F",
+                "01",
+                dt.date(year + 1, 2, 20),
+                world.gather(lambda people, y=year: contracts(people, y)),
+            )
     for year in world.years:
         for batch in range(5):
             frame = world.gather(lambda people, y=year, b=batch: tech_smes(people, y, b))

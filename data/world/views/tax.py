@@ -59,11 +59,19 @@ def _row_ends(frame: pl.DataFrame, people: Population) -> pl.DataFrame:
 def registration(people: Population, month: int) -> pl.DataFrame:
     """SW_DJ_NSRXX: new in the month, or changed; old 15-digit numbers and 20-digit ones of 个体."""
     now, before = registered(people, month), registered(people, month - 1)
-    changed = (people.renamed_month + 1 == month) | (people.death_month + 1 == month) | (people.moved_month + 1 == month)
+    changed = (
+        (people.renamed_month + 1 == month) | (people.death_month + 1 == month) | (people.moved_month + 1 == month)
+    )
     keep = positions(now & (~before | changed))
     sub = people.take(keep)
-    status = np.where(sub.death_month <= month, "07", np.where(sub.streams.chance(0.03, "tax.abnormal", sub.ids), "05", "03"))
-    office = np.where(sub.park == 0, 14604000000, np.array([14600000000 + r % 10000 * 100 for r in range(10000)])[sub.region_at(month) % 10000])
+    status = np.where(
+        sub.death_month <= month, "07", np.where(sub.streams.chance(0.03, "tax.abnormal", sub.ids), "05", "03")
+    )
+    office = np.where(
+        sub.park == 0,
+        14604000000,
+        np.array([14600000000 + r % 10000 * 100 for r in range(10000)])[sub.region_at(month) % 10000],
+    )
     frame = pl.DataFrame(
         {
             "DJXH": sub.tax_serial,
@@ -80,7 +88,9 @@ def registration(people: Population, month: int) -> pl.DataFrame:
     )
     frame = _row_ends(frame, sub)
     frame = defects.mark(frame, (sub.renamed_month <= month) & (sub.renamed_month > month - 4), "former_name")
-    frame = defects.change(frame, "NSRSBH", sub.streams.chance(0.02, "tax.old_id", sub.ids), "tax_id_15", lambda c: c[2:17])
+    frame = defects.change(
+        frame, "NSRSBH", sub.streams.chance(0.02, "tax.old_id", sub.ids), "tax_id_15", lambda c: c[2:17]
+    )
     frame = defects.put(frame, "SHXYDM", sub.streams.chance(0.02, "tax.old_id", sub.ids), "key_blank", None)
     person = (sub.kind == INDIVIDUAL) & sub.streams.chance(0.08, "tax.person_id", sub.ids)
     frame = defects.change(frame, "NSRSBH", person, "tax_id_20", lambda c: "460000190001" + c[9:17].translate(_DIGITS))
@@ -128,7 +138,9 @@ def vat(people: Population, month: int) -> pl.DataFrame:
     filed = calendar.day_number(np.full(len(sub), month + 1), sub.streams.below(15, "vat.day", sub.ids, month))
     late = sub.streams.pick(_LATE, "vat.late", sub.ids, month)
     filed = filed + np.where(late > 0, 30 * late, 0)
-    serial = pl.select(pl.concat_str(pl.lit(f"ZZS{calendar.month_text(month)}"), pl.Series(sub.ids).cast(pl.String).str.zfill(9))).to_series()
+    serial = pl.select(
+        pl.concat_str(pl.lit(f"ZZS{calendar.month_text(month)}"), pl.Series(sub.ids).cast(pl.String).str.zfill(9))
+    ).to_series()
     start = calendar.day_number(month - span + 1, np.zeros(len(sub), dtype=np.int64))
     end = np.full(len(sub), calendar.number_of(calendar.last_day(month)))
     frame = pl.DataFrame(
@@ -157,7 +169,11 @@ def vat(people: Population, month: int) -> pl.DataFrame:
 
 def _rate_class(people: Population) -> Ints:
     letters = people.letter
-    return np.where(np.isin(letters, [ord(c) - 65 for c in "EGAK"]), 0, np.where(np.isin(letters, [ord(c) - 65 for c in "CFBD"]), 1, 2))
+    return np.where(
+        np.isin(letters, [ord(c) - 65 for c in "EGAK"]),
+        0,
+        np.where(np.isin(letters, [ord(c) - 65 for c in "CFBD"]), 1, 2),
+    )
 
 
 def export_share(people: Population) -> np.ndarray:
@@ -183,9 +199,13 @@ def _corrections(people: Population, sent: int) -> pl.DataFrame:
         if len(original) == 0:
             continue
         voided = original.with_columns(pl.lit("Y").alias("ZFBZ"))
-        factor = (sub.streams.uniform("vat.correction.factor", original["_eid"].to_numpy(), sent) * 40).astype(np.int64) + 60
+        factor = (sub.streams.uniform("vat.correction.factor", original["_eid"].to_numpy(), sent) * 40).astype(
+            np.int64
+        ) + 60
         ringed = np.isin(original["_eid"].to_numpy(), people.ids[ring])
-        factor = np.where(ringed & ~members.innocent[np.searchsorted(people.ids, original["_eid"].to_numpy())], 25, factor)
+        factor = np.where(
+            ringed & ~members.innocent[np.searchsorted(people.ids, original["_eid"].to_numpy())], 25, factor
+        )
 
         def scaled(name: str, rows: pl.DataFrame = original, by: Ints = factor) -> pl.Series:
             cents = (rows[name].str.replace(".", "", literal=True).cast(pl.Int64).to_numpy() * by) // 100
@@ -297,7 +317,9 @@ def credit(people: Population, year: int) -> pl.DataFrame:
         }
     )
     frame = _row_ends(frame, sub)
-    return defects.change(frame, "NSRSBH", sub.streams.chance(0.02, "tax.old_id", sub.ids), "tax_id_15", lambda c: c[2:17])
+    return defects.change(
+        frame, "NSRSBH", sub.streams.chance(0.02, "tax.old_id", sub.ids), "tax_id_15", lambda c: c[2:17]
+    )
 
 
 def arrears(people: Population, sent: int) -> pl.DataFrame:
@@ -322,10 +344,14 @@ def parcels(world: World) -> Iterator[Parcel]:
         due = calendar.working_day(calendar.first_day(sent) + dt.timedelta(days=16))
         month = sent % 12 + 1
 
-        def parcel(table: str, period: str, kind: str, view: Callable[[Population], pl.DataFrame], due: dt.date = due) -> Parcel:
+        def parcel(
+            table: str, period: str, kind: str, view: Callable[[Population], pl.DataFrame], due: dt.date = due
+        ) -> Parcel:
             def write(path):  # type: ignore[no-untyped-def]
                 frames = (view(people) for people in world.chunks())
-                return writers.csv(path, frames, encoding="gb18030", separator="\x01", header=False, end="\n", null="\\N")
+                return writers.csv(
+                    path, frames, encoding="gb18030", separator="\x01", header=False, end="\n", null="\\N"
+                )
 
             return Parcel("tax", table, period, kind, "01", "txt.gz", due, write, control=True)
 
@@ -342,7 +368,12 @@ def parcels(world: World) -> Iterator[Parcel]:
             label = f"{year - 1}" if month == 6 else f"{calendar.year_of(sent - 1)}Q{(sent - 1) % 12 // 3 + 1}"
             yield parcel("SB_QYSDS", label, "I", lambda people, m=sent: income_tax(people, m))
         if month == 4:
-            yield parcel("SW_XYDJ", str(calendar.year_of(sent) - 1), "I", lambda people, y=calendar.year_of(sent) - 1: credit(people, y))
+            yield parcel(
+                "SW_XYDJ",
+                str(calendar.year_of(sent) - 1),
+                "I",
+                lambda people, y=calendar.year_of(sent) - 1: credit(people, y),
+            )
 
 
 def _stock(sent: int) -> Callable[[Population], pl.DataFrame]:
