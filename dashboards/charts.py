@@ -27,11 +27,11 @@ VERDICT_COLOURS = {"符合": TEAL, "承诺后符合": "#7fc2b8", "缺数据": "#
 
 # Rough positions of Hainan's cities and counties on a grid: area code → (column, row). A tile grid is no map and needs no 审图号.
 TILES = {
-    "460400499": (1, 0), "469024": (2, 0), "469023": (3, 0), "460100": (4, 0), "469005": (5, 0),
-    "460400": (1, 1), "469025": (2, 1), "469022": (3, 1), "469021": (4, 1), "469002": (5, 1),
-    "469026": (0, 2), "469030": (2, 2), "469001": (3, 2), "469006": (4, 2),
-    "469007": (0, 3), "469027": (1, 3), "469029": (2, 3), "469028": (3, 3),
-    "460200": (2, 4), "460300": (4, 5), "460000": (0, 5), "000000": (1, 5),
+    "460400499": (1, 0, "洋浦"), "469024": (2, 0, "临高"), "469023": (3, 0, "澄迈"), "460100": (4, 0, "海口"), "469005": (5, 0, "文昌"),
+    "460400": (1, 1, "儋州"), "469025": (2, 1, "白沙"), "469022": (3, 1, "屯昌"), "469021": (4, 1, "定安"), "469002": (5, 1, "琼海"),
+    "469026": (1, 2, "昌江"), "469030": (3, 2, "琼中"), "469001": (2, 2, "五指山"), "469006": (4, 2, "万宁"),
+    "469007": (0, 3, "东方"), "469027": (1, 3, "乐东"), "469029": (2, 3, "保亭"), "469028": (3, 3, "陵水"),
+    "460200": (2, 4, "三亚"), "460300": (4, 5, "三沙"), "000000": (0, 5, "省外或未知"),
 }  # fmt: skip
 
 
@@ -190,12 +190,12 @@ def horizontal_bars(label: str, value: str, unit: str, colour: str = BLUE) -> Ca
             "yAxis": {
                 **_CATEGORY,
                 "data": [row[label] for row in ordered],
-                "axisLabel": {"color": INK, "width": 150, "overflow": "truncate"},
+                "axisLabel": {"color": INK, "width": 190, "overflow": "truncate"},
             },
             "series": [
                 {
                     "type": "bar",
-                    "data": [row[value] for row in ordered],
+                    "data": [{"value": 0, "few": True} if row[value] is None else row[value] for row in ordered],
                     "barMaxWidth": 18,
                     "itemStyle": {"color": colour, "borderRadius": [0, 2, 2, 0]},
                     "label": {"show": True, "position": "right", "color": QUIET},
@@ -271,13 +271,21 @@ def stacked_shares(label: str, series: tuple[tuple[str, str, str], ...], unit: s
     return draw
 
 
-def tiles(area: str, name: str, value: str, unit: str) -> Callable[[list[Row]], Option]:
+def tiles(area: str, value: str, unit: str) -> Callable[[list[Row]], Option]:
     """Cities and counties as squares, darker for more."""
 
     def draw(rows: list[Row]) -> Option:
-        placed = [row for row in rows if row[area] in TILES]
-        known = [row[value] for row in placed if row[value] is not None]
-        low, high = (min(known), max(known)) if known else (0, 1)
+        known = {row[area]: row[value] for row in rows if row[value] is not None}
+        hidden = {row[area] for row in rows if row[value] is None}
+        high = max([*known.values(), 1])
+        cells = []
+        for code, (column, line, name) in TILES.items():
+            cell: Option = {"name": name, "value": [column, line, known.get(code, 0)]}
+            if code in hidden:
+                cell["few"] = True
+            elif known.get(code, 0) > high * 0.75:
+                cell["label"] = {"color": "#ffffff"}
+            cells.append(cell)
         return {
             "unit": unit,
             "grid": {"left": 0, "right": 0, "top": 0, "bottom": 0},
@@ -286,16 +294,15 @@ def tiles(area: str, name: str, value: str, unit: str) -> Callable[[list[Row]], 
             "yAxis": {"type": "category", "show": False, "inverse": True, "data": [str(i) for i in range(6)]},
             "visualMap": {
                 "show": False,
-                "min": low,
-                "max": high if high > low else low + 1,
+                "min": 0,
+                "max": high,
                 "dimension": 2,
-                "inRange": {"color": ["#eef4f8", "#bcd5e6", "#6fa3c7", "#2b6a99"]},
-                "outOfRange": {"color": "#f1f3f5"},
+                "inRange": {"color": ["#f1f4f7", "#c3d9e8", "#7aabcc", "#2b6a99"]},
             },
             "series": [
                 {
                     "type": "heatmap",
-                    "data": [{"name": row[name], "value": [*TILES[row[area]], row[value]]} for row in placed],
+                    "data": cells,
                     "label": {"show": True, "tile": True},
                     "itemStyle": {"borderColor": "#ffffff", "borderWidth": 3, "borderRadius": 4},
                     "emphasis": {"itemStyle": {"borderColor": INK}},

@@ -107,6 +107,19 @@ def indicators(mart: Mart, enterprise_id: str) -> list[dict[str, Any]]:
         )
     }
     rows = []
+    codes = [
+        str(profile[name])
+        for name, entry in _catalogue().items()
+        if entry.codes_ref and isinstance(profile.get(name), str)
+    ]
+    words = {
+        row["code"]: f"{row['name']}（{row['code']}）"
+        for row in mart.rows(
+            """SELECT code, name FROM mart.dim_region WHERE list_contains($codes, code)
+               UNION ALL SELECT code, name FROM mart.dim_industry WHERE list_contains($codes, code)""",
+            {"codes": codes},
+        )
+    }
     for name, indicator in _catalogue().items():
         if name not in profile:
             continue
@@ -117,7 +130,9 @@ def indicators(mart: Mart, enterprise_id: str) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "label": indicator.label,
-                "text": quantity(value, indicator.type, indicator.unit),
+                "text": quantity(
+                    words.get(value, value) if isinstance(value, str) else value, indicator.type, indicator.unit
+                ),
                 "state": state,
                 "source": source,
                 "definition": indicator.definition,

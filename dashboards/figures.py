@@ -111,7 +111,7 @@ CHARTS: dict[str, Chart] = {
                 Column("n", "户次", "户次", hides=True),
                 Column("yuan", "金额", "元", hides=True),
             ),
-            tiles("area", "area_name", "n", "户次"),
+            tiles("area", "n", "户次"),
             n="n",
             metric="unclaimed_count",
             note="方格示意相对位置，不是地图；格中为户次，少于 5 户次不显示。",
@@ -131,7 +131,7 @@ CHARTS: dict[str, Chart] = {
                 Column("n", "应享户次", "户次", hides=True),
                 Column("yuan", "测算金额", "元", hides=True),
             ),
-            tiles("area", "area_name", "n", "户次"),
+            tiles("area", "n", "户次"),
             n="n",
             metric="eligible_base",
             note="方格示意相对位置，不是地图。",
@@ -256,11 +256,11 @@ CHARTS: dict[str, Chart] = {
         Chart(
             "rejects_by_table",
             "被拒收的行",
-            """SELECT coalesce(d.name, q.department) || ' · ' || coalesce(d.label, q.table_name) AS label, count(*) AS n
+            """SELECT coalesce(d.label, q.table_name) || ' · ' || coalesce(d.name, q.department) AS label, count(*) AS n
                FROM quality.reject AS q
                LEFT JOIN mart.dim_department AS d ON d.department = q.department AND d.table_name = q.table_name
                GROUP BY 1 ORDER BY n DESC, label LIMIT 12""",
-            (Column("label", "部门 · 表"), Column("n", "行数")),
+            (Column("label", "表 · 部门"), Column("n", "行数")),
             horizontal_bars("label", "n", "行", CLAY),
             height=300,
         ),

@@ -55,10 +55,13 @@ def shown_count(value: int | None) -> str:
 
 
 def figure(value: Decimal | float | None, unit: str, n: int | None) -> str:
-    """A metric's value in its unit; `<5` when it rests on fewer than five units, `—` when there is none."""
+    """A metric's value in its unit; `<5` when it rests on, or counts, one to four enterprises, `—` when there is none.
+
+    `n` None means that it rests on no enterprises (on items, files …) and is always shown.
+    """
     if value is None:
         return NOTHING
-    if few(n):
+    if few(n) or (n is not None and unit in ("户", "户次", "件") and 0 < value < FEWEST):
         return HIDDEN
     if unit == "元":
         return yuan(value)
@@ -71,6 +74,10 @@ def figure(value: Decimal | float | None, unit: str, n: int | None) -> str:
     if unit in ("天", "工作日"):
         return f"{float(value):,.0f} {unit}"
     return f"{float(value):,.0f} {unit}"
+
+
+def cycle(value: str | None) -> str:
+    return "一次性" if value == "once" else value or NOTHING
 
 
 def day(value: dt.date | dt.datetime | None) -> str:

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from dashboards import formats
 from dashboards.charts import Drawn, drawn
 from dashboards.figures import CHARTS
-from dashboards.mart import Mart, opened
+from dashboards.mart import Mart, Row, opened
 from matching.push.kinds import KINDS, REASONS
 
 NAVIGATION = [
@@ -49,10 +49,12 @@ class Pages:
             count=formats.count,
             shown_count=formats.shown_count,
             day=formats.day,
+            cycle=formats.cycle,
             embedded=embedded,
         )
         self.environment.globals.update(
             figure=formats.figure,
+            metric_figure=metric_figure,
             few=formats.few,
             VERDICTS=formats.VERDICTS,
             DECISIONS=formats.DECISIONS,
@@ -85,7 +87,13 @@ class Pages:
 def embedded(option: dict[str, Any]) -> Markup:
     """JSON safe inside a `<script type="application/json">` block."""
     text = json.dumps(option, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))  # noqa: S704 - escaped above
+    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
+
+
+def metric_figure(metric: Row, row: Row | None = None) -> str:
+    """The value of a metric, or of one of its slices, in the metric's unit."""
+    found = row or metric
+    return formats.figure(found["value"], metric["unit"], found["n"] if metric["base"] == "enterprise" else None)
 
 
 def whole(text: str | None, default: int, low: int, high: int) -> int:

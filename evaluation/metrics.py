@@ -13,7 +13,8 @@ CATALOGUE = Path(__file__).with_name("metrics.yml")
 
 Frame = Literal["决策", "过程", "产出", "效益"]
 Kind = Literal["sum", "ratio", "median", "p90", "query", "unavailable"]
-SLICES = ("item_id", "area")
+Slice = Literal["item_id", "area"]
+SLICES: tuple[Slice, ...] = ("item_id", "area")
 
 
 class MetricError(ValueError):
@@ -43,8 +44,10 @@ class Metric(BaseModel):
     rows: str | None = None
     units: str = "count(*)"
     mature: str | None = None
-    slices: tuple[Literal["item_id", "area"], ...] = SLICES
+    slices: tuple[Slice, ...] = SLICES
     better: Literal["higher", "lower", "none"] = "none"
+    # what `units` counts: a figure that rests on fewer than five enterprises is not shown, one over items or files is
+    base: Literal["enterprise", "other"] = "enterprise"
     empty: str = "没有可计的对象"
 
     @model_validator(mode="after")
@@ -110,7 +113,7 @@ ORDER BY metric, item_id NULLS FIRST, area NULLS FIRST"""
 
 def dictionary_sql(metrics: tuple[Metric, ...]) -> str:
     """One SELECT of the dictionary, a row per metric in the catalogue's order."""
-    columns = "metric, label, metric_group, frame, unit, definition, maturity, kind, better, empty, sql, position"
+    columns = "metric, label, metric_group, frame, unit, definition, maturity, kind, better, base, empty, sql, position"
     rows = ",\n".join(
         "("
         + ", ".join(
@@ -125,6 +128,7 @@ def dictionary_sql(metrics: tuple[Metric, ...]) -> str:
                 m.maturity,
                 m.kind,
                 m.better,
+                m.base,
                 m.empty,
                 _selected(m),
             )

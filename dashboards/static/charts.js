@@ -43,11 +43,12 @@
       if (!series.label || !series.label.show) continue;
       if (series.label.tile) {
         delete series.label.tile;
-        series.label.formatter = (point) => `{a|${point.name}}\n{b|${number(point.value) === null ? NONE : short(number(point.value), unit)}}`;
-        series.label.rich = { a: { fontSize: 11, color: "#27323f", lineHeight: 15 }, b: { fontSize: 12, fontWeight: 600, color: "#27323f", lineHeight: 16 } };
-        option.tooltip.formatter = (point) => `${point.name}\n${written(number(point.value), unit)}`;
+        series.label.formatter = (point) => `${point.name}\n${point.data.few ? NONE : short(number(point.value), unit)}`;
+        series.label.lineHeight = 15;
+        series.label.fontSize = 11;
+        option.tooltip.formatter = (point) => `${point.name}  ${point.data.few ? NONE : written(number(point.value), unit)}`;
       } else {
-        series.label.formatter = (point) => written(number(point.value), unit);
+        series.label.formatter = (point) => (point.data.few ? NONE : written(number(point.value), unit));
       }
     }
     option.aria = { enabled: false };
