@@ -5,11 +5,16 @@ WITH leading_row AS (
     JOIN registry.subject s USING (_subject_id)
     WHERE s.enterprise_id IS NOT NULL
         AND l._received_at <= getvariable('known_at')
-        AND l._period <= strftime(getvariable('as_of'), '%Y%m%d')
+        AND l._period = (
+            SELECT max(period)
+            FROM raw.delivery
+            WHERE department = 'agri' AND table_name = 'leading' AND status = 'loaded'
+                AND received_at <= getvariable('known_at') AND period <= strftime(getvariable('as_of'), '%Y%m%d')
+        )
     -- each list is complete: the newest replaces all before it
-    QUALIFY l._period = max(l._period) OVER () AND row_number() OVER (
+    QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, l.level
-        ORDER BY l._period DESC, l._received_at DESC, l._file_id DESC, l._row_no DESC
+        ORDER BY l._received_at DESC, l._file_id DESC, l._row_no DESC
     ) = 1
 ), leader AS (
     SELECT
@@ -39,10 +44,15 @@ WITH leading_row AS (
     JOIN registry.subject s USING (_subject_id)
     WHERE s.enterprise_id IS NOT NULL
         AND c._received_at <= getvariable('known_at')
-        AND c._period <= strftime(getvariable('as_of'), '%Y%m%d')
-    QUALIFY c._period = max(c._period) OVER () AND row_number() OVER (
+        AND c._period = (
+            SELECT max(period)
+            FROM raw.delivery
+            WHERE department = 'agri' AND table_name = 'coop' AND status = 'loaded'
+                AND received_at <= getvariable('known_at') AND period <= strftime(getvariable('as_of'), '%Y%m%d')
+        )
+    QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, c.level
-        ORDER BY c._period DESC, c._received_at DESC, c._file_id DESC, c._row_no DESC
+        ORDER BY c._received_at DESC, c._file_id DESC, c._row_no DESC
     ) = 1
 ), coop AS (
     SELECT
@@ -92,10 +102,15 @@ WITH leading_row AS (
     JOIN registry.subject s USING (_subject_id)
     WHERE s.enterprise_id IS NOT NULL
         AND c._received_at <= getvariable('known_at')
-        AND c._period <= strftime(getvariable('as_of'), '%Y%m%d')
-    QUALIFY c._period = max(c._period) OVER () AND row_number() OVER (
+        AND c._period = (
+            SELECT max(period)
+            FROM raw.delivery
+            WHERE department = 'agri' AND table_name = 'certification' AND status = 'loaded'
+                AND received_at <= getvariable('known_at') AND period <= strftime(getvariable('as_of'), '%Y%m%d')
+        )
+    QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, c.certificate_no, c.product
-        ORDER BY c._period DESC, c._received_at DESC, c._file_id DESC, c._row_no DESC
+        ORDER BY c._received_at DESC, c._file_id DESC, c._row_no DESC
     ) = 1
 ), certification AS (
     SELECT

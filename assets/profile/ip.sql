@@ -28,9 +28,9 @@ WITH event AS (
             WHEN event.granted IS NOT NULL THEN event.granted
             -- published as granted, whether or not it has lapsed since
             WHEN p.legal_status SIMILAR TO '.*(授权|有权|有效|失效|终止).*' AND p.publication_date <= getvariable('as_of') THEN p.publication_date
-        END AS granted,
-        granted IS NOT NULL
-            AND (event.ended IS NULL OR event.ended < granted OR coalesce(event.ended < event.restored, FALSE))
+        END AS granted_on,
+        granted_on IS NOT NULL
+            AND (event.ended IS NULL OR event.ended < granted_on OR coalesce(event.ended < event.restored, FALSE))
             AND coalesce(NOT (event.assigned IS NOT NULL AND event.assignor = p.applicant_name), TRUE) AS is_valid
     FROM patent_row p
     LEFT JOIN event USING (application_no)
@@ -39,8 +39,8 @@ WITH event AS (
     SELECT
         enterprise_id,
         count(*) FILTER (WHERE is_valid AND kind IN ('1', '8')) AS inventions,
-        count(*) FILTER (WHERE kind IN ('1', '8') AND year(granted) = year(getvariable('as_of')) - 1) AS granted_last_year,
-        count(*) FILTER (WHERE kind IN ('1', '8') AND granted > getvariable('as_of') - INTERVAL 3 YEAR) AS granted_last_3_years,
+        count(*) FILTER (WHERE kind IN ('1', '8') AND year(granted_on) = year(getvariable('as_of')) - 1) AS granted_last_year,
+        count(*) FILTER (WHERE kind IN ('1', '8') AND granted_on > getvariable('as_of') - INTERVAL 3 YEAR) AS granted_last_3_years,
         count(*) FILTER (WHERE is_valid) AS valid_patents,
         count(*) FILTER (WHERE year(application_date) = year(getvariable('as_of')) - 1) AS applied_last_year,
         count(*) FILTER (WHERE year(application_date) = year(getvariable('as_of'))) AS applied_ytd,

@@ -34,7 +34,9 @@ def region_word_frame(on: date) -> pl.DataFrame:
         for word in (region.name, region.short)
         if word
     }
-    return pl.DataFrame(sorted(rows), schema={"word": pl.String, "current_code": pl.String, "depth": pl.Int64}, orient="row")
+    return pl.DataFrame(
+        sorted(rows), schema={"word": pl.String, "current_code": pl.String, "depth": pl.Int64}, orient="row"
+    )
 
 
 def division_frame() -> pl.DataFrame:
@@ -85,10 +87,12 @@ def _reference(name: str, description: str, frame: Callable[[date], pl.DataFrame
     return materialized
 
 
-REFERENCE_ASSETS = [
-    _reference("region", "区划代码对照：文件里可能出现的代码 → 所问之日的现行代码", region_frame),
-    _reference("region_word", "市县名称对照：报表工作表的名称 → 现行区划代码", region_word_frame),
-    _reference("park", "重点园区及其在住所文字里的叫法", lambda _: park_frame()),
-    _reference("division", "国民经济行业大类与门类对照", lambda _: division_frame()),
-    _reference("size_standard", "大中小微型企业划分标准，按行业和起止日期", lambda _: size_standard_frame()),
-]
+FRAMES: dict[str, tuple[str, Callable[[date], pl.DataFrame]]] = {
+    "region": ("区划代码对照：文件里可能出现的代码 → 所问之日的现行代码", region_frame),
+    "region_word": ("市县名称对照：报表工作表的名称 → 现行区划代码", region_word_frame),
+    "park": ("重点园区及其在住所文字里的叫法", lambda _: park_frame()),
+    "division": ("国民经济行业大类与门类对照", lambda _: division_frame()),
+    "size_standard": ("大中小微型企业划分标准，按行业和起止日期", lambda _: size_standard_frame()),
+}
+
+REFERENCE_ASSETS = [_reference(name, description, frame) for name, (description, frame) in FRAMES.items()]

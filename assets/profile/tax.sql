@@ -59,15 +59,21 @@ WITH registered AS (
         ORDER BY c.rated_year DESC, c._received_at DESC, c._file_id DESC, c._row_no DESC
     ) = 1
 ), owed AS (
+    -- each month's file lists all who owe: the newest replaces those before, and who is not in it owes nothing
     SELECT s.enterprise_id, a.*
     FROM raw.tax_arrears a
     JOIN registry.subject s USING (_subject_id)
     WHERE s.enterprise_id IS NOT NULL
         AND a._received_at <= getvariable('known_at')
-        AND a._period <= strftime(getvariable('as_of'), '%Y%m%d')
+        AND a._period = (
+            SELECT max(period)
+            FROM raw.delivery
+            WHERE department = 'tax' AND table_name = 'arrears' AND status = 'loaded'
+                AND received_at <= getvariable('known_at') AND period <= strftime(getvariable('as_of'), '%Y%m%d')
+        )
     QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, a.djxh, a.tax_kind
-        ORDER BY a._period DESC, a._received_at DESC, a._file_id DESC, a._row_no DESC
+        ORDER BY a._received_at DESC, a._file_id DESC, a._row_no DESC
     ) = 1
 ), arrears AS (
     SELECT

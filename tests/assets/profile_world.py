@@ -1,13 +1,13 @@
 """A small literal warehouse for tests of the profile: contract-typed raw tables filled row by row, and the profile built from them."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import polars as pl
 
-from assets.profile import PROFILE_ASSETS
+from assets.profile.plan import build
 from data import contract
 from pipelines.scope import RunScope
 from pipelines.warehouse import DuckWarehouse
@@ -37,6 +37,7 @@ class ProfileWorld:
         self.warehouse = DuckWarehouse(home=home, scope=self.scope, memory=True)
         self._enterprises: set[str] = set()
         self._files = 0
+        self._days: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
         with self.warehouse.write() as w:
             for schema in ("raw", "registry"):
                 w.execute(f"CREATE SCHEMA {schema}")
@@ -89,9 +90,26 @@ class ProfileWorld:
                 w.execute(f'INSERT INTO raw."{key}" ({names}) VALUES ({marks})', values)
         return file_id
 
+    def asked(self, as_of: str, known_at: str, enterprise: str) -> dict[str, Any]:
+        """The profile row of another day from the same deliveries; the world's own day stays as it is."""
+        key = (as_of, known_at)
+        if key not in self._days:
+            kept = self.scope
+            day = date.fromisoformat(as_of)
+            self._ask(replace(kept, as_of=day, known_at=datetime.fromisoformat(known_at), rules_as_of=day))
+            self._days[key] = {row["enterprise_id"]: row for row in self._rows()}
+            self._ask(kept)
+        return self._days[key][enterprise]
+
+    def _ask(self, scope: RunScope) -> None:
+        self.scope = self.warehouse.scope = scope
+        self.build()
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return self.warehouse.frame("SELECT * FROM profile.enterprise").to_dicts()
+
     def build(self) -> "ProfileWorld":
-        result = dg.materialize(PROFILE_ASSETS, resources={"warehouse": self.warehouse, "scope": self.scope})
-        assert result.success
+        build(self.warehouse, self.scope)
         return self
 
     def profile(self, enterprise: str) -> dict[str, Any]:

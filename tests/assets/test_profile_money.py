@@ -1,0 +1,327 @@
+"""Money and people over periods: corrections, quarters, cumulative figures, several numbers of one firm, sources in order."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.assets.profile_world import ProfileWorld
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    w = ProfileWorld(tmp_path_factory.mktemp("money"), "2024-12-31", "2025-01-25T00:00:00")
+    months = [(f"{m:02d}", 28 if m == 2 else 30) for m in range(1, 13)]
+
+    def vat(of, year, month, sales, serial, days=28, **extra):
+        return dict(
+            of=of,
+            djxh=f"D{of}",
+            filing_id=serial,
+            period_from_date=f"{year}-{month}-01",
+            period_to_date=f"{year}-{month}-{days}",
+            filed_date=f"{year}-{month}-{days}",
+            taxable_sales_yuan=sales,
+            is_void=False,
+            **extra,
+        )
+
+    w.deliver(
+        "market_baseinfo",
+        [_base("月报户"), _base("季报户"), _base("新户", "2023-11-05"), _base("汇缴户")],
+        "2024-01-05",
+    )
+    # 月报户 files every month of 2023 and 2024; March 2023 is corrected, April voided and filed again
+    rows = [vat("月报户", 2023, m, "100.00", f"a{m}", d) for m, d in months]
+    w.deliver("tax_vat", rows, "2024-01-20", "202312")
+    w.deliver(
+        "tax_vat",
+        [
+            {**vat("月报户", 2023, "03", "130.00", "a03G", 30), "filed_date": "2024-02-05", "is_correction": True},
+            {**vat("月报户", 2023, "04", "100.00", "a04", 30), "is_void": True},
+            {**vat("月报户", 2023, "04", "40.00", "a04G", 30), "filed_date": "2024-02-05", "is_correction": True},
+        ],
+        "2024-02-20",
+        "202401",
+    )
+    w.deliver("tax_vat", [vat("月报户", 2024, m, "110.00", f"b{m}", d) for m, d in months[:11]], "2024-12-20", "202411")
+    # 季报户: one hundred yuan a quarter, one cent that does not divide
+    w.deliver(
+        "tax_vat",
+        [
+            {
+                "of": "季报户",
+                "djxh": "D季",
+                "filing_id": f"q{q}",
+                "period_from_date": f"2024-{3 * q - 2:02d}-01",
+                "period_to_date": f"2024-{3 * q:02d}-{31 if q in (1, 4) else 30}",
+                "filed_date": f"2024-{3 * q:02d}-28",
+                "taxable_sales_yuan": "60.00",
+                "exempt_sales_yuan": "40.00",
+                "is_void": False,
+            }
+            for q in (1, 2, 3)
+        ],
+        "2024-11-01",
+        "202410",
+    )
+    # 新户 was founded in November 2023: two months are its whole year
+    w.deliver("tax_vat", [vat("新户", 2023, m, "50.00", f"n{m}", d) for m, d in months[10:]], "2024-01-20", "202312")
+    annual = {
+        "period_from_date": "2023-01-01",
+        "period_to_date": "2023-12-31",
+        "is_annual": True,
+        "filed_date": "2024-05-20",
+    }
+    w.deliver(
+        "tax_income_tax",
+        [
+            {
+                **annual,
+                "of": "汇缴户",
+                "djxh": "D1",
+                "revenue_yuan": "5000000.00",
+                "rd_expense_yuan": "250000.00",
+                "assets_yuan": "0.00",
+                "staff_count": 25,
+                "profit_yuan": "100.00",
+                "taxable_income_yuan": "90.00",
+            },
+            {
+                **annual,
+                "of": "汇缴户",
+                "djxh": "D1",
+                "period_from_date": "2022-01-01",
+                "period_to_date": "2022-12-31",
+                "filed_date": "2023-05-20",
+                "revenue_yuan": "4000000.00",
+                "rd_expense_yuan": "0.00",
+                "staff_count": 20,
+            },
+        ],
+        "2024-06-20",
+        "2023",
+    )
+    w.deliver(
+        "market_annual_report",
+        [{"of": "汇缴户", "pripid": "汇缴户", "report_year": 2023, "assets_yuan": "7000000", "staff_count": 99}],
+        "2024-05-01",
+    )
+    w.deliver(
+        "science_rd_input",
+        [{"of": "汇缴户", "name": "汇", "report_year": 2022, "rd_expense_yuan": "180000.00"}],
+        "2023-05-25",
+    )
+    w.deliver(
+        "tax_registration",
+        [
+            {"of": e, "djxh": f"D{e}", "name": e, "status": "normal", "tax_office_code": "14601060000"}
+            for e in ("月报户", "汇缴户")
+        ],
+        "2024-12-18",
+        "202411",
+    )
+    w.deliver(
+        "tax_payment",
+        [
+            {
+                "of": "月报户",
+                "djxh": "D月报户",
+                "tax_kind": "vat",
+                "paid_date": "2023-05-10",
+                "paid_yuan": "300.00",
+                "is_refund": False,
+            },
+            {
+                "of": "月报户",
+                "djxh": "D月报户",
+                "tax_kind": "cit",
+                "paid_date": "2023-06-10",
+                "paid_yuan": "200.00",
+                "is_refund": False,
+            },
+            {
+                "of": "月报户",
+                "djxh": "D月报户",
+                "tax_kind": "vat",
+                "paid_date": "2023-07-10",
+                "paid_yuan": "-50.00",
+                "is_refund": True,
+            },
+            {
+                "of": "月报户",
+                "djxh": "D月报户",
+                "tax_kind": "vat",
+                "paid_date": "2024-05-10",
+                "paid_yuan": "70.00",
+                "is_refund": False,
+            },
+        ],
+        "2024-12-18",
+        "202411",
+    )
+    # the whole batch sent again changes nothing
+    w.deliver(
+        "tax_payment",
+        [
+            {
+                "of": "月报户",
+                "djxh": "D月报户",
+                "tax_kind": "vat",
+                "paid_date": "2023-05-10",
+                "paid_yuan": "300.00",
+                "is_refund": False,
+            }
+        ],
+        "2024-12-19",
+        "202411",
+    )
+    head = {
+        "name": "x",
+        "pension_count": 10,
+        "unemployment_count": 9,
+        "injury_count": 12,
+        "pension_due_yuan": "10",
+        "pension_paid_yuan": "10",
+    }
+    for office in ("460100", "460200"):
+        w.deliver(
+            "labor_headcount", [dict(of="月报户", pay_month="2024-11-01", **head)], "2024-12-18", "202411", batch=office
+        )
+    w.deliver(
+        "labor_headcount",
+        [dict(of="月报户", pay_month="2024-11-01", **{**head, "injury_count": 20})],
+        "2024-12-19",
+        "202411",
+        batch="460200",
+    )
+    w.deliver(
+        "labor_headcount",
+        [dict(of="月报户", pay_month="2023-11-01", **{**head, "injury_count": 16})],
+        "2023-12-18",
+        "202311",
+        batch="460100",
+    )
+    sales = [
+        ("2023年1-2月", 20),
+        ("2023年1-11月", 100),
+        ("2023年1-12月", 120),
+        ("2024年1-2月", 30),
+        ("2024年1-3月", 45),
+    ]
+    w.deliver(
+        "commerce_sales_month",
+        [{"of": "月报户", "name": "x", "report_month": m, "goods_sales_yuan": v, "_sheet": "三亚"} for m, v in sales],
+        "2024-12-20",
+    )
+    key = {
+        "of": "月报户",
+        "customs_code": "C1",
+        "trade_month": "2023-06-01",
+        "direction": "export",
+        "supervision_mode": "0110",
+        "hs_code": "1",
+        "country": "US",
+    }
+    w.deliver("customs_trade_month", [dict(key, value_usd="1000", value_yuan="7000")], "2023-07-18", "202306")
+    w.deliver("customs_trade_month", [dict(key, value_usd="1200", value_yuan="8400")], "2023-08-18", "202307")
+    w.deliver("customs_trade_month", [dict(key, value_usd="-100", value_yuan="-700")], "2023-10-18", "202309")
+    return w.build()
+
+
+def _base(of, established="2015-05-04", **extra):
+    return dict(
+        of=of,
+        pripid=of,
+        name=of,
+        established_date=established,
+        approved_date=established,
+        status="active",
+        op="I",
+        op_at=f"{established} 10:00:00",
+        **extra,
+    )
+
+
+def test_a_corrected_filing_replaces_and_a_voided_one_goes(world):
+    assert world.profile("月报户")["revenue_last_year"] == Decimal("1170.00")
+
+
+def test_sales_to_date_reach_the_last_filed_month_and_a_year_back(world):
+    profile = world.profile("月报户")
+    assert profile["revenue_ytd"] == Decimal("1210.00")
+    assert profile["revenue_last_12_months"] == Decimal("1310.00")
+
+
+def test_a_quarter_is_spread_over_its_months_and_loses_no_cent(world):
+    months = world.frame("SELECT month, sales_yuan FROM profile.tax_month WHERE enterprise_id = '季报户'")
+    assert len(months) == 9
+    assert months["sales_yuan"].to_list()[:3] == [Decimal("33.34"), Decimal("33.33"), Decimal("33.33")]
+    assert world.profile("季报户")["revenue_ytd"] == Decimal("300.00")
+    assert world.profile("季报户")["revenue_last_12_months"] is None
+
+
+def test_months_missing_leave_the_year_unknown_but_not_for_a_firm_just_founded(world):
+    assert world.profile("季报户")["revenue_last_year"] is None
+    assert world.profile("新户")["revenue_last_year"] == Decimal("100.00")
+
+
+def test_the_settlement_comes_before_the_annual_report_and_fills_what_it_holds(world):
+    profile = world.profile("汇缴户")
+    assert profile["revenue_last_year"] == Decimal("5000000.00")
+    assert profile["employees"] == 25
+    assert profile["total_assets"] == Decimal("7000000.00"), (
+        "0.00 is an unfilled balance sheet, the report's figure stands"
+    )
+    assert profile["revenue_growth_rate"] == Decimal("0.250000")
+    assert profile["rd_ratio"] == Decimal("0.050000")
+
+
+def test_nothing_deducted_gives_way_to_the_science_departments_figure(world):
+    profile = world.profile("汇缴户")
+    assert profile["rd_expense_before_last_year"] == Decimal("180000.00")
+    assert profile["rd_expense_growth"] == Decimal("70000.00")
+    assert profile["rd_expense_last_3_years"] is None, "2021 was never reported"
+    assert world.evidence("汇缴户")["rd_expense_before_last_year"]["department"] == "science"
+
+
+def test_tax_paid_is_net_of_refunds_and_resent_batches_and_zero_only_for_taxpayers(world):
+    profile = world.profile("月报户")
+    assert profile["tax_paid_last_year"] == Decimal("450.00")
+    assert profile["vat_paid_last_year"] == Decimal("250.00")
+    assert profile["tax_paid_ytd"] == Decimal("70.00")
+    assert world.profile("汇缴户")["tax_paid_last_year"] == Decimal("0.00")
+    assert world.profile("新户")["tax_paid_last_year"] is None
+
+
+def test_offices_add_up_and_one_office_counts_once(world):
+    profile = world.profile("月报户")
+    assert profile["employees_insured"] == 32, "12 in Haikou, 20 in Sanya by the workbook sent again"
+    assert profile["employees_insured_growth"] == Decimal("1.000000")
+    assert profile["social_insurance_paid"] is True
+
+
+def test_cumulative_sales_are_differenced(world):
+    months = world.frame(
+        "SELECT month, goods_sales_yuan, months FROM profile.commerce_month WHERE enterprise_id = '月报户' ORDER BY month"
+    )
+    assert months["goods_sales_yuan"].to_list() == [20, 80, 20, 30, 15]
+    assert months["months"].to_list() == [2, 9, 1, 2, 1]
+    profile = world.profile("月报户")
+    assert (profile["sales_last_year"], profile["sales_ytd"], profile["stat_region"]) == (
+        Decimal("120.00"),
+        Decimal("45.00"),
+        "460200",
+    )
+
+
+def test_customs_figures_are_replaced_and_differences_added(world):
+    profile = world.profile("月报户")
+    assert profile["export_value_usd_last_year"] == Decimal("1100.00")
+    assert profile["trade_value_yuan_last_year"] == Decimal("7700.00")
+    assert profile["import_value_usd_last_year"] == Decimal("0.00")
+
+
+def test_no_trade_is_zero_only_while_customs_delivers(world):
+    assert world.profile("汇缴户")["export_value_usd_last_year"] is None, (
+        "the last customs file is older than its limit"
+    )
