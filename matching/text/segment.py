@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -20,7 +21,7 @@ from data import gazetteer
 
 LEXICON = Path(gazetteer.__file__).with_name("lexicon")
 
-_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff]+")
 _HAN = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # A single blank that a PDF or a typist put inside a phrase. After a unit it separates two cells of a flattened table and stays.
 _STRAY_BLANK = re.compile(
@@ -76,16 +77,19 @@ def normalise(text: str) -> Normal:
 
     Chinese punctuation stays (brackets become ASCII), line ends and tabs stay, digits are never joined across a blank.
     """
-    mapped = _simplified(text.translate(_CHARACTERS))
-    kept = np.ones(len(mapped), dtype=np.bool_)
-    for match in re.finditer(f"[{_INVISIBLE}]+", mapped):
+    seen = Normal(_simplified(text.translate(_CHARACTERS)), np.arange(len(text) + 1, dtype=np.int32))
+    # invisible characters go first: a blank beside one is judged by the character that is seen there
+    return _without(_without(seen, _INVISIBLE), _STRAY_BLANK)
+
+
+def _without(normal: Normal, what: re.Pattern[str]) -> Normal:
+    kept = np.ones(len(normal.text) + 1, dtype=np.bool_)
+    for match in what.finditer(normal.text):
         kept[match.start() : match.end()] = False
-    for match in _STRAY_BLANK.finditer(mapped):
-        kept[match.start()] = False
-    at = np.append(np.flatnonzero(kept), len(mapped)).astype(np.int32)
     if kept.all():
-        return Normal(mapped, at)
-    return Normal("".join(mapped[i] for i in at[:-1].tolist()), at)
+        return normal
+    text = "".join(itertools.compress(normal.text, kept[:-1].tolist()))
+    return Normal(text, normal.at[kept])
 
 
 @cache

@@ -18,7 +18,11 @@ WORD_FACETS = ("theme", "industry", "size", "method", "mode", "level", "departme
 FACETS = (*WORD_FACETS, "region")
 # the tag that means "none of the others was found"
 ELSE: Mapping[str, str] = {"industry": "不限", "size": "不限", "mode": "未说明"}
-_ISSUED_BY_PLACE = re.compile(r"(市|县|区|自治县)[^省]*$")
+# a clause that says who does not get it names trades and sizes only to leave them out
+_EXCLUDING = re.compile(r"除外|不适用|不予|不得|不在|不享受|不包括|不含(?!税)")
+_CLAUSE = re.compile(r"[^。；！？\n，]*[。；！？\n，]?")
+# national offices that carry a city's name and serve the whole province
+_PROVINCE_WIDE = {"海口海关": "海南省"}
 
 
 class Tag(NamedTuple):
@@ -65,15 +69,15 @@ def vocabulary(path: Path = LEXICON / "tags.yml") -> Vocabulary:
                         normalise(str(word)).text, {"words": set(), "hints": set(), "unless": set()}
                     )
                     entry[kind].add((facet, tag))
-    words = {
+    speaking = {
         word: Speaks(frozenset(by["words"]), frozenset(by["hints"]), frozenset(by["unless"]))
         for word, by in spoken.items()
     }
     starts: dict[str, list[str]] = {}
-    for word in sorted(words, key=lambda w: (-len(w), w)):
+    for word in sorted(speaking, key=lambda w: (-len(w), w)):
         starts.setdefault(word[0], []).append(word)
     return Vocabulary(
-        {facet: tuple(tags) for facet, tags in raw.items()}, words, {c: tuple(ws) for c, ws in starts.items()}
+        {facet: tuple(tags) for facet, tags in raw.items()}, speaking, {c: tuple(ws) for c, ws in starts.items()}
     )
 
 
@@ -113,8 +117,11 @@ def _counted(known: Vocabulary, text: str, weight: int) -> dict[tuple[str, str],
             if text.startswith(word, at):
                 hits.append((at, at + len(word), word))
     denied = [(start, end, known.words[word].denies) for start, end, word in hits if known.words[word].denies]
+    excluded = [m.span() for m in _CLAUSE.finditer(text) if m.group() and _EXCLUDING.search(m.group())]
     found: dict[tuple[str, str], dict[str, int]] = {}
     for start, end, word in hits:
+        if any(s <= start < e for s, e in excluded):
+            continue
         speaks = known.words[word]
         for key in speaks.enough | speaks.hints:
             if any(s <= start and end <= e and key in keys for s, e, keys in denied):
@@ -142,6 +149,7 @@ def _modes(found: list[Tag]) -> list[Tag]:
 
 def _issuer_tags(known: Vocabulary, issuer: str, text: str) -> list[Tag]:
     issuer, opening = normalise(issuer).text, normalise(text[:400]).text
+    seat = _seat(issuer)
     if not issuer:
         return []
     found = [
@@ -150,15 +158,15 @@ def _issuer_tags(known: Vocabulary, issuer: str, text: str) -> list[Tag]:
         if facet == "department"
     ]
     levels = {tag: tuple(words) for (facet, tag), words in _counted(known, issuer, 1).items() if facet == "level"}
-    place = gazetteer.find(issuer)
+    place = gazetteer.find(seat)
     if "国家级" in levels:
         level, because = "国家级", levels["国家级"]
     elif any(p.kind == "park" for p in place):
         level, because = "园区", (issuer,)
     elif any(p.kind == "region" and not p.code.endswith("0000") for p in place):
-        level, because = "市县级", tuple(issuer[p.start : p.end] for p in place)
+        level, because = "市县级", tuple(seat[p.start : p.end] for p in place)
     elif any(p.kind == "region" for p in place):
-        level, because = "省级", tuple(issuer[p.start : p.end] for p in place)
+        level, because = "省级", tuple(seat[p.start : p.end] for p in place)
     else:
         national = _counted(known, opening, 1).get(("level", "国家级"))
         level, because = ("国家级", tuple(national)) if national else ("省级", ())
@@ -168,6 +176,7 @@ def _issuer_tags(known: Vocabulary, issuer: str, text: str) -> list[Tag]:
 
 def _region_tags(issuer: str, text: str) -> list[Tag]:
     """Where a policy applies: the place that issued it, else the places its text names. 本市 and 我区 are the issuer's."""
+    issuer = _seat(normalise(issuer).text)
     places = [(p, issuer) for p in gazetteer.find(issuer)]
     source = places or [(p, text) for p in gazetteer.find(text) if p.kind == "park" or p.code.startswith("46")]
     because: dict[str, list[str]] = {}
@@ -176,6 +185,13 @@ def _region_tags(issuer: str, text: str) -> list[Tag]:
         if said not in because.setdefault(place.code, []):
             because[place.code].append(said)
     return [Tag("region", code, "rule", 1.0 if places else 0.6, tuple(words)) for code, words in because.items()]
+
+
+def _seat(issuer: str) -> str:
+    """The issuer with the place it serves in place of the city in its name."""
+    for office, place in _PROVINCE_WIDE.items():
+        issuer = issuer.replace(office, place)
+    return issuer
 
 
 def names(tags: Iterable[Tag], facet: str) -> tuple[str, ...]:
