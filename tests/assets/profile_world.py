@@ -90,38 +90,36 @@ class ProfileWorld:
                 w.execute(f'INSERT INTO raw."{key}" ({names}) VALUES ({marks})', values)
         return file_id
 
-    def asked(self, as_of: str, known_at: str, enterprise: str) -> dict[str, Any]:
-        """The profile row of another day from the same deliveries; the world's own day stays as it is."""
-        key = (as_of, known_at)
-        if key not in self._days:
-            kept = self.scope
-            day = date.fromisoformat(as_of)
-            self._ask(replace(kept, as_of=day, known_at=datetime.fromisoformat(known_at), rules_as_of=day))
-            self._days[key] = {row["enterprise_id"]: row for row in self._rows()}
-            self._ask(kept)
-        return self._days[key][enterprise]
-
-    def _ask(self, scope: RunScope) -> None:
-        self.scope = self.warehouse.scope = scope
-        self.build()
-
-    def _rows(self) -> list[dict[str, Any]]:
-        return self.warehouse.frame("SELECT * FROM profile.enterprise").to_dicts()
-
     def build(self) -> "ProfileWorld":
-        build(self.warehouse, self.scope)
+        """Builds the profile of the world's own day and keeps its rows, so that other days may be asked about afterwards."""
+        self._profiles = self._built()
+        evidence = self.frame("SELECT * FROM profile.evidence")
+        self._evidence = evidence.partition_by("enterprise_id", as_dict=True)
         return self
 
     def profile(self, enterprise: str) -> dict[str, Any]:
         """The row of `profile.enterprise`."""
-        return self.warehouse.frame(f"SELECT * FROM profile.enterprise WHERE enterprise_id = '{enterprise}'").row(
-            0, named=True
-        )
+        return self._profiles[enterprise]
 
     def evidence(self, enterprise: str) -> dict[str, dict[str, Any]]:
         """indicator → its row of `profile.evidence`."""
-        rows = self.warehouse.frame(f"SELECT * FROM profile.evidence WHERE enterprise_id = '{enterprise}'")
-        return {row["indicator"]: row for row in rows.iter_rows(named=True)}
+        return {row["indicator"]: row for row in self._evidence[(enterprise,)].iter_rows(named=True)}
+
+    def asked(self, as_of: str, known_at: str, enterprise: str) -> dict[str, Any]:
+        """The profile row of another day from the same deliveries."""
+        key = (as_of, known_at)
+        if key not in self._days:
+            day = date.fromisoformat(as_of)
+            known = datetime.fromisoformat(known_at)
+            self.scope = self.warehouse.scope = replace(self.scope, as_of=day, known_at=known, rules_as_of=day)
+            self._days[key] = self._built()
+        return self._days[key][enterprise]
+
+    def _built(self) -> dict[str, dict[str, Any]]:
+        build(self.warehouse, self.scope)
+        return {
+            row["enterprise_id"]: row for row in self.frame("SELECT * FROM profile.enterprise").iter_rows(named=True)
+        }
 
     def frame(self, sql: str) -> pl.DataFrame:
         return self.warehouse.frame(sql)
