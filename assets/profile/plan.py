@@ -1,5 +1,6 @@
 """What the profile consists of and in which order: reference frames, the folder's SELECTs, and the two generated from the catalogue."""
 
+from collections.abc import Collection
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -40,8 +41,8 @@ def statements() -> dict[str, str]:
     return {name: queries[name] for name in TopologicalSorter(needs).static_order()}
 
 
-def build(warehouse: Warehouse, scope: Scope) -> None:
-    """Writes the whole profile in one transaction, without Dagster: a past day replayed, or a test.
+def build(warehouse: Warehouse, scope: Scope, without: Collection[str] = ()) -> None:
+    """Writes the profile in one transaction, without Dagster: a past day replayed, or a test. `without` names tables to leave out.
 
     The warehouse's variables must already be those of `scope`.
     """
@@ -49,4 +50,6 @@ def build(warehouse: Warehouse, scope: Scope) -> None:
         for name, (_, frame) in FRAMES.items():
             transaction.replace(f"profile.{name}", frame(scope.as_of))
         for name, sql in statements().items():
+            if name in without:
+                continue
             transaction.replace(f"profile.{name}", sql)

@@ -112,11 +112,11 @@ class ProfileWorld:
             day = date.fromisoformat(as_of)
             known = datetime.fromisoformat(known_at)
             self.scope = self.warehouse.scope = replace(self.scope, as_of=day, known_at=known, rules_as_of=day)
-            self._days[key] = self._built()
+            self._days[key] = self._built(without=("evidence",))
         return self._days[key][enterprise]
 
-    def _built(self) -> dict[str, dict[str, Any]]:
-        build(self.warehouse, self.scope)
+    def _built(self, without: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+        build(self.warehouse, self.scope, without)
         return {
             row["enterprise_id"]: row for row in self.frame("SELECT * FROM profile.enterprise").iter_rows(named=True)
         }
