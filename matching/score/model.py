@@ -1,0 +1,211 @@
+"""The learned score: gradient boosting that may only rise with each good sign, calibrated on later cases, judged on later still."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from evaluation.ranking import calibration_error, ndcg_at, precision_recall_area
+from matching.score.features import FEATURES, explanation
+from matching.score.weighted import WEIGHTS, weighted
+
+# +1: the score may not fall when the feature rises; 0: free. A long time left or a big award may go either way.
+MONOTONE: Final = {name: 0 if name in ("days_left", "award_weight", "freshness") else 1 for name in FEATURES}
+SEED: Final = 7
+# Below these the transparent score is better company than a model: too few outcomes to calibrate.
+FEWEST_CASES: Final = 500
+FEWEST_OF_EACH: Final = 50
+# What skops may bring back from a file; anything else in it is refused.
+TRUSTED: Final = (
+    "numpy.dtype",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss._loss.CyHalfBinomialLoss",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
+    "sklearn.isotonic.IsotonicRegression",
+    "scipy.interpolate._interpolate.interp1d",
+)
+
+
+class ModelError(RuntimeError):
+    """A model that cannot be trusted or trained; the message is Chinese and says why."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A booster and its calibration; `card` is what its training measured."""
+
+    booster: Any
+    calibration: Any
+    card: Mapping[str, Any]
+
+    def score(self, features: pl.DataFrame) -> pl.Series:
+        """Calibrated probabilities for a frame of features, rounded to 6 digits; a null feature is a missing value to the trees."""
+        raw = raw_scores(self.booster, features)
+        return pl.Series("score", np.clip(self.calibration.predict(raw), 0.0, 1.0).round(6), dtype=pl.Float64)
+
+
+def raw_scores(booster: Any, features: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The booster's uncalibrated probabilities, on one thread: on a busy machine its threads wait for each other (28 s for 0.6 s of work)."""
+    with threadpool_limits(1, user_api="openmp"):
+        return np.asarray(booster.predict_proba(matrix(features))[:, 1])
+
+
+def matrix(features: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The features in their fixed order as float64, null as NaN."""
+    return features.select(pl.col(name).cast(pl.Float64).fill_null(float("nan")) for name in FEATURES).to_numpy()
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers by time: the oldest to learn, the next to calibrate, the newest to judge. Nothing later teaches anything earlier."""
+
+    learn: pl.Series
+    calibrate: pl.Series
+    judge: pl.Series
+
+
+def split_by_time(days: pl.Series, shares: tuple[float, float] = (0.6, 0.2)) -> Split:
+    """Splits at days, never inside one: 60 % of the cases, then 20 %, then the rest."""
+    ordered = days.sort()
+    first, second = (ordered[min(len(ordered) - 1, int(len(ordered) * cut))] for cut in (shares[0], sum(shares)))
+    rows = pl.int_range(len(days), eager=True)
+    return Split(rows.filter(days < first), rows.filter((days >= first) & (days < second)), rows.filter(days >= second))
+
+
+def train(cases: pl.DataFrame) -> Model:
+    """Trains on past cases: the features as they stood, `enterprise_id, item_id, day`, and `obtained` (whether the award was got).
+
+    Raises ModelError if there are too few cases, or too few of either outcome in any part.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.isotonic import IsotonicRegression
+
+    known = cases.sort("day", "item_id", "enterprise_id")
+    if known.height < FEWEST_CASES:
+        raise ModelError(f"历史办件 {known.height} 件，少于 {FEWEST_CASES} 件，继续使用公开权重")
+    split = split_by_time(known["day"])
+    parts = {name: known[getattr(split, name)] for name in ("learn", "calibrate", "judge")}
+    for name, part in parts.items():
+        got = int(part["obtained"].sum())
+        if min(got, part.height - got) < (FEWEST_OF_EACH if name == "learn" else 10):
+            raise ModelError(f"{name} 段 {part.height} 件中通过 {got} 件，两类都要足够，继续使用公开权重")
+    booster = HistGradientBoostingClassifier(
+        monotonic_cst=[MONOTONE[name] for name in FEATURES],
+        max_iter=200,
+        learning_rate=0.06,
+        max_leaf_nodes=15,
+        min_samples_leaf=30,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=SEED,
+    )
+    with threadpool_limits(1, user_api="openmp"):
+        booster.fit(matrix(parts["learn"]), parts["learn"]["obtained"].to_numpy())
+    calibration = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(
+        raw_scores(booster, parts["calibrate"]),
+        parts["calibrate"]["obtained"].cast(pl.Float64).to_numpy(),
+    )
+    model = Model(booster, calibration, {})
+    return Model(booster, calibration, _card(model, parts, known))
+
+
+def _card(model: Model, parts: Mapping[str, pl.DataFrame], known: pl.DataFrame) -> dict[str, Any]:
+    """What the newest cases say of the model and of its two baselines, and the distributions drift is measured against."""
+    judge = parts["judge"]
+    popularity = parts["learn"].group_by("item_id").agg(pl.col("obtained").mean().alias("_rate"))
+    popular = judge.join(popularity, on="item_id", how="left", maintain_order="left")["_rate"].fill_null(0.5)
+    scores = {"model": model.score(judge), "weighted": weighted(judge), "popularity": popular}
+    return {
+        "trained_on": {
+            name: [str(part["day"].min()), str(part["day"].max()), part.height] for name, part in parts.items()
+        },
+        "obtained_share": round(float(known["obtained"].cast(pl.Float64).sum()) / known.height, 4),
+        "measured": {
+            name: {
+                "pr_auc": round(precision_recall_area(judge["obtained"], score), 4),
+                "ndcg_at_10": round(ndcg_at(judge.select("item_id", "obtained"), score, 10), 4),
+                "ece": round(calibration_error(judge["obtained"], score), 4),
+            }
+            for name, score in scores.items()
+        },
+        "features": {name: explanation(name) for name in FEATURES},
+        "monotone": MONOTONE,
+        "weights_of_default": WEIGHTS,
+        "quantiles": {name: _quantiles(known[name]) for name in FEATURES},
+        "limits": "只对未被判为不符合的（企业，事项）打分；分数是受邀后获得奖励的概率，不决定资格和金额。",
+    }
+
+
+def _quantiles(values: pl.Series) -> list[float]:
+    present = values.drop_nulls().drop_nans()
+    return [round(float(present.quantile(q / 10) or 0.0), 6) for q in range(1, 11)] if len(present) else []
+
+
+def drift(card: Mapping[str, Any], features: pl.DataFrame) -> dict[str, float]:
+    """Per feature the population stability index of today's values against the training's deciles; above 0.25 is a changed world.
+
+    Missing values are a bin of their own only through the share of the others: a feature that vanished has no index and is absent.
+    """
+    found: dict[str, float] = {}
+    for name, edges in card["quantiles"].items():
+        present = features[name].drop_nulls().drop_nans().to_numpy()
+        if not edges or len(present) == 0:
+            continue
+        unique = np.unique(np.asarray(edges))
+        share = np.bincount(np.searchsorted(unique, present, side="left"), minlength=len(unique) + 1) / len(present)
+        # deciles that coincide make one bin with the shares of all of them; nothing was above the tenth, the largest value
+        expected = np.append(np.diff([0.0, *(np.searchsorted(edges, u, side="right") / 10 for u in unique)]), 0.0)
+        now, then = np.clip(share, 1e-4, None), np.clip(expected, 1e-4, None)
+        found[name] = round(float(np.sum((now - then) * np.log(now / then))), 4)
+    return found
+
+
+def save(model: Model, folder: Path, day: dt.date) -> str:
+    """Writes `match_score-<sha12>.skops` and its card, then points `match_score.json` at them; returns the sha256."""
+    import skops.io
+
+    content: bytes = skops.io.dumps({"booster": model.booster, "calibration": model.calibration})
+    sha256 = hashlib.sha256(content).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"match_score-{sha256[:12]}"
+    (folder / f"{name}.skops").write_bytes(content)
+    card = {**model.card, "sha256": sha256, "file": f"{name}.skops", "day": day.isoformat()}
+    text = json.dumps(card, ensure_ascii=False, sort_keys=True, indent=1)
+    (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    partial = folder / ".match_score.json.partial"
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(folder / "match_score.json")
+    return sha256
+
+
+def load(folder: Path) -> Model | None:
+    """The model the folder points at, or None if there is none. Raises ModelError for a changed file or a type that is not allowed."""
+    import skops.io
+
+    pointer = folder / "match_score.json"
+    if not pointer.exists():
+        return None
+    card = json.loads(pointer.read_text(encoding="utf-8"))
+    path = folder / Path(card["file"]).name
+    content = path.read_bytes() if path.exists() else b""
+    if hashlib.sha256(content).hexdigest() != card["sha256"]:
+        raise ModelError(f"模型文件 {path.name} 与登记的 sha256 不符，拒绝使用")
+    strange = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+    if strange:
+        raise ModelError(f"模型文件 {path.name} 含有不在允许名单里的类型：{'、'.join(strange)}")
+    stored = skops.io.load(io.BytesIO(content), trusted=list(TRUSTED))
+    return Model(stored["booster"], stored["calibration"], card)
