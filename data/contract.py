@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -126,7 +127,11 @@ class Column(_Strict):
     fill_down: bool = False
     forever: bool = False
     serial: bool = False
+    # a day after the receipt is no error here (validity that begins later)
+    future: bool = False
     nulls: tuple[str, ...] = ()
+    true_words: tuple[str, ...] = ()
+    false_words: tuple[str, ...] = ()
     split: Split | None = None
 
     @model_validator(mode="after")
@@ -198,7 +203,8 @@ class Form(_Strict):
     notes: tuple[str, ...] = ("注：", "注:", "说明：", "说明:", "填表人", "制表", "单位负责人", "备注：")
     hidden_sheets: bool = False
     max_bytes: int = 2 * 1024**3
-    min_rows: int = 0
+    # fewer data rows than this is no delivery (a file of nothing but its header)
+    min_rows: int = 1
 
 
 class Change(_Strict):
@@ -233,11 +239,15 @@ class Table(_Strict):
     latest_by: tuple[str, ...] = ()
     # one primary key twice in one file with different content: keep both, or reject both
     conflict: Literal["keep", "reject"] = "keep"
+    # two rows alike in every column: one fact told twice, or two facts (payments without a number of their own)
+    repeats: Literal["collapse", "keep"] = "collapse"
     cadence: Literal["hour", "day", "week", "month", "quarter", "year", "irregular"]
     due_days: int = 0
     grace_days: int = 5
     mode: Literal["increment", "full", "both"] = "increment"
     delete: Delete = Delete()
+    # a pulled record is received when it was last changed, not when the pull that brought it ended
+    received_by: str | None = None
     control: Control | None = None
     subject: dict[str, str] = {}
     local_kind: str | None = None
@@ -263,6 +273,11 @@ class Table(_Strict):
             if column.split:
                 out[column.split.rank] = "BIGINT"
         return out | dict(PROVENANCE)
+
+    @property
+    def version(self) -> str:
+        """A digest of the whole contract of this table: another one is another reading of the same bytes."""
+        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=8).hexdigest()
 
     def at(self, day: date) -> Table:
         """The contract as it stood for a delivery of this day."""
@@ -296,6 +311,7 @@ class Table(_Strict):
             ("latest_by", self.latest_by),
             ("valid_at", (self.valid_at,) if self.valid_at else ()),
             ("subject", tuple(self.subject.values())),
+            ("received_by", (self.received_by,) if self.received_by else ()),
             ("delete", (self.delete.column,) if self.delete.column else ()),
             ("control", (self.control.amount,) if self.control and self.control.amount else ()),
         ):
@@ -381,9 +397,9 @@ def parse_yaml(text: str, source: str) -> dict[str, Any]:
         raise ContractError(f"{source}：超过 {MAX_YAML_BYTES // 1024} KB，不像是一份合同")
     try:
         for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.AliasEvent):
+            if isinstance(event, yaml.AliasEvent) and event.start_mark is not None:
                 raise ContractError(f"第 {event.start_mark.line + 1} 行：不允许使用 YAML 别名（*）")
-        loaded = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - _StrictLoader derives from SafeLoader
+        loaded = yaml.load(text, Loader=_StrictLoader)
     except ContractError as error:
         raise ContractError(f"{source}：{error}") from None
     except yaml.YAMLError as error:

@@ -1,0 +1,94 @@
+"""Asset `raw/delivery`: one line per file and table with what became of every row, and how late it came."""
+
+import calendar
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import dagster as dg
+import polars as pl
+
+from assets.ports import Warehouse
+from assets.raw.schema import LOAD_COLUMNS
+from data import contract
+
+
+def ledger_asset(tables: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    """The ledger waits for every table: only then is it known what became of each file."""
+
+    @dg.asset(
+        key=["raw", "delivery"],
+        group_name="raw",
+        deps=[key for table in tables for key in table.keys],
+        description="交付台账：每份文件、每张表读入、载入、退回、重复、合计行各多少，迟到几天，状态与原因",
+    )
+    def delivery(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
+        rows = deliveries(warehouse)
+        with warehouse.write() as transaction:
+            written = transaction.replace("raw.delivery", rows)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": written.rows,
+                "dagster/column_schema": dg.TableSchema([dg.TableColumn(n, t) for n, t in written.columns.items()]),
+                "refused": rows.filter(pl.col("status") == "refused").height,
+            }
+        )
+
+    return delivery
+
+
+def deliveries(warehouse: Warehouse) -> pl.DataFrame:
+    """Every delivery that was read, and those the door refused, in order of receipt."""
+    loads = (
+        warehouse.frame("SELECT * FROM raw.delivery_load").cast(LOAD_COLUMNS)  # type: ignore[arg-type]
+        if warehouse.exists("raw.delivery_load")
+        else pl.DataFrame(schema=LOAD_COLUMNS)
+    )
+    door = warehouse.frame(
+        "SELECT file_id, sha256, name, department, tables AS table_name, period, kind, batch, received_at, sequence,"
+        " status, reason, control_sha FROM raw.arrival WHERE status = 'refused'"
+    )
+    arrived = warehouse.frame("SELECT file_id, bytes, repeats, path FROM raw.arrival WHERE status = 'accepted'")
+    zero = [pl.lit(0, dtype=pl.Int64).alias(c) for c in LOAD_COLUMNS if c.startswith("rows_")]
+    refused = door.with_columns(*zero, notes=pl.lit(None, dtype=pl.String), contract=pl.lit(None, dtype=pl.String))
+    every = pl.concat([loads, refused.select(list(LOAD_COLUMNS)).cast(LOAD_COLUMNS)])  # type: ignore[arg-type]
+    late = [late_days(*row) for row in every.select("department", "table_name", "period", "received_at").iter_rows()]
+    return (
+        every.with_columns(pl.Series("late_days", late, dtype=pl.Int64))
+        .join(arrived, on="file_id", how="left", maintain_order="left")
+        .sort("received_at", "sequence", "name", "file_id", "table_name", nulls_last=True)
+    )
+
+
+def late_days(
+    department: str | None, table_name: str | None, period: str | None, received_at: date | None
+) -> int | None:
+    """Days after the contract's due day and grace; 0 on time, None where there is no due day (irregular lists, unknown files)."""
+    if not (department and table_name and period and received_at):
+        return None
+    feed = contract.feeds().get(department)
+    table = feed.tables.get(table_name.split(",")[0]) if feed else None
+    end = period_end(period)
+    if table is None or table.cadence == "irregular" or end is None:
+        return None
+    due = end + timedelta(days=table.due_days + table.grace_days)
+    return max(0, (date(received_at.year, received_at.month, received_at.day) - due).days)
+
+
+def period_end(period: str) -> date | None:
+    """The last day of `20241218`, `202412`, `2024Q4` or `2024`."""
+    quarter = re.fullmatch(r"(\d{4})Q([1-4])", period)
+    if quarter:
+        period = f"{quarter.group(1)}{int(quarter.group(2)) * 3:02d}"
+    try:
+        match len(period):
+            case 8:
+                return date(int(period[:4]), int(period[4:6]), int(period[6:]))
+            case 6:
+                year, month = int(period[:4]), int(period[4:])
+                return date(year, month, calendar.monthrange(year, month)[1])
+            case 4:
+                return date(int(period), 12, 31)
+    except ValueError:
+        return None
+    return None

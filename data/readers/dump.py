@@ -1,0 +1,65 @@
+"""PostgreSQL-style dumps (人大金仓, openGauss and other descendants): the COPY block of one table; no statement is ever executed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import polars as pl
+
+from data.contract import Form, Table
+from data.readers import header
+from data.readers.envelope import MAX_CELL, decoded, file_bytes
+from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable
+
+_COPY = re.compile(r'COPY\s+(?:"?\w+"?\.)?"?(\w+)"?\s*\(([^)]*)\)\s+FROM\s+stdin', re.IGNORECASE)
+_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
+
+
+def read(path: Path, form: Form, table: Table) -> Reading:
+    """See `data.readers.read`. Row numbers are line numbers of the script."""
+    lines = decoded(file_bytes(path, form), form).replace("\r\n", "\n").split("\n")
+    start, headers = _block(lines, table)
+    end = next((i for i in range(start, len(lines)) if lines[i] == "\\."), None)
+    if end is None:
+        raise RefusedFile("COPY 数据没有结束标记「\\.」，文件被截断")
+    found = header.match(headers, table)
+    header.require(found, headers, table)
+    reading = Reading(pl.DataFrame(), notes=header.notes_of(found))
+    body = pl.DataFrame({"r": pl.Series("r", lines[start:end], dtype=pl.String)}).with_row_index(ROW, offset=start + 1)
+    if body.height and (body["r"].str.len_chars().max() or 0) > MAX_CELL:  # type: ignore[operator]
+        raise RefusedFile(f"有一行超过 {MAX_CELL} 个字符，不像一条记录")
+    body = body.with_columns((pl.col("r").str.count_matches("\t", literal=True) + 1).alias("n"))
+    for row, n in body.filter(pl.col("n") != len(headers)).select(ROW, "n").iter_rows():
+        reading.unreadable.append(Unreadable(row, "", "columns", f"应有 {len(headers)} 列，实际 {n} 列"))
+    good = body.filter(pl.col("n") == len(headers))
+    parts = good["r"].str.split("\t").list.to_struct(fields=[f"c{i}" for i in range(len(headers))])
+    wide = (
+        parts.struct.unnest() if good.height else pl.DataFrame(schema={f"c{i}": pl.String for i in range(len(headers))})
+    )
+    reading.frame = wide.select(
+        [_plain(wide[f"c{place}"]).alias(name) for name, place in found.positions.items()]
+    ).with_columns(good[ROW].cast(pl.Int64), pl.lit("").alias(SHEET), pl.lit(None, dtype=pl.String).alias(NUMERIC))
+    return reading
+
+
+def _block(lines: list[str], table: Table) -> tuple[int, list[str]]:
+    seen = []
+    for i, line in enumerate(lines):
+        found = _COPY.match(line)
+        if not found:
+            continue
+        if found.group(1).upper() == table.native.upper():
+            return i + 1, [c.strip().strip('"') for c in found.group(2).split(",")]
+        seen.append(found.group(1))
+    raise RefusedFile(f"转储里没有表 {table.native} 的 COPY 数据" + (f"，只有 {'、'.join(seen)}" if seen else ""))
+
+
+def _plain(series: pl.Series) -> pl.Series:
+    nulled = pl.select(pl.when(series == "\\N").then(None).otherwise(series).alias(series.name))[series.name]
+    if not nulled.str.contains("\\", literal=True).any():
+        return nulled
+    # Backslashes are rare: only the distinct values that hold one are unescaped in Python.
+    odd = nulled.filter(nulled.str.contains("\\", literal=True)).unique().to_list()
+    plain = [re.sub(r"\\(.)", lambda m: _ESCAPES.get(m.group(1), m.group(1)), v, flags=re.DOTALL) for v in odd]
+    return nulled.replace(odd, plain)

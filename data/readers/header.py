@@ -1,0 +1,101 @@
+"""Which delivered column is which of ours: by header and alias, never by position where a header is promised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rapidfuzz import process
+
+from data.contract import UNITS, Table, header_mark
+from data.readers.reading import RefusedFile
+
+_UNIT_TAIL = re.compile(r"[(（\[【]\s*(?:单位[:：]?)?([^()（）\[\]【】]{1,6})\s*[)）\]】]\s*\Z")
+_UNIT_ROW = re.compile(r"\A[(（]?\s*(?:金额|计量|数量)?单位\s*[:：]")
+LOOK_ROWS = 15
+
+
+@dataclass(frozen=True)
+class Match:
+    """Delivered positions of our columns, and what was delivered beyond the contract."""
+
+    positions: dict[str, int]
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+
+
+def split_unit(header: str) -> tuple[str, str | None]:
+    """`注册资本（万元）` → (`注册资本`, `万元`); a bracket that holds no known unit stays part of the name."""
+    found = _UNIT_TAIL.search(header)
+    if found and found.group(1).strip() in UNITS:
+        return header[: found.start()], found.group(1).strip()
+    return header, None
+
+
+def match(headers: Sequence[str], table: Table) -> Match:
+    """Finds our columns among `headers`. Raises RefusedFile on a duplicated header or a unit that contradicts the contract."""
+    known: dict[str, str] = {}
+    for name, column in table.columns.items():
+        for header in column.headers:
+            known[_mark(header)] = name
+            known.setdefault(_mark(split_unit(header)[0]), name)
+    positions: dict[str, int] = {}
+    extra: list[str] = []
+    for place, header in enumerate(headers):
+        if not header_mark(header):
+            continue
+        bare, unit = split_unit(header)
+        target = known.get(_mark(header)) or known.get(_mark(bare))
+        if target is None:
+            extra.append(header.strip())
+            continue
+        if target in positions:
+            raise RefusedFile(f"表头里「{header.strip()}」出现两次（第 {positions[target] + 1} 列和第 {place + 1} 列）")
+        declared = table.columns[target].unit
+        if unit and declared and UNITS[unit] != UNITS[declared]:
+            raise RefusedFile(f"表头「{header.strip()}」的单位是{unit}，合同约定{declared}；量纲不明，不能载入")
+        positions[target] = place
+    missing = tuple(n for n, c in table.columns.items() if n not in positions and not c.optional)
+    return Match(positions, missing, tuple(extra))
+
+
+def require(found: Match, headers: Sequence[str], table: Table) -> None:
+    """Raises RefusedFile naming each missing column and the nearest delivered name."""
+    if not found.missing:
+        return
+    spare = [h.strip() for h in headers if h.strip() and h.strip() in found.extra]
+    parts = []
+    for name in found.missing:
+        wanted = table.columns[name].header
+        near = process.extractOne(wanted, spare, score_cutoff=30.0) if spare else None
+        parts.append(f"「{wanted}」（{table.columns[name].label}" + (f"；最接近的是「{near[0]}」）" if near else "）"))
+    if len(found.missing) == len([c for c in table.columns.values() if not c.optional]):
+        raise RefusedFile(f"没有找到表头：前 {LOOK_ROWS} 行里没有一列与合同相符，合同的第一列是「{parts[0][1:-1]}")
+    raise RefusedFile("缺少列" + "、".join(parts))
+
+
+def notes_of(found: Match) -> list[str]:
+    return [f"多出合同里没有的列：{'、'.join(found.extra)}（未载入）"] if found.extra else []
+
+
+def unit_row_conflict(cells: Sequence[str], table: Table) -> str | None:
+    """A `单位：…` row above the data that contradicts the contract's money unit: the reason, or None."""
+    for cell in cells:
+        if not is_unit_row(cell):
+            continue
+        said = [u for u in re.split(r"[^\w%]+", re.split(r"[:：]", cell, maxsplit=1)[1]) if u in UNITS]
+        for suffix in ("_yuan", "_usd"):
+            ours = {c.unit for c in table.columns.values() if c.unit and UNITS[c.unit][0] == suffix}
+            theirs = {u for u in said if UNITS[u][0] == suffix}
+            if ours and theirs and not theirs & ours:
+                return f"表上写明单位是{'、'.join(sorted(theirs))}，合同约定{'、'.join(sorted(filter(None, ours)))}；量纲不明，不能载入"
+    return None
+
+
+def is_unit_row(cell: str) -> bool:
+    return bool(_UNIT_ROW.match(cell.strip()))
+
+
+def _mark(header: str) -> str:
+    return re.sub(r"[·•・\-—/、]", "", header_mark(header))

@@ -1,0 +1,99 @@
+"""JSON Lines: one object per line, numbers kept as the text they were written in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from data.contract import Form, Table
+from data.readers import header
+from data.readers.envelope import MAX_CELL, decoded, file_bytes
+from data.readers.reading import Reading, RefusedFile, Unreadable, frame_of
+
+
+class _Number(str):
+    """A JSON number as written: `0.10` stays `0.10`, and a code held as a number can be told from text."""
+
+    __slots__ = ()
+
+
+def _constant(word: str) -> Any:
+    raise ValueError(f"{word} 不是数")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) != len(pairs):
+        raise ValueError("同一个键出现两次")
+    return out
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_constant, strict=True
+)
+
+
+def read(path: Path, form: Form, table: Table) -> Reading:
+    """See `data.readers.read`. Row numbers are line numbers."""
+    lines = decoded(file_bytes(path, form), form).split("\n")
+    if lines and lines[-1] == "":
+        lines.pop()
+    reading = Reading(pl.DataFrame())
+    rows: list[tuple[int, dict[str, Any]]] = []
+    order: dict[str, None] = {}
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text:
+            reading.aside("blank", 1)
+            continue
+        if len(text) > MAX_CELL:
+            raise RefusedFile(f"第 {number} 行超过 {MAX_CELL} 个字符，不像一条记录")
+        try:
+            row = _DECODER.decode(text)
+            if not isinstance(row, dict):
+                raise ValueError("应是一个对象 {…}")
+        except (ValueError, RecursionError) as error:
+            tail = "，文件可能在这里被截断" if number == len(lines) else ""
+            reading.unreadable.append(Unreadable(number, "", "json", f"不是合法的 JSON 对象：{_why(error)}{tail}"))
+            continue
+        rows.append((number, row))
+        order.update(dict.fromkeys(row))
+    headers = list(order)
+    found = header.match(headers, table)
+    if rows:
+        header.require(found, headers, table)
+    elif reading.unreadable:
+        raise RefusedFile("没有一行是合法的 JSON 对象")
+    reading.notes += header.notes_of(found)
+    columns: dict[str, list[str | None]] = {}
+    marks: list[list[str]] = [[] for _ in rows]
+    for name, place in found.positions.items():
+        key = headers[place]
+        values = [row.get(key) for _, row in rows]
+        if table.columns[name].key is not None:
+            for k, value in enumerate(values):
+                if isinstance(value, _Number):
+                    marks[k].append(name)
+        columns[name] = [_text(v) for v in values]
+    numeric = [",".join(m) or None for m in marks]
+    reading.frame = frame_of(columns or {n: [] for n in table.columns}, [n for n, _ in rows], "", numeric)
+    return reading
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"第 {error.colno} 个字符处"
+    return str(error) if not isinstance(error, RecursionError) else "嵌套太深"

@@ -1,0 +1,208 @@
+"""Delimited text (CSV, tab, \\x01): every record is checked against the declared shape before Polars' CSV engine sees it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import polars as pl
+
+from data.contract import Form, Table
+from data.readers import header
+from data.readers.envelope import MAX_CELL, decoded, file_bytes
+from data.readers.lines import set_aside
+from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable
+
+# A record that spans more physical lines than this is a stray quote, not a long text.
+MAX_SPAN = 200
+
+
+def read(path: Path, form: Form, table: Table) -> Reading:
+    """See `data.readers.read`. Row numbers count records: a line break inside a quoted cell does not shift them."""
+    text = decoded(file_bytes(path, form), form)
+    notes: list[str] = []
+    records, unbalanced = _records(_unified(text, notes), form)
+    if not records:
+        raise RefusedFile("文件里没有任何一行")
+    if max(map(len, records)) > MAX_CELL:
+        row = next(i for i, r in enumerate(records) if len(r) > MAX_CELL) + 1
+        raise RefusedFile(f"第 {row} 行超过 {MAX_CELL} 个字符，不像一条记录")
+    names, top, skipped, found_notes = _columns(records, form, table)
+    reading = Reading(pl.DataFrame(), notes=notes + found_notes)
+    for kind, count in skipped.items():
+        reading.aside(kind, count)
+    width = max(names.values()) + 1 if not form.header else _width(records[top - 1], form)
+    frame = _table(records, top, width, names, form, reading, unbalanced)
+    reading.frame = set_aside(frame, form, table, reading)
+    return reading
+
+
+def _unified(text: str, notes: list[str]) -> str:
+    crlf, cr, lf = text.count("\r\n"), text.count("\r"), text.count("\n")
+    if cr > crlf and lf == 0:
+        notes.append("行结束符是 CR（老式苹果文本），已按行读出")
+        return text.replace("\r", "\n")
+    if 0 < crlf < lf or cr > crlf:
+        notes.append("行结束符混用，已统一")
+    return text.replace("\r\n", "\n")
+
+
+def _records(text: str, form: Form) -> tuple[list[str], dict[int, str]]:
+    """Records, joined over line breaks inside quotes; and the 0-based ones whose quotes never close, with the reason."""
+    lines = text.split("\n")
+    if lines and lines[-1] == "":
+        lines.pop()
+    if not form.quote or form.quote not in text:
+        return lines, {}
+    quote = form.quote
+    whole = re.compile(_record_pattern(form))
+    records: list[str] = []
+    broken: dict[int, str] = {}
+    place = 0
+    while place < len(lines):
+        line = lines[place]
+        taken = 1
+        if line.count(quote) % 2:
+            joined, taken = _joined(lines, place, quote, whole)
+            if taken == 0:
+                broken[len(records)] = "引号没有闭合" + ("，文件可能被截断" if place == len(lines) - 1 else "")
+                joined, taken = line, 1
+            line = joined
+        records.append(line)
+        place += taken
+    return records, broken
+
+
+def _joined(lines: list[str], start: int, quote: str, whole: re.Pattern[str]) -> tuple[str, int]:
+    """The record that begins at `start` and how many lines it takes; 0 lines if it never becomes a well-formed record."""
+    count = lines[start].count(quote)
+    for end in range(start + 1, min(start + MAX_SPAN, len(lines))):
+        count += lines[end].count(quote)
+        if count % 2 == 0:
+            record = "\n".join(lines[start : end + 1])
+            return (record, end + 1 - start) if whole.fullmatch(record) else ("", 0)
+    return "", 0
+
+
+def _record_pattern(form: Form) -> str:
+    q, d = re.escape(form.quote or '"'), re.escape(form.delimiter)
+    field = f"(?:{q}(?:[^{q}]|{q}{q})*{q}|[^{q}{d}]*)"
+    return f"{field}(?:{d}{field})*"
+
+
+def _cells(record: str, form: Form) -> list[str]:
+    if not form.quote or form.quote not in record:
+        return record.split(form.delimiter)
+    import csv
+
+    return next(csv.reader([record], delimiter=form.delimiter, quotechar=form.quote), [])
+
+
+def _width(record: str, form: Form) -> int:
+    return len(_cells(record, form))
+
+
+def _columns(records: list[str], form: Form, table: Table) -> tuple[dict[str, int], int, dict[str, int], list[str]]:
+    """Our column → position, the index of the first data record, what stands above the header, notes."""
+    if not form.header:
+        return {name: place for place, name in enumerate(table.columns)}, 0, {}, []
+    best: tuple[int, header.Match, list[str]] | None = None
+    for place, record in enumerate(records[: header.LOOK_ROWS]):
+        cells = _cells(record, form)
+        found = header.match(cells, table)
+        if best is None or len(found.positions) > len(best[1].positions):
+            best = (place, found, cells)
+    assert best is not None
+    place, found, cells = best
+    if form.delimiter not in records[place] and len(table.columns) > 1:
+        rival = max(",\t;|\x01", key=records[place].count)
+        if records[place].count(rival):
+            raise RefusedFile(f"分隔符不对：合同约定 {_shown(form.delimiter)}，表头里是 {_shown(rival)}")
+    header.require(found, cells, table)
+    if place + 1 < len(records) and records[place + 1] == records[place]:
+        raise RefusedFile(f"表头重复：第 {place + 1} 行和第 {place + 2} 行都是表头")
+    skipped = {"unit": 0, "title": 0, "blank": 0}
+    for record in records[:place]:
+        above = [c for c in _cells(record, form) if c.strip()]
+        conflict = header.unit_row_conflict(above, table)
+        if conflict:
+            raise RefusedFile(conflict)
+        skipped["blank" if not above else "unit" if header.is_unit_row(above[0]) else "title"] += 1
+    return found.positions, place + 1, skipped, header.notes_of(found)
+
+
+def _table(
+    records: list[str],
+    top: int,
+    width: int,
+    names: dict[str, int],
+    form: Form,
+    reading: Reading,
+    broken: dict[int, str],
+) -> pl.DataFrame:
+    body = pl.DataFrame({"r": pl.Series("r", records[top:], dtype=pl.String)}).with_row_index(ROW, offset=top + 1)
+    bare = pl.col("r")
+    quoted = form.quote is not None and any(form.quote in r for r in records[top:])
+    if quoted:
+        q = re.escape(form.quote or '"')
+        bare = bare.str.replace_all(f"{q}(?:[^{q}]|{q}{q})*{q}", "")
+        formed = pl.col("r").str.contains(rf"(?s)\A(?:{_record_pattern(form)})\z")
+    else:
+        formed = pl.lit(True)
+    checked = body.with_columns(
+        (bare.str.count_matches(form.delimiter, literal=True) + 1).alias("n"),
+        formed.alias("formed"),
+        (pl.col("r").str.strip_chars() == "").alias("empty"),
+    )
+    reading.aside("blank", int(checked["empty"].sum()))
+    checked = checked.filter(~pl.col("empty"))
+    bad = checked.filter((pl.col("n") != width) | ~pl.col("formed"))
+    last = len(records)
+    for row, record, n, is_formed in bad.select(ROW, "r", "n", "formed").iter_rows():
+        reading.unreadable.append(_unreadable(row, record, n, width, is_formed, broken.get(row - 1), row == last, form))
+    good = checked.filter((pl.col("n") == width) & pl.col("formed"))
+    return _parsed(good, width, names, form, quoted)
+
+
+def _unreadable(
+    row: int, record: str, n: int, width: int, formed: bool, broken: str | None, is_last: bool, form: Form
+) -> Unreadable:
+    if broken:
+        return Unreadable(row, "", "quote", broken)
+    if not formed:
+        return Unreadable(row, "", "quote", "引号使用不合规则（引号应包住整格，格内引号要成双）")
+    if n < width:
+        tail = "，文件可能在这里被截断" if is_last else ""
+        hint = f"（换成了 {_shown(';')}？）" if ";" in record and form.delimiter != ";" and n == 1 else ""
+        return Unreadable(row, "", "columns", f"应有 {width} 列，实际 {n} 列{hint}{tail}")
+    return Unreadable(
+        row, "", "columns", f"应有 {width} 列，实际 {n} 列：格内可能有未加引号的分隔符 {_shown(form.delimiter)}"
+    )
+
+
+def _parsed(good: pl.DataFrame, width: int, names: dict[str, int], form: Form, quoted: bool) -> pl.DataFrame:
+    if good.is_empty():
+        columns = {n: pl.Series(n, [], dtype=pl.String) for n in names}
+        frame = pl.DataFrame(columns)
+    else:
+        source = ("\n".join(good["r"].to_list()) + "\n").encode()
+        raw = pl.read_csv(
+            source,
+            has_header=False,
+            separator=form.delimiter,
+            quote_char=form.quote if quoted else None,
+            infer_schema=False,
+            new_columns=[f"c{i}" for i in range(width)],
+            schema={f"c{i}": pl.String for i in range(width)},
+            null_values=[form.null] if form.null is not None else None,
+        )
+        if raw.height != good.height:
+            raise RefusedFile(f"逐行检查得到 {good.height} 行，解析得到 {raw.height} 行，两者不符")
+        frame = raw.select([pl.col(f"c{place}").alias(name) for name, place in names.items()])
+    return frame.with_columns(
+        good[ROW].cast(pl.Int64).alias(ROW), pl.lit("").alias(SHEET), pl.lit(None, dtype=pl.String).alias(NUMERIC)
+    )
+
+
+def _shown(delimiter: str) -> str:
+    return {"\t": "制表符", "\x01": "\\x01", ",": "逗号", ";": "分号", "|": "竖线"}.get(delimiter, delimiter)

@@ -1,0 +1,246 @@
+"""Excel workbooks, .xlsx and .xls: finds merged and multi-row headers, reads visible sheets cell by cell, remembers which codes were numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from data.contract import Form, Table
+from data.readers import header
+from data.readers.envelope import MAX_CELL, checked_zip
+from data.readers.lines import set_aside
+from data.readers.reading import Reading, RefusedFile, frame_of
+
+MAX_DEPTH = 3
+ROW_LIMITS = {"xlsx": 1_048_576, "xls": 65_536}
+Grid = list[list[Any]]
+Merges = Sequence[tuple[tuple[int, int], tuple[int, int]]]
+
+
+def read(path: Path, form: Form, table: Table) -> Reading:
+    """See `data.readers.read`. Row numbers are the sheet's own."""
+    import python_calamine as calamine
+
+    notes = _guard(path, form)
+    try:
+        book = calamine.CalamineWorkbook.from_path(str(path))
+        sheets = [m for m in book.sheets_metadata if m.typ == calamine.SheetTypeEnum.WorkSheet]
+    except Exception as error:
+        raise RefusedFile(_why(error)) from None
+    reading = Reading(pl.DataFrame(), notes=notes)
+    frames: list[pl.DataFrame] = []
+    carried: tuple[dict[str, int], int] | None = None
+    failed: list[tuple[int, RefusedFile]] = []
+    for meta in sheets:
+        if meta.visible != calamine.SheetVisibleEnum.Visible and not form.hidden_sheets:
+            reading.notes.append(f"隐藏的工作表「{meta.name}」未读")
+            continue
+        grid, merges = _grid(book, meta.name, form)
+        if not grid:
+            continue
+        try:
+            positions, top, extra = _header(grid, merges, table)
+            carried = carried or (positions, len(grid[0]))
+            reading.notes += [f"工作表「{meta.name}」{note}" for note in extra]
+        except RefusedFile as error:
+            if carried is None or not _continues(grid, carried, table):
+                failed.append((len(grid), error))
+                reading.notes.append(f"工作表「{meta.name}」没有合同的表头，未读（{len(grid)} 行）")
+                reading.aside("note", sum(1 for row in grid if any(c != "" for c in row)))
+                continue
+            positions, top = carried[0], 0
+            reading.notes.append(f"工作表「{meta.name}」没有表头，沿用第一张的列")
+        _count_above(grid[:top], table, reading, positions)
+        frames.append(_frame(grid, top, positions, meta.name, table))
+    if not frames:
+        if failed:
+            raise max(failed, key=lambda f: f[0])[1]
+        raise RefusedFile("工作簿里没有可见的、有内容的工作表")
+    reading.frame = set_aside(pl.concat(frames), form, table, reading)
+    return reading
+
+
+def _why(error: Exception) -> str:
+    text = str(error)
+    if "assword" in text or "ncrypt" in text:
+        return "工作簿有密码，请解除后重新交付"
+    return f"工作簿损坏或不是 Excel 文件：{text[:120]}"
+
+
+def _guard(path: Path, form: Form) -> list[str]:
+    size = path.stat().st_size
+    if size == 0:
+        raise RefusedFile("文件是空的（0 字节）")
+    if size > form.max_bytes:
+        raise RefusedFile(f"文件有 {size} 字节，超过上限 {form.max_bytes} 字节")
+    with path.open("rb") as handle:
+        magic = handle.read(8)
+    if form.format == "xls":
+        if magic[:4] != b"\xd0\xcf\x11\xe0":
+            raise RefusedFile("合同约定 .xls（BIFF），文件开头不是")
+        return []
+    if magic[:4] == b"\xd0\xcf\x11\xe0":
+        raise RefusedFile("工作簿有密码，或其实是旧版 .xls；请按合同交付未加密的 .xlsx")
+    formulas = 0
+    with checked_zip(path, form.max_bytes) as archive:
+        for member in archive.infolist():
+            if "vbaproject" in member.filename.lower():
+                raise RefusedFile("工作簿带宏，不予接收")
+            if not member.filename.endswith((".xml", ".rels")):
+                continue
+            with archive.open(member) as part:
+                opening = part.read(4096)
+                if b"<!DOCTYPE" in opening or b"<!ENTITY" in opening:
+                    raise RefusedFile("工作簿内部 XML 含 DOCTYPE，不予接收")
+                if member.filename.startswith("xl/worksheets/") and member.file_size < 64 << 20:
+                    formulas += (opening + part.read()).count(b"<f>")
+    return [f"含公式 {formulas} 格，取其缓存值"] if formulas else []
+
+
+def _grid(book: Any, name: str, form: Form) -> tuple[Grid, Merges]:
+    try:
+        sheet = book.get_sheet_by_name(name)
+        grid = sheet.to_python(skip_empty_area=False)
+    except Exception as error:
+        raise RefusedFile(f"工作表「{name}」读不出：{_why(error)}") from None
+    if len(grid) >= ROW_LIMITS[form.format]:
+        raise RefusedFile(f"工作表「{name}」达到 Excel 的行数上限 {ROW_LIMITS[form.format]}，后面的行可能已经丢失")
+    return grid, sheet.merged_cell_ranges or []
+
+
+def _header(grid: Grid, merges: Merges, table: Table) -> tuple[dict[str, int], int, list[str]]:
+    """Positions of our columns, the index of the first data row, notes. Raises RefusedFile if a promised column is not there."""
+    look = [[_words(c) for c in row] for row in grid[: header.LOOK_ROWS + MAX_DEPTH]]
+    _spread(look, merges)
+    best: tuple[int, int, int, header.Match, list[str]] | None = None
+    refused: RefusedFile | None = None
+    for top in range(min(header.LOOK_ROWS, len(look))):
+        for depth in range(1, MAX_DEPTH + 1):
+            if top + depth > len(look):
+                break
+            names = _joined(look[top : top + depth], bool(merges))
+            try:
+                found = header.match(names, table)
+            except RefusedFile as error:
+                refused = refused or error
+                continue
+            score = len(found.positions)
+            if best is None or score > best[0]:
+                best = (score, top, depth, found, names)
+    if best is None or best[0] == 0:
+        if refused:
+            raise refused
+        header.require(header.match([], table), [], table)
+    assert best is not None
+    if refused and best[3].missing:
+        raise refused
+    header.require(best[3], best[4], table)
+    return best[3].positions, best[1] + best[2], header.notes_of(best[3])
+
+
+def _spread(look: list[list[str]], merges: Merges) -> None:
+    """Writes the text of a merged range into each of its cells."""
+    for (r0, c0), (r1, c1) in merges:
+        if r0 >= len(look):
+            continue
+        text = look[r0][c0] if c0 < len(look[r0]) else ""
+        for r in range(r0, min(r1 + 1, len(look))):
+            for c in range(c0, min(c1 + 1, len(look[r]))):
+                look[r][c] = text
+
+
+def _joined(rows: list[list[str]], merged: bool) -> list[str]:
+    """One name per column from stacked header rows: distinct texts top to bottom, joined by `·`."""
+    filled: list[list[str]] = []
+    for k, row in enumerate(rows):
+        line = list(row)
+        if not merged and k + 1 < len(rows):
+            # Formats that lost their merged ranges: an empty cell over a filled one belongs to the heading on its left.
+            for c in range(1, len(line)):
+                if not line[c] and c < len(rows[k + 1]) and rows[k + 1][c] and rows[k + 1][c - 1]:
+                    line[c] = line[c - 1]
+        filled.append(line)
+    names = []
+    for c in range(max(len(r) for r in filled)):
+        parts: list[str] = []
+        for row in filled:
+            text = row[c] if c < len(row) else ""
+            if text and text not in parts:
+                parts.append(text)
+        names.append("·".join(parts))
+    return names
+
+
+def _continues(grid: Grid, carried: tuple[dict[str, int], int], table: Table) -> bool:
+    """Whether a sheet without a header goes on with the columns of the first: same width, and its required cells are filled."""
+    positions, width = carried
+    required = [p for n, p in positions.items() if table.columns[n].required]
+    rows = [r for r in grid if any(c != "" for c in r)]
+    return (
+        len(grid[0]) == width and bool(rows) and sum(all(r[p] != "" for p in required) for r in rows) * 2 >= len(rows)
+    )
+
+
+def _count_above(rows: Grid, table: Table, reading: Reading, positions: dict[str, int]) -> None:
+    for row in rows:
+        filled = [_words(c) for c in row if _words(c)]
+        conflict = header.unit_row_conflict(filled, table)
+        if conflict:
+            raise RefusedFile(conflict)
+        if filled and len(filled) <= 2 and not positions.keys() & set(filled):
+            heading = header.is_unit_row(filled[0]) or (len(filled) == 2 and header.is_unit_row(filled[1]))
+            if heading:
+                reading.aside("unit", 1)
+            elif len(set(filled)) == 1:
+                reading.aside("title", 1)
+
+
+def _frame(grid: Grid, top: int, positions: dict[str, int], sheet: str, table: Table) -> pl.DataFrame:
+    body = grid[top:]
+    columns: dict[str, list[str | None]] = {}
+    numeric: list[list[str]] = [[] for _ in body]
+    for name, place in positions.items():
+        column = table.columns[name]
+        exact = column.type == "code" or column.key is not None or column.type == "text"
+        values: list[str | None] = []
+        for r, row in enumerate(body):
+            cell = row[place]
+            if exact and isinstance(cell, int | float) and not isinstance(cell, bool):
+                if column.key is not None or column.type == "code":
+                    numeric[r].append(name)
+                values.append(_plain_number(cell))
+            else:
+                values.append(_words(cell))
+        columns[name] = values
+    marks = [",".join(m) if m else None for m in numeric]
+    longest = max((len(v) for vs in columns.values() for v in vs if v), default=0)
+    if longest > MAX_CELL:
+        raise RefusedFile(f"工作表「{sheet}」有一格超过 {MAX_CELL} 个字符")
+    return frame_of(columns, range(top + 1, top + 1 + len(body)), sheet, marks)
+
+
+def _words(cell: Any) -> str:
+    """A cell as text: numbers as Excel shows them (15 digits), dates as ISO."""
+    if isinstance(cell, str):
+        return re.sub(r"\s+", " ", cell).strip() if "\n" in cell and len(cell) < 64 else cell
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, int | float):
+        return _plain_number(cell)
+    if isinstance(cell, dt.datetime):
+        return cell.isoformat(sep=" ")
+    if isinstance(cell, dt.date):
+        return cell.isoformat()
+    return "" if cell is None else str(cell)
+
+
+def _plain_number(value: float) -> str:
+    if isinstance(value, int) or value.is_integer():
+        return str(int(value)) if abs(value) < 1e30 else repr(value)
+    text = f"{value:.15g}"
+    return text if "e" not in text else f"{value:.10f}".rstrip("0").rstrip(".")

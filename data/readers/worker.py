@@ -1,0 +1,109 @@
+"""The child process that parses deliveries: limits itself, then answers one request per file over its pipes. Run by `data.readers.pool`."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import struct
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+# One file at a time per child: more threads would only reserve memory against the limit.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
+_LENGTHS = struct.Struct("<QQ")
+
+
+def send(stream: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
+    """Writes one message: two lengths, a JSON head, a body."""
+    text = json.dumps(head, ensure_ascii=False).encode()
+    stream.write(_LENGTHS.pack(len(text), len(body)) + text)
+    stream.write(body)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+    """The next message, or None if the other side is gone."""
+    lengths = stream.read(_LENGTHS.size)
+    if len(lengths) < _LENGTHS.size:
+        return None
+    text, body = _LENGTHS.unpack(lengths)
+    head, rest = stream.read(text), stream.read(body)
+    if len(head) < text or len(rest) < body:
+        return None
+    return json.loads(head), rest
+
+
+def limit(memory_bytes: int) -> None:
+    """Caps address space; no core dumps, no files written: a parser has nothing to write."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def _allow_cpu(seconds: int) -> None:
+    """CPU time is counted per process: each file gets its own allowance on top of what was used."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    ceiling = int(used.ru_utime + used.ru_stime) + seconds
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (ceiling, hard))
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answers until the requests end. A refused file is an answer; a crash is the parent's to notice."""
+    from data.contract import Form, Table
+    from data.readers import RefusedFile, read
+
+    contracts: dict[str, tuple[Form, Table]] = {}
+    while (message := receive(requests)) is not None:
+        head, body = message
+        if head["do"] == "learn":
+            contract = json.loads(body)
+            contracts[head["contract"]] = (
+                Form.model_validate(contract["form"]),
+                Table.model_validate(contract["table"]),
+            )
+            continue
+        form, table = contracts[head["contract"]]
+        _allow_cpu(head["cpu_seconds"])
+        try:
+            reading = read(Path(head["path"]), form, table)
+        except RefusedFile as error:
+            send(answers, {"refused": str(error)})
+            continue
+        except MemoryError:
+            send(answers, {"refused": "解析时内存超过上限"})
+            continue
+        except Exception as error:
+            send(answers, {"refused": f"读不出：{type(error).__name__}（{_where(error)}）"})
+            continue
+        buffer = io.BytesIO()
+        reading.frame.write_ipc(buffer)
+        send(
+            answers,
+            {
+                "set_aside": reading.set_aside,
+                "notes": reading.notes,
+                "unreadable": [[u.row_no, u.sheet, u.rule, u.reason] for u in reading.unreadable],
+            },
+            buffer.getvalue(),
+        )
+
+
+def _where(error: BaseException) -> str:
+    """Module and line, never the message: it may hold a value."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+
+
+if __name__ == "__main__":
+    limit(int(sys.argv[1]))
+    pipe_out = os.fdopen(os.dup(1), "wb")
+    # A library that prints must not corrupt the answers.
+    os.dup2(2, 1)
+    serve(sys.stdin.buffer, pipe_out)

@@ -1,0 +1,281 @@
+"""Text frame + contract → typed rows and rejects: every row is loaded, a repeat of one that is, or rejected with column, rule and reason."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+
+import polars as pl
+
+from data.contract import PROVENANCE, REFERENCE, SUBJECT_ROLES, Column, Table
+from quality.parse import EXCEL_ERRORS, Parsed, parse, trimmed
+
+NUMERIC = "_numeric"
+REJECT_SCHEMA: dict[str, pl.DataType] = {
+    "_file_id": pl.String(),
+    "_sheet": pl.String(),
+    "_row_no": pl.Int64(),
+    "column_name": pl.String(),
+    "value": pl.String(),
+    "rule": pl.String(),
+    "reason": pl.String(),
+}
+SUBJECT_COLUMNS = (
+    "uscc",
+    "regno",
+    "org_code",
+    "tax_id",
+    "local_kind",
+    "local_id",
+    "customs_code",
+    "trade_code",
+    "name",
+    "legal_person",
+    "region",
+    "address",
+    "phone_hash",
+)
+
+
+@dataclass(frozen=True)
+class Conformed:
+    """What became of a text frame.
+
+    `rows`: typed, the columns of `Table.stored`; `rejects`: REJECT_SCHEMA, one line per faulty cell; `counts`: per `_file_id`
+    rows `loaded`, `rejected`, `duplicate` (physical rows: a row split into several counts once); `subjects`: the distinct
+    subjects of `rows`, with `has_numeric_key` where a code was held as a number.
+    """
+
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
+    counts: pl.DataFrame
+    subjects: pl.DataFrame
+
+
+@cache
+def code_list(name: str) -> dict[str, str]:
+    """Spelling as compared (NFKC, no blanks, upper case) → canonical code, from `data/reference/<name>.csv`."""
+    with (REFERENCE / f"{name}.csv").open(encoding="utf-8", newline="") as handle:
+        return {
+            "".join(unicodedata.normalize("NFKC", row["value"]).split()).upper(): row["code"]
+            for row in csv.DictReader(handle)
+        }
+
+
+def conform(frame: pl.DataFrame, table: Table, key: bytes) -> Conformed:
+    """Types every row of `frame`: String columns under our names and `_file_id _row_no _sheet _numeric _period _received_at`.
+
+    Money becomes 元 (or USD), people 人, areas ㎡; an identity key is normalised, never judged. `key` hashes personal values.
+    """
+    # Several names in one cell share a physical row: `_at` tells them apart until the counts are made.
+    frame = frame.with_row_index("_at")
+    physical = frame.select("_at", "_file_id")
+    split = _split(frame, table)
+    faults: list[pl.DataFrame] = []
+    typed: dict[str, pl.Series] = {}
+    for name, column in table.columns.items():
+        delivered = split[name] if name in split.columns else pl.Series(name, [None] * split.height, dtype=pl.String)
+        codes = code_list(column.codes) if column.codes else None
+        parsed = parse(delivered, column, codes, key)
+        typed[name] = parsed.values.alias(name)
+        if column.codes:
+            typed[f"{name}_source"] = trimmed(delivered).alias(f"{name}_source")
+        if column.split:
+            typed[column.split.rank] = split[column.split.rank]
+        faults += _faults(split, name, column, delivered, parsed, codes)
+        if name == table.valid_at and column.type in ("date", "datetime", "month") and not column.future:
+            faults.append(_future(split, name, column, delivered, parsed))
+    rows = split.select("_at", "_file_id", "_row_no", "_sheet", "_period", "_received_at", NUMERIC).with_columns(
+        **typed
+    )
+    faulty = pl.concat([f for f in faults if f.height] or [_no_faults()])
+    rows = rows.filter(~pl.col("_at").is_in(faulty["_at"].unique().implode()))
+    rows, duplicates = _collapsed(rows, table)
+    rows, conflicts = _unambiguous(rows, table)
+    faulty = pl.concat([faulty, conflicts])
+    rows = rows.with_columns(_operation(table).alias("_op"))
+    rows, subjects = _named(rows, table)
+    counts = _counted(physical, faulty, duplicates)
+    rejects = faulty.select(list(REJECT_SCHEMA)).sort("_file_id", "_sheet", "_row_no", "column_name")
+    return Conformed(rows.select(list(table.stored)), rejects, counts, subjects)
+
+
+def _no_faults() -> pl.DataFrame:
+    return pl.DataFrame(schema={"_at": pl.get_index_type(), **REJECT_SCHEMA})
+
+
+def _split(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    for name, column in table.columns.items():
+        if column.split and name in frame.columns:
+            pattern = f"[{column.split.by}]+"
+            parts = pl.col(name).str.replace_all(pattern, column.split.by[0]).str.strip_chars(column.split.by)
+            listed = frame.with_columns(parts.str.split(column.split.by[0]).alias(name))
+            ranks = pl.int_ranges(1, pl.col(name).list.len().fill_null(1) + 1, dtype=pl.Int64).alias(column.split.rank)
+            single = (
+                pl.when(pl.col(name).is_null()).then(pl.lit([None], dtype=pl.List(pl.String))).otherwise(pl.col(name))
+            )
+            frame = listed.with_columns(single.alias(name)).with_columns(ranks).explode(name, column.split.rank)
+    return frame
+
+
+def _faults(
+    split: pl.DataFrame, name: str, column: Column, delivered: pl.Series, parsed: Parsed, codes: dict[str, str] | None
+) -> list[pl.DataFrame]:
+    found = []
+    bad = parsed.bad.fill_null(False)
+    if bad.any():
+        errors = delivered.str.strip_chars().is_in(list(EXCEL_ERRORS)).fill_null(False)
+        found.append(_fault(split, bad & ~errors, name, column, delivered, parsed.rule, parsed.reason))
+        found.append(_fault(split, bad & errors, name, column, delivered, "excel_error", "Excel 错误值，不是内容"))
+    if column.required:
+        empty = parsed.values.is_null() & ~bad
+        if codes is not None and column.open:
+            empty = empty & trimmed(delivered).is_null()
+        if empty.any():
+            found.append(_fault(split, empty, name, column, delivered, "required", "必填，这里是空的"))
+    return found
+
+
+def _fault(
+    split: pl.DataFrame, mask: pl.Series, name: str, column: Column, delivered: pl.Series, rule: str, reason: str
+) -> pl.DataFrame:
+    value = (
+        delivered.str.slice(0, 80)
+        if column.personal == "none"
+        else pl.Series([None], dtype=pl.String).new_from_index(0, len(delivered))
+    )
+    shown = pl.when(value.is_null()).then(None).otherwise(value) if column.personal == "none" else pl.lit("***")
+    return (
+        split.with_columns(
+            shown.alias("value"),
+            column_name=pl.lit(name),
+            rule=pl.lit(rule),
+            reason=pl.lit(f"{column.label}：{reason}"),
+        )
+        .filter(mask)
+        .select("_at", *REJECT_SCHEMA)
+    )
+
+
+def _future(split: pl.DataFrame, name: str, column: Column, delivered: pl.Series, parsed: Parsed) -> pl.DataFrame:
+    received = split["_received_at"].dt.date()
+    later = (parsed.values.cast(pl.Date) > received).fill_null(False)
+    return _fault(split, later, name, column, delivered, "future", "晚于收到交付的日子")
+
+
+def _payload(table: Table) -> list[str]:
+    return [c for c in table.stored if c not in PROVENANCE]
+
+
+def _collapsed(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows alike in every column of one file count as one fact, the first."""
+    if table.repeats == "keep":
+        return rows, rows.clear().select("_at", "_file_id")
+    first = rows.select(pl.struct("_file_id", *_payload(table)).is_first_distinct().alias("f")).to_series()
+    return rows.filter(first), rows.filter(~first).select("_at", "_file_id")
+
+
+def _unambiguous(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Where the contract says so, one primary key told twice in one file with different content rejects both."""
+    if table.conflict == "keep" or rows.is_empty():
+        return rows, _no_faults()
+    twice = rows.select(pl.struct("_file_id", *table.primary).is_duplicated().alias("d")).to_series()
+    label = "、".join(table.columns[p].label for p in table.primary)
+    conflicts = rows.filter(twice).select(
+        "_at",
+        "_file_id",
+        "_sheet",
+        "_row_no",
+        pl.lit(table.primary[0]).alias("column_name"),
+        pl.lit(None, dtype=pl.String).alias("value"),
+        pl.lit("conflict").alias("rule"),
+        pl.lit(f"同一{label}在一个文件里出现两次而内容不同，无法判断以哪条为准").alias("reason"),
+    )
+    return rows.filter(~twice), conflicts
+
+
+def _operation(table: Table) -> pl.Expr:
+    delete = table.delete
+    if delete.rule not in ("flag", "status") or delete.column is None:
+        return pl.lit("I")
+    said = pl.col(delete.column).cast(pl.String)
+    gone = said.is_in(list(delete.values)).fill_null(False)
+    return pl.when(gone).then(pl.lit("D")).when((said == "U").fill_null(False)).then(pl.lit("U")).otherwise(pl.lit("I"))
+
+
+def _named(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Adds `_subject_id`: BLAKE2b-64 of the department and of the roles a row fills; and the distinct subjects."""
+    roles = {role: table.subject[role] for role in SUBJECT_ROLES if role in table.subject}
+    if not roles or rows.is_empty():
+        return rows.with_columns(pl.lit(None, dtype=pl.String).alias("_subject_id")), _no_subjects()
+    target = {"local": "local_id", "phone": "phone_hash"}
+    named = rows.select(
+        pl.col("_received_at"),
+        *[pl.col(column).cast(pl.String).alias(target.get(role, role)) for role, column in roles.items()],
+        _any_numeric(list(roles.values())).alias("has_numeric_key"),
+    )
+    given = [target.get(role, role) for role in roles]
+    parts = [pl.format(f"{name}={{}}", pl.col(name)) for name in given]
+    numeric = pl.when("has_numeric_key").then(pl.lit("numeric"))
+    spoken = pl.concat_str([*parts, numeric], separator="\x1f", ignore_nulls=True)
+    nobody = pl.all_horizontal([pl.col(name).is_null() for name in given])
+    text = named.select(pl.when(~nobody).then(spoken).alias("t")).to_series()
+    prefix = f"{table.department}\x1f{table.local_kind or ''}\x1f"
+    distinct = text.drop_nulls().unique().to_list()
+    marks = [hashlib.blake2b((prefix + t).encode(), digest_size=8).hexdigest() for t in distinct]
+    ids = text.replace_strict(distinct, marks, default=None, return_dtype=pl.String) if distinct else text
+    subjects = (
+        named.with_columns(ids.alias("_subject_id"))
+        .filter(pl.col("_subject_id").is_not_null())
+        .group_by("_subject_id")
+        .agg(*[pl.col(name).first() for name in given], pl.col("has_numeric_key").first(), pl.col("_received_at").min())
+        .rename({"_received_at": "first_received_at"})
+        .with_columns(
+            department=pl.lit(table.department),
+            table_name=pl.lit(table.name),
+            local_kind=pl.when(pl.col("local_id").is_not_null()).then(pl.lit(table.local_kind))
+            if "local" in roles
+            else pl.lit(None, dtype=pl.String),
+        )
+    )
+    subjects = subjects.with_columns(
+        [pl.lit(None, dtype=pl.String).alias(c) for c in SUBJECT_COLUMNS if c not in subjects.columns]
+    ).select(_no_subjects().columns)
+    return rows.with_columns(ids.alias("_subject_id")), subjects.sort("_subject_id")
+
+
+def _any_numeric(columns: list[str]) -> pl.Expr:
+    held = pl.col(NUMERIC).str.split(",")
+    return pl.any_horizontal([held.list.contains(c) for c in columns]).fill_null(False)
+
+
+def _no_subjects() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={
+            "_subject_id": pl.String,
+            "department": pl.String,
+            "table_name": pl.String,
+            **dict.fromkeys(SUBJECT_COLUMNS, pl.String),
+            "has_numeric_key": pl.Boolean,
+            "first_received_at": pl.Datetime("us"),
+        }
+    )
+
+
+def _counted(physical: pl.DataFrame, faulty: pl.DataFrame, duplicates: pl.DataFrame) -> pl.DataFrame:
+    """Every physical row in exactly one class: rejected before duplicate before loaded."""
+    rejected = physical["_at"].is_in(faulty["_at"].unique().implode())
+    repeated = physical["_at"].is_in(duplicates["_at"].unique().implode()) & ~rejected
+    return (
+        physical.with_columns(rejected=rejected, duplicate=repeated)
+        .group_by("_file_id")
+        .agg(
+            (~pl.col("rejected") & ~pl.col("duplicate")).sum().cast(pl.Int64).alias("loaded"),
+            pl.col("rejected").sum().cast(pl.Int64),
+            pl.col("duplicate").sum().cast(pl.Int64),
+        )
+        .sort("_file_id")
+    )

@@ -1,0 +1,255 @@
+"""Strict parsers, one per contract type: a series of delivered text → a typed series and a mask of what could not be read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cache
+from typing import NamedTuple
+
+import polars as pl
+
+from data.contract import UNITS, Column
+
+BLANKS = " \t\r\n\f\v\u00a0\u3000\u200b\ufeff"
+PLACEHOLDERS = ("", "-", "--", "---", "—", "——", "－", "/", "\\N", "NULL", "Null", "null", "None", "无", "N/A", "n/a")
+EXCEL_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!")
+FOREVER = (
+    "长期",
+    "永久",
+    "无固定期限",
+    "长期有效",
+    "9999-12-31",
+    "99991231",
+    "9999/12/31",
+    "9999.12.31",
+    "9999年12月31日",
+)
+FOREVER_DAY = pl.date(9999, 12, 31)
+
+_TRUE = ("Y", "YES", "1", "是", "TRUE", "T", "有", "已", "√")
+_FALSE = ("N", "NO", "0", "否", "FALSE", "F", "未", "×")
+_DAY = r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
+_CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
+_ANY_TIME = rf"(?:[ T]{_CLOCK})?"
+_NUMBER = r"^[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?$|^[+-]?\.\d+$"
+# DECIMAL(18,2) holds sixteen digits before the point; no sum of money in a province needs more than fifteen.
+_LARGEST = 10**15
+
+
+class Parsed(NamedTuple):
+    """`values` in the column's type, null where `bad` or where nothing was delivered; `reason` explains `bad`."""
+
+    values: pl.Series
+    bad: pl.Series
+    rule: str
+    reason: str
+
+
+def trimmed(text: pl.Series) -> pl.Series:
+    """Outer blanks of any width dropped, placeholders for nothing become null."""
+    bare = text.str.strip_chars(BLANKS)
+    return _nulled(bare, PLACEHOLDERS)
+
+
+def folded(text: pl.Series) -> pl.Series:
+    """Trimmed, full-width forms folded (NFKC), every blank and a leading apostrophe dropped: codes, numbers, dates."""
+    bare = text.str.normalize("NFKC").str.replace_all(r"[\s\u200b\ufeff]+", "").str.replace(r"^['‘’`]", "")
+    return _nulled(bare, PLACEHOLDERS)
+
+
+def parse(text: pl.Series, column: Column, codes: dict[str, str] | None, key: bytes) -> Parsed:
+    """One delivered column in the type its contract names. `codes` is the code list, `key` hashes personal values."""
+    if column.nulls:
+        text = _nulled(text.str.strip_chars(BLANKS), column.nulls)
+    if column.personal in ("contact", "id", "account"):
+        return _fine(hashed(folded(text), key))
+    if codes is not None:
+        return _coded(text, column, codes)
+    match column.type:
+        case "text":
+            return _text(text)
+        case "code":
+            return _fine(folded(text).str.to_uppercase())
+        case "date":
+            return _date(text, column)
+        case "datetime":
+            return _datetime(text)
+        case "month":
+            return _month(text)
+        case "year":
+            return _year(text)
+        case "flag":
+            return _flag(text, column)
+        case "integer" | "decimal" | "money":
+            return _number(text, column)
+
+
+def hashed(values: pl.Series, key: bytes) -> pl.Series:
+    """Keyed BLAKE2b-128 in hex. Without the key a hash of a phone number falls in a minute, so an empty key is refused."""
+    if len(key) < 16:
+        raise ValueError("散列个人信息需要至少 16 字节的密钥")
+    distinct = values.drop_nulls().unique().to_list()
+    marks = [hashlib.blake2b(v.encode(), key=key, digest_size=16).hexdigest() for v in distinct]
+    return values.replace_strict(distinct, marks, default=None, return_dtype=pl.String) if distinct else values
+
+
+def _fine(values: pl.Series) -> Parsed:
+    return Parsed(values, pl.repeat(False, len(values), dtype=pl.Boolean, eager=True), "", "")
+
+
+def _nulled(text: pl.Series, tokens: tuple[str, ...]) -> pl.Series:
+    return pl.select(pl.when(text.is_in(list(tokens))).then(None).otherwise(text).alias(text.name)).to_series()
+
+
+def _bad(delivered: pl.Series, values: pl.Series) -> pl.Series:
+    return delivered.is_not_null() & values.is_null()
+
+
+def _text(text: pl.Series) -> Parsed:
+    bare = trimmed(text)
+    bad = bare.is_in(list(EXCEL_ERRORS)).fill_null(False)
+    return Parsed(bare, bad, "excel_error", "Excel 错误值，不是内容")
+
+
+def _coded(text: pl.Series, column: Column, codes: dict[str, str]) -> Parsed:
+    bare = folded(text)
+    values = bare.str.to_uppercase().replace_strict(
+        list(codes), list(codes.values()), default=None, return_dtype=pl.String
+    )
+    if column.open:
+        return Parsed(values, bare.is_in(list(EXCEL_ERRORS)).fill_null(False), "excel_error", "Excel 错误值，不是内容")
+    return Parsed(values, _bad(bare, values), "code", f"不在代码表 {column.codes} 之内")
+
+
+def _flag(text: pl.Series, column: Column) -> Parsed:
+    bare = folded(text).str.to_uppercase()
+    yes, no = [*_TRUE, *column.true_words], [*_FALSE, *column.false_words]
+    words = dict.fromkeys(yes, True) | dict.fromkeys(no, False)
+    values = bare.replace_strict(list(words), list(words.values()), default=None, return_dtype=pl.Boolean)
+    return Parsed(values, _bad(bare, values), "flag", f"不是是非标志（认得的写法：{'、'.join(yes)} / {'、'.join(no)}）")
+
+
+def _iso(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
+    text = pl.concat_str([year, month.str.zfill(2), day.str.zfill(2)], separator="-")
+    parsed = text.str.to_date("%Y-%m-%d", strict=False)
+    # Years outside 1800–2200 are typing errors; 9999-12-31 has a meaning of its own and is declared.
+    return pl.when(parsed.dt.year().is_between(1800, 2200)).then(parsed)
+
+
+def _days(tail: str = _ANY_TIME) -> pl.Expr:
+    spelled = pl.col("t").str.extract_groups(f"^{_DAY}{tail}$")
+    compact = pl.col("t").str.extract_groups(r"^(\d{4})(\d{2})(\d{2})$")
+    return pl.coalesce(
+        _iso(*[spelled.struct.field(str(i)) for i in (1, 2, 3)]),
+        _iso(*[compact.struct.field(str(i)) for i in (1, 2, 3)]),
+    )
+
+
+def _spaced(text: pl.Series) -> pl.Series:
+    """Folded but for one blank between day and time."""
+    bare = text.str.normalize("NFKC").str.strip_chars(BLANKS + "'").str.replace_all(r"\s+", " ")
+    return _nulled(bare, PLACEHOLDERS)
+
+
+def _date(text: pl.Series, column: Column) -> Parsed:
+    bare = _spaced(text)
+    frame = pl.DataFrame({"t": bare})
+    days = _days()
+    if column.serial:
+        serial = pl.col("t").str.extract(r"^(\d{5})(?:\.\d+)?$", 1).cast(pl.Int32, strict=False)
+        # Excel's day 1 is 1900-01-01 and it believes 1900 was a leap year: from 1900-03-01 on day 0 is 1899-12-30.
+        from_serial = pl.date(1899, 12, 30) + pl.duration(days=serial)
+        days = pl.coalesce(days, pl.when(serial.is_between(20000, 80000)).then(from_serial))
+    if column.forever:
+        days = pl.when(pl.col("t").is_in(list(FOREVER))).then(FOREVER_DAY).otherwise(days)
+    values = frame.select(days.cast(pl.Date).alias("d")).to_series()
+    hint = "如 2025-03-01、2025/3/1、20250301、2025年3月1日" + ("、长期" if column.forever else "")
+    return Parsed(values, _bad(bare, values), "date", f"不是合法日期（{hint}）")
+
+
+def _datetime(text: pl.Series) -> Parsed:
+    bare = _spaced(text)
+    frame = pl.DataFrame({"t": bare})
+    clock = pl.col("t").str.extract_groups(rf"^{_DAY}[ T](\d{{1,2}}):(\d{{2}})(?::(\d{{2}})(?:\.\d+)?)?(?:\+08:?00)?$")
+    compact = pl.col("t").str.extract_groups(r"^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})$")
+
+    def moment(parts: pl.Expr) -> pl.Expr:
+        field = [parts.struct.field(str(i)) for i in range(1, 7)]
+        text = pl.concat_str(
+            [
+                pl.concat_str([f.str.zfill(2) for f in field[:3]], separator="-"),
+                pl.lit(" "),
+                pl.concat_str([field[3].str.zfill(2), field[4], field[5].fill_null("00")], separator=":"),
+            ]
+        )
+        return text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+
+    day_only = _days(tail="").cast(pl.Datetime("us"))
+    found = pl.coalesce(moment(clock), moment(compact), day_only)
+    values = frame.select(pl.when(found.dt.year().is_between(1800, 2200)).then(found).alias("d")).to_series()
+    return Parsed(values, _bad(bare, values), "datetime", "不是合法时间（如 2025-03-01 09:30:00）")
+
+
+def _month(text: pl.Series) -> Parsed:
+    bare = _spaced(text)
+    frame = pl.DataFrame({"t": bare})
+    spelled = pl.col("t").str.extract_groups(r"^(\d{4})[-/.年](\d{1,2})月?$")
+    compact = pl.col("t").str.extract_groups(r"^(\d{4})(\d{2})$")
+    first = pl.coalesce(
+        _iso(spelled.struct.field("1"), spelled.struct.field("2"), pl.lit("01")),
+        _iso(compact.struct.field("1"), compact.struct.field("2"), pl.lit("01")),
+        _days().dt.month_start(),
+    )
+    values = frame.select(first.cast(pl.Date).alias("d")).to_series()
+    return Parsed(values, _bad(bare, values), "month", "不是合法月份（如 202503、2025-03、2025年3月）")
+
+
+def _year(text: pl.Series) -> Parsed:
+    bare = folded(text)
+    years = bare.str.extract(r"^(\d{4})(?:年度?|\.0+)?$", 1).cast(pl.Int64, strict=False)
+    values = pl.select(pl.when(years.is_between(1800, 2200)).then(years).alias("y")).to_series()
+    return Parsed(values, _bad(bare, values), "year", "不是合法年度（如 2025、2025年）")
+
+
+def _number(text: pl.Series, column: Column) -> Parsed:
+    """A number in the unit its column's name promises; a unit written in the cell itself (30公顷) wins over the contract's."""
+    bare = folded(text)
+    kin = _kindred_units(column)
+    tails = "|".join(sorted((re.escape(t) for t in kin), key=len, reverse=True))
+    plain = bare.str.replace(r"^\((.+)\)$", "-$1").str.replace(r"^(-?)[¥$]", "$1")
+    frame = pl.DataFrame({"t": plain}).with_columns(
+        pl.col("t").str.extract(f"({tails})$", 1).alias("tail") if kin else pl.lit(None, dtype=pl.String).alias("tail"),
+    )
+    number = pl.col("t").str.strip_suffix(pl.col("tail").fill_null("")) if kin else pl.col("t")
+    digits = number.str.replace_all(",", "").str.replace(r"^\+", "").str.replace(r"^(-?)\.", "${1}0.")
+    short = digits.str.replace(r"\..*$", "").str.len_chars() <= 20
+    exact = digits.str.replace(r"(\.\d{10})\d+$", "$1")
+    factor = pl.col("tail").replace_strict(list(kin), list(kin.values()), default=column.factor, return_dtype=pl.String)
+    good = number.str.contains(_NUMBER) & short
+    steps = frame.select(
+        pl.when(good).then(exact).cast(pl.Decimal(38, 10), strict=False).alias("x"),
+        factor.cast(pl.Decimal(38, 10)).alias("f"),
+    )
+    largest = _LARGEST if column.type == "money" else _LARGEST // 10_000
+    x = pl.col("x") * pl.col("f")
+    within = pl.when(x.abs() < largest).then(x)
+    if column.type == "integer":
+        values = steps.select(pl.when(within == within.round(0)).then(within).cast(pl.Int64).alias("v")).to_series()
+        return Parsed(values, _bad(bare, values), "number", "不是整数，或超出可能的范围")
+    scale = 2 if column.type == "money" else 6
+    rounded = within.round(scale, mode="half_away_from_zero").cast(pl.Decimal(18, scale))
+    values = steps.select(rounded.alias("v")).to_series()
+    return Parsed(values, _bad(bare, values), "number", "不是数，或超出可能的范围")
+
+
+@cache
+def _kindred_units(column: Column) -> dict[str, str]:
+    """What may follow a number in this column → its factor. 1.2万 in a column of 万元 could mean either, so it is not among them."""
+    if column.unit is None:
+        return {"万": "10000", "亿": "100000000"}
+    suffix, own = UNITS[column.unit]
+    kin = {unit: factor for unit, (s, factor) in UNITS.items() if s == suffix}
+    if suffix == "_ratio":
+        return {"%": "0.01"}
+    return kin | ({"万": "10000", "亿": "100000000"} if own == "1" else {})
