@@ -20,6 +20,7 @@ from matching.push.cycle import cycle
 from matching.push.feeds import DELIVERIES, TABLES, unfit_feeds, unfit_items
 from matching.push.inputs import Dates, Inputs
 from matching.push.quiet import Calendar
+from matching.push.risk import CLAIMS, FIRMS, TIES, Evidence, flags
 from matching.push.settle import GRANTED, PAID, settled
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
@@ -251,6 +252,65 @@ def facts(warehouse: Warehouse, named: pl.DataFrame, catalogue: Catalogue) -> pl
     return shapes.shaped(frame, shapes.FACTS, "profile.enterprise")
 
 
+def risk(warehouse: Warehouse, pair_rows: pl.DataFrame, item_rows: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
+    """Signs on the pairs that money may go to (shape RISK), from registers, accounts and profiles as known by `known_at`."""
+    claims = (
+        pair_rows.filter(pl.col("verdict") == "eligible")
+        .join(item_rows.select("item_id", "version", "window_from", "mode"), on=["item_id", "version"], how="inner")
+        .select("enterprise_id", "item_id", pl.col("window_from").fill_null(as_of).alias("opening"))
+        .unique(maintain_order=True)
+    )
+    have = warehouse.columns("profile.enterprise")
+    columns = ", ".join(
+        f'CAST("{name}" AS {_DUCKDB[str(dtype)]}) AS "{name}"'
+        if name in have
+        else f'NULL::{_DUCKDB[str(dtype)]} AS "{name}"'
+        for name, dtype in FIRMS.items()
+    )
+    firms = warehouse.frame(
+        f"SELECT {columns} FROM profile.enterprise SEMI JOIN match.pair USING (enterprise_id) ORDER BY enterprise_id"
+    )
+    subject = warehouse.columns("raw.subject")
+    kinds = {"legal_person": "legal_person", "phone": "phone_hash", "address": "address"}
+    parts = [
+        f"SELECT r.enterprise_id, '{kind}' AS kind, s.{column} AS value FROM raw.subject s"
+        f" JOIN registry.subject r USING (_subject_id) WHERE s.department = 'market' AND s.{column} IS NOT NULL"
+        " AND s.first_received_at <= getvariable('known_at')"
+        for kind, column in kinds.items()
+        if column in subject
+    ]
+    if warehouse.exists("raw.apply_payee"):
+        parts.append(
+            "SELECT r.enterprise_id, 'account', p.account_hash FROM raw.apply_payee p JOIN registry.subject r USING (_subject_id)"
+            " WHERE p._received_at <= getvariable('known_at')"
+        )
+    if warehouse.exists("raw.science_hnte"):
+        parts.append(
+            "SELECT r.enterprise_id, 'certificate', h.certificate_no FROM raw.science_hnte h JOIN registry.subject r"
+            " USING (_subject_id) WHERE h._received_at <= getvariable('known_at')"
+        )
+    ties = warehouse.frame(
+        f"SELECT DISTINCT enterprise_id, kind, value FROM ({' UNION ALL '.join(parts)})"
+        " WHERE enterprise_id IS NOT NULL AND value IS NOT NULL ORDER BY ALL"
+    )
+    return flags(
+        Evidence(
+            claims=shapes.shaped(claims, CLAIMS, "match.pair"),
+            firms=shapes.shaped(firms, FIRMS, "profile.enterprise"),
+            ties=shapes.shaped(ties, TIES, "raw.subject"),
+        )
+    )
+
+
+_DUCKDB = {
+    "String": "VARCHAR",
+    "Date": "DATE",
+    "Int64": "BIGINT",
+    "Float64": "DOUBLE",
+    "Decimal(precision=18, scale=2)": "DECIMAL(18,2)",
+}
+
+
 def _cut_is_visible(table: Table) -> bool:
     """Whether a delivery cut short can be told from a whole one: a control file, or a full delivery that cannot be opened when cut."""
     if table.control is not None:
@@ -389,7 +449,7 @@ def history(control: Control, before: dt.date) -> dict[str, pl.DataFrame | dict[
 def collected(warehouse: Warehouse, scope: Scope, control: Control) -> tuple[Inputs, Dates]:
     """Everything `propose` needs."""
     catalogue = indicators.load()
-    item_rows, condition_rows = items(warehouse), conditions(warehouse)
+    item_rows, condition_rows, pair_rows = items(warehouse), conditions(warehouse), pairs(warehouse)
     named = indicators_of(condition_rows, catalogue)
     past = history(control, scope.as_of)
     watermarks = warehouse.frame(
@@ -399,7 +459,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control) -> tuple[Inp
     awards, spent = past.pop("awards"), past.pop("spent")
     assert isinstance(awards, pl.DataFrame) and isinstance(spent, dict)
     inputs = Inputs(
-        pairs=pairs(warehouse),
+        pairs=pair_rows,
         items=item_rows,
         conditions=condition_rows,
         enterprises=enterprises(warehouse),
@@ -408,6 +468,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control) -> tuple[Inp
         unfit=unfit(warehouse, scope, item_rows, named, catalogue),
         facts=facts(warehouse, named, catalogue),
         indicators_of=named,
+        risk=risk(warehouse, pair_rows, item_rows, scope.as_of),
         spent=spent,
         calendar=calendar(),
         watermarks=dict(watermarks.iter_rows()),

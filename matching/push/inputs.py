@@ -110,6 +110,7 @@ FACTS: Final[Schema] = {
     "table_name": pl.String,
     "valid_at": pl.Date,
 }
+RISK: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "flag": pl.String, "detail": pl.String}
 
 
 def empty(schema: Schema) -> pl.DataFrame:
@@ -153,7 +154,7 @@ class Inputs:
 
     `facts` are the observed values behind the conditions; `indicators_of` names the indicators of each condition
     (item_id, version, condition_id, indicator); `unfit` the items whose feeds may not pay, with the Chinese reason.
-    `spent` is the money already committed: (item_id, cycle) → 元.
+    `risk` are signs on pairs (risk.flags). `spent` is the money already committed: (item_id, cycle) → 元.
     """
 
     pairs: pl.DataFrame
@@ -173,6 +174,7 @@ class Inputs:
             {"item_id": pl.String, "version": pl.Int64, "condition_id": pl.String, "indicator": pl.String}
         )
     )
+    risk: pl.DataFrame = field(default_factory=lambda: empty(RISK))
     spent: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     watermarks: dict[str, str] = field(default_factory=dict)

@@ -9,7 +9,8 @@ import polars as pl
 
 from matching.push import kinds
 from matching.push.fingerprint import award_key, message_key
-from matching.push.inputs import FACTS, Inputs, Schema, shaped
+from matching.push.form import forms
+from matching.push.inputs import FACTS, RISK, Inputs, Schema, shaped
 from matching.push.message import TEMPLATES, MessageError, render
 from matching.push.quiet import next_send
 
@@ -120,6 +121,16 @@ def _missing(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     return _json_list(lacking, ("condition_id", "text", "why"), "missing")
 
 
+def _risk(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+    """Per row the signs an approver should look at."""
+    signs = (
+        kept.select("row", "enterprise_id", "item_id")
+        .join(shaped(inputs.risk, RISK, "风险"), on=["enterprise_id", "item_id"], how="inner")
+        .sort("row", "flag")
+    )
+    return _json_list(signs, ("flag", "detail"), "risk")
+
+
 def _text(row: dict[str, Any]) -> tuple[str, str]:
     """(template key, message) of one line, in the words of 海易兑; a name that cannot be sent is left out of the text."""
     template = TEMPLATES[row["_template"]]
@@ -180,6 +191,8 @@ def lines(kept: pl.DataFrame, inputs: Inputs, as_of: dt.date, build_id: str) -> 
         kept.join(_reasons(kept, inputs), on="row", how="left", maintain_order="left")
         .join(_missing(kept, inputs), on="row", how="left", maintain_order="left")
         .join(_messages(kept, inputs, as_of), on="row", how="left", maintain_order="left")
+        .join(_risk(kept, inputs), on="row", how="left", maintain_order="left")
+        .join(forms(kept, inputs), on="row", how="left", maintain_order="left")
     )
     sent = pl.col("channel") == "sms"
     last_moment = pl.col("deadline").cast(pl.Datetime("us")) + pl.duration(hours=20)

@@ -1,0 +1,197 @@
+"""Risk before money: named signs on lines that a person should look at; a sign never decides, it is shown to the approver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import polars as pl
+
+from matching.push.inputs import RISK, Schema
+
+# Chosen from the shapes of known rings; each is printed with the flag, and precision and recall on planted rings judge them.
+NEWBORN_DAYS: Final = 90
+CLUSTER: Final = 3
+JUMP_SHARE: Final = 0.5
+JUMP_HEADS: Final = 5
+GROWTH: Final = 3
+FEW_HEADS: Final = 2
+
+CLAIMS: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "opening": pl.Date}
+FIRMS: Final[Schema] = {
+    "enterprise_id": pl.String,
+    "established_date": pl.Date,
+    "moved_in_date": pl.Date,
+    "revenue_last_year": pl.Decimal(18, 2),
+    "revenue_before_last_year": pl.Decimal(18, 2),
+    "vat_paid_last_year": pl.Decimal(18, 2),
+    "employees_insured": pl.Int64,
+    "employees_insured_last_year_mean": pl.Float64,
+    "electricity_kwh_last_year": pl.Float64,
+}
+TIES: Final[Schema] = {"enterprise_id": pl.String, "kind": pl.String, "value": pl.String}
+CORRECTIONS: Final[Schema] = {"enterprise_id": pl.String, "corrected_on": pl.Date, "delta_yuan": pl.Decimal(18, 2)}
+PAYOUTS: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "paid_on": pl.Date}
+FLAGGED: Final = RISK
+
+TIE_LABELS: Final = {
+    "legal_person": "法定代表人",
+    "phone": "电话",
+    "address": "地址",
+    "account": "收款账户",
+    "certificate": "证书",
+}
+
+
+def _none(schema: Schema) -> pl.DataFrame:
+    return pl.DataFrame(schema=schema)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the signs are read from.
+
+    claims: pairs that may be paid, with the day their window opens (CLAIMS). firms: FIRMS. ties: what a firm shares with others
+    (TIES; `kind` is a key of TIE_LABELS, `value` a keyed hash or a cleaned text). corrections: tax filings lowered after the fact
+    (CORRECTIONS). payouts: what was paid (PAYOUTS).
+    """
+
+    claims: pl.DataFrame
+    firms: pl.DataFrame = field(default_factory=lambda: _none(FIRMS))
+    ties: pl.DataFrame = field(default_factory=lambda: _none(TIES))
+    corrections: pl.DataFrame = field(default_factory=lambda: _none(CORRECTIONS))
+    payouts: pl.DataFrame = field(default_factory=lambda: _none(PAYOUTS))
+
+
+Sign = Callable[[Evidence], pl.DataFrame]
+
+
+def _found(frame: pl.DataFrame, detail: pl.Expr) -> pl.DataFrame:
+    return frame.select("enterprise_id", "item_id", detail.alias("detail"))
+
+
+def _newborn(evidence: Evidence) -> pl.DataFrame:
+    """Claims of firms born at most NEWBORN_DAYS before the window opened, or after it."""
+    return evidence.claims.join(evidence.firms, on="enterprise_id", how="inner").filter(
+        (pl.col("opening") - pl.col("established_date")).dt.total_days() <= NEWBORN_DAYS
+    )
+
+
+def newborn_cluster(evidence: Evidence) -> pl.DataFrame:
+    """窗口前 90 天内新设的多家企业共用法定代表人、电话或地址，同报一个事项。"""
+    shared = (
+        _newborn(evidence)
+        .join(evidence.ties.filter(pl.col("kind").is_in(["legal_person", "phone", "address"])), on="enterprise_id")
+        .with_columns(pl.col("enterprise_id").n_unique().over("item_id", "kind", "value").alias("_firms"))
+        .filter(pl.col("_firms") >= CLUSTER)
+        .sort("enterprise_id", "item_id", "_firms", "kind", "value", descending=[False, False, True, False, False])
+        .unique(subset=["enterprise_id", "item_id"], keep="first", maintain_order=True)
+    )
+    kind = pl.col("kind").replace_strict(TIE_LABELS, return_dtype=pl.String)
+    return _found(shared, pl.format("{} 家新设企业共用同一{}", "_firms", kind))
+
+
+def headcount_jump(evidence: Evidence) -> pl.DataFrame:
+    """参保人数比上年平均多出一半以上且至少多 5 人，疑似截止前突击参保。"""
+    now, before = pl.col("employees_insured"), pl.col("employees_insured_last_year_mean")
+    jumped = evidence.claims.join(evidence.firms, on="enterprise_id", how="inner").filter(
+        (now > before * (1 + JUMP_SHARE)) & (now - before >= JUMP_HEADS)
+    )
+    return _found(jumped, pl.format("参保 {} 人，上年平均 {} 人", now, before.round(1)))
+
+
+def revenue_without_substance(evidence: Evidence) -> pl.DataFrame:
+    """营业收入增至上年三倍以上，却没有增值税、几乎没有员工或不用电，疑似循环开票。"""
+    revenue, before = pl.col("revenue_last_year"), pl.col("revenue_before_last_year")
+    untaxed = pl.col("vat_paid_last_year") <= pl.lit(0).cast(pl.Decimal(18, 2))
+    unmanned = pl.col("employees_insured") <= FEW_HEADS
+    dark = pl.col("electricity_kwh_last_year") <= 0
+    lacks = (
+        untaxed.fill_null(False).cast(pl.Int8)
+        + unmanned.fill_null(False).cast(pl.Int8)
+        + dark.fill_null(False).cast(pl.Int8)
+    )
+    grown = evidence.claims.join(evidence.firms, on="enterprise_id", how="inner").filter(
+        (before > pl.lit(0).cast(pl.Decimal(18, 2)))
+        & (revenue.cast(pl.Float64) >= GROWTH * before.cast(pl.Float64))
+        & (lacks >= 2)
+    )
+    return _found(grown, pl.format("营收由 {} 元增至 {} 元，税、人、电中 {} 项没有", before, revenue, lacks))
+
+
+def shared_certificate(evidence: Evidence) -> pl.DataFrame:
+    """同一证书或专利号出现在多家企业名下。"""
+    return _shared(evidence, "certificate")
+
+
+def shared_account(evidence: Evidence) -> pl.DataFrame:
+    """多家企业的收款账户相同。"""
+    return _shared(evidence, "account")
+
+
+def _shared(evidence: Evidence, kind: str) -> pl.DataFrame:
+    ties = evidence.ties.filter(pl.col("kind") == kind).unique(maintain_order=True)
+    shared = (
+        ties.with_columns(pl.col("enterprise_id").n_unique().over("value").alias("_firms"))
+        .filter(pl.col("_firms") > 1)
+        .group_by("enterprise_id")
+        .agg(pl.col("_firms").max())
+    )
+    label = TIE_LABELS[kind]
+    return _found(
+        evidence.claims.join(shared, on="enterprise_id", how="inner"),
+        pl.format("{} 家企业同一{}", "_firms", pl.lit(label)),
+    )
+
+
+def moved_in_to_claim(evidence: Evidence) -> pl.DataFrame:
+    """窗口打开前 90 天内才迁入本地。"""
+    days = (pl.col("opening") - pl.col("moved_in_date")).dt.total_days()
+    moved = evidence.claims.join(evidence.firms, on="enterprise_id", how="inner").filter(
+        days.is_between(-NEWBORN_DAYS, NEWBORN_DAYS)
+    )
+    return _found(moved, pl.format("{} 迁入，申报期 {} 开始", "moved_in_date", "opening"))
+
+
+def corrected_after_payout(evidence: Evidence) -> pl.DataFrame:
+    """以前领到奖励之后，把当初据以达标的税收申报改低。"""
+    lowered = (
+        evidence.payouts.join(evidence.corrections, on="enterprise_id", how="inner")
+        .filter(
+            (pl.col("corrected_on") > pl.col("paid_on")) & (pl.col("delta_yuan") < pl.lit(0).cast(pl.Decimal(18, 2)))
+        )
+        .group_by("enterprise_id")
+        .agg(pl.col("corrected_on").min(), pl.col("delta_yuan").sum())
+    )
+    claimed = evidence.claims.join(lowered, on="enterprise_id", how="inner")
+    return _found(claimed, pl.format("{} 起调减申报合计 {} 元", "corrected_on", "delta_yuan"))
+
+
+SIGNS: Final[dict[str, Sign]] = {
+    sign.__name__: sign
+    for sign in (
+        newborn_cluster,
+        headcount_jump,
+        revenue_without_substance,
+        shared_certificate,
+        shared_account,
+        moved_in_to_claim,
+        corrected_after_payout,
+    )
+}
+
+
+def meaning(flag: str) -> str:
+    """What a flag says, in Chinese: the docstring of its function."""
+    return (SIGNS[flag].__doc__ or "").strip()
+
+
+def flags(evidence: Evidence) -> pl.DataFrame:
+    """(enterprise_id, item_id, flag, detail) of every sign on every claim, each at most once, in a fixed order."""
+    parts = [sign(evidence).with_columns(pl.lit(name).alias("flag")) for name, sign in SIGNS.items()]
+    return (
+        pl.concat(part.select(*FLAGGED) for part in parts)
+        .unique(subset=["enterprise_id", "item_id", "flag"], keep="first", maintain_order=True)
+        .sort("item_id", "enterprise_id", "flag")
+    )

@@ -1,0 +1,126 @@
+"""Each sign on a planted case and on its innocent look-alike."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from matching.push.risk import CLAIMS, CORRECTIONS, FIRMS, PAYOUTS, SIGNS, TIES, Evidence, flags, meaning
+
+OPENING = dt.date(2024, 6, 1)
+
+
+def firm(enterprise: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "enterprise_id": enterprise,
+        "established_date": dt.date(2015, 1, 1),
+        "moved_in_date": None,
+        "revenue_last_year": Decimal("5000000.00"),
+        "revenue_before_last_year": Decimal("4000000.00"),
+        "vat_paid_last_year": Decimal("100000.00"),
+        "employees_insured": 20,
+        "employees_insured_last_year_mean": 19.0,
+        "electricity_kwh_last_year": 90000.0,
+    } | changes
+
+
+def evidence(firms: list[dict[str, Any]], **frames: Any) -> Evidence:
+    claims = pl.DataFrame([(f["enterprise_id"], "a", OPENING) for f in firms], schema=CLAIMS, orient="row")
+    return Evidence(claims=claims, firms=pl.DataFrame(firms, schema=FIRMS, orient="row"), **frames)
+
+
+def flagged(found: Evidence) -> set[tuple[str, str]]:
+    return set(flags(found).select("enterprise_id", "flag").iter_rows())
+
+
+def ties(kind: str, value: str, *enterprises: str) -> list[tuple[str, str, str]]:
+    return [(enterprise, kind, value) for enterprise in enterprises]
+
+
+def tied(*groups: list[tuple[str, str, str]]) -> pl.DataFrame:
+    return pl.DataFrame([row for group in groups for row in group], schema=TIES, orient="row")
+
+
+def test_newborn_shells_are_seen_and_an_old_agents_clients_are_not() -> None:
+    young = dt.date(2024, 4, 15)
+    firms = [firm(n, established_date=young) for n in ("E1", "E2", "E3", "E7", "E8")] + [
+        firm(n) for n in ("E4", "E5", "E6")
+    ]
+    shared = tied(
+        ties("phone", "ring", "E1", "E2", "E3"),
+        ties("phone", "agent", "E4", "E5", "E6", "E7"),
+        ties("address", "x", "E7", "E8"),
+    )
+    assert flagged(evidence(firms, ties=shared)) == {(n, "newborn_cluster") for n in ("E1", "E2", "E3")}
+
+
+def test_a_jump_before_the_deadline_is_seen_and_steady_growth_is_not() -> None:
+    firms = [
+        firm("E1", employees_insured=40),
+        firm("E2", employees_insured=24),
+        firm("E3", employees_insured=5, employees_insured_last_year_mean=2.0),
+        firm("E4", employees_insured=None),
+    ]
+    assert flagged(evidence(firms)) == {("E1", "headcount_jump")}
+
+
+def test_revenue_without_tax_staff_or_power() -> None:
+    grown = {"revenue_last_year": Decimal("120000000.00"), "revenue_before_last_year": Decimal("30000000.00")}
+    firms = [
+        firm("E1", **grown, vat_paid_last_year=Decimal(0), employees_insured=1, employees_insured_last_year_mean=1.0),
+        firm("E2", **grown),
+        firm("E3", vat_paid_last_year=Decimal(0), employees_insured=1, employees_insured_last_year_mean=1.0),
+        firm("E4", **grown, vat_paid_last_year=None, employees_insured=None, electricity_kwh_last_year=None),
+    ]
+    assert flagged(evidence(firms)) == {("E1", "revenue_without_substance")}
+
+
+def test_one_certificate_or_account_for_several_firms() -> None:
+    shared = tied(
+        ties("certificate", "GR1", "E1", "E2"), ties("account", "acc", "E3", "E4"), ties("certificate", "GR2", "E3")
+    )
+    firms = [firm(f"E{n}") for n in range(1, 6)]
+    assert flagged(evidence(firms, ties=shared)) == {
+        ("E1", "shared_certificate"),
+        ("E2", "shared_certificate"),
+        ("E3", "shared_account"),
+        ("E4", "shared_account"),
+    }
+
+
+def test_moved_in_for_the_window() -> None:
+    firms = [firm("E1", moved_in_date=dt.date(2024, 5, 1)), firm("E2", moved_in_date=dt.date(2022, 5, 1)), firm("E3")]
+    assert flagged(evidence(firms)) == {("E1", "moved_in_to_claim")}
+
+
+def test_tax_lowered_after_the_money_came() -> None:
+    firms = [firm(n) for n in ("E1", "E2", "E3")]
+    payouts = pl.DataFrame([(n, "b", dt.date(2023, 9, 1)) for n in ("E1", "E2", "E3")], schema=PAYOUTS, orient="row")
+    corrections = pl.DataFrame(
+        [
+            ("E1", dt.date(2023, 11, 1), Decimal("-50000.00")),
+            ("E2", dt.date(2023, 11, 1), Decimal("50000.00")),
+            ("E3", dt.date(2023, 8, 1), Decimal("-50000.00")),
+        ],
+        schema=CORRECTIONS,
+        orient="row",
+    )
+    assert flagged(evidence(firms, payouts=payouts, corrections=corrections)) == {("E1", "corrected_after_payout")}
+
+
+def test_a_clean_world_has_no_flags_and_every_flag_has_words() -> None:
+    assert flags(evidence([firm("E1"), firm("E2")])).is_empty()
+    assert flags(Evidence(claims=pl.DataFrame(schema=CLAIMS))).is_empty()
+    assert all(any("\u4e00" <= char <= "\u9fff" for char in meaning(name)) for name in SIGNS)
+
+
+def test_the_order_of_the_evidence_does_not_matter() -> None:
+    firms = [firm(f"E{n}", established_date=dt.date(2024, 5, 1), employees_insured=60) for n in range(6)]
+    shared = tied(ties("phone", "p", *(f"E{n}" for n in range(6))), ties("address", "q", *(f"E{n}" for n in range(3))))
+    turned = Evidence(
+        claims=evidence(firms).claims.reverse(),
+        firms=pl.DataFrame(firms[::-1], schema=FIRMS, orient="row"),
+        ties=shared.reverse(),
+    )
+    assert flags(turned).equals(flags(evidence(firms, ties=shared)))
