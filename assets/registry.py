@@ -274,7 +274,8 @@ def register_keys(codes: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _register(warehouse: Warehouse) -> Register:
+def register_of(warehouse: Warehouse) -> Register:
+    """The register as `resolve` wants it, from the tables registry.enterprise, pripid and name."""
     others = warehouse.frame(
         "SELECT enterprise_id, 'uscc' AS kind, uscc AS code FROM registry.enterprise WHERE origin = 'department' ORDER BY ALL"
     )
@@ -329,7 +330,7 @@ def subject(
           AND NOT (coalesce(s.local_kind, '') = 'pripid' AND s.local_id IN (SELECT pripid FROM registry.pripid))
         ORDER BY s._subject_id"""
     )
-    register = _register(warehouse)
+    register = register_of(warehouse)
     resolution = resolve(rest, register, judged, model.scorer(model.loaded()) if model.MODEL.exists() else None)
     resolved = pl.concat([own, resolution.subject]).sort("_subject_id")
     codes = crosswalk.written(rest)

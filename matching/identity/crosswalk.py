@@ -35,6 +35,11 @@ def written(subjects: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
     )
     long = pl.concat([long, classify_frame(long["value"])], how="horizontal").drop("value")
+    if "has_numeric_key" in subjects.columns:
+        # The reader saw a number in the cell, which the text no longer shows: beyond fifteen digits a spreadsheet has rounded it.
+        rounded = subjects.filter(pl.col("has_numeric_key").fill_null(False))["_subject_id"].implode()
+        held = pl.col("_subject_id").is_in(rounded) & pl.col("code").str.contains(r"\A\d{16,}\z")
+        long = long.with_columns(suspect=pl.col("suspect") | (held & ~pl.col("kind").is_in(["other18", "none"])))
     local = (
         subjects.filter(pl.col("local_id").is_not_null() & (pl.col("local_id") != ""))
         .select(

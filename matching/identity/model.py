@@ -361,3 +361,40 @@ def scorer(model: dict[str, Any]) -> Scorer:
         return verdicts(scores(subject_features(subjects, parsed), known, model, owner))
 
     return scored
+
+
+def lessons(
+    subjects: pl.DataFrame, decided: pl.DataFrame, register: Register
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """(said, register, pairs) for `train`, out of subjects that a code identified and that also carry a name.
+
+    The right row of a pair is the name of the enterprise that is most like what was said: a former name said is a lesson about that name.
+    """
+    known, _ = register_features(register.enterprises, register.parsed)
+    coded = decided.filter(pl.col("tier") == "key").select("_subject_id", "enterprise_id")
+    said = subjects.join(coded.select("_subject_id"), on="_subject_id", how="semi").filter(pl.col("name").is_not_null())
+    # A department repeats a spelling for years: one lesson for each enterprise and spelling.
+    said = (
+        said.join(coded, on="_subject_id")
+        .sort("_subject_id")
+        .unique(["enterprise_id", "name"], keep="first", maintain_order=True)
+    )
+    parsed = pl.concat([said.select("_subject_id"), names.parsed(said["name"])], how="horizontal")
+    rows = register.parsed.sort("enterprise_id", "name").with_columns(
+        right=pl.concat_str("enterprise_id", pl.lit("#"), pl.int_range(pl.len()).over("enterprise_id"))
+    )
+    pairs = (
+        said.select("_subject_id", "enterprise_id")
+        .join(parsed, on="_subject_id")
+        .join(rows, on="enterprise_id", suffix="_r")
+    )
+    likeness = names.alike(
+        pairs.select(names.PARTS.names()), pairs.select(pl.col(f"{c}_r").alias(c) for c in names.PARTS.names())
+    )
+    best = (
+        pairs.select(left="_subject_id", right="right")
+        .with_columns(likeness=likeness)
+        .sort("left", "likeness", "right", descending=[False, True, False], nulls_last=True)
+        .unique("left", keep="first", maintain_order=True)
+    )
+    return subject_features(said, parsed), known, best.select("left", "right")

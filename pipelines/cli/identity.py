@@ -41,6 +41,11 @@ def register(app: typer.Typer) -> None:
         help="身份复核队列；给出称呼编号则看候选,--same/--different 记下判定（只追加,下次运行生效）。"
         "示例：huiqi review 3f2a… --same 91460100MA5T000001 --by 张三 --why 核对营业执照",
     )(review)
+    app.command(
+        "train-identity",
+        hidden=True,
+        help="用编码归一的称呼重新训练名称模型（须经决定,见 docs/decisions）。示例：huiqi train-identity --out matching/identity/model.json",
+    )(train_identity)
 
 
 def who(
@@ -270,3 +275,31 @@ def _record(where: Path, subject_id: str, chosen: list[str], key: str, *, is_sam
             db, subject_id, chosen[0], same=is_same, who=by or getpass.getuser(), why=why, at=moment
         )
     output.messages.print(f"已记下第 {number} 号判定，下次运行生效", markup=False)
+
+
+def train_identity(
+    out: Annotated[Path, typer.Option("--out", help="模型文件")],
+    version: Annotated[str, typer.Option("--version", help="模型版本，如 2026.11-1")],
+    home: Home = None,
+    seed: Annotated[int, typer.Option("--seed", help="抽样种子")] = 7,
+) -> None:
+    import json as text
+
+    from assets.registry import register_of
+    from matching.identity import model
+    from matching.identity.resolve import resolve
+    from pipelines.scope import resolve as scope_of
+    from pipelines.warehouse import DuckWarehouse
+
+    where = output.home_of(home)
+    warehouse = DuckWarehouse(where, scope_of(where))
+    register = register_of(warehouse)
+    subjects = warehouse.frame(
+        "SELECT * FROM raw.subject WHERE coalesce(local_kind, '') <> 'pripid' AND first_received_at <= getvariable('known_at') ORDER BY _subject_id"
+    )
+    said, known, pairs = model.lessons(subjects, resolve(subjects, register).subject, register)
+    trained = model.train(said, known, pairs, seed)
+    trained["version"] = version
+    trained["trained_on"] = {"pairs": pairs.height, "register": known.height, "seed": seed}
+    out.write_text(text.dumps(trained, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    output.messages.print(f"{pairs.height} 对编码归一的称呼，{known.height} 个登记名称 → {out}", markup=False)
