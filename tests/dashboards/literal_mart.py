@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -450,6 +451,7 @@ def inputs() -> dict[str, pl.DataFrame]:
     }
 
 
+@cache
 def mart_queries() -> dict[str, str]:
     """Every mart table's SELECT, in an order in which each finds its upstream."""
     queries = {f"mart.{file.stem}": file.read_text(encoding="utf-8") for file in sorted(MART.glob("*.sql"))}
@@ -468,9 +470,12 @@ def mart_queries() -> dict[str, str]:
 
 
 def build(
-    home: Path, tables: dict[str, pl.DataFrame] | None = None, holidays: Path = reference.HOLIDAYS
+    home: Path,
+    tables: dict[str, pl.DataFrame] | None = None,
+    holidays: Path = reference.HOLIDAYS,
+    leave_out: tuple[str, ...] = (),
 ) -> DuckWarehouse:
-    """A warehouse with the inputs, the reference dimensions and every mart table."""
+    """A warehouse with the inputs, the reference dimensions and every mart table but those in `leave_out`."""
     scope = RunScope(home=home, as_of=AS_OF, known_at=KNOWN_AT, rules_as_of=AS_OF)
     home.mkdir(parents=True, exist_ok=True)
     warehouse = DuckWarehouse(home=home, scope=scope)
@@ -482,7 +487,8 @@ def build(
         w.replace("mart.dim_industry", reference.industries())
         w.replace("mart.dim_department", reference.departments())
         for name, sql in mart_queries().items():
-            w.replace(name, sql)
+            if name not in leave_out:
+                w.replace(name, sql)
     return warehouse
 
 
