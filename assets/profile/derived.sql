@@ -35,12 +35,14 @@ WITH figures AS (
     FROM profile.size_standard
     WHERE valid_from <= getvariable('as_of') AND coalesce(valid_to > getvariable('as_of'), TRUE)
     GROUP BY industry
-), head AS (
+), fact AS (
     -- the size standard wants a year's average: the tax return's, else the annual report's, else the insured of twelve months
     SELECT
         e.enterprise_id,
-        market.industry,
-        market.industry_section,
+        -- the register's class; where it says no more than the letter, the tax office's
+        CASE WHEN length(market.registered_industry) > 1 THEN market.registered_industry ELSE coalesce(tax.taxed_industry, market.registered_industry) END AS industry,
+        CASE WHEN length(market.registered_industry) > 1 OR tax.taxed_industry IS NULL THEN market.baseinfo_evidence ELSE tax.registration_evidence END AS industry_evidence,
+        market.registered_section,
         market.established_date,
         coalesce(figures.staff, CAST(round(labor.employees_insured_last_year_mean) AS BIGINT)) AS staff,
         CASE
@@ -54,7 +56,12 @@ WITH figures AS (
     FROM registry.enterprise e
     LEFT JOIN profile.market market USING (enterprise_id)
     LEFT JOIN profile.labor labor USING (enterprise_id)
+    LEFT JOIN profile.tax tax USING (enterprise_id)
     LEFT JOIN figures USING (enterprise_id)
+), head AS (
+    SELECT fact.*, coalesce(division.section, fact.registered_section) AS industry_section
+    FROM fact
+    LEFT JOIN profile.division division ON division.division = left(fact.industry, 2)
 ), tested AS (
     SELECT
         head.enterprise_id,
@@ -149,6 +156,9 @@ WITH figures AS (
 )
 SELECT
     head.enterprise_id,
+    head.industry,
+    head.industry_section,
+    head.industry_evidence,
     figures.revenue AS revenue_last_year,
     TRY_CAST(CASE WHEN figures.revenue_before > 0 THEN (figures.revenue - figures.revenue_before) / figures.revenue_before END AS DECIMAL(18, 6)) AS revenue_growth_rate,
     CAST(figures.revenue - figures.revenue_before AS DECIMAL(18, 2)) AS revenue_growth_yuan,
@@ -185,7 +195,7 @@ SELECT
     coalesce(reform.permit_evidence, housing.qualification_evidence, housing.safety_permit_evidence) AS permits_evidence,
     nullif(list_transform(
         list_filter([
-            CASE WHEN starts_with(market.industry, '701') OR housing.is_developer THEN '房地产开发企业' END,
+            CASE WHEN starts_with(head.industry, '701') OR housing.is_developer THEN '房地产开发企业' END,
             CASE WHEN market.is_abnormal_listed THEN '经营异常名录' END,
             CASE WHEN market.is_serious_illegal THEN '严重违法失信名单' END,
             CASE WHEN tax.tax_credit_level = 'D' THEN '纳税信用D级' END,

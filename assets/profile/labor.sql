@@ -1,8 +1,16 @@
 -- 人社厅：参保人数、缴费、裁员率、劳动监察、在册人才
-WITH latest AS (
-    SELECT enterprise_id, max(month) AS last_month
-    FROM profile.labor_month
-    WHERE month > getvariable('as_of') - INTERVAL 13 MONTH
+WITH recent AS (
+    SELECT enterprise_id, month, offices, max(month) OVER firm AS newest, max(offices) FILTER (WHERE nth <= 3) OVER firm AS most
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY enterprise_id ORDER BY month DESC) AS nth
+        FROM profile.labor_month
+        WHERE month > getvariable('as_of') - INTERVAL 13 MONTH
+    )
+    WINDOW firm AS (PARTITION BY enterprise_id)
+), latest AS (
+    -- an office that has not reported yet would make the sum too small: the newest of three months in which all of them had
+    SELECT enterprise_id, coalesce(max(month) FILTER (WHERE offices = most AND month > newest - INTERVAL 3 MONTH), any_value(newest)) AS last_month
+    FROM recent
     GROUP BY enterprise_id
 ), headcount AS (
     SELECT
@@ -16,7 +24,7 @@ WITH latest AS (
         sum(m.paid_yuan) FILTER (WHERE year(m.month) = year(getvariable('as_of')) - 1) AS paid_last_year,
         sum(m.due_yuan - least(m.paid_yuan, m.due_yuan)) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH) AS short_yuan,
         sum(m.due_yuan) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH) AS due_yuan,
-        arg_max(m.headcount_evidence, m.month) AS headcount_evidence
+        coalesce(any_value(m.headcount_evidence) FILTER (WHERE m.month = l.last_month), arg_max(m.headcount_evidence, m.month)) AS headcount_evidence
     FROM profile.labor_month m
     LEFT JOIN latest l USING (enterprise_id)
     GROUP BY m.enterprise_id

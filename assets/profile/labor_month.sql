@@ -16,6 +16,7 @@ WITH reported AS (
 SELECT
     enterprise_id,
     CAST(date_trunc('month', pay_month) AS DATE) AS month,
+    count(DISTINCT handled_by) AS offices,
     CAST(sum(greatest(coalesce(pension_count, 0), coalesce(unemployment_count, 0), coalesce(injury_count, 0))) AS BIGINT) AS insured_count,
     CAST(sum(coalesce(pension_due_yuan, 0) + coalesce(unemployment_due_yuan, 0) + coalesce(injury_due_yuan, 0)) AS DECIMAL(18, 2)) AS due_yuan,
     CAST(sum(coalesce(pension_paid_yuan, 0) + coalesce(unemployment_paid_yuan, 0) + coalesce(injury_paid_yuan, 0)) AS DECIMAL(18, 2)) AS paid_yuan,

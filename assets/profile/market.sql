@@ -127,11 +127,11 @@ SELECT
     CASE
         WHEN regexp_extract(b.industry_code, '(\d{2,4})', 1) <> '' THEN regexp_extract(b.industry_code, '(\d{2,4})', 1)
         WHEN upper(trim(coalesce(b.industry_code, b.industry_letter))) SIMILAR TO '[A-T]' THEN upper(trim(coalesce(b.industry_code, b.industry_letter)))
-    END AS industry,
+    END AS registered_industry,
     coalesce(
         section.section,
         CASE WHEN upper(trim(b.industry_letter)) SIMILAR TO '[A-T]' THEN upper(trim(b.industry_letter)) END
-    ) AS industry_section,
+    ) AS registered_section,
     CASE
         WHEN kind.enterprise_type = '分支机构' THEN '分支机构'
         WHEN kind.enterprise_type = '个体工商户' THEN '个体工商户'

@@ -92,6 +92,7 @@ WITH registered AS (
 SELECT
     enterprise_id,
     region.current_code AS tax_region,
+    nullif(regexp_extract(registration.industry_code, '(\d{2,4})', 1), '') AS taxed_industry,
     CASE registration.vat_payer_type WHEN 'general' THEN '一般纳税人' WHEN 'small' THEN '小规模纳税人' END AS taxpayer_type,
     CASE registration.status
         WHEN 'normal' THEN '正常' WHEN 'suspended' THEN '停业' WHEN 'abnormal' THEN '非正常'
