@@ -245,6 +245,7 @@ def train(said: pl.DataFrame, register: pl.DataFrame, pairs: pl.DataFrame, seed:
         chance: dict[str, Any] = strangers.misc.save_model_to_json()
     with _engine() as (_, api):
         linker = _linker(api, said, register, settings)
+        linker.training.estimate_u_using_random_sampling(max_pairs=drawn, seed=seed, min_count_per_level=None)
         labels = pairs.select(
             source_dataset_l=pl.lit("a_said"),
             unique_id_l="left",
@@ -256,8 +257,18 @@ def train(said: pl.DataFrame, register: pl.DataFrame, pairs: pl.DataFrame, seed:
         model: dict[str, Any] = linker.misc.save_model_to_json()
     pairs_seen = min(drawn, int(half.sum()) * int((~half).sum()))
     for known, random in zip(model["comparisons"], chance["comparisons"], strict=True):
-        _smooth(known["comparison_levels"], "m_probability", known["comparison_levels"], pairs.height, 0.5)
-        _smooth(known["comparison_levels"], "u_probability", random["comparison_levels"], pairs_seen, 0.1)
+        levels = known["comparison_levels"]
+        # Departments write a city where the register has its district: chance agreement of places is that of what is said.
+        said_so = known["output_column_name"] in ("place", "region")
+        _smooth(levels, "u_probability", levels if said_so else random["comparison_levels"], pairs_seen, 0.1)
+        taught = any(level.get("m_probability") for level in levels)
+        if taught:
+            _smooth(levels, "m_probability", levels, pairs.height, 0.5)
+        else:
+            # A field that no lesson showed says nothing for or against.
+            for level in levels:
+                if "u_probability" in level:
+                    level["m_probability"] = level["u_probability"]
     return model
 
 
