@@ -120,6 +120,9 @@ class Segmenter:
         for word in sorted(self._own):
             self._jieba.add_word(word)
         self._parts: dict[str, tuple[str, ...]] = {}
+        self._forms: dict[str, tuple[str, ...]] = {}
+        for variant, word in self.synonyms.items():
+            self._forms[word] = (*self._forms.get(word, ()), variant)
 
     def tokens(self, text: str) -> Iterator[Token]:
         """Every piece of a normalised text in order, punctuation and blanks included: the texts joined give the text again."""
@@ -150,6 +153,10 @@ class Segmenter:
             known = [p for p in inside if p in self._own or (len(p) < 4 and self._jieba.FREQ.get(p, 0) > 0)]
             self._parts[word] = tuple(dict.fromkeys(self.synonyms.get(p, p) for p in known))
         return self._parts[word]
+
+    def forms(self, term: str) -> tuple[str, ...]:
+        """How a term may be written in a normalised text: itself and its variants, in lower case."""
+        return (term.lower(), *self._forms.get(term, ()))
 
     def terms(self, text: str) -> list[str]:
         """The words of a text as an index keeps them: each variant as the word it counts as."""

@@ -125,7 +125,7 @@ def _library(con: duckdb.DuckDBPyConnection) -> Any:
         facets = shown.setdefault((row["item_id"], row["version"]), {})
         if row["tag"] not in facets.setdefault(row["facet"], []):
             facets[row["facet"]].append(row["tag"])
-    return Library(items, tags, terms["terms"].to_list()), shown
+    return Library(items, tags, terms["terms"]), shown
 
 
 def _day(text: str) -> date:
