@@ -4,7 +4,8 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -72,7 +73,7 @@ def _execute(home: Path, scope: RunScope) -> list[tuple[str, str]]:
     say("装载资产图 …")
     import dagster as dg
 
-    from pipelines.definitions import JOB, build
+    from pipelines.definitions import JOB, assets, build
 
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT / ".dagster"))
     job = build(home).resolve_job_def(JOB)
@@ -86,7 +87,8 @@ def _execute(home: Path, scope: RunScope) -> list[tuple[str, str]]:
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     run_id = str(uuid.uuid4())
-    with dg.DagsterInstance.get() as instance, _progress(instance, run_id, total=len(job.graph.node_dict)):
+    layer_of_step = {d.op.name: min(d.keys, key=lambda k: k.path).path[0] for d in assets()}
+    with dg.DagsterInstance.get() as instance, _progress(instance, run_id, layer_of_step):
         result = job.execute_in_process(instance=instance, run_id=run_id, run_config=config, raise_on_error=False)
     return [(event.step_key or "", _reason(event)) for event in result.all_events if event.is_step_failure]
 
@@ -102,9 +104,31 @@ def _reason(event: Any) -> str:
     return error.message.strip() if error else "原因不明"
 
 
+class _Layers:
+    """Steps done and seconds spent per layer; tells a layer when its last step has ended."""
+
+    def __init__(self, layer_of_step: Mapping[str, str]) -> None:
+        self._layer = layer_of_step
+        self._left = Counter(layer_of_step.values())
+        self._steps: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    def ended(self, step: str, seconds: float) -> str:
+        """Counts one step; returns its layer's Chinese name."""
+        layer = self._layer.get(step, step.split("__")[0])
+        self._left[layer] -= 1
+        self._steps[layer] += 1
+        self._seconds[layer] += seconds
+        if self._left[layer] == 0:
+            output.messages.print(
+                f"  {LAYERS.get(layer, layer)}（{layer}）完成：{self._steps[layer]} 步，{self._seconds[layer]:.1f} 秒"
+            )
+        return LAYERS.get(layer, layer)
+
+
 @contextmanager
-def _progress(instance: Any, run_id: str, total: int) -> Iterator[None]:
-    """A line per layer as its steps end, and a bar on a terminal; the events are read beside the run, never inside it."""
+def _progress(instance: Any, run_id: str, layer_of_step: Mapping[str, str]) -> Iterator[None]:
+    """A line per layer as it ends, and a bar on a terminal; the events are read beside the run, never inside it."""
     stop = threading.Event()
     with Progress(
         TextColumn("{task.description}"),
@@ -115,8 +139,13 @@ def _progress(instance: Any, run_id: str, total: int) -> Iterator[None]:
         transient=True,
         disable=not output.messages.is_terminal,
     ) as bar:
-        task = bar.add_task("开始", total=total)
-        watcher = threading.Thread(target=_watch, args=(instance, run_id, stop, bar, task), daemon=True)
+        task = bar.add_task("开始", total=len(layer_of_step))
+        layers = _Layers(layer_of_step)
+
+        def tell(step: str, seconds: float) -> None:
+            bar.update(task, advance=1, description=f"{layers.ended(step, seconds)} · {step}")
+
+        watcher = threading.Thread(target=_watch, args=(instance, run_id, stop, tell), daemon=True)
         watcher.start()
         try:
             yield
@@ -125,39 +154,23 @@ def _progress(instance: Any, run_id: str, total: int) -> Iterator[None]:
             watcher.join(timeout=10)
 
 
-def _watch(instance: Any, run_id: str, stop: threading.Event, bar: Progress, task: Any) -> None:
+def _watch(instance: Any, run_id: str, stop: threading.Event, tell: Callable[[str, float], None]) -> None:
     cursor: str | None = None
-    layers: dict[str, tuple[int, float]] = {}
-    current = ""
     while True:
         last = stop.is_set()
         batch = instance.get_records_for_run(run_id, cursor=cursor)
         cursor = batch.cursor
         for record in batch.records:
             event = record.event_log_entry.dagster_event
-            if (
-                event is None
-                or not event.step_key
-                or event.event_type_value not in ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED")
-            ):
+            if event is None or not event.step_key:
                 continue
-            layer = event.step_key.split("__")[0]
-            if current and layer != current:
-                _tell_layer(current, *layers[current])
-            current = layer
-            n, seconds = layers.get(layer, (0, 0.0))
-            took = event.step_success_data.duration_ms / 1000 if event.event_type_value == "STEP_SUCCESS" else 0.0
-            layers[layer] = (n + 1, seconds + took)
-            bar.update(task, advance=1, description=f"{LAYERS.get(layer, layer)} · {event.step_key}")
+            if event.event_type_value == "STEP_SUCCESS":
+                tell(event.step_key, event.step_success_data.duration_ms / 1000)
+            elif event.event_type_value in ("STEP_FAILURE", "STEP_SKIPPED"):
+                tell(event.step_key, 0.0)
         if last:
-            if current:
-                _tell_layer(current, *layers[current])
             return
         time.sleep(0.3)
-
-
-def _tell_layer(layer: str, steps: int, seconds: float) -> None:
-    output.messages.print(f"  {LAYERS.get(layer, layer)}（{layer}）：{steps} 步，{seconds:.1f} 秒")
 
 
 def summarised(home: Path) -> dict[str, Any]:
