@@ -115,7 +115,7 @@ def make(out: Path, size: str, seed: int, months: int, entities: int | None = No
         "first_month": calendar.month_text(world.first_month),
         "last_month": calendar.month_text(calendar.LAST_MONTH),
         "closing_day": calendar.CLOSING_DAY.isoformat(),
-        "files": len(arrivals),
+        "files": sum(a.received is not None for a in arrivals),
         "rows": sum(a.rows for a in arrivals),
         "sha256": content_hash(out),
         "synthetic": "全部为模拟数据，与任何真实企业和个人无关",

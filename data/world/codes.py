@@ -30,7 +30,8 @@ def digits(values: Ints, width: int) -> Bytes:
 def letters(values: Ints, width: int) -> Bytes:
     """Numbers in base 31 with the USCC's characters, one row per value."""
     powers = 31 ** np.arange(width - 1, -1, -1, dtype=np.int64)
-    return _USCC[values[:, None] // powers % 31]
+    result: Bytes = _USCC[values[:, None] // powers % 31]
+    return result
 
 
 def text(matrix: Bytes) -> pl.Series:

@@ -73,7 +73,7 @@ def _swap(name: str) -> str:
     return name[:2] + name[3] + name[2] + name[4:] if len(name) > 6 else name
 
 
-def truncate(name: str, width: int = 40) -> str:
+def truncate(name: str, width: int = 25) -> str:
     """Cut at a fixed byte width as a GB field does; a character cut in half becomes U+FFFD."""
     raw = name.encode("gb18030")
     return name if len(raw) <= width else raw[:width].decode("gb18030", "replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +16,8 @@ from data.world.writers import Written
 
 # Days late per hundred parcels: most on time, 70 % of the late within five days, 22 % within fifteen (feeds.md 1.5).
 _LATE_STEPS = ((0.86, 0, 1), (0.958, 1, 5), (0.99, 6, 15), (1.01, 16, 45))
-# A parcel keeps its own number of microseconds past the hour, so that two never arrive at the same instant.
 _ZONE = "+08:00"
+_OFFSET = dt.timezone(dt.timedelta(hours=8))
 ANOMALIES = ("truncated", "wrong_control", "missing_control", "missing_receipt", "resent")
 _RATES = {
     "truncated": 0.002,
@@ -37,7 +38,8 @@ class Arrival:
     period: str
     kind: str
     due: dt.date
-    received: dt.datetime
+    # None: it never came.
+    received: dt.datetime | None
     rows: int
     anomalies: list[str] = field(default_factory=list)
     receipt: bool = True
@@ -76,10 +78,27 @@ def troubles(seed: int, parcel: Parcel) -> list[str]:
 
 def deliver(seed: int, landing: Path, parcel: Parcel, forced: list[str]) -> Iterator[tuple[Arrival, Written | None]]:
     """Write the parcel (and, where it went wrong, its second coming) under landing/<department>/<day received>/."""
+    if "silent" in parcel.anomalies:
+        yield (
+            Arrival(
+                Path(),
+                parcel.department,
+                parcel.table,
+                parcel.period,
+                parcel.kind,
+                parcel.due,
+                None,
+                0,
+                ["silent"],
+                False,
+            ),
+            None,
+        )
+        return
     first = received_at(seed, parcel)
     kinds = forced or troubles(seed, parcel)
     written = parcel.write(_place(landing, parcel, first))
-    late = ["late"] if (first.date() - parcel.due).days > 3 else []
+    late = [*(["late"] if (first.date() - parcel.due).days > 3 else []), *parcel.anomalies]
     path = _place(landing, parcel, first)
 
     def arrival(received: dt.datetime, rows: int, anomalies: list[str], receipt: bool = True) -> Arrival:
@@ -147,8 +166,16 @@ def _control(path: Path, parcel: Parcel, written: Written, raw: bytes, extra_row
 
 
 def write_receipts(arrivals: list[Arrival]) -> None:
-    """The front door's receipts, numbered in order of arrival; a few are lost."""
-    for number, arrival in enumerate(sorted(arrivals, key=lambda a: (a.received, a.path.name)), start=1):
+    """The front door's receipts, numbered in order of arrival; a few are lost.
+
+    Files carry their time of arrival as modification time, which is what the door falls back on.
+    """
+    came = [(a.received, a.path.name, a) for a in arrivals if a.received is not None]
+    for number, (received, _, arrival) in enumerate(sorted(came, key=lambda c: c[:2]), start=1):
+        stamp = received.replace(tzinfo=_OFFSET).timestamp()
+        for path in (arrival.path, arrival.path.with_name(arrival.path.name + ".ctl")):
+            if path.exists():
+                os.utime(path, (stamp, stamp))
         if not arrival.receipt:
             continue
         raw = arrival.path.read_bytes()
@@ -156,7 +183,7 @@ def write_receipts(arrivals: list[Arrival]) -> None:
             "file": arrival.path.name,
             "sha256": hashlib.sha256(raw).hexdigest(),
             "bytes": len(raw),
-            "received_at": arrival.received.isoformat() + _ZONE,
+            "received_at": received.isoformat() + _ZONE,
             "sequence": number,
         }
         text = json.dumps(receipt, ensure_ascii=False, indent=1) + "\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -15,10 +17,19 @@ from data.world import rules
 from data.world.facts import Facts
 from data.world.parcel import World
 
-_SCHEMA = {
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "item_id": pl.String, "version": pl.Int64, "eid": pl.Int64, "uscc": pl.String, "as_of": pl.Date,
     "eligible": pl.Boolean, "amount_yuan": pl.Decimal(18, 2), "failing": pl.String,
 }  # fmt: skip
+
+
+# First divisions of the sections A to T of GB/T 4754-2017.
+_SECTIONS = (1, 6, 13, 44, 47, 51, 53, 61, 63, 66, 70, 71, 73, 76, 80, 83, 84, 86, 91, 97)
+
+
+def section(code: str) -> str:
+    """The section letter of an industry code given in digits (门类)."""
+    return chr(ord("A") + bisect_right(_SECTIONS, int(code[:2])) - 1)
 
 
 def holds(value: Any, name: str, option: Any, complete: frozenset[str] | None = None) -> bool | None:
@@ -29,16 +40,12 @@ def holds(value: Any, name: str, option: Any, complete: frozenset[str] | None = 
     if isinstance(value, list):
         return True if option in value else False if complete is None or option in complete else None
     if name.endswith("region") and isinstance(option, str):
-        below = (
-            option.rstrip("0")
-            if option.endswith("0000")
-            else option[:4]
-            if option.endswith("00") and option[:4] != "4690"
-            else option
-        )
-        return bool(str(value).startswith(below))
+        stem = re.sub(r"(00)+$", "", option)
+        return str(value).startswith(stem)
     if name == "industry" and isinstance(option, str):
-        return bool(str(value).startswith(option) or str(value)[1:].startswith(option))
+        code = str(value).lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        wanted = option.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        return code.startswith(wanted) if wanted else section(code) == option
     return bool(value == option)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,8 @@ class Facts:
 
     def _yearly(self, monthly: Callable[[int], Ints], year: int) -> Ints:
         first = calendar.month_index(year, 1)
-        return np.sum([monthly(first + k) for k in range(12) if first + k <= calendar.LAST_MONTH], axis=0)
+        result: Ints = np.sum([monthly(first + k) for k in range(12) if first + k <= calendar.LAST_MONTH], axis=0)
+        return result
 
     def _subject(self) -> dict[str, Column]:
         p = self.people
@@ -229,13 +231,8 @@ class Facts:
         cny: dict[tuple[str, int], Ints] = {}
         for direction in "EI":
             for year in (self.year - 1, self.year - 2):
-                cny[direction, year] = self._yearly(lambda m, d=direction: customs.trade_cents(p, m, d), year)
-                usd[direction, year] = self._yearly(
-                    lambda m, d=direction: np.floor(customs.trade_cents(p, m, d) / customs.dollar_rate(m)).astype(
-                        np.int64
-                    ),
-                    year,
-                )
+                cny[direction, year] = self._yearly(partial(_traded, p, direction), year)
+                usd[direction, year] = self._yearly(partial(_traded_usd, p, direction), year)
         for word, parts in (("export", "E"), ("import", "I"), ("trade", "EI")):
             for suffix, year in (("last_year", self.year - 1), ("before_last_year", self.year - 2)):
                 columns[f"{word}_value_usd_{suffix}"] = yuan(np.sum([usd[d, year] for d in parts], axis=0))
@@ -246,16 +243,16 @@ class Facts:
         trader = customs.is_trader(p) & (customs.registered_month(p) <= self.month) & (p.death_month > self.month)
         paid = {k: np.zeros(len(p), dtype=np.int64) for k in ("last", "ytd", "total")}
         for turn, offset in ((0, 6), (1, 18)):
-            month = p.birth_month + offset
+            reported = p.birth_month + offset
             cents = np.where(
-                (p.kind == FOREIGN) & (month < p.death_month),
+                (p.kind == FOREIGN) & (reported < p.death_month),
                 commerce.foreign_cents_usd(p) * (6 if turn == 0 else 4) // 10,
                 0,
             )
-            year = calendar.EPOCH_YEAR + month // 12
-            paid["last"] += np.where(year == self.year - 1, cents, 0)
-            paid["ytd"] += np.where((year == self.year) & (month <= self.month), cents, 0)
-            paid["total"] += np.where(month <= self.month, cents, 0)
+            since = calendar.EPOCH_YEAR + reported // 12
+            paid["last"] += np.where(since == self.year - 1, cents, 0)
+            paid["ytd"] += np.where((since == self.year) & (reported <= self.month), cents, 0)
+            paid["total"] += np.where(reported <= self.month, cents, 0)
         return columns | {
             "export_growth_ratio": ratio(e1 - e0, e0),
             "trade_growth_ratio": ratio(t1 - t0, t0),
@@ -432,13 +429,7 @@ class Facts:
             major |= live & (fine >= 10_000_000)
             safety |= live & np.isin(kind, (1, 4))
             green |= live & (kind == 6)
-        rows = [market._abnormal(p, _Span(self.year - 3, self.year + 1))] if len(p) else []
-        listed = np.zeros(len(p), dtype=np.bool_)
-        for frame in rows:
-            begun = frame.filter((frame["_day"] <= self.number + 1) & (frame["OUTDATE"] == ""))
-            for eid, out in zip(begun["_eid"].to_list(), _removals(p, begun), strict=True):
-                if out > self.number:
-                    listed[int(np.searchsorted(p.ids, eid))] = True
+        listed = market.abnormal_at(p, self.number)
         return {
             "is_dishonest": flags((start <= self.number) & (self.number < end)),
             "is_serious_illegal": [False] * len(p),
@@ -503,22 +494,12 @@ class Facts:
         }
 
 
-class _Span:
-    """The window argument of market's abnormal lists: years only."""
-
-    def __init__(self, first: int, last: int) -> None:
-        self.years = range(first + 1, last + 1)
-        self.first_month = calendar.month_index(first, 1)
+def _traded(people: Population, direction: str, month: int) -> Ints:
+    return customs.trade_cents(people, month, direction)
 
 
-def _removals(people: Population, rows: Any) -> list[int]:
-    """Day each listing ended; the draw that the market view makes."""
-    ids = rows["_eid"].to_numpy()
-    days = rows["_day"].to_numpy() - 1
-    years = np.array([calendar.date_of(int(d)).year - 1 for d in days], dtype=np.int64)
-    stays = people.streams.chance(0.4, "abnormal.stays", ids, years)
-    out = days + 20 + people.streams.below(250, "abnormal.removal", ids, years)
-    return np.where(stays, 999_999, out).tolist()  # type: ignore[no-any-return]
+def _traded_usd(people: Population, direction: str, month: int) -> Ints:
+    return np.floor(customs.trade_cents(people, month, direction) / customs.dollar_rate(month)).astype(np.int64)
 
 
 def _minus_years(day: dt.date, years: int) -> dt.date:

@@ -11,6 +11,8 @@ from data.world.views import market, reform, tax
 from data.world.views.customs import dollar_rate, trade_cents
 from data.world.views.industry import is_above_scale
 
+_LEVELS = ("创新型中小企业", "专精特新中小企业", "专精特新小巨人企业")
+
 
 def money(cents: np.ndarray) -> pl.Series:
     """DECIMAL(18,2) yuan from 分."""
@@ -52,12 +54,11 @@ def month_state(people: Population, month: int) -> pl.DataFrame:
             "is_above_scale": is_above_scale(sub, year),
             "is_hnte": merit.is_hnte(sub, end),
             "is_tech_sme": merit.is_tech_sme(sub, year),
-            "gradient_level": _gradient(sub, year, end),
-            "export_value_yuan_last_year": money(export),
-            "export_value_last_year": money(np.floor(export / dollar_rate(calendar.month_index(year - 1, 7))).astype(np.int64)),
+            "specialised_level": pl.Series([None, *_LEVELS], dtype=pl.String).gather(_gradient(sub, year, end)),
+                        "export_value_usd_last_year": money(np.floor(export / dollar_rate(calendar.month_index(year - 1, 7))).astype(np.int64)),
             "is_dishonest": (start <= end) & (end < gone),
             "tax_credit_level": tax.credit_level(sub, year - 2 if month % 12 < 3 else year - 1),
-            "tax_arrears": money(tax.arrears_cents(sub, month)),
+            "tax_arrears_yuan": money(tax.arrears_cents(sub, month)),
         }
     )  # fmt: skip
 

@@ -86,7 +86,7 @@ def gradient_day(people: Population, year: Ints) -> Ints:
 
 def is_withdrawn(people: Population) -> Bools:
     """Recognition withdrawn in the remarks column of the 2024 list."""
-    return people.streams.chance(0.02, "gradient.withdrawn", people.ids)
+    return people.streams.chance(0.06, "gradient.withdrawn", people.ids)
 
 
 def is_tech_sme(people: Population, year: int) -> Bools:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,7 @@ from data.world.population import Population
 from data.world.streams import Ints, Streams
 from data.world.writers import Written
 
+_T = TypeVar("_T")
 CHUNK = 250_000
 
 PREFIXES = {
@@ -50,6 +52,7 @@ class Parcel:
     due: dt.date
     write: Callable[[Path], Written]
     control: bool = False
+    # Drift of this delivery (renamed or added columns, another unit or encoding); `silent` means it never comes.
     anomalies: list[str] = field(default_factory=list)
 
     @property
@@ -82,6 +85,10 @@ class World:
     def streams(self) -> Streams:
         return Streams(self.seed)
 
+    def age(self, month: int) -> int:
+        """The how-manieth month of the window it is, from 1: drift events are dated by it."""
+        return month - self.first_month + 1
+
     def chunks(self) -> Iterator[Population]:
         """The entities in order, at most 250,000 at a time; small worlds keep their one chunk."""
         if self.entities <= CHUNK:
@@ -99,13 +106,9 @@ class World:
         return pl.concat([view(people) for people in self.chunks()], how="vertical")
 
 
-def rows(people: Population, keep: Ints, **columns: pl.Series) -> pl.DataFrame:
-    """A frame of the kept entities (positions): payload columns plus `_eid` and an empty `_defects`."""
-    frame = pl.DataFrame({name: series for name, series in columns.items()})
-    return frame.with_columns(
-        pl.Series("_eid", people.ids[keep]),
-        pl.lit("").alias("_defects"),
-    )
+def given(view: Callable[[Population, _T], pl.DataFrame], value: _T) -> Callable[[Population], pl.DataFrame]:
+    """The view with its second argument fixed (a lambda in a loop would see the last value)."""
+    return lambda people: view(people, value)
 
 
 def positions(mask: np.ndarray) -> Ints:

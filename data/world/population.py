@@ -30,7 +30,8 @@ _YANGPU_REGISTRAR = 460300
 
 def _survival_table() -> Floats:
     monthly = [1 - (1 - (_HAZARD[a // 12] if a // 12 < len(_HAZARD) else _OLD_HAZARD)) ** (1 / 12) for a in range(600)]
-    return np.round(np.cumprod(np.array([1.0] + [1 - h for h in monthly])), 12)
+    table: Floats = np.round(np.cumprod(np.array([1.0] + [1 - h for h in monthly])), 12).astype(np.float64)
+    return table
 
 
 _SURVIVAL = _survival_table()
@@ -75,7 +76,8 @@ class Population:
 
     @cached_property
     def is_firm(self) -> Bools:
-        return (self.kind == LLC) | (self.kind == FOREIGN)
+        result: Bools = (self.kind == LLC) | (self.kind == FOREIGN)
+        return result
 
     @cached_property
     def industry(self) -> Ints:
@@ -139,7 +141,8 @@ class Population:
         age = np.floor(np.interp(draw, xs, ys)).astype(np.int64)
         # The head is older: applicants of tested items mostly have a past.
         older = self.streams.chance(0.6 * self.head, "age.head", self.ids)
-        return np.maximum(calendar.LAST_MONTH - age - np.where(older, 30, 0), 0)
+        result: Ints = np.maximum(calendar.LAST_MONTH - age - np.where(older, 30, 0), 0)
+        return result
 
     @cached_property
     def birth_day(self) -> Ints:

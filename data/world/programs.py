@@ -168,7 +168,8 @@ def effect_of(people: Population, programme: Programme, month: int) -> Floats:
 
 def effect(people: Population, month: int) -> Floats:
     """Sum of the programmes' effects on the month's revenue."""
-    return np.sum([effect_of(people, p, month) for p in PROGRAMMES], axis=0)
+    result: Floats = np.sum([effect_of(people, p, month) for p in PROGRAMMES], axis=0)
+    return result
 
 
 def surge(people: Population, month: int) -> Ints:

@@ -278,11 +278,12 @@ def compare(op: str, a: Value, b: Value) -> bool | None:
     """NULL if either side is NULL."""
     if a is None or b is None:
         return None
-    return (
+    result: bool | None = (
         {"=": a == b, "<>": a != b, "!=": a != b}[op]
         if op in ("=", "<>", "!=")
         else {">=": a >= b, "<=": a <= b, "<": a < b, ">": a > b}[op]
     )
+    return result
 
 
 def _like(value: Value, pattern: Value) -> bool | None:

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
@@ -58,9 +59,17 @@ class Records:
         return len(rows), rows[start : start + size]
 
 
+@dataclass
+class _Traffic:
+    """Requests so far, and the one just refused (it is answered when it comes again)."""
+
+    requests: int = 0
+    refused: str = ""
+
+
 def _handler(records: Records, token: str) -> type[BaseHTTPRequestHandler]:
     lock = Lock()
-    state = {"requests": 0, "refused": ""}
+    state = _Traffic()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -82,9 +91,9 @@ def _handler(records: Records, token: str) -> type[BaseHTTPRequestHandler]:
                 self._answer(401, {"code": 401, "message": "令牌无效"})
                 return
             with lock:
-                state["requests"] = int(state["requests"]) + 1
-                busy = int(state["requests"]) % _BUSY_EVERY == 0 and state["refused"] != self.path
-                state["refused"] = self.path if busy else ""
+                state.requests += 1
+                busy = state.requests % _BUSY_EVERY == 0 and state.refused != self.path
+                state.refused = self.path if busy else ""
             if busy:
                 self._answer(429, {"code": 429, "message": "请求过于频繁"}, Retry_After="1")
                 return

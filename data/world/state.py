@@ -48,7 +48,8 @@ def revenue_cents(people: Population, month: int) -> Ints:
 def revenue_year_cents(people: Population, year: int, until: int = 12) -> Ints:
     """Revenue of the first `until` months of a calendar year in 分."""
     first = calendar.month_index(year, 1)
-    return np.sum([revenue_cents(people, first + k) for k in range(until)], axis=0)
+    result: Ints = np.sum([revenue_cents(people, first + k) for k in range(until)], axis=0)
+    return result
 
 
 def staff(people: Population, month: int) -> Ints:
@@ -82,7 +83,8 @@ def does_research(people: Population) -> Bools:
     right = np.isin(people.letter, [ord(c) - 65 for c in "CIM"]) | (people.industry == 2)
     likely = 0.22 + 0.48 * people.head
     active = people.is_firm & ~people.is_zero_filer & (people.log_revenue > log(1.5e6))
-    return right & active & people.streams.chance(likely, "research", people.ids)
+    result: Bools = right & active & people.streams.chance(likely, "research", people.ids)
+    return result
 
 
 def research_cents(people: Population, year: int) -> Ints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from types import TracebackType
 
@@ -18,7 +19,7 @@ from data.world.views.customs import customs_code, is_trader
 from data.world.views.labor import insures, offices, unit_number
 from data.world.views.market import branch_keys
 
-_SCHEMA = {
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "department": pl.String,
     "table": pl.String,
     "file": pl.String,
@@ -63,7 +64,7 @@ class Recorder:
     def _flush(self) -> None:
         if self._waiting:
             part = self._path.with_name(f"truth_record.{len(self._parts):04d}.part")
-            pl.concat(self._waiting).cast(_SCHEMA).write_parquet(part)
+            pl.concat(self._waiting).cast(pl.Schema(_SCHEMA)).write_parquet(part)
             self._parts.append(part)
         self._waiting, self._rows = [], 0
 
@@ -185,20 +186,23 @@ def deliveries(arrivals: list[Arrival], root: Path) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "file": a.path.relative_to(root).as_posix(),
+                "file": a.path.relative_to(root).as_posix() if a.received else None,
                 "department": a.department,
                 "table": a.table,
                 "period": a.period,
                 "kind": a.kind,
                 "due": a.due,
                 "received_at": a.received,
-                "late_days": (a.received.date() - a.due).days,
+                "late_days": (a.received.date() - a.due).days if a.received else None,
                 "rows": a.rows,
                 "anomalies": ";".join(a.anomalies),
                 "receipt": a.receipt,
             }
-            for a in sorted(arrivals, key=lambda a: (a.received, a.path.as_posix()))
-        ]
+            for a in sorted(
+                arrivals, key=lambda a: (a.received or dt.datetime.max, a.path.as_posix(), a.table, a.period)
+            )
+        ],
+        infer_schema_length=None,
     )
 
 

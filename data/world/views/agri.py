@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, merit, pools, state, writers
-from data.world.parcel import Parcel, World, positions
+from data.world.parcel import Parcel, World, given, positions
 from data.world.population import COLLECTIVE, COOP, Population
 from data.world.views.frames import choose, numbered, table, texts
 from data.world.views.industry import city
@@ -28,7 +29,7 @@ def _ditto(frame: pl.DataFrame, column: str) -> pl.DataFrame:
     same = (frame[column] == frame[column].shift(1)).fill_null(False) & (
         frame["市县"] == frame["市县"].shift(1)
     ).fill_null(False)
-    hand = same & (pl.Series(frame["_eid"].to_numpy() % 2 == 0))
+    hand = same & pl.Series(frame["_eid"].to_numpy() % 2 == 0)
     return defects.put(frame, column, hand.to_numpy(), "ditto", "同上")
 
 
@@ -149,9 +150,9 @@ def parcels(world: World) -> Iterator[Parcel]:
     )
     for year in world.years:
         for name, view, title, unit, numbers, day in plan:
-            frame = numbered(_by_city(world.gather(lambda people, v=view, y=year: v(people, y))))
+            frame = numbered(_by_city(world.gather(given(view, year))))
             if name == "LTQY":
-                frame = _ditto(frame, "认定批次")
+                frame = _ditto(_ditto(frame, "认定批次"), "级别")
             header = [[c for c in frame.columns if not c.startswith("_")]]
             sheet = Sheet(
                 "名单",
@@ -164,4 +165,4 @@ def parcels(world: World) -> Iterator[Parcel]:
                 notes=("注：按市县排序。",),
             )
             due = calendar.working_day(day.replace(year=year))
-            yield Parcel("agri", name, str(year), "F", "01", "xls", due, lambda path, s=sheet: writers.xls(path, [s]))
+            yield Parcel("agri", name, str(year), "F", "01", "xls", due, partial(writers.xls, sheets=[sheet]))

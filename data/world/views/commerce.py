@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, pools, state, writers
-from data.world.parcel import Parcel, World, positions
+from data.world.parcel import Parcel, World, given, positions
 from data.world.population import FOREIGN, Population
 from data.world.streams import Bools, log
 from data.world.views.customs import is_trader, registered_month
@@ -175,7 +176,7 @@ def _plain(frame: pl.DataFrame, title: str, unit: str, numbers: tuple[str, ...])
 def parcels(world: World) -> Iterator[Parcel]:
     """Sales each month but January, foreign capital and duty-free, filings by the year."""
 
-    def parcel(name: str, period: str, due: dt.date, sheets: list[Sheet]) -> Parcel:
+    def parcel(name: str, period: str, due: dt.date, sheets: list[Sheet], drift: tuple[str, ...] = ()) -> Parcel:
         return Parcel(
             "commerce",
             name,
@@ -184,14 +185,15 @@ def parcels(world: World) -> Iterator[Parcel]:
             "01",
             "xlsx",
             calendar.working_day(due),
-            lambda path: writers.xlsx(path, sheets),
+            partial(writers.xlsx, sheets=sheets),
+            anomalies=list(drift),
         )
 
     for month in world.window:
         due = calendar.first_day(month + 1) + dt.timedelta(days=19)
         label = f"{calendar.year_of(month)}年{month % 12 + 1}月"
         if month % 12:
-            frame = world.gather(lambda people, m=month: sales(people, m))
+            frame = world.gather(given(sales, month))
             order = {r.short: k for k, r in enumerate(pools.REGIONS)}
             frame = frame.sort(
                 pl.col("_city").replace_strict(order, return_dtype=pl.Int64), "_eid", maintain_order=True
@@ -199,16 +201,22 @@ def parcels(world: World) -> Iterator[Parcel]:
             yield parcel(
                 "XSSM", calendar.month_text(month), due, _by_city(frame, f"{label}限额以上商贸企业销售情况（累计）")
             )
-        free = world.gather(lambda people, m=month: duty_free(people, m))
+        free = world.gather(given(duty_free, month))
+        drift: tuple[str, ...] = ()
+        if world.age(month) in (16, 17):
+            drift = ("silent",)
+        elif world.age(month) >= 20:
+            free, drift = free.with_columns(备注=pl.lit("")), ("column_added",)
         yield parcel(
             "LDMS",
             calendar.month_text(month),
             due,
             _plain(free, f"{label}离岛免税及电商销售", "单位：万元、件", ("销售额", "件数")),
+            drift,
         )
         if month % 3 == 2:
             period = f"{calendar.year_of(month)}Q{month % 12 // 3 + 1}"
-            capital = world.gather(lambda people, m=month: foreign(people, m))
+            capital = world.gather(given(foreign, month))
             yield parcel(
                 "WZBG",
                 period,
@@ -216,5 +224,5 @@ def parcels(world: World) -> Iterator[Parcel]:
                 _plain(capital, f"{period}外商投资信息报告", "单位：万美元", ("合同外资", "实到外资")),
             )
     for year in world.years:
-        frame = world.gather(lambda people, y=year: filings(people, y))
+        frame = world.gather(given(filings, year))
         yield parcel("WMBA", str(year), dt.date(year + 1, 1, 16), _plain(frame, f"{year}年对外贸易经营者备案", "", ()))

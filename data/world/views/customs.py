@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar, codes, defects, formats, pools, state, writers
-from data.world.parcel import Parcel, World, positions
+from data.world.parcel import Parcel, World, given, positions
 from data.world.population import FOREIGN, Population
 from data.world.streams import Bools, Ints, log, permuted
 from data.world.views.market import current_name
@@ -26,7 +26,10 @@ def is_trader(people: Population) -> Bools:
     """Registered with customs."""
     right = np.isin(people.letter, [ord("C") - 65, ord("F") - 65, ord("G") - 65]) | (people.kind == FOREIGN)
     likely = np.where(people.log_revenue > log(1e6), 0.10 + 0.22 * people.head, 0.01)
-    return people.is_firm & ~people.is_zero_filer & right & people.streams.chance(likely, "customs", people.ids)
+    result: Bools = (
+        people.is_firm & ~people.is_zero_filer & right & people.streams.chance(likely, "customs", people.ids)
+    )
+    return result
 
 
 def is_exporter(people: Population) -> Bools:
@@ -53,7 +56,8 @@ def trade_cents(people: Population, month: int, direction: str) -> Ints:
     if direction == "E":
         from data.world.views.tax import export_share
 
-        return np.floor(revenue * export_share(people)).astype(np.int64)
+        result: Ints = np.floor(revenue * export_share(people)).astype(np.int64)
+        return result
     share = 0.05 + 0.6 * people.streams.uniform("import.share", people.ids) ** 2
     active = people.streams.chance(0.8, "import.active", people.ids, month)
     return np.where(is_importer(people) & active, np.floor(revenue * share), 0).astype(np.int64)
@@ -184,9 +188,9 @@ def parcels(world: World) -> Iterator[Parcel]:
         due = calendar.working_day(calendar.first_day(sent) + dt.timedelta(days=17))
         period = calendar.month_text(sent - 1)
         for table, kind, view in (
-            ("HG_QY", "F", lambda people, m=sent: registration(people, m - 1)),
-            ("HG_JCK", "I", lambda people, m=sent: trade_delivery(people, m)),
-            ("HG_LSH", "I", lambda people, m=sent: relief(people, m - 1)),
+            ("HG_QY", "F", given(registration, sent - 1)),
+            ("HG_JCK", "I", given(trade_delivery, sent)),
+            ("HG_LSH", "I", given(relief, sent - 1)),
         ):
             if table == "HG_LSH" and sent % 3:
                 continue

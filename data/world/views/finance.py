@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -245,7 +247,7 @@ def _account_owner(people: Population) -> Ints:
     return np.where(shared, members.ring + 900_000_000, people.ids)
 
 
-def _daily_csv(frame: pl.DataFrame, path: Path) -> Written:
+def _daily_csv(frame: pl.DataFrame, encoding: str, path: Path) -> Written:
     """Lines grouped by budget unit, a subtotal line after each group and a total at the end."""
     columns = [c for c in frame.columns if not c.startswith("_")]
     parts: list[pl.DataFrame] = []
@@ -254,7 +256,7 @@ def _daily_csv(frame: pl.DataFrame, path: Path) -> Written:
         parts.append(_sum_line(columns, "小计", str(unit), int(part["_cents"].sum())))
     parts.append(_sum_line(columns, "合计", "", int(frame["_cents"].sum())))
     everything = pl.concat([p.select([*columns, "_eid", "_defects"]) for p in parts])
-    written = writers.csv(path, [everything], encoding="gb18030")
+    written = writers.csv(path, [everything], encoding=encoding)
     written.rows = len(frame)
     return written
 
@@ -276,6 +278,7 @@ def parcels(world: World) -> Iterator[Parcel]:
     )
     for (key,), part in paid.group_by(_working("_day", paid), maintain_order=True):
         day = calendar.working_day(calendar.date_of(int(str(key))) + dt.timedelta(days=1))
+        drifted = world.age(int(calendar.month_of_day(np.array([int(str(key))]))[0])) >= 31
         yield Parcel(
             "finance",
             "ZFMX",
@@ -284,7 +287,8 @@ def parcels(world: World) -> Iterator[Parcel]:
             "01",
             "csv",
             day,
-            lambda path, f=part: _daily_csv(f, path),
+            partial(_daily_csv, part, "utf-8" if drifted else "gb18030"),
+            anomalies=["encoding_changed"] if drifted else [],
         )
     book = world.gather(ledger)
     months = calendar.month_of_day(book["_day"].to_numpy())
@@ -292,7 +296,7 @@ def parcels(world: World) -> Iterator[Parcel]:
     for month in world.window:
         part = book.filter(pl.col("_month") == month)
         header = [[c for c in part.columns if not c.startswith("_")]]
-        total = {0: "合计", 5: str(round(sum(float(v) for v in part["核定金额"].to_list()), 4))} if len(part) else {}
+        total = {0: "合计", 5: str(sum(Decimal(v) for v in part["核定金额"].to_list()))} if len(part) else {}
         sheet = Sheet(
             "台账",
             part,
@@ -311,7 +315,7 @@ def parcels(world: World) -> Iterator[Parcel]:
             "01",
             "xlsx",
             due,
-            lambda path, s=sheet: writers.xlsx(path, [s]),
+            partial(writers.xlsx, sheets=[sheet]),
         )
     for name, view in (("CASE", cases), ("PAYEE", payees)):
         frame = world.gather(view).filter(pl.col("_day") < closing)
@@ -327,11 +331,11 @@ def parcels(world: World) -> Iterator[Parcel]:
                 "01",
                 "jsonl",
                 day,
-                lambda path, f=part: writers.json_lines(path, f),
+                partial(writers.json_lines, frame=part),
             )
 
 
 def _working(column: str, frame: pl.DataFrame) -> pl.Series:
-    """The Monday-to-Friday week's Friday: money and cases move in weekly runs, so files stay few."""
+    """The Sunday that ends the week: money and cases move in weekly runs, so files stay few."""
     day = frame[column].to_numpy()
-    return pl.Series("_run", (day + 3) // 7 * 7 + 1, dtype=pl.Int64)
+    return pl.Series("_run", (day + 3) // 7 * 7 + 3, dtype=pl.Int64)

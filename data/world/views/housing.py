@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, pools, state, writers
-from data.world.parcel import Parcel, World, positions
+from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
 from data.world.streams import Bools, Ints, log
 from data.world.views.frames import choose, everywhere, table, texts
 from data.world.views.market import current_name
+from data.world.writers import Written
 
 _DEVELOPMENT = next(k for k, i in enumerate(pools.INDUSTRIES) if i.code == "7010")
 
 
 def builds(people: Population) -> Bools:
-    return (
+    result: Bools = (
         people.is_firm
         & (people.letter == ord("E") - 65)
         & people.streams.chance(0.45, "qualification", people.ids)
         & (people.log_revenue > log(8e5))
     )
+    return result
 
 
 def grade(people: Population) -> Ints:
@@ -214,7 +218,11 @@ def snapshot(world: World, day: dt.date) -> dict[str, pl.DataFrame]:
     """The five tables of one weekly snapshot."""
     number = calendar.number_of(day)
     views = {"t_zz": qualifications, "t_sgxk": permits, "t_fdc": developers, "t_blxw": misconduct, "t_azxkz": safety}
-    return {name: world.gather(lambda people, v=view: v(people, number)) for name, view in views.items()}
+    return {name: world.gather(given(view, number)) for name, view in views.items()}
+
+
+def _write_snapshot(world: World, day: dt.date, path: Path) -> Written:
+    return writers.sqlite(path, snapshot(world, day))
 
 
 def parcels(world: World) -> Iterator[Parcel]:
@@ -226,6 +234,6 @@ def parcels(world: World) -> Iterator[Parcel]:
         if world.entities > 10_000 or (day + dt.timedelta(days=7)).month != day.month:
             yield Parcel(
                 "housing", "SNAPSHOT", f"{day:%Y%m%d}", "F", "01", "db", calendar.working_day(day + dt.timedelta(days=1)),
-                lambda path, d=day: writers.sqlite(path, snapshot(world, d)),
+                partial(_write_snapshot, world, day),
             )  # fmt: skip
         day += dt.timedelta(days=7)

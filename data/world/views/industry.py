@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, merit, pools, state, writers
-from data.world.parcel import Parcel, World, positions
+from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
 from data.world.streams import Bools, Ints, log
-from data.world.views.frames import choose, numbered, table
+from data.world.views.frames import choose, everywhere, numbered, table
 from data.world.views.market import current_name
 from data.world.views.reform import project_cents, project_month, projects
 from data.world.writers import Sheet
@@ -153,7 +154,9 @@ def _sheet(
 def parcels(world: World) -> Iterator[Parcel]:
     """The yearly list and its re-issue, monthly output, yearly projects, quarterly software."""
 
-    def parcel(name: str, period: str, kind: str, batch: str, due: dt.date, sheet: Sheet) -> Parcel:
+    def parcel(
+        name: str, period: str, kind: str, batch: str, due: dt.date, sheet: Sheet, drift: tuple[str, ...] = ()
+    ) -> Parcel:
         return Parcel(
             "industry",
             name,
@@ -162,11 +165,12 @@ def parcels(world: World) -> Iterator[Parcel]:
             batch,
             "xlsx",
             calendar.working_day(due),
-            lambda path: writers.xlsx(path, [sheet]),
+            partial(writers.xlsx, sheets=[sheet]),
+            anomalies=list(drift),
         )
 
     for year in world.years:
-        frame = world.gather(lambda people, y=year: gradient(people, y).drop("序号"))
+        frame = world.gather(given(gradient, year)).drop("序号")
         frame = numbered(frame)
         notes = ("注：“复核通过”企业有效期自复核公告之日起重新计算。", "备注：名单以公告为准。")
         yield parcel(
@@ -188,7 +192,7 @@ def parcels(world: World) -> Iterator[Parcel]:
                 dt.date(year, 11, 20),
                 _sheet(again, f"海南省{year}年优质中小企业梯度培育名单（更正）", merge="市县", notes=notes),
             )
-        upgrade = world.gather(lambda people, y=year: tech_upgrade(people, y))
+        upgrade = world.gather(given(tech_upgrade, year))
         yield parcel(
             "JGXM",
             str(year),
@@ -200,9 +204,13 @@ def parcels(world: World) -> Iterator[Parcel]:
             ),
         )
     for month in world.window:
-        frame = world.gather(lambda people, m=month: output_month(people, m))
+        frame = world.gather(given(output_month, month))
         due = calendar.first_day(month + 1) + dt.timedelta(days=21)
-        numbers = ("工业总产值", "营业收入", "出口交货值", "用电量", "期末从业")
+        drift: tuple[str, ...] = ()
+        if world.age(month) >= 14:
+            frame = frame.rename({"期末从业": "期末从业人数"})
+            drift = ("column_renamed",)
+        numbers = ("工业总产值", "营业收入", "出口交货值", "用电量", "期末从业", "期末从业人数")
         yield parcel(
             "GYQY_M",
             calendar.month_text(month),
@@ -215,9 +223,15 @@ def parcels(world: World) -> Iterator[Parcel]:
                 "单位：千元、万千瓦时、人",
                 numbers,
             ),
+            drift,
         )
         if month % 3 == 2:
-            frame = world.gather(lambda people, m=month: software(people, m))
+            frame = world.gather(given(software, month))
+            drift = ()
+            if world.age(month) >= 26:
+                # 万元 becomes 元 without notice: the unit line still says 万元.
+                frame = frame.with_columns((pl.col("软件业务收入").cast(pl.Decimal(20, 2)) * 10_000).cast(pl.String))
+                frame, drift = everywhere(frame, "unit_changed_silently"), ("unit_changed_silently",)
             yield parcel(
                 "RJQY",
                 f"{calendar.year_of(month)}Q{month % 12 // 3 + 1}",
@@ -225,6 +239,7 @@ def parcels(world: World) -> Iterator[Parcel]:
                 "01",
                 due,
                 _sheet(frame, "软件企业季度统计", "单位：万元、人", ("软件业务收入", "研发人员")),
+                drift,
             )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from data.world import calendar, codes, defects, formats, pools, state, writers
-from data.world.parcel import Parcel, World, positions
+from data.world.parcel import Parcel, World, given, positions
 from data.world.population import INDIVIDUAL, Population
 from data.world.streams import Bools, Ints, permuted
 from data.world.views.market import current_name
@@ -45,7 +46,8 @@ _UNIT_FIELDS = {
 
 def insures(people: Population) -> Bools:
     """Has a unit number with 社保 at all."""
-    return (people.is_firm | people.streams.chance(0.12, "insured.any", people.ids)) & (people.kind != 3)
+    result: Bools = (people.is_firm | people.streams.chance(0.12, "insured.any", people.ids)) & (people.kind != 3)
+    return result
 
 
 def offices(people: Population) -> list[tuple[Ints, Bools, np.ndarray]]:
@@ -96,9 +98,9 @@ def units(people: Population, month: int) -> pl.DataFrame:
         frame = defects.put(
             frame,
             "AAB998",
-            sub.streams.chance(0.0015, "labor.wrong_key", sub.ids),
+            sub.streams.chance(0.003, "labor.wrong_key", sub.ids),
             "wrong_firms_key",
-            sub.uscc.shift(1, fill_value=sub.uscc[0] if len(sub) else ""),
+            Population(sub.streams, sub.ids + 1).uscc,
         )
         parts.append(defects.dirty_names(frame, "AAB004", sub.streams, "labor.unit", 0, 0.5))
     return pl.concat(parts)
@@ -173,7 +175,7 @@ def _workbook(office: int, month: int, now: pl.DataFrame, late: pl.DataFrame) ->
                 total=totals,
                 notes=("注：本表数据由经办机构按费款所属期统计，含补缴。", "填表人：          审核人："),
                 numbers=digits,
-            )  # fmt: skip
+            )
         )
     scratch = pl.DataFrame(
         {
@@ -259,11 +261,11 @@ def parcels(world: World) -> Iterator[Parcel]:
     for month in world.window:
         due = calendar.working_day(calendar.first_day(month + 1) + dt.timedelta(days=14))
         period = calendar.month_text(month)
-        full = world.gather(lambda people, m=month: units(people, m))
+        full = world.gather(given(units, month))
         yield Parcel(
-            "labor", "AB01", period, "F", "01", "dbf", due, lambda path, f=full: writers.dbase(path, _UNIT_FIELDS, f)
+            "labor", "AB01", period, "F", "01", "dbf", due, partial(writers.dbase, fields=_UNIT_FIELDS, frame=full)
         )
-        rows = world.gather(lambda people, m=month: headcount(people, m))
+        rows = world.gather(given(headcount, month))
         held = rows.filter(pl.col("_late")).pipe(
             lambda f: defects.mark(f, np.ones(len(f), dtype=np.bool_), "late_sheet")
         )
@@ -275,7 +277,7 @@ def parcels(world: World) -> Iterator[Parcel]:
                 continue
             yield Parcel(
                 "labor", "CBRS", period, "I", str(office), "xlsx", due,
-                lambda path, o=office, m=month, n=now, w=late: _write_workbook(o, m, n, w, path),
+                partial(_write_workbook, office, month, now, late),
             )  # fmt: skip
         waiting = held
     for year in world.years:
@@ -289,11 +291,11 @@ def parcels(world: World) -> Iterator[Parcel]:
             ),
             ("LDJC", inspection, "重大劳动保障违法案件", 12, ["序号", "单位名称", "案由", "决定日期", "金额"]),
         ):
-            frame = world.gather(lambda people, v=view, y=year: v(people, y))
+            frame = world.gather(given(view, year))
             sheet = Sheet(
                 "名单", frame, [header], title=f"{year}年{title}", unit="单位：元", numbers=frozenset({"金额"})
             )
             yield Parcel(
                 "labor", table, str(year), "F", "01", "xlsx", calendar.working_day(dt.date(year, month, 20)),
-                lambda path, s=sheet: writers.xlsx(path, [s]),
+                partial(writers.xlsx, sheets=[sheet]),
             )  # fmt: skip

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, pools, state, writers
-from data.world.parcel import Parcel, World, positions
+from data.world.parcel import Parcel, World, given, positions
 from data.world.population import COLLECTIVE, COOP, FOREIGN, INDIVIDUAL, SOLE, Population, person_names
-from data.world.streams import Ints
+from data.world.streams import Bools, Ints
 
 _TYPES = {
     "PRIPID": "varchar(36)", "UNISCID": "varchar(18)", "REGNO": "varchar(15)", "ENTNAME": "varchar(300)",
@@ -105,7 +105,8 @@ def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Int
 
 def _state_style(people: Population) -> list[int]:
     """0 and 1 display words, 2 the code: provinces and years differ."""
-    return people.streams.pick((0.05, 0.05, 0.9), "regstate.style", people.ids).tolist()
+    result: list[int] = people.streams.pick((0.05, 0.05, 0.9), "regstate.style", people.ids).tolist()
+    return result
 
 
 def _dirty(frame: pl.DataFrame, people: Population) -> pl.DataFrame:
@@ -201,10 +202,7 @@ def parcels(world: World) -> Iterator[Parcel]:
         yield _full(world, month)
     yield from _by_day("E_ALTER", world.gather(lambda people: _alterations(people, world)).sort("_day", "_eid"))
     yield from _by_day("AB_LIST", world.gather(lambda people: _abnormal(people, world)).sort("_day", "_eid"))
-    reports = [
-        world.gather(lambda people, y=year: annual_reports(people, y))
-        for year in range(world.years[0] - 1, world.years[-1])
-    ]
+    reports = [world.gather(given(annual_reports, year)) for year in range(world.years[0] - 1, world.years[-1])]
     yield from _by_day(
         "AN_BASE", pl.concat(reports).filter(pl.col("_day") >= _window_start(world)).sort("_day", "_eid")
     )
@@ -220,7 +218,7 @@ def _by_day(table: str, frame: pl.DataFrame, weekly: bool = True) -> Iterator[Pa
     """One increment per working day that has rows (weekends wait for Monday), or one per week, on its last day."""
     # Day 0 was a Thursday: +3 makes weeks start on Monday.
     due = frame["_day"].to_numpy()
-    due = (due + 3) // 7 * 7 - 3 + 4 if weekly else due
+    due = (due + 3) // 7 * 7 + 3 if weekly else due
     days = [calendar.number_of(calendar.working_day(calendar.date_of(d))) for d in due.tolist()]
     frame = frame.with_columns(pl.Series("_sent", days, dtype=pl.Int64))
     for (sent,), part in frame.group_by("_sent", maintain_order=True):
@@ -335,29 +333,40 @@ def annual_reports(people: Population, year: int) -> pl.DataFrame:
     )
 
 
+def listings(people: Population, year: int) -> Iterator[tuple[str, Ints, Ints]]:
+    """(reason, positions, day) of the listings that follow the year: no annual report, or not found at the address."""
+    streams, ids = people.streams, people.ids
+    missing = people.lives_at(calendar.month_index(year, 12)) & streams.chance(0.08, "report.missing", ids, year)
+    keep = positions(missing & (people.kind != INDIVIDUAL))
+    july = np.full(len(keep), calendar.number_of(dt.date(year + 1, 7, 8)))
+    yield "未按规定期限公示年度报告", keep, july + streams.below(10, "abnormal.day", ids[keep], year)
+    lost = (
+        people.lives_at(calendar.month_index(year + 1, 1))
+        & people.is_firm
+        & streams.chance(0.015, "abnormal.lost", ids, year)
+    )
+    keep = positions(lost)
+    month = calendar.month_index(year + 1, 1) + streams.below(12, "abnormal.month", ids[keep], year)
+    yield "通过登记的住所或者经营场所无法联系", keep, calendar.day_number(month, ids[keep] % 27)
+
+
+def abnormal_at(people: Population, day: int) -> Bools:
+    """On the abnormal list on the day."""
+    listed = np.zeros(len(people), dtype=np.bool_)
+    for year in range(2018, calendar.date_of(day).year):
+        for _, keep, since in listings(people, year):
+            on = (since <= day) & (removed_day(people.take(keep), since, year) > day)
+            listed[keep[on]] = True
+    return listed
+
+
 def _abnormal(people: Population, world: World) -> pl.DataFrame:
-    """AB_LIST: those that did not report by 30 June, and those not found at their address."""
-    parts = []
-    for year in range(world.years[0] - 1, world.years[-1]):
-        missing = people.lives_at(calendar.month_index(year, 12)) & people.streams.chance(
-            0.08, "report.missing", people.ids, year
-        )
-        keep = positions(missing & (people.kind != INDIVIDUAL))
-        day = np.full(len(keep), calendar.number_of(dt.date(year + 1, 7, 8))) + people.streams.below(
-            10, "abnormal.day", people.ids[keep], year
-        )
-        parts.append(_listed(people, keep, day, "未按规定期限公示年度报告", year))
-        lost = (
-            people.lives_at(calendar.month_index(year + 1, 1))
-            & people.is_firm
-            & people.streams.chance(0.015, "abnormal.lost", people.ids, year)
-        )
-        keep = positions(lost)
-        day = calendar.day_number(
-            calendar.month_index(year + 1, 1) + people.streams.below(12, "abnormal.month", people.ids[keep], year),
-            people.ids[keep] % 27,
-        )
-        parts.append(_listed(people, keep, day, "通过登记的住所或者经营场所无法联系", year))
+    """AB_LIST: a row when listed, and again when taken off."""
+    parts = [
+        _listed(people, keep, day, reason, year)
+        for year in range(world.years[0] - 1, world.years[-1])
+        for reason, keep, day in listings(people, year)
+    ]
     return pl.concat(parts).filter(pl.col("_day") >= _window_start(world))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from data.world import calendar, formats, state, writers
-from data.world.parcel import Parcel, World
+from data.world.parcel import Parcel, World, given
 from data.world.population import Population, person_names
 from data.world.streams import Ints
 from data.world.views.labor import offices, unit_number
@@ -113,7 +114,7 @@ def parcels(world: World) -> Iterator[Parcel]:
     last = calendar.number_of(calendar.first_day(world.first_month)) - 10_000
     for month in world.window:
         due = calendar.working_day(calendar.first_day(month + 1) + dt.timedelta(days=16))
-        frame = world.gather(lambda people, m=month: insurance(people, m))
+        frame = world.gather(given(insurance, month))
         sheet = Sheet(
             "个人参保",
             frame,
@@ -128,7 +129,7 @@ def parcels(world: World) -> Iterator[Parcel]:
             "01",
             "xlsx",
             due,
-            lambda path, s=sheet: writers.xlsx(path, [s]),
+            partial(writers.xlsx, sheets=[sheet]),
         )
         if month % 3 == 2 or month == world.first_month:
             end = calendar.number_of(calendar.last_day(month))
@@ -144,7 +145,7 @@ def parcels(world: World) -> Iterator[Parcel]:
                 "01",
                 "xlsx",
                 due,
-                lambda path, s=rolls: writers.xlsx(path, [s]),
+                partial(writers.xlsx, sheets=[rolls]),
             )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, merit, rings, state, writers
-from data.world.parcel import Parcel, World, positions
+from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
 from data.world.views.frames import choose, table
 from data.world.views.market import current_name
@@ -195,9 +196,9 @@ def parcels(world: World) -> Iterator[Parcel]:
         )
 
     for year in [world.years[0] - 1, *world.years]:
-        frame = world.gather(lambda people, y=year: certificates(people, y))
+        frame = world.gather(given(certificates, year))
         yield parcel("GQ", str(year), "F", "01", dt.date(year + 1, 1, 15), frame)
-        inputs = world.gather(lambda people, y=year: rd_input(people, y))
+        inputs = world.gather(given(rd_input, year))
         if dt.date(year + 1, 5, 20) < close:
             yield parcel("YFTR", str(year), "F", "01", dt.date(year + 1, 5, 20), inputs)
         if dt.date(year + 1, 2, 20) < close:
@@ -207,9 +208,9 @@ def parcels(world: World) -> Iterator[Parcel]:
                 "F",
                 "01",
                 dt.date(year + 1, 2, 20),
-                world.gather(lambda people, y=year: contracts(people, y)),
+                world.gather(given(contracts, year)),
             )
     for year in world.years:
         for batch in range(5):
-            frame = world.gather(lambda people, y=year, b=batch: tech_smes(people, y, b))
+            frame = world.gather(partial(tech_smes, year=year, batch=batch))
             yield parcel("KXQY", str(year), "I", f"{batch + 1:02d}", dt.date(year, 4 + batch, 18), frame)

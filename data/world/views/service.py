@@ -174,7 +174,7 @@ def parcels(world: World) -> Iterator[Parcel]:
             .filter((pl.col("_day") >= start) & (pl.col("_day") < closing - 7))
             .sort("_day", "_eid", maintain_order=True)
         )
-        run = pl.Series("_run", (frame["_day"].to_numpy() + 3) // 28 * 28 + 22, dtype=pl.Int64)
+        run = pl.Series("_run", (frame["_day"].to_numpy() + 3) // 28 * 28 + 24, dtype=pl.Int64)
         for (key,), part in frame.group_by(run, maintain_order=True):
             day = calendar.working_day(calendar.date_of(min(int(str(key)), closing - 2)))
 

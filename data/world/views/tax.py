@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, pools, rings, state, writers
-from data.world.parcel import Parcel, World, positions
+from data.world.parcel import Parcel, World, given, positions
 from data.world.population import INDIVIDUAL, Population
 from data.world.streams import Bools, Ints
 from data.world.views.market import current_name
@@ -17,6 +17,8 @@ from data.world.views.market import current_name
 # P(late <= 5 d) 70 %, <= 15 d 22 %, <= 45 d 6 %, never 2 % (feeds.md 1.5): in whole months 0, 0, 1 or 2, never.
 _LATE = (0.92, 0.045, 0.015, 0.02)
 _NEVER = 3
+# One month the export used the old identifiers throughout.
+_FIFTEEN_MONTH = calendar.month_index(2023, 11)
 
 
 def registered(people: Population, month: int) -> Bools:
@@ -92,6 +94,9 @@ def registration(people: Population, month: int) -> pl.DataFrame:
         frame, "NSRSBH", sub.streams.chance(0.02, "tax.old_id", sub.ids), "tax_id_15", lambda c: c[2:17]
     )
     frame = defects.put(frame, "SHXYDM", sub.streams.chance(0.02, "tax.old_id", sub.ids), "key_blank", None)
+    if month == _FIFTEEN_MONTH:
+        everyone = np.ones(len(sub), dtype=np.bool_)
+        frame = defects.change(frame, "NSRSBH", everyone, "tax_id_15", lambda c: c[2:17] if len(c) == 18 else c)
     person = (sub.kind == INDIVIDUAL) & sub.streams.chance(0.08, "tax.person_id", sub.ids)
     frame = defects.change(frame, "NSRSBH", person, "tax_id_20", lambda c: "460000190001" + c[9:17].translate(_DIGITS))
     frame = defects.put(frame, "SHXYDM", person, "key_blank", None)
@@ -359,20 +364,20 @@ def parcels(world: World) -> Iterator[Parcel]:
         if sent == world.first_month:
             yield parcel("SW_DJ_NSRXX", period, "F", _stock(sent))
         else:
-            yield parcel("SW_DJ_NSRXX", period, "I", lambda people, m=sent: registration(people, m))
-        yield parcel("SB_ZZS", period, "I", lambda people, m=sent: vat_delivery(people, m))
-        yield parcel("SW_RK", period, "I", lambda people, m=sent: payments(people, m))
-        yield parcel("SW_QS", period, "I", lambda people, m=sent: arrears(people, m))
+            yield parcel("SW_DJ_NSRXX", period, "I", given(registration, sent))
+        yield parcel("SB_ZZS", period, "I", given(vat_delivery, sent))
+        yield parcel("SW_RK", period, "I", given(payments, sent))
+        yield parcel("SW_QS", period, "I", given(arrears, sent))
         if month in (1, 4, 6, 7, 10):
             year = calendar.year_of(sent)
             label = f"{year - 1}" if month == 6 else f"{calendar.year_of(sent - 1)}Q{(sent - 1) % 12 // 3 + 1}"
-            yield parcel("SB_QYSDS", label, "I", lambda people, m=sent: income_tax(people, m))
+            yield parcel("SB_QYSDS", label, "I", given(income_tax, sent))
         if month == 4:
             yield parcel(
                 "SW_XYDJ",
                 str(calendar.year_of(sent) - 1),
                 "I",
-                lambda people, y=calendar.year_of(sent) - 1: credit(people, y),
+                given(credit, calendar.year_of(sent) - 1),
             )
 
 

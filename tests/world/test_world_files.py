@@ -1,0 +1,274 @@
+"""The files open in readers that are not ours, hold what the truth says, and carry the defects they should."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import sqlite3
+from datetime import date
+from pathlib import Path
+
+import dbfread
+import fastexcel
+import lxml.etree
+import polars as pl
+import pytest
+
+from data.world import report
+from data.world.parcel import PREFIXES
+
+
+def newest(home: Path, pattern: str) -> Path:
+    found = sorted((home / "landing").rglob(pattern))
+    assert found, pattern
+    return found[-1]
+
+
+def cells(path: Path, sheet: int = 0) -> list[list[str | None]]:
+    frame = fastexcel.read_excel(path).load_sheet(sheet, header_row=None, dtypes="string").to_polars()
+    return [list(row) for row in frame.iter_rows()]
+
+
+def test_every_department_delivers_and_every_table_of_the_seams(home: Path) -> None:
+    tables = {
+        "market": "E_BASEINFO E_ALTER E_INV E_BRANCH AN_BASE AB_LIST",
+        "tax": "SW_DJ_NSRXX SB_ZZS SB_QYSDS SW_RK SW_XYDJ SW_QS",
+        "labor": "AB01 CBRS WGBZ LDJC RCRD GRCB",
+        "industry": "ZJTX GYQY_M JGXM RJQY",
+        "science": "GQ KXQY YFTR JSHT",
+        "finance": "ZFMX DXTZ",
+        "commerce": "WMBA XSSM WZBG LDMS",
+        "ip": "PATENT PATENT_LS TM ZYRZ",
+        "housing": "SNAPSHOT",
+        "agri": "LTQY HZS JTJJ RZ",
+        "customs": "HG_QY HG_JCK HG_LSH",
+        "apply": "CASE PAYEE DECLARATION FEEDBACK",
+        "sms": "RECEIPT",
+        "hotline": "CALL",
+    }
+    for department, names in tables.items():
+        for name in names.split():
+            newest(home, f"{PREFIXES[department]}_{name}_*")
+    assert {p.stem for p in (home / "api").glob("*.jsonl")} == {"XZXK", "XZCF", "SXBZXR", "TZXM"}
+
+
+def test_receipts_tell_the_truth(home: Path) -> None:
+    numbers = []
+    for path in (home / "landing").rglob("*.receipt.json"):
+        receipt = json.loads(path.read_text(encoding="utf-8"))
+        raw = (path.parent / receipt["file"]).read_bytes()
+        assert receipt["sha256"] == hashlib.sha256(raw).hexdigest()
+        assert receipt["bytes"] == len(raw)
+        assert receipt["received_at"].endswith("+08:00")
+        numbers.append(receipt["sequence"])
+    assert len(numbers) == len(set(numbers)) > 1000
+
+
+def test_head_count_workbook_has_its_layout(home: Path) -> None:
+    rows = cells(newest(home, "RSJ_CBRS_*_460100.xlsx"))
+    assert "社会保险参保缴费情况表" in str(rows[0][0])
+    assert "单位：人、元" in rows[1]
+    assert rows[2][3] == "养老保险" and rows[2][4] is None
+    assert rows[3][3:6] == ["参保人数", "应缴金额", "实缴金额"]
+    assert any(r[0] == "合计" for r in rows)
+    book = fastexcel.read_excel(newest(home, "RSJ_CBRS_*_460100.xlsx"))
+    assert book.load_sheet("参数").visible == "hidden"
+
+
+def test_total_row_equals_its_column(home: Path) -> None:
+    rows = cells(newest(home, "RSJ_CBRS_*_460100.xlsx"))
+    end = next(k for k, r in enumerate(rows) if r[0] == "合计")
+    assert sum(int(float(str(r[3]))) for r in rows[4:end]) == int(float(str(rows[end][3])))
+
+
+def test_unit_register_is_dbase_in_cp936(home: Path) -> None:
+    table = dbfread.DBF(str(newest(home, "RSJ_AB01_*.dbf")), encoding="cp936", char_decode_errors="replace")
+    rows = list(table)
+    assert table.field_names == ["AAB001", "AAB998", "AAB003", "AAB004", "AAB013", "AAB019", "AAB301", "AAE005"]
+    assert len(rows) > 500
+    assert sum("公司" in r["AAB004"] for r in rows) > 300
+
+
+def test_tax_text_has_no_header_and_agrees_with_its_control_file(home: Path) -> None:
+    path = newest(home, "SWJ_SB_ZZS_*.txt.gz")
+    text = gzip.decompress(path.read_bytes()).decode("gb18030")
+    rows = [line.split("\x01") for line in text.splitlines()]
+    assert {len(r) for r in rows} == {14}
+    control = dict(line.split("=", 1) for line in Path(f"{path}.ctl").read_text().splitlines())
+    assert int(control["rows"]) == len(rows)
+    assert sum(round(float(r[10]) * 100) for r in rows) == round(float(control["amount"]) * 100)
+    assert control["md5"] == hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def test_dump_is_a_copy_script(home: Path) -> None:
+    text = gzip.decompress(newest(home, "SCJG_E_BASEINFO_2024Q4_F_01.sql.gz").read_bytes()).decode("utf-8")
+    head, body = text.split(" FROM stdin;\n")
+    assert "CREATE TABLE scjg.e_baseinfo" in head
+    rows = body.split("\n\\.\n")[0].split("\n")
+    assert len(rows) > 1500
+    assert {len(r.split("\t")) for r in rows} == {23}
+
+
+def test_daily_increments_break_lines_inside_cells(home: Path) -> None:
+    texts = [p.read_bytes().decode("gb18030") for p in (home / "landing").rglob("SCJG_E_BASEINFO_*_I_01.csv")]
+    assert any("；\r\n" in t for t in texts)
+    frame = pl.read_csv(max(texts, key=len).encode(), infer_schema=False)
+    assert frame.columns[:4] == ["PRIPID", "UNISCID", "REGNO", "ENTNAME"]
+    assert set(frame["S_EXT_OP"]) <= {"I", "U", "D"}
+
+
+def test_customs_is_utf16_with_a_mark(home: Path) -> None:
+    raw = newest(home, "HG_HG_JCK_*.txt").read_bytes()
+    assert raw[:2] == b"\xff\xfe"
+    header, *rows = raw.decode("utf-16").splitlines()
+    assert header.split("\t")[:4] == ["海关编码", "月", "进出口标志", "监管方式"]
+    assert len(rows) > 50
+
+
+def test_xml_parses_and_some_lie_about_their_encoding(home: Path) -> None:
+    lies = 0
+    for path in (home / "landing").rglob("ZSCQ_*.xml"):
+        raw = path.read_bytes()
+        if b'encoding="gb2312"' in raw[:60]:
+            lies += 1
+            lxml.etree.fromstring(raw, lxml.etree.XMLParser(encoding="gb18030"))
+        else:
+            lxml.etree.fromstring(raw)
+    assert lies > 3
+
+
+def test_snapshot_opens_in_sqlite(home: Path) -> None:
+    base = sqlite3.connect(newest(home, "ZJT_SNAPSHOT_*.db"))
+    tables = {r[0] for r in base.execute("SELECT name FROM sqlite_master")}
+    assert tables == {"t_zz", "t_sgxk", "t_fdc", "t_blxw", "t_azxkz"}
+    assert base.execute("SELECT count(*) FROM t_zz WHERE zt = '进琼备案'").fetchone()[0] > 0
+    assert base.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+def test_old_workbooks_open(home: Path) -> None:
+    path = newest(home, "NYT_LTQY_*.xls")
+    assert path.read_bytes()[:8] == bytes.fromhex("d0cf11e0a1b11ae1")
+    rows = cells(path)
+    assert rows[1][:4] == ["序号", "市县", "企业名称", "级别"]
+
+
+def test_commerce_has_a_header_on_the_first_sheet_only(home: Path) -> None:
+    path = newest(home, "SWT_XSSM_*.xlsx")
+    assert cells(path, 0)[2][0] == "单位代码"
+    assert cells(path, 1)[0][0] != "单位代码"
+
+
+def test_payments_are_grouped_with_subtotals(home: Path) -> None:
+    files = sorted((home / "landing").rglob("CZT_ZFMX_*.csv"))
+    texts = [p.read_bytes().decode("gb18030") for p in files]
+    assert all("小计" in t and "合计" in t for t in texts)
+    assert any('"-' in t for t in texts), "returned money is negative"
+
+
+def test_science_has_a_byte_order_mark(home: Path) -> None:
+    assert newest(home, "KJT_GQ_*.csv").read_bytes()[:3] == b"\xef\xbb\xbf"
+
+
+def test_record_rows_point_at_the_right_cells(home: Path) -> None:
+    record = pl.read_parquet(home / "truth" / "truth_record.parquet")
+    entity = pl.read_parquet(home / "truth" / "truth_entity.parquet")
+    path = newest(home, "RSJ_CBRS_*_460100.xlsx")
+    rows = cells(path)
+    mine = record.filter((pl.col("file") == path.relative_to(home).as_posix()) & (pl.col("sheet") == "参保人数"))
+    clean = mine.filter(pl.col("defects") == "").join(entity.select("eid", "uscc"), on="eid")
+    assert len(clean) > 100
+    assert all(rows[r["row_no"] - 1][1] == r["uscc"] for r in clean.to_dicts())
+
+
+def test_defects_are_counted(home: Path) -> None:
+    census = report.census(home)
+    expected = [
+        "orgform",
+        "region_word",
+        "blank",
+        "ideographic_space",
+        "nbsp",
+        "homophone",
+        "shape",
+        "traditional",
+        "dropped_character",
+        "swapped_characters",
+        "brackets",
+        "truncated",
+        "abbreviation",
+        "branch_suffix",
+        "former_name",
+        "key_typo",
+        "key_letter_o",
+        "key_full_width",
+        "key_lower_case",
+        "key_tab",
+        "key_apostrophe",
+        "key_numeric",
+        "key_blank",
+        "tax_id_15",
+        "tax_id_20",
+        "org_code_only",
+        "regno_only",
+        "wrong_firms_key",
+        "parent_code_on_branch",
+        "registration_number_as_key",
+        "key_masked",
+        "line_break_in_cell",
+        "half_width_brackets",
+        "industry_code_with_letter",
+        "status_in_words",
+        "several_updates_a_day",
+        "established_after_approved",
+        "late",
+        "corrected_filing",
+        "voided",
+        "refund",
+        "late_sheet",
+        "insured_but_unpaid",
+        "zero_for_unknown",
+        "dash_for_unknown",
+        "ditto",
+        "joint_applicants",
+        "patent_number_typo",
+        "declared_gb2312",
+        "returned",
+        "paid_again",
+        "paid_to_parent",
+        "total_line",
+        "cumulative",
+        "negative_correction",
+        "cancelled_retroactively",
+        "withdrawn_in_remarks",
+        "out_of_province",
+        "published_by_two_levels",
+        "repaired",
+        "withdrawn",
+        "wild_report",
+    ]
+    missing = [kind for kind in expected if not census.get(kind)]
+    assert missing == []
+
+
+def test_anomalies_of_delivery_are_planted(home: Path) -> None:
+    deliveries = pl.read_parquet(home / "truth" / "truth_delivery.parquet")
+    kinds = set(deliveries["anomalies"].str.split(";").explode().to_list())
+    assert {
+        "truncated",
+        "wrong_control",
+        "missing_control",
+        "missing_receipt",
+        "resent",
+        "late",
+        "silent",
+        "column_renamed",
+        "column_added",
+    } <= kinds
+    broken = deliveries.filter(
+        pl.col("anomalies").str.contains("truncated") & ~pl.col("anomalies").str.contains("resent")
+    )
+    with pytest.raises(EOFError):
+        gzip.decompress((home / broken["file"][0]).read_bytes())
+    received = deliveries["received_at"].drop_nulls()
+    assert received.max().date() <= date(2025, 1, 25)  # type: ignore[union-attr]
