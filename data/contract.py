@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -97,7 +98,7 @@ class ContractError(ValueError):
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Split(_Strict):
@@ -257,6 +258,16 @@ class Table(_Strict):
     since: date = date(2020, 1, 1)
     changes: tuple[Change, ...] = ()
 
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """Header as compared (with and without its unit) → our column."""
+        known: dict[str, str] = {}
+        for name, column in self.columns.items():
+            for header in column.headers:
+                known[bare_mark(header)] = name
+                known.setdefault(bare_mark(split_unit(header)[0]), name)
+        return known
+
     @property
     def key(self) -> str:
         """`<department>_<table>`: the name of the table in schema `raw`."""
@@ -274,7 +285,7 @@ class Table(_Strict):
                 out[column.split.rank] = "BIGINT"
         return out | dict(PROVENANCE)
 
-    @property
+    @cached_property
     def version(self) -> str:
         """A digest of the whole contract of this table: another one is another reading of the same bytes."""
         return hashlib.blake2b(self.model_dump_json().encode(), digest_size=8).hexdigest()
@@ -291,7 +302,8 @@ class Table(_Strict):
             }
             columns |= {n: Column.model_validate(c) for n, c in change.columns.items() if n not in columns}
             forms = {n: Form.model_validate(f.model_dump() | change.form) for n, f in table.forms.items()}
-            table = table.model_copy(update={"columns": columns, "forms": forms})
+            # A copy would keep the cached properties of the table it was copied from.
+            table = Table.model_validate({**table.model_dump(), "columns": columns, "forms": forms})
         return table
 
     def recognise(self, filename: str) -> tuple[str, Name] | None:
@@ -356,14 +368,31 @@ class Feed(_Strict):
     tables: dict[str, Table]
 
 
+@lru_cache(maxsize=20_000)
 def header_mark(text: str) -> str:
     """A header as it is compared: full-width forms folded, blanks and line breaks dropped, upper case."""
-    import unicodedata
-
     return re.sub(r"[\s_\u200b\ufeff]+", "", unicodedata.normalize("NFKC", text)).upper()
 
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+_UNIT_TAIL = re.compile(r"[(（\[【]\s*(?:单位[:：]?)?([^()（）\[\]【】]{1,6})\s*[)）\]】]\s*\Z")
+
+
+@lru_cache(maxsize=20_000)
+def split_unit(header: str) -> tuple[str, str | None]:
+    """`注册资本（万元）` → (`注册资本`, `万元`); a bracket that holds no known unit stays part of the name."""
+    found = _UNIT_TAIL.search(header)
+    if found and found.group(1).strip() in UNITS:
+        return header[: found.start()], found.group(1).strip()
+    return header, None
+
+
+@lru_cache(maxsize=20_000)
+def bare_mark(header: str) -> str:
+    """`header_mark` without the separators that stacked headers are joined with."""
+    return re.sub(r"[·•・\-—/、]", "", header_mark(header))
 
 
 class _StrictLoader(_Loader):  # type: ignore[misc]

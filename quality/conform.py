@@ -210,7 +210,7 @@ def _named(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame
     """Adds `_subject_id`: BLAKE2b-64 of the department and of the roles a row fills; and the distinct subjects."""
     roles = {role: table.subject[role] for role in SUBJECT_ROLES if role in table.subject}
     if not roles or rows.is_empty():
-        return rows.with_columns(pl.lit(None, dtype=pl.String).alias("_subject_id")), _no_subjects()
+        return rows.with_columns(pl.lit(None, dtype=pl.String).alias("_subject_id")), no_subjects()
     target = {"local": "local_id", "phone": "phone_hash"}
     named = rows.select(
         pl.col("_received_at"),
@@ -243,7 +243,7 @@ def _named(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame
     )
     subjects = subjects.with_columns(
         [pl.lit(None, dtype=pl.String).alias(c) for c in SUBJECT_COLUMNS if c not in subjects.columns]
-    ).select(_no_subjects().columns)
+    ).select(no_subjects().columns)
     return rows.with_columns(ids.alias("_subject_id")), subjects.sort("_subject_id")
 
 
@@ -252,7 +252,8 @@ def _any_numeric(columns: list[str]) -> pl.Expr:
     return pl.any_horizontal([held.list.contains(c) for c in columns]).fill_null(False)
 
 
-def _no_subjects() -> pl.DataFrame:
+def no_subjects() -> pl.DataFrame:
+    """The shape of `Conformed.subjects`, empty."""
     return pl.DataFrame(
         schema={
             "_subject_id": pl.String,

@@ -59,21 +59,25 @@ def _agreed(ours: Outcome, theirs: Outcome) -> Outcome:
 
 
 @cache
-def _context() -> Any:
+def _whole_dataframe() -> Any:
+    """One batch definition for every table: making one costs more than validating a small frame with it."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    return context
+    return (
+        context.data_sources.add_pandas("rows").add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
+    )
 
 
 def _validate(rows: pl.DataFrame, table: Table) -> list[Outcome]:
     import great_expectations.expectations as gxe
     from great_expectations.core.expectation_suite import ExpectationSuite
 
-    context = _context()
+    # Making the batch definition also makes the context that a suite needs.
+    batch = _whole_dataframe().get_batch(batch_parameters={"dataframe": _pandas(rows, table)})
     suite = ExpectationSuite(name=table.key)
     broken: dict[str, str] = {}
     for rule in table.rules:
@@ -81,16 +85,7 @@ def _validate(rows: pl.DataFrame, table: Table) -> list[Outcome]:
             suite.add_expectation(_expectation(gxe, rule, rows.schema))
         except Exception as error:
             broken[rule.id] = f"{type(error).__name__}：{error}"[:300]
-    source = context.data_sources.add_pandas(table.key)
-    try:
-        batch = (
-            source.add_dataframe_asset("rows")
-            .add_batch_definition_whole_dataframe("all")
-            .get_batch(batch_parameters={"dataframe": _pandas(rows, table)})
-        )
-        results = batch.validate(suite, result_format={"result_format": "COMPLETE"}).results
-    finally:
-        context.data_sources.delete(table.key)
+    results = batch.validate(suite, result_format={"result_format": "COMPLETE"}).results
     by_rule = {r.expectation_config.meta["rule"]: r for r in results}
     return [
         Outcome(rule, rows.height, None, False, broken[rule.id])

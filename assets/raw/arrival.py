@@ -13,6 +13,8 @@ import polars as pl
 from assets.ports import Scope, Warehouse
 from assets.raw.door import CONTROL, RECEIPT, admit, recognised
 from assets.raw.pull import pull_feeds
+from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS
+from quality.conform import no_subjects
 
 COLUMNS = {
     "file_id": pl.String,
@@ -59,6 +61,13 @@ def arrival_asset(
     files = arrivals(home)
     with warehouse.write() as transaction:
         written = transaction.replace("raw.arrival", files)
+        for table, empty in (
+            ("raw.delivery_load", pl.DataFrame(schema=LOAD_COLUMNS)),
+            ("raw.subject", no_subjects()),
+            ("quality.reject", pl.DataFrame(schema=REJECT_COLUMNS)),
+            ("quality.check", pl.DataFrame(schema=CHECK_COLUMNS)),
+        ):
+            transaction.append(table, empty)
     severity = dg.AssetCheckSeverity.WARN
     yield dg.MaterializeResult(
         metadata={

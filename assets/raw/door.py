@@ -94,8 +94,7 @@ def _receipt(path: Path) -> dict[str, Any] | str:
     try:
         receipt = json.loads(place.read_text(encoding="utf-8"))
         datetime.fromisoformat(str(receipt["received_at"])[:19])
-        int(receipt["sequence"]), int(receipt["bytes"])
-        return dict(receipt)
+        return {**receipt, "sequence": int(receipt["sequence"]), "bytes": int(receipt["bytes"])}
     except (ValueError, KeyError, TypeError):
         return "回执不合格式，无法确认收到的时间和内容"
 

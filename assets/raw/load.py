@@ -12,7 +12,7 @@ import polars as pl
 
 from assets.ports import Scope, Transaction, Warehouse, Written
 from assets.raw.absent import tombstones
-from assets.raw.schema import LOAD_COLUMNS, REJECT_COLUMNS, polars_type
+from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS, polars_type
 from data.contract import Form, Table
 from data.readers.pool import shared
 from data.readers.reading import ROW, Reading, RefusedFile
@@ -109,26 +109,16 @@ def personal_key(home: Path) -> bytes:
 
 def _pending(table: Table, warehouse: Warehouse, scope: Scope) -> list[dict[str, Any]]:
     """Accepted deliveries not yet judged, and refused ones whose control file or contract has changed since; in order of receipt."""
-    arrived = warehouse.frame(
-        "SELECT * FROM raw.arrival WHERE status = 'accepted' AND department = $department"
-        " AND list_contains(string_split(tables, ','), $name) AND received_at <= $known_at"
-        " ORDER BY received_at, sequence, name, file_id",
-        {"department": table.department, "name": table.name, "known_at": scope.known_at},
-    )
-    if warehouse.exists("raw.delivery_load") and arrived.height:
-        done = warehouse.frame(
-            "SELECT file_id, status, control_sha AS old_control, contract FROM raw.delivery_load"
-            " WHERE department = $department AND table_name = $name",
-            {"department": table.department, "name": table.name},
-        )
-        arrived = arrived.join(done.rename({"status": "was"}), on="file_id", how="left").filter(
-            pl.col("was").is_null()
-            | (
-                (pl.col("was") == "refused")
-                & (pl.col("old_control").ne_missing(pl.col("control_sha")) | (pl.col("contract") != table.version))
-            )
-        )
-    return arrived.sort("received_at", "sequence", "name", "file_id").to_dicts()
+    return warehouse.frame(
+        "SELECT a.* FROM raw.arrival a LEFT JOIN raw.delivery_load d"
+        " ON d.file_id = a.file_id AND d.department = $department AND d.table_name = $name"
+        " WHERE a.status = 'accepted' AND a.department = $department AND a.received_at <= $known_at"
+        " AND list_contains(string_split(a.tables, ','), $name)"
+        " AND (d.file_id IS NULL OR d.status = 'refused'"
+        "  AND (d.control_sha IS DISTINCT FROM a.control_sha OR d.contract IS DISTINCT FROM $contract))"
+        " ORDER BY a.received_at, a.sequence, a.name, a.file_id",
+        {"department": table.department, "name": table.name, "known_at": scope.known_at, "contract": table.version},
+    ).to_dicts()
 
 
 def _batches(files: Sequence[File]) -> Iterator[list[File]]:
@@ -401,11 +391,10 @@ def _record(
 ) -> None:
     transaction.append("raw.delivery_load", _load_rows(files, table, gone), key=("file_id", "table_name"))
     ids = ", ".join(f"'{f.id}'" for f in files)
-    if warehouse.exists("quality.reject"):
-        transaction.execute(
-            f"DELETE FROM quality.reject WHERE file_id IN ({ids}) AND table_name = $name AND department = $department",
-            {"name": table.name, "department": table.department},
-        )
+    transaction.execute(
+        f"DELETE FROM quality.reject WHERE file_id IN ({ids}) AND table_name = $name AND department = $department",
+        {"name": table.name, "department": table.department},
+    )
     transaction.append("quality.reject", rejects.sort("file_id", "sheet", "row_no", "column_name", "rule"))
     transaction.execute(
         "UPDATE raw.delivery_load SET status = 'superseded', reason = '被同名的新交付取代'"
@@ -421,16 +410,9 @@ def _record(
 
 def _merged(warehouse: Warehouse, table: Table, found: pl.DataFrame) -> pl.DataFrame:
     """A subject keeps the earliest receipt and the first table (by name) that named it, whatever order files were loaded in."""
-    if warehouse.exists("raw.subject"):
-        known = warehouse.frame("SELECT * FROM raw.subject WHERE department = $d", {"d": table.department})
-        found = pl.concat(
-            [
-                found,
-                known.select(found.columns)
-                .cast(dict(found.schema))
-                .filter(pl.col("_subject_id").is_in(found["_subject_id"].implode())),
-            ]
-        )  # type: ignore[arg-type]
+    known = warehouse.frame("SELECT * FROM raw.subject WHERE department = $d", {"d": table.department})
+    known = known.select(found.columns).cast(dict(found.schema))  # type: ignore[arg-type]
+    found = pl.concat([found, known.filter(pl.col("_subject_id").is_in(found["_subject_id"].implode()))])
     payload = [c for c in found.columns if c not in ("_subject_id", "first_received_at")]
     return (
         found.sort("first_received_at", "table_name", nulls_last=True)
@@ -473,14 +455,9 @@ def _record_checks(transaction: Transaction, table: Table, results: Sequence[Out
         for o in results
         if o.rows
     ]
-    schema = {
-        "department": pl.String, "table_name": pl.String, "rule": pl.String, "label": pl.String, "level": pl.String,
-        "passed": pl.Boolean, "broken": pl.String, "row_count": pl.Int64, "bad_rows": pl.Int64,
-        "max_bad_share": pl.Decimal(18, 6), "known_at": pl.Datetime("us"),
-    }  # fmt: skip
-    transaction.append(
-        "quality.check", pl.DataFrame(rows, schema=schema), key=("department", "table_name", "rule", "known_at")
-    )
+    if rows:
+        checks = pl.DataFrame(rows, schema=CHECK_COLUMNS)
+        transaction.append("quality.check", checks, key=("department", "table_name", "rule", "known_at"))
 
 
 def _grow(transaction: Transaction, warehouse: Warehouse, table: Table) -> None:

@@ -39,6 +39,20 @@ REJECT_COLUMNS: dict[str, pl.DataType] = {
     "table_name": pl.String(),
 }
 
+CHECK_COLUMNS: dict[str, pl.DataType] = {
+    "department": pl.String(),
+    "table_name": pl.String(),
+    "rule": pl.String(),
+    "label": pl.String(),
+    "level": pl.String(),
+    "passed": pl.Boolean(),
+    "broken": pl.String(),
+    "row_count": pl.Int64(),
+    "bad_rows": pl.Int64(),
+    "max_bad_share": pl.Decimal(18, 6),
+    "known_at": pl.Datetime("us"),
+}
+
 _TYPES: dict[str, pl.DataType] = {
     "VARCHAR": pl.String(),
     "DATE": pl.Date(),

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from rapidfuzz import process
 
-from data.contract import UNITS, Table, header_mark
+from data.contract import UNITS, Table, bare_mark, header_mark, split_unit
 from data.readers.reading import RefusedFile
 
-_UNIT_TAIL = re.compile(r"[(（\[【]\s*(?:单位[:：]?)?([^()（）\[\]【】]{1,6})\s*[)）\]】]\s*\Z")
 _UNIT_ROW = re.compile(r"\A[(（]?\s*(?:金额|计量|数量)?单位\s*[:：]")
 LOOK_ROWS = 15
 
@@ -25,28 +24,15 @@ class Match:
     extra: tuple[str, ...]
 
 
-def split_unit(header: str) -> tuple[str, str | None]:
-    """`注册资本（万元）` → (`注册资本`, `万元`); a bracket that holds no known unit stays part of the name."""
-    found = _UNIT_TAIL.search(header)
-    if found and found.group(1).strip() in UNITS:
-        return header[: found.start()], found.group(1).strip()
-    return header, None
-
-
 def match(headers: Sequence[str], table: Table) -> Match:
     """Finds our columns among `headers`. Raises RefusedFile on a duplicated header or a unit that contradicts the contract."""
-    known: dict[str, str] = {}
-    for name, column in table.columns.items():
-        for header in column.headers:
-            known[_mark(header)] = name
-            known.setdefault(_mark(split_unit(header)[0]), name)
     positions: dict[str, int] = {}
     extra: list[str] = []
     for place, header in enumerate(headers):
         if not header_mark(header):
             continue
         bare, unit = split_unit(header)
-        target = known.get(_mark(header)) or known.get(_mark(bare))
+        target = table.headers.get(bare_mark(header)) or table.headers.get(bare_mark(bare))
         if target is None:
             extra.append(header.strip())
             continue
@@ -95,7 +81,3 @@ def unit_row_conflict(cells: Sequence[str], table: Table) -> str | None:
 
 def is_unit_row(cell: str) -> bool:
     return bool(_UNIT_ROW.match(cell.strip()))
-
-
-def _mark(header: str) -> str:
-    return re.sub(r"[·•・\-—/、]", "", header_mark(header))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import polars as pl
 
@@ -18,33 +19,29 @@ def set_aside(frame: pl.DataFrame, form: Form, table: Table, reading: Reading) -
     payload = [c for c in frame.columns if c not in (ROW, SHEET, NUMERIC)]
     if not payload or frame.is_empty():
         return frame
-    bare = [pl.col(c).str.replace_all(_BLANKS, "").replace("", None) for c in payload]
-    marked = frame.select(
-        pl.coalesce(bare).alias("first"),
-        pl.sum_horizontal([b.is_not_null().cast(pl.Int32) for b in bare]).alias("filled"),
-    )
-    first, filled = pl.col("first"), pl.col("filled")
-    total = _total_pattern(form.totals)
+    bare = [pl.col(c).str.replace_all(_BLANKS, "") for c in payload]
+    first = pl.coalesce([b.replace("", None) for b in bare])
+    filled = pl.sum_horizontal([(b.fill_null("") != "").cast(pl.Int32) for b in bare])
     note = "|".join(re.escape(n) for n in form.notes) or r"\A\z"
     required = [c for c in payload if c in table.columns and table.columns[c].required]
-    kinds = marked.select(
-        pl.when(filled == 0)
+    kind = (
+        pl.when(pl.col("_filled") == 0)
         .then(pl.lit("blank"))
-        .when(first.str.contains(total))
+        .when(pl.col("_first").str.contains(_total_pattern(form.totals)))
         .then(pl.lit("total"))
-        .when((filled <= 2) & first.str.contains(r"^[(（]?(?:金额|计量|数量)?单位[:：]"))
+        .when((pl.col("_filled") <= 2) & pl.col("_first").str.contains(r"^[(（]?(?:金额|计量|数量)?单位[:：]"))
         .then(pl.lit("unit"))
-        .when((filled <= 3) & first.str.contains(f"^(?:{note})"))
+        .when((pl.col("_filled") <= 3) & pl.col("_first").str.contains(f"^(?:{note})"))
         .then(pl.lit("footnote"))
+        .when(_repeats_header(table, required))
+        .then(pl.lit("header"))
         .otherwise(pl.lit("fact"))
-        .alias("kind")
-    )["kind"]
-    kinds = _repeated_headers(frame, kinds, table, required)
-    for kind, count in kinds.value_counts().iter_rows():
-        if kind != "fact":
-            reading.aside(kind, count)
-    facts = frame.filter(kinds == "fact")
-    return _filled_down(facts, table)
+    )
+    marked = frame.with_columns(first.alias("_first"), filled.alias("_filled")).with_columns(kind.alias("_kind"))
+    for found, count in Counter(marked["_kind"].to_list()).items():
+        if found != "fact":
+            reading.aside(found, count)
+    return _filled_down(marked.filter(pl.col("_kind") == "fact").drop("_first", "_filled", "_kind"), table)
 
 
 def _total_pattern(words: tuple[str, ...]) -> str:
@@ -53,21 +50,18 @@ def _total_pattern(words: tuple[str, ...]) -> str:
     return r"^(?:本[页月日年季]|累计|全省|全部)?(?:" + "|".join(re.escape(w) for w in words) + r")(?:[:：(（].*)?$"
 
 
-def _repeated_headers(frame: pl.DataFrame, kinds: pl.Series, table: Table, required: list[str]) -> pl.Series:
+def _repeats_header(table: Table, required: list[str]) -> pl.Expr:
     """Printed pages repeat the header: a row whose required cells all hold their own column's header is one."""
     if not required:
-        return kinds
-    same = pl.all_horizontal(
-        [
-            pl.col(c)
-            .str.replace_all(_BLANKS, "")
-            .str.to_uppercase()
-            .is_in([header_mark(h) for h in table.columns[c].headers])
-            for c in required
-        ]
-    )
-    repeated = frame.select(same.fill_null(False).alias("r"))["r"]
-    return pl.select(pl.when(repeated).then(pl.lit("header")).otherwise(kinds).alias("kind"))["kind"]
+        return pl.lit(False)
+    same = [
+        pl.col(c)
+        .str.replace_all(_BLANKS, "")
+        .str.to_uppercase()
+        .is_in([header_mark(h) for h in table.columns[c].headers])
+        for c in required
+    ]
+    return pl.all_horizontal(same).fill_null(False)
 
 
 def _filled_down(frame: pl.DataFrame, table: Table) -> pl.DataFrame:

@@ -22,9 +22,9 @@ def read(path: Path, form: Form, table: Table) -> Reading:
     text = decoded(file_bytes(path, form), form)
     notes: list[str] = []
     records, unbalanced = _records(_unified(text, notes), form)
-    if not records:
+    if not records and (form.header or form.min_rows > 0):
         raise RefusedFile("文件里没有任何一行")
-    if max(map(len, records)) > MAX_CELL:
+    if max(map(len, records), default=0) > MAX_CELL:
         row = next(i for i, r in enumerate(records) if len(r) > MAX_CELL) + 1
         raise RefusedFile(f"第 {row} 行超过 {MAX_CELL} 个字符，不像一条记录")
     names, top, skipped, found_notes = _columns(records, form, table)
@@ -116,7 +116,7 @@ def _columns(records: list[str], form: Form, table: Table) -> tuple[dict[str, in
     place, found, cells = best
     if form.delimiter not in records[place] and len(table.columns) > 1:
         rival = max(",\t;|\x01", key=records[place].count)
-        if records[place].count(rival):
+        if rival in records[place]:
             raise RefusedFile(f"分隔符不对：合同约定 {_shown(form.delimiter)}，表头里是 {_shown(rival)}")
     header.require(found, cells, table)
     if place + 1 < len(records) and records[place + 1] == records[place]:
