@@ -67,6 +67,8 @@
     new ResizeObserver(() => chart.resize()).observe(plot);
     plot.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
+      // Otherwise the same key press, its focus moved to the summary, would toggle it back.
+      event.preventDefault();
       const data = figure.querySelector("details.data");
       data.open = !data.open;
       if (data.open) data.querySelector("summary").focus();

@@ -1,0 +1,226 @@
+"""Pages without a browser: what they answer, what they never show, and what they say when something is missing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+from starlette.testclient import TestClient
+
+from dashboards.app import create
+from dashboards.charts import as_csv, drawn
+from dashboards.figures import CHARTS
+from dashboards.formats import figure, shown_count, yuan
+from dashboards.mart import opened
+from pipelines.publish import publish
+from tests.dashboards.literal_mart import build, inputs, published
+
+PAGES = [
+    "/",
+    "/questions",
+    "/policies",
+    "/policies?mode=免申即享",
+    "/policies/hn-biomed-voucher",
+    "/enterprises",
+    "/enterprises?q=示例",
+    "/enterprises/e005",
+    "/pushes",
+    "/pushes?kind=invite",
+    "/pushes/L-hn-biomed-voucher",
+    "/cases",
+    "/cases?state=paid",
+    "/feeds",
+    "/metrics",
+    "/metrics/redemption_rate",
+    "/metrics/uplift",
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return published(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def client(home: Path) -> TestClient:
+    return TestClient(create(home))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_answers_with_a_strict_policy_and_nothing_inline(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert not re.search(r"\sstyle=|\son[a-z]+=|<style", answer.text)
+    for script in re.findall(r"<script([^>]*)>", answer.text):
+        assert "src=" in script or 'type="application/json"' in script
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', answer.text)
+    assert '<html lang="zh-CN">' in answer.text
+
+
+def test_headline_figures_are_the_metrics_of_the_mart(client: TestClient, home: Path) -> None:
+    page = client.get("/").text
+    shown = dict(re.findall(r'data-metric="(\w+)">([^<]*(?:&lt;)?[^<]*)</span>', page))
+    with opened(home) as mart:
+        metrics = mart.metrics()
+    assert {"eligible_base", "paid_yuan", "unclaimed_yuan", "push_reach"} <= shown.keys()
+    for name, text in shown.items():
+        row = metrics[name]
+        assert text.replace("&lt;", "<") == figure(row["value"], row["unit"], row["n"])
+
+
+def test_counts_of_one_to_four_enterprises_are_not_shown(client: TestClient, home: Path) -> None:
+    with opened(home) as mart:
+        for chart in CHARTS.values():
+            parameters = {"item": "hn-biomed-voucher"} if "$item" in chart.sql else None
+            found = drawn(mart, chart, parameters)
+            texts = {text for cells in found.table for text, _ in cells}
+            written = list(csv.reader(io.StringIO(as_csv(found).decode("utf-8-sig"))))[1:]
+            hidden = [i for i, column in enumerate(chart.columns) if column.hides]
+            for row, cells in zip(found.rows, written, strict=True):
+                for i in hidden:
+                    if 0 < (row[chart.n or chart.columns[i].name] or 0) < 5:
+                        assert cells[i] == "<5", (chart.id, row)
+            picture = json.dumps(found.option, ensure_ascii=False)
+            assert '"n": 3' not in picture
+            assert all(text not in texts for text in ("1 户次", "2 户次", "3 户次", "4 户次")), chart.id
+
+
+def test_csv_has_a_bom_and_chinese_headings(client: TestClient) -> None:
+    answer = client.get("/csv/paid_by_month")
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.content.decode("utf-8-sig").splitlines()[0] == "月份,净拨付,笔数"
+
+
+def test_csv_neutralises_formulas(tmp_path: Path) -> None:
+    tables = inputs()
+    tables["policy.item"] = tables["policy.item"].with_columns(title=pl.lit("=HYPERLINK(1)"))
+    client = TestClient(create(published(tmp_path / "home", tables)))
+    assert "'=HYPERLINK" in client.get("/csv/unclaimed_by_item").text
+
+
+def test_names_and_searches_are_escaped(tmp_path: Path) -> None:
+    tables = inputs()
+    bad = "<script>alert(1)</script>"
+    tables["profile.enterprise"] = tables["profile.enterprise"].with_columns(name=pl.lit(bad))
+    tables["policy.item"] = tables["policy.item"].with_columns(title=pl.lit(bad))
+    client = TestClient(create(published(tmp_path / "home", tables)))
+    for path in (
+        "/",
+        "/enterprises/e005",
+        "/policies",
+        "/policies/hn-biomed-voucher",
+        "/cases?state=all",
+        f"/enterprises?q={bad}",
+    ):
+        assert bad not in client.get(path).text, path
+
+
+def test_nothing_published_is_a_page_that_says_what_to_do(tmp_path: Path) -> None:
+    answer = TestClient(create(tmp_path)).get("/")
+    assert answer.status_code == 503
+    assert "make run" in answer.text and "还没有可看的结果" in answer.text
+
+
+def test_a_new_publication_is_seen_without_restart(tmp_path: Path) -> None:
+    home = published(tmp_path / "home")
+    client = TestClient(create(home))
+    assert "海南示例05号" in client.get("/enterprises/e005").text
+    tables = inputs()
+    tables["profile.enterprise"] = tables["profile.enterprise"].with_columns(name=pl.lit("改名后的企业"))
+    warehouse = build(home, tables)
+    assert warehouse.scope is not None
+    publish(warehouse, warehouse.scope)
+    assert "改名后的企业" in client.get("/enterprises/e005").text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/nowhere", 404),
+        ("/policies/none", 404),
+        ("/enterprises/none", 404),
+        ("/pushes/none", 404),
+        ("/metrics/none", 404),
+        ("/csv/none", 404),
+        ("/csv/item_funnel", 400),
+        ("/cases?state=none", 404),
+    ],
+)
+def test_what_is_not_there_gets_a_page_of_its_own(client: TestClient, path: str, status: int) -> None:
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert "回总览" in answer.text
+    assert "content-security-policy" in answer.headers
+
+
+@pytest.mark.parametrize("hostile", ["'; DROP TABLE mart.metric; --", "%00", "../../etc/passwd", "e005' OR '1'='1"])
+def test_hostile_keys_are_only_keys(client: TestClient, hostile: str) -> None:
+    for path in ("/enterprises/", "/policies/", "/metrics/", "/enterprises?q=", "/cases?q="):
+        assert client.get(path + hostile).status_code in (200, 404)
+
+
+def test_an_enterprise_page_shows_source_and_date_of_every_indicator(client: TestClient) -> None:
+    page = client.get("/enterprises/e006").text
+    row = re.search(r"<td[^>]*>参保人数</td>(.*?)</tr>", page, re.S)
+    assert (
+        row
+        and "15 人" in row[1]
+        and "人力资源和社会保障厅" in row[1]
+        and "2024-11-30" in row[1]
+        and "flabor:8" in row[1]
+    )
+
+
+def test_one_hit_opens_the_enterprise(client: TestClient) -> None:
+    answer = client.get("/enterprises?q=91460000000000005X", follow_redirects=False)
+    assert answer.status_code == 303 and answer.headers["location"] == "/enterprises/e005"
+
+
+def test_an_empty_mart_has_empty_pages_not_errors(tmp_path: Path) -> None:
+    tables = {name: frame.head(0) for name, frame in inputs().items()}
+    client = TestClient(create(published(tmp_path / "home", tables)))
+    for path in (
+        "/",
+        "/questions",
+        "/policies",
+        "/enterprises",
+        "/pushes",
+        "/cases",
+        "/feeds",
+        "/metrics",
+        "/metrics/paid_yuan",
+    ):
+        assert client.get(path).status_code == 200, path
+    assert "没有数据" in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "—"),
+        (0, "0 元"),
+        (9999, "9,999 元"),
+        (12345, "1.2 万元"),
+        (-250000, "-25.0 万元"),
+        (321_000_000, "3.21 亿元"),
+    ],
+)
+def test_money_is_written_as_it_is_said(value: int | None, text: str) -> None:
+    assert yuan(value) == text
+
+
+def test_small_counts_are_hidden_and_zero_is_not() -> None:
+    assert [shown_count(n) for n in (None, 0, 1, 4, 5, 1234)] == ["—", "0", "<5", "<5", "5", "1,234"]
+    assert figure(0.5, "%", 4) == "<5"
+    assert figure(3, "户", 100) == "<5"
+    assert figure(3, "个", None) == "3 个"
+    assert figure(None, "%", 0) == "—"
