@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -11,12 +12,15 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from matching.rules.errors import refused
 from matching.rules.terms import Column
 from matching.rules.values import FITS, Bools, Ints, Lists, Numbers, Texts, Truth, Value
 
 EPOCH = date(1970, 1, 1)
+Plane = npt.NDArray[np.uint64]
+_DIGITS_IN_64_BITS = 18
 # A double holds every integer up to here; k / 10^s is then the double nearest to it.
 _EXACT_DOUBLE = 2**53
 _FLOAT_PLACES = 9
@@ -28,11 +32,13 @@ class Block:
     A column the frame does not have is NULL throughout: an indicator nobody delivers is unknown, not an error.
     """
 
-    def __init__(self, frame: pl.DataFrame, as_of: date | None = None) -> None:
+    def __init__(
+        self, frame: pl.DataFrame, as_of: date | None = None, encoded: Mapping[str, Texts] | None = None
+    ) -> None:
         self.frame = frame
         self.height = frame.height
         self.as_of = as_of
-        self._converted: dict[str, Value] = {}
+        self._converted: dict[str, Value] = dict(encoded or {})
 
     def value(self, column: Column) -> Value:
         """The column's values. Raises RuleError if the frame holds another type than the rule was written for."""
@@ -44,6 +50,63 @@ class Block:
             )
             self._converted[column.name] = converted(series, column.type, self.as_of)
         return self._converted[column.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A column as Arrow holds it, without a copy: integers over `den` (of a truth column, None) and bits of what is known."""
+
+    values: Ints | None
+    den: int
+    bits: Plane | None
+    known: Plane
+
+
+def raw(series: pl.Series, kind: str, words: int) -> Raw | None:
+    """Integers, DECIMALs of up to 18 digits, dates and booleans straight from Arrow's buffers; None for anything else."""
+    dtype = series.dtype
+    integral = dtype.is_signed_integer() and dtype != pl.Int128
+    narrow = isinstance(dtype, pl.Decimal) and dtype.precision <= _DIGITS_IN_64_BITS
+    number = kind == "number" and (integral or narrow)
+    if not (number or (kind == "date" and dtype == pl.Date) or (kind == "bool" and dtype == pl.Boolean)):
+        return None
+    array = series.rechunk().to_arrow()
+    validity, data = array.buffers()
+    known = _bits(validity, array.offset, len(array), words)
+    if kind == "bool":
+        return Raw(None, 1, _bits(data, array.offset, len(array), words) & known, known)
+    if isinstance(dtype, pl.Decimal):
+        low = np.frombuffer(data, np.int64)[2 * array.offset : 2 * (array.offset + len(array)) : 2]
+        return Raw(np.ascontiguousarray(low), 10**dtype.scale, None, known)
+    width = np.dtype(f"int{8 * (4 if dtype == pl.Date else array.type.bit_width // 8)}")
+    return Raw(np.frombuffer(data, width)[array.offset : array.offset + len(array)], 1, None, known)
+
+
+def _bits(buffer: pa.Buffer | None, offset: int, length: int, words: int) -> Plane:
+    """A bitmap of Arrow as a plane of `words`; no bitmap means every row."""
+    if buffer is None:
+        return packed(np.ones(length, bool), words)
+    octets = np.frombuffer(buffer, np.uint8)
+    if offset % 8 or length % 8:
+        return packed(np.unpackbits(octets, bitorder="little")[offset : offset + length].view(bool), words)
+    plane = np.zeros(words * 8, np.uint8)
+    plane[: length // 8] = octets[offset // 8 : (offset + length) // 8]
+    return plane.view(np.uint64)
+
+
+def encoded(frame: pl.DataFrame, names: Iterable[str]) -> dict[str, Texts]:
+    """Text columns of a whole frame by their words, so that blocks share one dictionary; codes take one byte where 256 words do."""
+    found: dict[str, Texts] = {}
+    for name in names:
+        if name in frame.columns and frame.schema[name] != pl.Null:
+            whole = texts(frame.get_column(name).rechunk())
+            codes = whole.codes.astype(np.uint8) if len(whole.words) <= 256 else whole.codes
+            found[name] = Texts(whole.words, codes, whole.known)
+    return found
+
+
+def part(whole: Texts, start: int, stop: int) -> Texts:
+    return Texts(whole.words, whole.codes[start:stop], None if whole.known is None else whole.known[start:stop])
 
 
 def converted(series: pl.Series, kind: str, as_of: date | None) -> Value:
@@ -226,18 +289,11 @@ def day_number(day: date) -> int:
     return (day - EPOCH).days
 
 
-def typed(frame: pl.DataFrame, kinds: Mapping[str, str]) -> pl.DataFrame:
-    """The frame with columns of text cast to String, so that Arrow can take them; other columns as they are."""
-    return frame.with_columns(
-        pl.col(name).cast(pl.String)
-        for name, kind in kinds.items()
-        if kind == "text" and frame.schema.get(name) in (pl.Categorical, pl.Enum)
-    )
-
-
-def packed(mask: Bools, words: int) -> npt.NDArray[np.uint64]:
+def packed(mask: Bools, words: int) -> Plane:
     """Booleans as `words` 64-bit words, bit i of word j being row 64·j + i; missing rows are 0."""
-    bits = np.zeros(words * 8, np.uint8)
     found = np.packbits(mask, bitorder="little")
+    if found.size == words * 8:
+        return found.view(np.uint64)
+    bits = np.zeros(words * 8, np.uint8)
     bits[: found.size] = found
     return bits.view(np.uint64)

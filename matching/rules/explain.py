@@ -12,10 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from matching.rules.columns import Block
+from matching.rules.columns import Block, Plane
 from matching.rules.kernel import Kernel
 from matching.rules.observe import Observation, Observer, State
-from matching.rules.planes import Plane
 from matching.rules.profiles import profile_frame
 from matching.rules.program import Item, Program
 from matching.rules.verdicts import VERDICTS, Verdict, awards
@@ -116,7 +115,7 @@ def explain(
     kernel = Kernel(Program((item,), program.vocabulary, program.indicators), block=64)
     kernel.load(block)
     plan = kernel.plans[0]
-    planes = kernel.planes(plan)
+    planes = kernel.planes(0)
     verdict: Verdict = next(name for name in VERDICTS if _first(getattr(planes, name)))
     amount = awards(plan, block, np.zeros(1, np.int64), pl.Series([item_id]))[0]
     conditions = tuple(_condition(item, condition.id, observer) for condition in item.text.conditions)

@@ -9,8 +9,8 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from matching.rules.columns import Block
-from matching.rules.planes import Layout, Plane, Registers, Slot, fold
+from matching.rules.columns import Block, Plane, encoded, part
+from matching.rules.planes import Layout, Registers, Slot, fold
 from matching.rules.program import Item, Literal, Program
 from matching.rules.terms import And, Column, Not, Or, Term
 
@@ -26,6 +26,7 @@ class Plan:
     slots: dict[str, Slot]
     required: tuple[Slot, ...]
     bars: tuple[Slot, ...]
+    is_conjunction: bool
     has_outside: bool
     has_deny: bool
 
@@ -49,36 +50,62 @@ class ItemPlanes:
     bar_unknown: Plane
 
 
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A program laid out: which test stands in which row, and what each item reads."""
+
+    layout: Layout
+    plans: tuple[Plan, ...]
+
+
+def lay_out(program: Program) -> Laid:
+    """The layout of a program, made once and kept with it."""
+    kept = program.kept.get("laid")
+    if isinstance(kept, Laid):
+        return kept
+    layout = Layout()
+    laid = Laid(layout, tuple(_plan(layout, item) for item in program.items))
+    program.kept["laid"] = laid
+    return laid
+
+
+def _plan(layout: Layout, item: Item) -> Plan:
+    slots = {name: layout.slot(term) for name, term in item.terms.items()}
+    required = tuple(
+        Slot(slots[literal.id].row, slots[literal.id].negated != literal.negated)
+        for literal in item.literals
+        if literal.id in slots
+    )
+    demands_absence = any(literal.negated and literal.id in item.outside for literal in item.literals)
+    return Plan(
+        item=item,
+        slots=slots,
+        required=required,
+        bars=tuple(layout.slot(bar.term) for bar in item.bars),
+        is_conjunction=item.is_conjunction and not demands_absence,
+        has_outside=bool(item.outside),
+        has_deny=any(c.on_unknown == "deny" for c in item.text.conditions if not c.outside),
+    )
+
+
 class Kernel:
-    """A program laid out for blocks of at most `block` rows. Not thread-safe: its buffers hold one block at a time."""
+    """A program over blocks of at most `block` rows. Not thread-safe: its buffers hold one block at a time."""
 
     def __init__(self, program: Program, block: int = BLOCK) -> None:
         if block % 64:
             raise ValueError(f"block must be a multiple of 64, not {block}")
         self.program = program
         self.block = block
-        self.layout = Layout()
-        self.plans = [self._plan(item) for item in program.items]
-        self.registers = Registers(self.layout, block // 64)
+        laid = lay_out(program)
+        self.layout, self.plans = laid.layout, laid.plans
         words = block // 64
+        self.registers = Registers(self.layout, words)
         self.zero = np.zeros(words, np.uint64)
         self._scratch = np.zeros((4, words), np.uint64)
-
-    def _plan(self, item: Item) -> Plan:
-        slots = {name: self.layout.slot(term) for name, term in item.terms.items()}
-        required = tuple(
-            Slot(slots[literal.id].row, slots[literal.id].negated != literal.negated)
-            for literal in item.literals
-            if literal.id in slots
-        )
-        return Plan(
-            item,
-            slots,
-            required,
-            tuple(self.layout.slot(bar.term) for bar in item.bars),
-            bool(item.outside),
-            any(c.on_unknown == "deny" for c in item.text.conditions if not c.outside),
-        )
+        # the planes of each conjunction, looked up once: the buffers stay where they are
+        r = self.registers
+        self._met = [[r.t(slot) for slot in plan.required] for plan in self.plans]
+        self._failed = [[r.f(slot) for slot in plan.required] for plan in self.plans]
 
     def load(self, block: Block) -> None:
         """Reads a block of the profile into the planes of every distinct condition."""
@@ -87,37 +114,39 @@ class Kernel:
     def blocks(self, profiles: pl.DataFrame, as_of: date) -> Iterator[tuple[int, Block]]:
         """Each block with the row it starts at, loaded."""
         wanted = [column.name for column in self.program.columns if column.name in profiles.columns]
-        narrow = profiles.select(wanted) if wanted else profiles
+        narrow = (profiles.select(wanted) if wanted else profiles).rechunk()
+        texts = encoded(narrow, [column.name for column in self.program.columns if column.type == "text"])
         for start in range(0, profiles.height, self.block):
-            block = Block(narrow.slice(start, self.block), as_of)
+            stop = min(start + self.block, profiles.height)
+            words = {name: part(whole, start, stop) for name, whole in texts.items()}
+            block = Block(narrow.slice(start, self.block), as_of, words)
             self.load(block)
             yield start, block
 
-    def possible(self, plan: Plan, t: Plane, f: Plane) -> None:
-        """Writes where the item is TRUE once outside_data is taken as TRUE, and where it is FALSE: all that counting needs."""
-        registers = self.registers
-        if plan.item.is_conjunction and not self._demands_absence(plan):
+    def possible(self, number: int, t: Plane, f: Plane) -> None:
+        """For the item of that number, writes where it is TRUE once outside_data is taken as TRUE, and where it is FALSE."""
+        plan = self.plans[number]
+        if plan.is_conjunction:
             if not plan.required:
-                t[:] = registers.full
+                t[:] = self.registers.full
                 f[:] = 0
                 return
-            fold(np.bitwise_and, [registers.t(slot) for slot in plan.required], t)
-            fold(np.bitwise_or, [registers.f(slot) for slot in plan.required], f)
+            fold(np.bitwise_and, self._met[number], t)
+            fold(np.bitwise_or, self._failed[number], f)
             return
-        found_t, _ = self._logic(plan, plan.item.logic, None, outside=True)
-        _, certain_f = self._logic(plan, plan.item.logic, None, outside=False)
-        # TRUE only if outside_data leaves it open; what is FALSE without them stays FALSE
-        np.bitwise_and(found_t, ~certain_f, out=t)
-        f[:] = certain_f
+        found_t, found_f = self._logic(plan, plan.item.logic, None, outside=True)
+        if plan.has_outside:
+            # TRUE only if outside_data leaves it open; what is FALSE without them stays FALSE
+            _, found_f = self._logic(plan, plan.item.logic, None, outside=False)
+            found_t = found_t & ~found_f
+        t[:] = found_t
+        f[:] = found_f
 
-    def _demands_absence(self, plan: Plan) -> bool:
-        return any(literal.negated and literal.id in plan.item.outside for literal in plan.item.literals)
-
-    def planes(self, plan: Plan) -> ItemPlanes:
+    def planes(self, number: int) -> ItemPlanes:
         """Everything about one item for the loaded block; arrays are the caller's to keep."""
-        registers = self.registers
+        plan, registers = self.plans[number], self.registers
         possible, false = np.empty_like(self.zero), np.empty_like(self.zero)
-        self.possible(plan, possible, false)
+        self.possible(number, possible, false)
         if plan.has_outside:
             eligible, _ = self._logic(plan, plan.item.logic, None, outside=False)
             eligible = eligible.copy()
@@ -149,7 +178,7 @@ class Kernel:
 
     def _one_short(self, plan: Plan, possible: Plane, false: Plane, unknown: Plane) -> tuple[Plane, Plane]:
         registers = self.registers
-        if plan.item.is_conjunction and not self._demands_absence(plan):
+        if plan.is_conjunction:
             # two-bit carry counter: `all_met` none missing so far, `short` exactly one
             all_met, short = registers.full.copy(), np.zeros_like(self.zero)
             spare = self._scratch[0]

@@ -5,7 +5,7 @@ Neither bit set is UNKNOWN, so NOT only swaps the two planes and rows beyond the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,12 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from matching.rules import values as v
-from matching.rules.columns import Block
+from matching.rules.columns import Block, Plane, Raw, packed, raw
 from matching.rules.evaluate import like_pattern, truth
 from matching.rules.reach import industry_covers, region_covers
 from matching.rules.terms import And, Column, Compare, Constant, Is, Like, Member, Not, Or, Term
-
-Plane = npt.NDArray[np.uint64]
 
 # Up to this many distinct words a text column is asked word by word, as planes; beyond it through a table of answers.
 FEW_WORDS = 256
@@ -88,7 +86,8 @@ class Registers:
         self.true = list(self._true)
         self.false = list(self._false)
         self.full = np.zeros(words, np.uint64)
-        self._scratch = np.zeros(words, np.uint64)
+        self.answers: Answers = {}
+        self._holds = np.zeros(words * 64, bool)
 
     def t(self, slot: Slot) -> Plane:
         return self.false[slot.row] if slot.negated else self.true[slot.row]
@@ -98,8 +97,8 @@ class Registers:
 
     def load(self, block: Block) -> None:
         """Computes every row for a block of at most 64 · words rows."""
-        self.full[:] = _packed(np.ones(block.height, bool), self.words)
-        reader = _Reader(block, self.words, self.full)
+        self.full[:] = packed(np.ones(block.height, bool), self.words)
+        reader = _Reader(block, self.words, self.full, self.answers, self._holds[: block.height])
         for step in self.layout.steps:
             t, f = self.true[step.row], self.false[step.row]
             if step.term is not None:
@@ -138,15 +137,6 @@ def fold(operation: np.ufunc, planes: Iterable[Plane], out: Plane) -> Plane:
     return out
 
 
-def _packed(mask: v.Bools, words: int) -> Plane:
-    bits = np.packbits(mask, bitorder="little")
-    if bits.size == words * 8:
-        return bits.view(np.uint64)
-    padded = np.zeros(words * 8, np.uint8)
-    padded[: bits.size] = bits
-    return padded.view(np.uint64)
-
-
 def positions(plane: Plane) -> npt.NDArray[np.int64]:
     """The rows whose bit is set, ascending."""
     return np.flatnonzero(np.unpackbits(plane.view(np.uint8), bitorder="little"))
@@ -156,56 +146,66 @@ def ones(plane: Plane) -> int:
     return int(np.bitwise_count(plane).sum(dtype=np.int64))
 
 
-class _Reader:
-    """Atoms of one block as planes; masks and words of a column are packed once."""
+# Which words of a column an atom accepts: the words it was asked about, and their codes.
+Answers = dict[Hashable, tuple[tuple[str, ...], list[int]]]
 
-    def __init__(self, block: Block, words: int, full: Plane) -> None:
+
+class _Reader:
+    """Atoms of one block as planes; bitmaps and words of a column are read once."""
+
+    def __init__(self, block: Block, words: int, full: Plane, answers: Answers, holds: v.Bools) -> None:
         self.block = block
         self.words = words
         self.full = full
+        self.answers = answers
+        self.holds = holds
+        self._raw: dict[str, Raw | None] = {}
         self._known: dict[str, Plane] = {}
         self._word: dict[tuple[str, int], Plane] = {}
 
     def read(self, term: Term, t: Plane, f: Plane) -> None:
-        """Writes the planes of an atom; by packed shortcuts where it tests one column against constants."""
+        """Writes the planes of an atom; by shortcuts where it tests one column against constants, else by the evaluator."""
         if isinstance(term, Compare) and isinstance(term.left, Column) and isinstance(term.right, Constant):
-            side = self.block.value(term.left)
-            if isinstance(side, v.Numbers) and self._compare_numbers(term, term.left, side, t, f):
+            found = self.raw(term.left)
+            if found is not None and self._compare(term, found, t, f):
+                return
+        elif isinstance(term, Column):
+            found = self.raw(term)
+            if found is not None and found.bits is not None:
+                t[:] = found.bits
+                np.bitwise_xor(t, found.known, out=f)
                 return
         if isinstance(term, Compare | Member | Like) and self._read_words(term, t, f):
             return
-        found = truth(term, self.block)
-        height = self.block.height
-        if found.true.shape != (height,):
-            t[:] = self.full if found.true[0] else 0
-            f[:] = self.full if found.false[0] else 0
+        answer = truth(term, self.block)
+        if answer.true.shape != (self.block.height,):
+            t[:] = self.full if answer.true[0] else 0
+            f[:] = self.full if answer.false[0] else 0
             return
-        t[:] = _packed(found.true, self.words)
-        f[:] = _packed(found.false, self.words)
+        t[:] = packed(answer.true, self.words)
+        f[:] = packed(answer.false, self.words)
 
-    def known(self, column: Column, side: v.Value) -> Plane:
-        plane = self._known.get(column.name)
-        if plane is None:
-            everywhere = isinstance(side, v.Numbers | v.Texts) and side.known is None
-            plane = self.full if everywhere else _packed(v.known(side), self.words)
-            self._known[column.name] = plane
-        return plane
+    def raw(self, column: Column) -> Raw | None:
+        if column.name not in self._raw:
+            held = column.name in self.block.frame.columns
+            self._raw[column.name] = (
+                raw(self.block.frame.get_column(column.name), column.type, self.words) if held else None
+            )
+        return self._raw[column.name]
 
-    def _compare_numbers(self, term: Compare, column: Column, side: v.Numbers, t: Plane, f: Plane) -> bool:
+    def _compare(self, term: Compare, side: Raw, t: Plane, f: Plane) -> bool:
         assert isinstance(term.right, Constant)
-        if not isinstance(side.den, int) or side.num.dtype == object:
+        bound = v.exact(term.right.value)
+        if bound is None or side.values is None:
             return False
-        exact = v.exact(term.right.value)
-        if exact is None:
-            return False
-        test = v.threshold(term.operator, exact, side.den)
-        known = self.known(column, side)
+        test = v.threshold(term.operator, bound, side.den)
         if test is None:
             t[:] = 0
         else:
-            holds = side.num == test[1] if test[0] == "=" else side.num >= test[1]
-            np.bitwise_and(_packed(np.asarray(holds), self.words), known, out=t)
-        np.bitwise_xor(t, known, out=f)
+            compare = np.equal if test[0] == "=" else np.greater_equal
+            compare(side.values, test[1], out=self.holds)
+            np.bitwise_and(packed(self.holds, self.words), side.known, out=t)
+        np.bitwise_xor(t, side.known, out=f)
         return True
 
     def _read_words(self, term: Compare | Member | Like, t: Plane, f: Plane) -> bool:
@@ -215,14 +215,15 @@ class _Reader:
         side = self.block.value(column)
         if not isinstance(side, v.Texts | v.Lists) or len(side.words) > FEW_WORDS:
             return False
-        accepts = word_test(term)
-        if accepts is None:
+        codes = self._accepted(term, side)
+        if codes is None:
             return False
+        known = self._known.get(column.name)
+        if known is None:
+            known = self._known[column.name] = packed(v.known(side), self.words)
         t[:] = 0
-        for code, word in enumerate(side.words):
-            if accepts(word):
-                np.bitwise_or(t, self._word_plane(column, side, code), out=t)
-        known = self.known(column, side)
+        for code in codes:
+            np.bitwise_or(t, self._word_plane(column, side, code), out=t)
         np.bitwise_and(t, known, out=t)
         if isinstance(side, v.Lists) and isinstance(term, Member) and not provable(term):
             f[:] = 0
@@ -230,35 +231,60 @@ class _Reader:
             np.bitwise_xor(t, known, out=f)
         return True
 
+    def _accepted(self, term: Compare | Member | Like, side: v.Texts | v.Lists) -> list[int] | None:
+        if isinstance(term, Member):
+            assert isinstance(term.arg, Column)
+            found: set[int] = set()
+            for option in term.options:
+                found.update(self._reached(term.arg.reach, str(option), side.words))
+            return sorted(found)
+        asked = self.answers.get(term)
+        if asked is None or asked[0] is not side.words:
+            accepts = word_test(term)
+            if accepts is None:
+                return None
+            asked = self.answers[term] = (side.words, [code for code, word in enumerate(side.words) if accepts(word)])
+        return asked[1]
+
+    def _reached(self, reach: str | None, option: str, words: tuple[str, ...]) -> list[int]:
+        """The codes of the words that one option of IN reaches; options repeat over items, so each is asked once per dictionary."""
+        key = (reach, option, words[0], len(words))
+        asked = self.answers.get(key)
+        if asked is None or asked[0] is not words:
+            accepts = reached_by(reach, option)
+            asked = self.answers[key] = (words, [code for code, word in enumerate(words) if accepts(word)])
+        return asked[1]
+
     def _word_plane(self, column: Column, side: v.Texts | v.Lists, code: int) -> Plane:
         key = (column.name, code)
         if key not in self._word:
             if isinstance(side, v.Texts):
-                holds = side.codes == code
+                np.equal(side.codes, code, out=self.holds)
             else:
-                holds = np.zeros(self.block.height, bool)
-                holds[side.rows[side.codes == code]] = True
-            self._word[key] = _packed(holds, self.words)
+                self.holds[:] = False
+                self.holds[side.rows[side.codes == code]] = True
+            self._word[key] = packed(self.holds, self.words)
         return self._word[key]
 
 
-def word_test(term: Compare | Member | Like) -> v.WordTest | None:
-    """The question an atom asks of one word of its text or list column; None if it asks something else."""
+def word_test(term: Compare | Like) -> v.WordTest | None:
+    """The question an atom asks of one word of its text column; None if it asks something else."""
     if isinstance(term, Compare):
         if not isinstance(term.right, Constant) or not isinstance(term.right.value, str):
             return None
         bound = term.right.value
         return {"=": bound.__eq__, ">": bound.__lt__, ">=": bound.__le__}[term.operator]
-    if isinstance(term, Like):
-        matcher = like_pattern(term.pattern, term.escape)
-        return lambda word: matcher.fullmatch(word) is not None
-    names = tuple(str(option) for option in term.options)
-    reach = term.arg.reach if isinstance(term.arg, Column) else None
+    matcher = like_pattern(term.pattern, term.escape)
+    return lambda word: matcher.fullmatch(word) is not None
+
+
+def reached_by(reach: str | None, option: str) -> v.WordTest:
+    """Whether a word is `option` or, for regions and industries, lies below it."""
     if reach == "region":
-        return lambda word: any(region_covers(name, word) for name in names)
+        return lambda word: region_covers(option, word)
     if reach == "industry":
-        return lambda word: any(industry_covers(name, word) for name in names)
-    return frozenset(names).__contains__
+        return lambda word: industry_covers(option, word)
+    return option.__eq__
 
 
 def provable(term: Member) -> bool:

@@ -76,6 +76,8 @@ class Program:
     items: tuple[Item, ...]
     vocabulary: Vocabulary
     indicators: Mapping[str, Any]
+    # what the kernel derives from the program once; no part of what the program is
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def by_id(self) -> dict[str, Item]:

@@ -34,6 +34,7 @@ SECTIONS = {
 _COUNTRY = "100000"
 
 
+@cache
 def region_covers(above: str, code: str) -> bool:
     """Whether the region `code` is `above` or lies in it, by today's map and by the digits of GB/T 2260."""
     if above in (code, _COUNTRY):
@@ -58,6 +59,7 @@ def _today(code: str) -> str:
     return gazetteer.current(code, date.max) or code
 
 
+@cache
 def industry_covers(above: str, code: str) -> bool:
     """Whether the industry `code` (`C3911`, `3911`) is in `above`: a section letter, or 2 to 4 digits with or without it."""
     section, digits = _split(code)

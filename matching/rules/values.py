@@ -44,7 +44,7 @@ class Texts:
     """`words[codes]` per slot: a predicate is asked once per distinct word. `words` is never empty."""
 
     words: tuple[str, ...]
-    codes: npt.NDArray[np.int32]
+    codes: npt.NDArray[Any]
     known: Bools | None
 
     @property

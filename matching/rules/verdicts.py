@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from matching.rules import evaluate as rows
 from matching.rules import values as v
-from matching.rules.columns import Block
+from matching.rules.columns import Block, Plane
 from matching.rules.kernel import BLOCK, ItemPlanes, Kernel, Plan
-from matching.rules.planes import Plane, Slot, positions
+from matching.rules.planes import Slot, positions
 from matching.rules.program import Program
 
 Verdict = Literal["eligible", "declarable", "unknown", "ineligible"]
@@ -75,7 +75,8 @@ class Verdicts:
         self.profiles = profiles
         self.as_of = as_of
         self.subject = subject
-        self.kernel = Kernel(program, block)
+        # a small frame needs small planes
+        self.kernel = Kernel(program, min(block, max(64, -(-profiles.height // 64) * 64)))
         self._counts: npt.NDArray[np.int64] = self._count()
 
     def _count(self) -> npt.NDArray[np.int64]:
@@ -89,19 +90,18 @@ class Verdicts:
         true_rows, false_rows = list(true), list(false)
         for _ in self.kernel.blocks(self.profiles, self.as_of):
             for first in range(0, len(plans), chunk):
-                here = plans[first : first + chunk]
-                for at, plan in enumerate(here):
-                    self.kernel.possible(plan, true_rows[at], false_rows[at])
-                n = len(here)
+                n = min(chunk, len(plans) - first)
+                for at in range(n):
+                    self.kernel.possible(first + at, true_rows[at], false_rows[at])
                 counts[first : first + n, 0] += np.bitwise_count(true[:n]).sum(axis=1, dtype=np.int64)
                 counts[first : first + n, 1] += np.bitwise_count(false[:n]).sum(axis=1, dtype=np.int64)
         return counts
 
     def found(self, items: Sequence[str] | None = None) -> Iterator[tuple[Block, list[Found]]]:
         """Block by block, the planes of every item (or of those named)."""
-        plans = [plan for plan in self.kernel.plans if items is None or plan.item.text.id in items]
+        wanted = [n for n, plan in enumerate(self.kernel.plans) if items is None or plan.item.text.id in items]
         for start, block in self.kernel.blocks(self.profiles, self.as_of):
-            yield block, [Found(start, block.height, plan, self.kernel.planes(plan)) for plan in plans]
+            yield block, [Found(start, block.height, self.kernel.plans[n], self.kernel.planes(n)) for n in wanted]
 
     def counts(self) -> pl.DataFrame:
         """One row per item: `item_id, version, n, eligible, declarable, unknown, ineligible`. `on_unknown: deny` is counted as ineligible."""
@@ -111,7 +111,7 @@ class Verdicts:
             true, false = (int(count) for count in self._counts[at])
             eligible = 0 if plan.has_outside else true
             if plan.has_outside and not plan.item.is_conjunction:
-                eligible = self._eligible(plan)
+                eligible = self._eligible(at)
             refused = denied.get(plan.item.key, 0)
             records.append(
                 {
@@ -128,25 +128,25 @@ class Verdicts:
         return pl.DataFrame(records, schema=schema, orient="row")
 
     def _denied(self) -> dict[tuple[str, int], int]:
-        plans = [plan for plan in self.kernel.plans if plan.has_deny]
-        totals = dict.fromkeys((plan.item.key for plan in plans), 0)
-        if plans:
+        totals = {plan.item.key: 0 for plan in self.kernel.plans if plan.has_deny}
+        if totals:
             for _ in self.kernel.blocks(self.profiles, self.as_of):
-                for plan in plans:
-                    totals[plan.item.key] += _ones(self.kernel.planes(plan).denied)
+                for number, plan in enumerate(self.kernel.plans):
+                    if plan.has_deny:
+                        totals[plan.item.key] += _ones(self.kernel.planes(number).denied)
         return totals
 
-    def _eligible(self, plan: Plan) -> int:
-        return sum(_ones(self.kernel.planes(plan).eligible) for _ in self.kernel.blocks(self.profiles, self.as_of))
+    def _eligible(self, number: int) -> int:
+        return sum(_ones(self.kernel.planes(number).eligible) for _ in self.kernel.blocks(self.profiles, self.as_of))
 
     def planes(self, item_id: str, version: int | None = None) -> dict[str, npt.NDArray[np.bool_]]:
         """Per row of the frame, whether the item's verdict (or `near_miss`, `one_unknown`, `denied`, `barred`, `bar_unknown`) is so."""
         item = self.program.item(item_id, version)
-        plan = next(plan for plan in self.kernel.plans if plan.item.key == item.key)
+        number = next(n for n, plan in enumerate(self.kernel.plans) if plan.item.key == item.key)
         names = (*VERDICTS, "near_miss", "one_unknown", "denied", "barred", "bar_unknown")
         found = {name: np.zeros(self.profiles.height, bool) for name in names}
         for start, block in self.kernel.blocks(self.profiles, self.as_of):
-            planes = self.kernel.planes(plan)
+            planes = self.kernel.planes(number)
             for name in names:
                 found[name][start : start + block.height] = bits(getattr(planes, name), block.height)
         return found
