@@ -43,6 +43,7 @@ SCORES = pl.Schema(
         "enterprise_id": pl.String(),
         "weight": pl.Float64(),
         "probability": pl.Float64(),
+        "backed": pl.Boolean(),
         "why": pl.String(),
     }
 )
@@ -290,6 +291,15 @@ def loaded(path: Path = MODEL) -> dict[str, Any]:
     return told
 
 
+# 瑞达文化 is often another firm than 瑞达文化传媒, and place and region are one fact told twice: a name that is only a part of another, or
+# merely near, is never accepted without the person or the phone.
+_BACKED = (
+    pl.col("gamma_name").is_in([LEVELS["name"].index(n) for n in ("很相近(≥0.93)", "读音相同", "字号行业相同", "全同")])
+    | (pl.col("gamma_legal_person") == 1)
+    | (pl.col("gamma_phone") == 1)
+)
+
+
 def scores(said: pl.DataFrame, register: pl.DataFrame, model: dict[str, Any], owner: pl.DataFrame) -> pl.DataFrame:
     """Every candidate pair with p ≥ FLOOR, best name of each enterprise, as SCORES, strongest first within a subject.
 
@@ -309,8 +319,9 @@ def scores(said: pl.DataFrame, register: pl.DataFrame, model: dict[str, Any], ow
         unique_id=pl.when(swapped).then("unique_id_l").otherwise("unique_id_r"),
     ).join(owner, on="unique_id")
     told: pl.DataFrame = (
-        rows.with_columns(why=_waterfall(rows))
-        .select("_subject_id", "enterprise_id", weight="match_weight", probability="match_probability", why="why")
+        rows.with_columns(why=_waterfall(rows), backed=_BACKED)
+        .select("_subject_id", "enterprise_id", "backed", "why", weight="match_weight", probability="match_probability")
+        .select(SCORES.names())
         .sort("_subject_id", "weight", "enterprise_id", "why", descending=[False, True, False, False])
         .unique(["_subject_id", "enterprise_id"], keep="first", maintain_order=True)
     )
@@ -336,12 +347,12 @@ def _waterfall(rows: pl.DataFrame) -> pl.Expr:
 
 
 def verdicts(scored: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(accepted, for the clerk): accepted are p ≥ ACCEPT and MARGIN_BITS above the second enterprise; both as SCORES."""
+    """(accepted, for the clerk): accepted are backed, p ≥ ACCEPT and MARGIN_BITS above the second enterprise; both as SCORES."""
     ranked = scored.with_columns(
         nth=pl.int_range(1, pl.len() + 1).over("_subject_id"),
         second=pl.col("weight").sort(descending=True).get(1, null_on_oob=True).over("_subject_id"),
     )
-    best = (pl.col("nth") == 1) & (pl.col("probability") >= ACCEPT)
+    best = (pl.col("nth") == 1) & (pl.col("probability") >= ACCEPT) & pl.col("backed")
     clear = pl.col("second").is_null() | (pl.col("weight") - pl.col("second") >= MARGIN_BITS)
     accepted = ranked.filter(best & clear)
     rest = ranked.join(accepted, on="_subject_id", how="anti").filter(pl.col("nth") <= 5)
