@@ -4,6 +4,7 @@ import dagster as dg
 import polars as pl
 
 from assets.ports import Control, Scope, Warehouse
+from assets.push_decision import decision
 from assets.push_inputs import collected, frozen, settlement
 from assets.sql import table_metadata
 from matching.push.kinds import KINDS, REASONS
@@ -137,4 +138,4 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
         )
 
 
-PUSH_ASSETS: list[dg.AssetsDefinition] = [push]
+PUSH_ASSETS: list[dg.AssetsDefinition] = [push, decision]

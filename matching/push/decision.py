@@ -124,7 +124,9 @@ def answer(
         return "review", f"申报与部门数据不一致：{shown}"
     if pair["bar"] != "clear":
         return "review", f"排除情形未核实：{'、'.join(pair['bars'])}"
-    data_gaps = [name for name in pair["unknown"] if name in conditions and not conditions[name]["outside"]]
+    # With OR in the logic an eligible pair may have unknown branches; they are no gaps.
+    unknown = [] if pair["verdict"] == "eligible" else pair["unknown"]
+    data_gaps = [name for name in unknown if name in conditions and not conditions[name]["outside"]]
     to_review = [name for name in data_gaps if conditions[name]["on_unknown"] == "review"]
     if to_review:
         return "review", f"须部门核实：{said(to_review)}"
@@ -132,7 +134,7 @@ def answer(
         return "ask", f"请补充：{said(data_gaps)}"
     if pair["amount_yuan"] is None or pair["amount_yuan"] <= 0:
         return "review", "条件符合，金额须人工核定"
-    promised = [name for name in pair["unknown"] if name not in data_gaps]
+    promised = [name for name in unknown if name not in data_gaps]
     return "approve", "全部条件符合" + (f"，以承诺为准：{said(promised)}" if promised else "")
 
 

@@ -96,11 +96,13 @@ def _reasons(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
 def _missing(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     """Per row what stands between the firm and the award: a datum nobody delivered, a promise to make, a condition not met."""
     words = inputs.conditions.select("item_id", "version", "condition_id", "text", "outside", "on_unknown")
+    # With OR in the logic a pair may be eligible although a branch failed or is unknown: that is not missing.
+    open_pair = pl.col("verdict").is_in(["unknown", "declarable"])
     parts = [
-        kept.select(
-            "row", "item_id", "version", pl.col(column).alias("condition_id"), pl.lit(column).alias("_from")
-        ).explode("condition_id", empty_as_null=True)
-        for column in ("unknown", "failed")
+        kept.filter(relevant)
+        .select("row", "item_id", "version", pl.col(column).alias("condition_id"), pl.lit(column).alias("_from"))
+        .explode("condition_id", empty_as_null=True)
+        for column, relevant in (("unknown", open_pair), ("failed", pl.col("kind") == kinds.NEAR_MISS))
     ]
     why = (
         pl.when(pl.col("_from") == "failed")

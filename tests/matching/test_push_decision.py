@@ -31,6 +31,7 @@ def pair(verdict: str = "eligible", **changes: Any) -> dict[str, Any]:
     ("given", "conflicts", "said"),
     [
         (pair(), {}, ("approve", "全部条件符合")),
+        (pair(failed=["c1"], unknown=["c2"]), {}, ("approve", "全部条件符合")),
         (pair("declarable", unknown=["o1"]), {}, ("approve", "全部条件符合，以承诺为准：项目未重复申报")),
         (pair("unknown", unknown=["c1"]), {}, ("ask", "请补充：营收达标")),
         (pair("unknown", unknown=["c1", "c2"]), {}, ("review", "须部门核实：无欠薪")),

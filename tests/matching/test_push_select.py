@@ -143,15 +143,24 @@ def test_a_verdict_that_only_a_person_can_settle_goes_to_the_department() -> Non
         pair("E4", "b", "unknown", unknown=["must"]),
         pair("E5", "b", "declarable", unknown=["o1"]),
         pair("E6", "b", "ineligible", failed=["ask"], near_miss=True),
+        pair("E7", "b", "eligible", failed=["ask"], unknown=["look"]),
     ]
     proposal = propose(given_inputs(items, pairs, conditions=rules), DATES, LIMITS)
     kinds = {row["enterprise_id"]: row["kind"] for row in proposal.lines.iter_rows(named=True)}
-    assert kinds == {"E1": "department", "E2": "invite", "E3": "department", "E5": "invite", "E6": "near_miss"}
+    assert kinds == {
+        "E1": "department",
+        "E2": "invite",
+        "E3": "department",
+        "E5": "invite",
+        "E6": "near_miss",
+        "E7": "invite",
+    }
     assert only_reason(replace(proposal, lines=proposal.lines.clear()))[0] == "verdict_unknown"
     missing = {row["enterprise_id"]: json.loads(row["missing"]) for row in proposal.lines.iter_rows(named=True)}
     assert [entry["why"] for entry in missing["E2"]] == ["缺数据，可申明", "需承诺"]
     assert [entry["why"] for entry in missing["E3"]] == ["需部门核实"]
     assert [entry["why"] for entry in missing["E6"]] == ["未达到"]
+    assert missing["E7"] == []
 
 
 def test_an_unknown_bar_blocks_the_payment_and_not_the_invitation() -> None:

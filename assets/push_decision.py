@@ -1,0 +1,156 @@
+"""push/decision: 即申即享 cases answered with their declarations filled in, as soon as they arrive."""
+
+import dagster as dg
+import polars as pl
+
+from assets.match import profiles, program_in_force
+from assets.ports import Scope, Warehouse
+from assets.push_inputs import calendar, conditions, items
+from assets.sql import table_metadata
+from data import indicators
+from matching.push.decision import CASES, DECISIONS, DECLARATIONS, Declared, decisions, declared
+from matching.push.inputs import shaped
+from matching.push.kinds import MODE_INSTANT
+from matching.rules import evaluate
+
+LABELS = {
+    "case_no": "办件编号",
+    "enterprise_id": "企业编号",
+    "item_id": "事项编号",
+    "version": "事项版本",
+    "applied_on": "申报日",
+    "answer": "答复：approve 通过、ask 请补充、review 转核实、refuse 不符合",
+    "reason": "理由",
+    "amount_yuan": "核定金额（元）",
+    "due_on": "承诺办结日",
+}
+
+
+def open_cases(warehouse: Warehouse) -> pl.DataFrame:
+    """The newest state of every undecided case known by `known_at`, in the shape of CASES."""
+    decision = "decision_source" if "decision_source" in warehouse.columns("raw.apply_case") else "decision"
+    frame = warehouse.frame(
+        f"""
+        SELECT c.case_no, r.enterprise_id, c.item_id, c.applied_date AS applied_on, c.{decision} AS decision
+        FROM raw.apply_case c JOIN registry.subject r USING (_subject_id)
+        WHERE c._received_at <= getvariable('known_at') AND r.enterprise_id IS NOT NULL
+        QUALIFY row_number() OVER (
+            PARTITION BY c.case_no ORDER BY c.updated_at DESC NULLS LAST, c._received_at DESC, c._file_id DESC, c._row_no DESC
+        ) = 1
+        ORDER BY c.case_no
+        """
+    )
+    return shaped(frame, CASES, "raw.apply_case").filter(pl.col("decision").is_null())
+
+
+def declarations(warehouse: Warehouse) -> pl.DataFrame:
+    """What applicants declared, as known by `known_at`, in the shape of DECLARATIONS."""
+    if not warehouse.exists("raw.apply_declaration"):
+        return pl.DataFrame(schema=DECLARATIONS)
+    frame = warehouse.frame(
+        "SELECT case_no, indicator, value, proof, submitted_at FROM raw.apply_declaration"
+        " WHERE _received_at <= getvariable('known_at') ORDER BY ALL"
+    )
+    return shaped(frame, DECLARATIONS, "raw.apply_declaration")
+
+
+def _with_declared(firms: pl.DataFrame, said: dict[str, Declared]) -> pl.DataFrame:
+    """The profile rows (one per case, `enterprise_id` holding the case number) with declared values in their gaps."""
+    names = sorted({name for one in said.values() for name in one.values if name in firms.columns})
+    fills = pl.DataFrame(
+        [[case, *(one.values.get(name) for name in names)] for case, one in sorted(said.items())],
+        schema={"enterprise_id": pl.String, **{f"_{name}": pl.String for name in names}},
+        orient="row",
+    )
+    return (
+        firms.join(fills, on="enterprise_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.coalesce(pl.col(name), _read(pl.col(f"_{name}"), firms.schema[name]).alias(name)) for name in names
+        )
+        .select(firms.columns)
+    )
+
+
+def _read(text: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Declared text as the profile's type; what cannot be read stays unknown."""
+    if dtype == pl.Boolean:
+        return text.str.to_lowercase().replace_strict(
+            {"true": True, "是": True, "false": False, "否": False}, default=None
+        )
+    if isinstance(dtype, pl.List):
+        return pl.lit(None, dtype=dtype)
+    return text.cast(dtype, strict=False)
+
+
+@dg.asset(
+    key=["push", "decision"],
+    group_name="push",
+    kinds={"duckdb", "polars"},
+    deps=[
+        ["profile", "enterprise"],
+        ["policy", "item"],
+        ["policy", "condition"],
+        ["registry", "subject"],
+        ["raw", "apply_case"],
+        ["raw", "apply_declaration"],
+    ],
+    description="即申即享答复：每个未决办件并入其申报数据后重新判定，答复通过、请补充、转核实或不符合，附理由和承诺办结日；通过的再走兑付审批。",
+)
+def decision(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]) -> dg.MaterializeResult:
+    found = _answers(warehouse, scope)
+    with warehouse.write() as transaction:
+        written = transaction.replace("push.decision", found)
+    counts = dict(found.group_by("answer").len().sort("answer").iter_rows())
+    return dg.MaterializeResult(metadata={**table_metadata(written, LABELS), **counts})
+
+
+def _answers(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
+    item_rows = items(warehouse).filter(
+        (pl.col("mode") == MODE_INSTANT)
+        & (pl.col("valid_from") <= scope.rules_as_of).fill_null(True)
+        & (pl.col("valid_to") >= scope.rules_as_of).fill_null(True)
+    )
+    cases = open_cases(warehouse).join(item_rows.select("item_id"), on="item_id", how="semi")
+    if cases.is_empty():
+        return pl.DataFrame(schema=DECISIONS)
+    program, rules, catalogue = program_in_force(scope), conditions(warehouse), indicators.load()
+    firms = (
+        profiles(warehouse, program)
+        .join(cases.select("enterprise_id", "case_no"), on="enterprise_id", how="inner")
+        .sort("case_no")
+        .with_columns(pl.col("case_no").alias("enterprise_id"))
+        .drop("case_no")
+    )
+    asked = rules.filter(pl.col("on_unknown") == "ask")
+    names = {
+        item: frozenset(name for row in rows.iter_rows(named=True) for name in catalogue if name in (row["expr"] or ""))
+        for (item,), rows in asked.group_by("item_id", maintain_order=True)
+    }
+    item_of = dict(cases.select("case_no", "item_id").iter_rows())
+    held = {row["enterprise_id"]: row for row in firms.iter_rows(named=True)}
+    said = {
+        str(case): declared(
+            rows,
+            {name: None if value is None else str(value) for name, value in held[str(case)].items()},
+            names.get(item_of[str(case)], frozenset()),
+        )
+        for (case,), rows in declarations(warehouse).group_by("case_no", maintain_order=True)
+        if str(case) in held
+    }
+    wanted = sorted(set(cases["item_id"]))
+    pairs = evaluate(program, _with_declared(firms, said), scope.as_of).pairs(wanted)
+    by_case = cases.with_columns(pl.col("case_no").alias("enterprise_id"))
+    answered = decisions(
+        by_case,
+        pairs.with_columns(pl.lit(None, dtype=pl.String).alias("uscc")),
+        item_rows,
+        rules,
+        {case: one.conflicts for case, one in said.items()},
+        calendar().is_working,
+    )
+    owners = cases.select("case_no", pl.col("enterprise_id").alias("_owner"))
+    return (
+        answered.join(owners, on="case_no", how="left", maintain_order="left")
+        .with_columns(pl.col("_owner").alias("enterprise_id"))
+        .drop("_owner")
+    )
