@@ -80,14 +80,12 @@ def duckdb_wide(rows: int, items: int, repeats: int) -> dict[str, Any]:
     con.execute("CREATE TABLE nobody AS SELECT * FROM firm LIMIT 0").fetchall()
     del frame
     base = _peak()
-    exprs = [world.sql_of(item) for item in world.items(items)]
-    inner = ", ".join(f"({expr}) AS v{n}" for n, expr in enumerate(exprs))
-    outer = ", ".join(f"count(*) FILTER (WHERE v{n}), count(*) - count(v{n})" for n in range(len(exprs)))
-    planning, _, _ = best(lambda: con.execute(f"SELECT {outer} FROM (SELECT {inner} FROM nobody)").fetchall(), 2)
-    cpu, wall, result = best(lambda: con.execute(f"SELECT {outer} FROM (SELECT {inner} FROM firm)").fetchall(), repeats)
-    flat = list(result[0])
-    report = _report(cpu - planning, wall, base, list(zip(flat[0::2], flat[1::2], strict=True)))
-    return {**report, "planning_cpu": planning}
+    # Of five ways to write it this was the cheapest: counting the unknown too, or naming the verdicts in a sub-query, cost 1.3 to 9 times
+    # as much, most of it planning. So DuckDB counts the eligible only, and ours, which counts both, is compared with the lesser work.
+    counts = ", ".join(f"count(*) FILTER (WHERE {world.sql_of(item)})" for item in world.items(items))
+    planning, _, _ = best(lambda: con.execute(f"SELECT {counts} FROM nobody").fetchall(), 2)
+    cpu, wall, result = best(lambda: con.execute(f"SELECT {counts} FROM firm").fetchall(), repeats)
+    return {**_report(cpu - planning, wall, base, [(count, None) for count in result[0]]), "planning_cpu": planning}
 
 
 def polars_select(rows: int, items: int, repeats: int) -> dict[str, Any]:
@@ -121,9 +119,14 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _report(cpu: float, wall: float, base: float, counts: list[tuple[int, int]]) -> dict[str, Any]:
-    digest = hashlib.sha256(json.dumps([[int(a), int(b)] for a, b in counts]).encode()).hexdigest()[:12]
-    return {"cpu": cpu, "wall": wall, "data_mb": base, "peak_mb": _peak(), "counts": digest}
+def _report(cpu: float, wall: float, base: float, counts: list[tuple[int, int | None]]) -> dict[str, Any]:
+    eligible = _digest([int(count) for count, _ in counts])
+    unknown = None if counts[0][1] is None else _digest([int(count or 0) for _, count in counts])
+    return {"cpu": cpu, "wall": wall, "data_mb": base, "peak_mb": _peak(), "eligible": eligible, "unknown": unknown}
+
+
+def _digest(counts: list[int]) -> str:
+    return hashlib.sha256(json.dumps(counts).encode()).hexdigest()[:12]
 
 
 def bandwidth() -> float:
@@ -177,13 +180,11 @@ def main() -> None:
     reports = {name: in_child(name, given.rows, given.items, given.repeats) for name in CONTENDERS}
     for name, report in reports.items():
         _print(name, report, given.rows * given.items)
-    if len({report["counts"] for report in reports.values()}) != 1:
-        raise SystemExit(
-            "the contenders disagree: " + str({name: report["counts"] for name, report in reports.items()})
-        )
-    print(
-        f"equal counts of eligible and unknown everywhere ({reports['kernel']['counts']}); {reports['kernel']['atoms']} distinct tests"
-    )
+    for what in ("eligible", "unknown"):
+        said = {name: report[what] for name, report in reports.items() if report[what] is not None}
+        if len(set(said.values())) != 1:
+            raise SystemExit(f"the contenders disagree on the {what}: {said}")
+    print(f"equal counts everywhere; {reports['kernel']['atoms']} distinct tests in {given.items} items")
     print(f"bit-AND in cache: {bandwidth():.0f} GB/s")
     print(f"kernel vs polars select: {reports['polars select']['cpu'] / reports['kernel']['cpu']:.1f}x")
     print(f"kernel vs duckdb wide select: {reports['duckdb wide select']['cpu'] / reports['kernel']['cpu']:.1f}x")

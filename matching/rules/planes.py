@@ -5,7 +5,7 @@ Neither bit set is UNKNOWN, so NOT only swaps the two planes and rows beyond the
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,6 +87,7 @@ class Registers:
         self.false = list(self._false)
         self.full = np.zeros(words, np.uint64)
         self.answers: Answers = {}
+        self.tests: Tests = {}
         self._holds = np.zeros(words * 64, bool)
 
     def t(self, slot: Slot) -> Plane:
@@ -98,17 +99,17 @@ class Registers:
     def load(self, block: Block) -> None:
         """Computes every row for a block of at most 64 · words rows."""
         self.full[:] = packed(np.ones(block.height, bool), self.words)
-        reader = _Reader(block, self.words, self.full, self.answers, self._holds[: block.height])
+        reader = _Reader(block, self.words, self.full, self.answers, self.tests, self._holds[: block.height])
         for step in self.layout.steps:
             t, f = self.true[step.row], self.false[step.row]
             if step.term is not None:
                 reader.read(step.term, t, f)
             elif step.kind == "and":
-                _fold(np.bitwise_and, [self.t(slot) for slot in step.inputs], t)
-                _fold(np.bitwise_or, [self.f(slot) for slot in step.inputs], f)
+                fold(np.bitwise_and, [self.t(slot) for slot in step.inputs], t)
+                fold(np.bitwise_or, [self.f(slot) for slot in step.inputs], f)
             elif step.kind == "or":
-                _fold(np.bitwise_or, [self.t(slot) for slot in step.inputs], t)
-                _fold(np.bitwise_and, [self.f(slot) for slot in step.inputs], f)
+                fold(np.bitwise_or, [self.t(slot) for slot in step.inputs], t)
+                fold(np.bitwise_and, [self.f(slot) for slot in step.inputs], f)
             else:
                 slot = step.inputs[0]
                 if step.kind == "true":
@@ -121,20 +122,14 @@ class Registers:
                 np.bitwise_xor(t, self.full, out=f)
 
 
-def _fold(operation: np.ufunc, planes: list[Plane], out: Plane) -> None:
-    operation(planes[0], planes[1], out=out)
-    for plane in planes[2:]:
-        operation(out, plane, out=out)
-
-
-def fold(operation: np.ufunc, planes: Iterable[Plane], out: Plane) -> Plane:
+def fold(operation: np.ufunc, planes: Sequence[Plane], out: Plane) -> None:
     """AND or OR of one or more planes into `out`."""
-    first, *rest = planes
-    if not rest:
-        out[:] = first
-        return out
-    _fold(operation, [first, *rest], out)
-    return out
+    if len(planes) == 1:
+        out[:] = planes[0]
+        return
+    operation(planes[0], planes[1], out)
+    for plane in planes[2:]:
+        operation(out, plane, out)
 
 
 def positions(plane: Plane) -> npt.NDArray[np.int64]:
@@ -149,15 +144,19 @@ def ones(plane: Plane) -> int:
 # Which words of a column an atom accepts: the words it was asked about, and their codes.
 Answers = dict[Hashable, tuple[tuple[str, ...], list[int]]]
 
+# The integer test of an atom (by identity: terms live as long as the layout) on a column over some denominator.
+Tests = dict[tuple[int, int], tuple[str, int] | None]
+
 
 class _Reader:
     """Atoms of one block as planes; bitmaps and words of a column are read once."""
 
-    def __init__(self, block: Block, words: int, full: Plane, answers: Answers, holds: v.Bools) -> None:
+    def __init__(self, block: Block, words: int, full: Plane, answers: Answers, tests: Tests, holds: v.Bools) -> None:
         self.block = block
         self.words = words
         self.full = full
         self.answers = answers
+        self.tests = tests
         self.holds = holds
         self._raw: dict[str, Raw | None] = {}
         self._known: dict[str, Plane] = {}
@@ -195,17 +194,22 @@ class _Reader:
 
     def _compare(self, term: Compare, side: Raw, t: Plane, f: Plane) -> bool:
         assert isinstance(term.right, Constant)
-        bound = v.exact(term.right.value)
-        if bound is None or side.values is None:
+        if side.values is None:
             return False
-        test = v.threshold(term.operator, bound, side.den)
+        key = (id(term), side.den)
+        if key not in self.tests:
+            bound = v.exact(term.right.value)
+            if bound is None:
+                return False
+            self.tests[key] = v.threshold(term.operator, bound, side.den)
+        test = self.tests[key]
         if test is None:
             t[:] = 0
         else:
             compare = np.equal if test[0] == "=" else np.greater_equal
-            compare(side.values, test[1], out=self.holds)
-            np.bitwise_and(packed(self.holds, self.words), side.known, out=t)
-        np.bitwise_xor(t, side.known, out=f)
+            compare(side.values, test[1], self.holds)
+            np.bitwise_and(packed(self.holds, self.words), side.known, t)
+        np.bitwise_xor(t, side.known, f)
         return True
 
     def _read_words(self, term: Compare | Member | Like, t: Plane, f: Plane) -> bool:
@@ -232,18 +236,18 @@ class _Reader:
         return True
 
     def _accepted(self, term: Compare | Member | Like, side: v.Texts | v.Lists) -> list[int] | None:
-        if isinstance(term, Member):
-            assert isinstance(term.arg, Column)
-            found: set[int] = set()
-            for option in term.options:
-                found.update(self._reached(term.arg.reach, str(option), side.words))
-            return sorted(found)
-        asked = self.answers.get(term)
+        asked = self.answers.get(id(term))
         if asked is None or asked[0] is not side.words:
-            accepts = word_test(term)
-            if accepts is None:
-                return None
-            asked = self.answers[term] = (side.words, [code for code, word in enumerate(side.words) if accepts(word)])
+            if isinstance(term, Member):
+                assert isinstance(term.arg, Column)
+                reach = term.arg.reach
+                codes = sorted({code for o in term.options for code in self._reached(reach, str(o), side.words)})
+            else:
+                accepts = word_test(term)
+                if accepts is None:
+                    return None
+                codes = [code for code, word in enumerate(side.words) if accepts(word)]
+            asked = self.answers[id(term)] = (side.words, codes)
         return asked[1]
 
     def _reached(self, reach: str | None, option: str, words: tuple[str, ...]) -> list[int]:
