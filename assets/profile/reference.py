@@ -15,14 +15,16 @@ REFERENCE = Path(gazetteer.__file__).with_name("reference")
 
 
 def region_frame(on: date) -> pl.DataFrame:
-    """code, current_code, name: every code a file may carry → the code its ground has on the day."""
+    """code, current_code, name, valid_to: every code a file may carry → the code its ground has on the day; valid_to of its last state."""
     codes = sorted({region.code for region in gazetteer.regions()})
     rows = []
     for code in codes:
         current = gazetteer.current(code, on)
         state = gazetteer.region(current) if current else None
-        rows.append((code, current, state.name if state else None))
-    return pl.DataFrame(rows, schema={"code": pl.String, "current_code": pl.String, "name": pl.String}, orient="row")
+        last = gazetteer.region(code)
+        rows.append((code, current, state.name if state else None, last.valid_to if last else None))
+    schema = {"code": pl.String, "current_code": pl.String, "name": pl.String, "valid_to": pl.Date}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def region_word_frame(on: date) -> pl.DataFrame:

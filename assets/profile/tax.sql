@@ -132,6 +132,9 @@ FULL JOIN recent USING (enterprise_id)
 FULL JOIN yearly USING (enterprise_id)
 FULL JOIN rating USING (enterprise_id)
 FULL JOIN arrears USING (enterprise_id)
-LEFT JOIN profile.region region ON region.code = regexp_extract(registration.tax_office_code, '(46\d{4})', 1)
+-- the office code is 1, the region's six digits, four of its own; a region long gone there is a code misread, not a place
+LEFT JOIN profile.region region
+    ON region.code = regexp_extract(registration.tax_office_code, '^1?(46\d{4})', 1)
+    AND coalesce(region.valid_to > getvariable('as_of') - INTERVAL 15 YEAR, TRUE)
 CROSS JOIN fresh
 ORDER BY enterprise_id

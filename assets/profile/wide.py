@@ -34,23 +34,54 @@ def evidence_sql(indicators: Iterable[Indicator], outputs: Mapping[str, set[str]
     """
     wanted = [indicator for indicator in indicators if indicator.entity == "enterprise" and indicator.relation]
     relations = sorted({str(indicator.relation) for indicator in wanted})
-    joins = "\n".join(f"LEFT JOIN profile.{relation} USING (enterprise_id)" for relation in relations)
-    feeds = sorted({f"{i.department}.{i.table}" for i in wanted})
-    searched = ",\n        ".join(
-        f"any_value(CAST(struct_pack(department := department, table_name := table_name, file_id := last_file_id, row_no := NULL, "
-        f"valid_at := last_received_at::DATE, received_at := last_received_at) AS {EVIDENCE_TYPE})) "
-        f"FILTER (WHERE department = '{d}' AND table_name = '{t}') AS {d}_{t}"
-        for d, t in (feed.split(".") for feed in feeds)
+    by_relation = {r: [i for i in wanted if i.relation == r] for r in relations}
+    # names travel as strings and meet their evidence by group: a list of one struct per indicator took DuckDB ten times as long to plan
+    found = "\n    UNION ALL\n    ".join(
+        _found(relation, held, "not_applicable" in outputs[relation]) for relation, held in by_relation.items()
     )
-    entries = ",\n        ".join(_entry(indicator, outputs) for indicator in wanted)
+    groups = "\n    UNION ALL\n    ".join(
+        f"SELECT enterprise_id, '{relation}.{group}' AS held_in, {group}_evidence AS e "
+        f"FROM profile.{relation} WHERE {group}_evidence IS NOT NULL"
+        for relation, held in by_relation.items()
+        for group in sorted({str(i.group) for i in held})
+    )
+    names = ",\n        ".join(
+        f"('{i.name}', '{i.evidence}', '{i.department}', '{i.table}')" for i in sorted(wanted, key=lambda i: i.name)
+    )
     return (
-        f"WITH searched AS (\n    SELECT\n        {searched}\n    FROM profile.feed\n), entry AS (\n"
-        f"    SELECT e.enterprise_id, unnest([\n        {entries}\n    ]) AS u\n"
-        f"    FROM profile.enterprise e\n{joins}\n    CROSS JOIN searched\n)\n"
-        "SELECT enterprise_id, u.indicator AS indicator, u.state AS state, u.e.department AS department, u.e.table_name AS table_name,\n"
-        "    u.e.file_id AS file_id, u.e.row_no AS row_no, u.e.valid_at AS valid_at, u.e.received_at AS received_at\n"
-        "FROM entry\nWHERE u.state IS NOT NULL\nORDER BY enterprise_id, indicator"
+        "WITH catalogue(indicator, held_in, department, table_name) AS (\n    VALUES\n        "
+        f"{names}\n), found AS (\n    {found}\n), groups AS (\n    {groups}\n), searched AS (\n"
+        "    SELECT department, table_name, struct_pack(department := department, table_name := table_name, "
+        "file_id := last_file_id, row_no := CAST(NULL AS BIGINT), valid_at := last_received_at::DATE, "
+        "received_at := last_received_at) AS e\n    FROM profile.feed\n), sourced AS (\n"
+        "    SELECT found.enterprise_id, found.indicator, found.state, "
+        f"CAST(CASE WHEN found.is_absence THEN searched.e ELSE groups.e END AS {EVIDENCE_TYPE}) AS e\n"
+        "    FROM found\n    JOIN catalogue USING (indicator)\n"
+        "    LEFT JOIN groups ON groups.enterprise_id = found.enterprise_id AND groups.held_in = catalogue.held_in\n"
+        "    LEFT JOIN searched ON searched.department = catalogue.department AND searched.table_name = catalogue.table_name\n)\n"
+        "SELECT enterprise_id, indicator, state, e.department AS department, e.table_name AS table_name,\n"
+        "    e.file_id AS file_id, e.row_no AS row_no, e.valid_at AS valid_at, e.received_at AS received_at\n"
+        "FROM sourced\nORDER BY enterprise_id, indicator"
     )
+
+
+def _found(relation: str, held: list[Indicator], marks: bool) -> str:
+    """(enterprise_id, indicator, state, is_absence) of one profile table's indicators, by what stands in `profile.enterprise`."""
+    known = ", ".join(
+        f"CASE WHEN e.{i.name} IS NOT NULL AND {relation}.{i.name} IS NOT NULL THEN '{i.name}' END" for i in held
+    )
+    absent = ", ".join(
+        f"CASE WHEN e.{i.name} IS NOT NULL AND {relation}.{i.name} IS NULL THEN '{i.name}' END"
+        for i in held
+        if i.absent_means != "unknown"
+    )
+    source = f"FROM profile.enterprise e LEFT JOIN profile.{relation} USING (enterprise_id)"
+    parts = [f"SELECT e.enterprise_id, unnest([{known}]) AS indicator, 'known' AS state, FALSE AS is_absence {source}"]
+    if absent:
+        parts.append(f"SELECT e.enterprise_id, unnest([{absent}]), 'known', TRUE {source}")
+    if marks:
+        parts.append(f"SELECT enterprise_id, unnest(not_applicable), 'not_applicable', FALSE FROM profile.{relation}")
+    return "\n    UNION ALL\n    ".join(parts)
 
 
 def _value(indicator: Indicator, outputs: Mapping[str, set[str]], freshness: "_Freshness") -> str:
@@ -65,24 +96,6 @@ def _value(indicator: Indicator, outputs: Mapping[str, set[str]], freshness: "_F
     if "not_applicable" in outputs[indicator.relation]:
         when += f" AND NOT coalesce(list_contains({indicator.relation}.not_applicable, '{indicator.name}'), FALSE)"
     return f"CAST(coalesce({column}, CASE WHEN {when} THEN {absent} END) AS {kind})"
-
-
-def _entry(indicator: Indicator, outputs: Mapping[str, set[str]]) -> str:
-    relation, name = indicator.relation, indicator.name
-    assert relation is not None
-    state = f"CASE WHEN e.{name} IS NOT NULL THEN 'known' END"
-    if "not_applicable" in outputs[relation]:
-        state = (
-            f"CASE WHEN e.{name} IS NOT NULL THEN 'known' "
-            f"WHEN list_contains({relation}.not_applicable, '{name}') THEN 'not_applicable' END"
-        )
-    found = f"{relation}.{indicator.group}_evidence"
-    searched = f"searched.{indicator.department}_{indicator.table}"
-    if indicator.absent_means == "unknown":
-        evidence = found
-    else:
-        evidence = f"CASE WHEN {relation}.{name} IS NULL AND e.{name} IS NOT NULL THEN {searched} ELSE {found} END"
-    return f"struct_pack(indicator := '{name}', state := {state}, e := CAST({evidence} AS {EVIDENCE_TYPE}))"
 
 
 class _Freshness:

@@ -109,11 +109,14 @@ class ProfileWorld:
         """The profile row of another day from the same deliveries."""
         key = (as_of, known_at)
         if key not in self._days:
-            day = date.fromisoformat(as_of)
-            known = datetime.fromisoformat(known_at)
-            self.scope = self.warehouse.scope = replace(self.scope, as_of=day, known_at=known, rules_as_of=day)
+            self.ask(date.fromisoformat(as_of), known_at)
             self._days[key] = self._built(without=("evidence",))
         return self._days[key][enterprise]
+
+    def ask(self, as_of: date, known_at: str | None = None) -> None:
+        """Sets the dates of what is built next."""
+        known = datetime.fromisoformat(known_at or f"{as_of}T23:59:59")
+        self.scope = self.warehouse.scope = replace(self.scope, as_of=as_of, known_at=known, rules_as_of=as_of)
 
     def _built(self, without: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
         build(self.warehouse, self.scope, without)
