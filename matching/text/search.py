@@ -62,17 +62,18 @@ class Index:
         lists = pl.Series(documents, dtype=pl.List(pl.String))
         self.documents = len(lists)
         lengths = lists.list.len().cast(pl.Float64).to_numpy()
+        exploded = (
+            pl.DataFrame({"row": np.arange(self.documents, dtype=np.int32), "term": lists}).explode("term").drop_nulls()
+        )
+        names = exploded["term"].unique().sort()
+        self.terms: dict[str, int] = {name: column for column, name in enumerate(names)}
+        # numbers, not words, are grouped: of 48,000 documents' 15 million terms that is most of the time
         counted = (
-            pl.DataFrame({"row": np.arange(self.documents, dtype=np.int32), "term": lists})
-            .explode("term")
-            .drop_nulls()
-            .group_by("row", "term")
+            exploded.select("row", pl.col("term").cast(pl.Enum(names)).to_physical().alias("column"))
+            .group_by("row", "column")
             .len("count")
-            .with_columns((pl.col("term").rank("dense") - 1).cast(pl.Int32).alias("column"))
             .sort("column", "row")
         )
-        names = counted.select("term", "column").unique(maintain_order=True)
-        self.terms: dict[str, int] = dict(names.iter_rows())
         matrix = sparse.csc_matrix(
             (counted["count"].cast(pl.Float64).to_numpy(), (counted["row"].to_numpy(), counted["column"].to_numpy())),
             shape=(self.documents, len(self.terms)),
