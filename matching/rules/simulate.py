@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -156,7 +156,7 @@ def _threshold_of(item: Item, changes: Mapping[str, str]) -> tuple[str, Compare]
     return None
 
 
-def _numeric_tests(term: Term):  # type: ignore[no-untyped-def]
+def _numeric_tests(term: Term) -> Iterator[Compare]:
     if isinstance(term, And | Or):
         for arg in term.args:
             yield from _numeric_tests(arg)

@@ -76,7 +76,7 @@ def test_open_cases_of_instant_items_are_answered() -> None:
     item = {
         "item_id": "b", "version": 1, "title": "事项", "issuer": "厅", "mode": "即申即享", "entity": "enterprise",
         "cycle": "year", "claim_unit": "entity", "valid_from": dt.date(2024, 1, 1), "valid_to": dt.date(2025, 12, 31),
-        "window_from": None, "window_to": None, "budget_yuan": None, "promise_days": 1, "excludes": [], "pilot": [],
+        "window_from": None, "window_to": None, "budget_yuan": None, "promise_days": 1, "award_expr": "1", "excludes": [], "pilot": [],
         "materials": [],
     }  # fmt: skip
     cases = [

@@ -103,7 +103,7 @@ def proposal_of(n: int, mode: str = "即申即享", **changes: object) -> object
     item = {
         "item_id": "a", "version": 1, "title": "事项", "issuer": "厅", "mode": mode, "entity": "enterprise",
         "cycle": "year", "claim_unit": "entity", "valid_from": dt.date(2024, 1, 1), "valid_to": dt.date(2025, 12, 31),
-        "window_from": None, "window_to": None, "budget_yuan": None, "promise_days": 5, "excludes": [], "pilot": [],
+        "window_from": None, "window_to": None, "budget_yuan": None, "promise_days": 5, "award_expr": "1", "excludes": [], "pilot": [],
         "materials": [],
     } | changes  # fmt: skip
     names = [f"E{i:04d}" for i in range(n)]

@@ -146,8 +146,7 @@ def test_each_unfit_feed_says_why() -> None:
             {
                 "department": "tax",
                 "table_name": name,
-                "cadence": "month",
-                "grace_days": 5,
+                "stale_after_days": 36,
                 "max_reject_share": 0.1,
                 "has_control": name != "open",
             }

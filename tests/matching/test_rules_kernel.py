@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from matching.rules import RuleError, compile_items, evaluate, profile_frame
+from matching.rules.changes import changes
 from matching.rules.verdicts import AwardError, Verdicts
 
 AS_OF = date(2024, 12, 31)
@@ -355,3 +356,38 @@ def test_comparisons_outside_the_catalogue_are_refused():
     assert "没有“丙”" in refused("level = '丙'").message
     assert "超出范围" in refused("established_date > '1900-01-01'").message
     assert "下限大于上限" in refused("rd_ratio BETWEEN 0.5 AND 0.1").message
+
+
+def test_a_night_is_the_difference_of_two_days():
+    items = [item("ca AND cb", "ab"), {**item("ca OR cb", "ab"), "id": "y"}]
+    program = compile_items(items, INDICATORS)
+    rng = random.Random(9)
+    first = [{"enterprise_id": str(n), "a": rng.choice(VALUES), "b": rng.choice(VALUES)} for n in range(200)]
+    second = [{**row, "a": rng.choice([row["a"]] * 9 + [None, True])} for row in first[5:]] + [
+        {"enterprise_id": "new", "a": True, "b": True}
+    ]
+    before, after = (evaluate(program, profile_frame(rows, INDICATORS), AS_OF) for rows in (first, second))
+    found = {(r["enterprise_id"], r["item_id"]): (r["before"], r["after"]) for r in changes(before, after).to_dicts()}
+    slow_before = {(p["enterprise_id"], p["item_id"]): p["verdict"] for p in before.pairs(everything=True).to_dicts()}
+    expected_changes = {
+        (p["enterprise_id"], p["item_id"]): (slow_before.get((p["enterprise_id"], p["item_id"])), p["verdict"])
+        for p in after.pairs(everything=True).to_dicts()
+        if slow_before.get((p["enterprise_id"], p["item_id"])) != p["verdict"]
+    }
+    assert found == expected_changes and len(found) > 10
+    assert changes(after, after).is_empty()
+
+
+def test_equal_tests_are_one_test_however_they_are_written():
+    exprs = [
+        "revenue >= 5000000",
+        "NOT revenue < 5e6",
+        "5000000 <= revenue",
+        "revenue BETWEEN 5000000 AND 9",
+        "revenue >= 2500000 * 2",
+    ]
+    program = compile_items(
+        [{"id": f"i{n}", "conditions": [{"id": "c1", "expr": e}]} for n, e in enumerate(exprs) if "BETWEEN" not in e],
+        INDICATORS,
+    )
+    assert len(evaluate(program, profile_frame([{"revenue": 1}], INDICATORS), AS_OF).kernel.layout.atoms) == 1

@@ -57,7 +57,9 @@ def test_a_range_is_one_quantity() -> None:
     assert (found.value, found.high, found.closed) == (Decimal(1_000_000), Decimal(2_000_000), False)
 
 
-@pytest.mark.parametrize("text", ["一次性", "统一受理", "2024年1月1日", "琼府办〔2021〕65号", "第三条", "一般纳税人", "十四五规划", "含税"])
+@pytest.mark.parametrize(
+    "text", ["一次性", "统一受理", "2024年1月1日", "琼府办〔2021〕65号", "第三条", "一般纳税人", "十四五规划", "含税"]
+)
 def test_what_is_not_a_quantity(text: str) -> None:
     assert _read(text) == []
 
