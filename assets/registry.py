@@ -347,7 +347,9 @@ def subject(
         "department",
         "table_name",
         said_name="name",
-        said_code=pl.coalesce(*crosswalk.SLOTS, "local_id"),
+        said_code=pl.coalesce(
+            *crosswalk.SLOTS, pl.when(pl.col("local_kind").is_in(crosswalk.LEARNED)).then("local_id")
+        ),
     )
     review = resolution.review.join(said, on="_subject_id", how="left").select(list(REVIEW_LABELS))
     with warehouse.write() as w:

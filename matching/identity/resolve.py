@@ -118,7 +118,8 @@ class _Bench:
 
     def decide(self, rows: pl.DataFrame, tier: str) -> None:
         if rows.height:
-            new = rows.with_columns(tier=pl.lit(tier)).select(pl.col(c).cast(t) for c, t in SUBJECT.items())
+            new = rows.with_columns(pl.col("score").cast(pl.Float64).round(6), tier=pl.lit(tier))
+            new = new.select(pl.col(c).cast(t) for c, t in SUBJECT.items())
             self.decided = pl.concat([self.decided, new])
 
     def defer(self, candidates: pl.DataFrame, reason: str) -> None:
@@ -126,7 +127,8 @@ class _Bench:
         if candidates.is_empty():
             return
         ranked = (
-            candidates.sort("_subject_id", "score", "enterprise_id", descending=[False, True, False], nulls_last=True)
+            candidates.with_columns(pl.col("score").cast(pl.Float64).round(6))
+            .sort("_subject_id", "score", "enterprise_id", descending=[False, True, False], nulls_last=True)
             .unique(["_subject_id", "enterprise_id"], keep="first", maintain_order=True)
             .with_columns(rank=pl.int_range(1, pl.len() + 1).over("_subject_id"), reason=pl.lit(reason))
             .filter(pl.col("rank") <= 5)
