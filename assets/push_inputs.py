@@ -43,7 +43,7 @@ def items(warehouse: Warehouse) -> pl.DataFrame:
     wanted = {
         "item_id": "VARCHAR", "version": "BIGINT", "title": "VARCHAR", "issuer": "VARCHAR", "mode": "VARCHAR",
         "entity": "VARCHAR", "cycle": "VARCHAR", "claim_unit": "VARCHAR", "valid_from": "DATE", "valid_to": "DATE",
-        "window_from": "DATE", "window_to": "DATE", "budget_yuan": "DECIMAL(18,2)", "promise_days": "BIGINT",
+        "window_from": "DATE", "window_to": "DATE", "budget_yuan": "DECIMAL(18,2)", "promise_days": "BIGINT", "award_expr": "VARCHAR",
         "excludes": "VARCHAR[]", "pilot": "VARCHAR[]", "materials": "VARCHAR[]",
     }  # fmt: skip
     columns = _columns(warehouse, "policy.item", wanted, optional=("excludes", "pilot", "materials"))
@@ -324,12 +324,16 @@ def unfit(
     warehouse: Warehouse, scope: Scope, item_rows: pl.DataFrame, named: pl.DataFrame, catalogue: Catalogue
 ) -> pl.DataFrame:
     """The items that no payment may be made for now, because a feed they rest on is not fit (shape UNFIT)."""
+    stale: dict[tuple[str, str], int] = {}
+    for indicator in catalogue.values():
+        for feed in _feeds(indicator):
+            if indicator.stale_after_days is not None:
+                stale[feed] = min(stale.get(feed, indicator.stale_after_days), indicator.stale_after_days)
     rows = [
         {
             "department": table.department,
             "table_name": table.name,
-            "cadence": table.cadence,
-            "grace_days": table.grace_days,
+            "stale_after_days": stale.get((table.department, table.name)),
             "max_reject_share": table.max_reject_share,
             "has_control": _cut_is_visible(table),
         }

@@ -8,14 +8,10 @@ from typing import Final
 
 import polars as pl
 
-# Days between two deliveries of one cadence, the longest month, quarter and year; an irregular feed is never late.
-CADENCE_DAYS: Final = {"hour": 1, "day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
-
 TABLES: Final = {
     "department": pl.String,
     "table_name": pl.String,
-    "cadence": pl.String,
-    "grace_days": pl.Int64,
+    "stale_after_days": pl.Int64,
     "max_reject_share": pl.Float64,
     "has_control": pl.Boolean,
 }
@@ -33,7 +29,7 @@ DELIVERIES: Final = {
 def unfit_feeds(tables: pl.DataFrame, deliveries: pl.DataFrame, known_at: dt.datetime) -> pl.DataFrame:
     """(department, table_name, detail) of the feeds no payment may rest on, as known at `known_at`.
 
-    `tables` (TABLES) is what the contracts say, `deliveries` (DELIVERIES) what arrived. A refused delivery blocks its feed until
+    `tables` (TABLES) is what contracts and catalogue say (`stale_after_days` null: never late), `deliveries` (DELIVERIES) what arrived. A refused delivery blocks its feed until
     a later one of the same table is let in.
     """
     seen = deliveries.filter(pl.col("received_at") <= known_at).sort(
@@ -49,7 +45,6 @@ def unfit_feeds(tables: pl.DataFrame, deliveries: pl.DataFrame, known_at: dt.dat
         tables.join(newest, on=["department", "table_name"], how="left")
         .join(loaded, on=["department", "table_name"], how="left")
         .with_columns(
-            pl.col("cadence").replace_strict(CADENCE_DAYS, default=None, return_dtype=pl.Int64).alias("_cadence"),
             (pl.lit(known_at) - pl.col("_loaded_at")).dt.total_days().alias("_age"),
             (pl.col("rows_rejected") / pl.col("rows_in").clip(lower_bound=1)).fill_null(0.0).alias("_share"),
         )
@@ -60,7 +55,7 @@ def unfit_feeds(tables: pl.DataFrame, deliveries: pl.DataFrame, known_at: dt.dat
         .then(pl.format("{} 没有入库的交付", name))
         .when(pl.col("status") == "refused")
         .then(pl.format("{} 最近一次交付（{}）被拒收", name, pl.col("received_at").dt.date()))
-        .when(pl.col("_age") > pl.col("_cadence") + pl.col("grace_days"))
+        .when(pl.col("_age") > pl.col("stale_after_days"))
         .then(pl.format("{} 已 {} 天没有交付", name, "_age"))
         .when(pl.col("_share") > pl.col("max_reject_share"))
         .then(pl.format("{} 退回 {} 行，超过允许比例", name, "rows_rejected"))

@@ -193,6 +193,11 @@ def already_listed(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Li
     return _hits(found, pl.format("已在名单 {}", "list_id"))
 
 
+def not_money(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """税费减免等不发资金的事项，由主管部门直接办理，不进付款名单。"""
+    return _hits(frame.filter(pl.col("award_expr").is_null()), pl.lit("减免等由主管部门直接办理，没有付款"))
+
+
 def amount_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
     """金额算不出或不是正数，不能兑付。"""
     zero = pl.lit(Decimal(0), dtype=pl.Decimal(18, 2))
@@ -201,8 +206,8 @@ def amount_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Li
 
 
 def low_score(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
-    """匹配分低于门槛，不主动提醒（符合条件的除外）。"""
-    weak = frame.filter((pl.col("verdict") != "eligible") & (pl.col("score").fill_null(0.0) < limits.score_cut))
+    """匹配分低于门槛，不主动提醒（符合条件或仅差承诺的除外）。"""
+    weak = frame.filter((pl.col("verdict") == "unknown") & (pl.col("score").fill_null(0.0) < limits.score_cut))
     return _hits(
         weak, pl.format("匹配分 {}，门槛 {}", pl.col("score").fill_null(0.0).round(3), pl.lit(limits.score_cut))
     )
@@ -279,10 +284,11 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate("cooling_off", kinds.EVERY, cooling_off),
     # A message may be repeated within its caps; an award, a check and an advice may not be on two open lists.
     Gate("already_listed", kinds.MONEY | {kinds.WORK, kinds.NEAR_MISS}, already_listed),
+    Gate("not_money", kinds.MONEY, not_money),
     Gate("feed_unfit", kinds.MONEY, feed_unfit),
     Gate("amount_unknown", kinds.MONEY, amount_unknown),
     Gate("opted_out", kinds.MONEY | kinds.ADDRESSED, opted_out),
-    Gate("low_score", frozenset({kinds.NUDGE}), low_score),
+    Gate("low_score", kinds.MESSAGE, low_score),
     Gate("exclusion_group", kinds.EVERY, exclusion_group),
     Gate("budget_exhausted", kinds.MONEY | kinds.MESSAGE, budget_exhausted),
     Gate("no_contact", kinds.MESSAGE, no_contact),

@@ -47,6 +47,7 @@ ITEMS: Final[Schema] = {
     "window_to": pl.Date,
     "budget_yuan": MONEY_TYPE,
     "promise_days": pl.Int64,
+    "award_expr": pl.String,
     "excludes": TEXTS,
     "pilot": TEXTS,
     "materials": TEXTS,
@@ -130,7 +131,7 @@ class Limits:
     reminder_days: int = 15
     # the control group is released this many days before the deadline, so that nobody loses money
     release_days: int = 10
-    score_cut: float = 0.35
+    score_cut: float = 0.72
     holdout_share: float = 0.08
     # a control group that could not show even this effect (in percentage points of take-up) is not formed
     largest_useful_effect: float = 0.20

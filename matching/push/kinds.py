@@ -46,6 +46,7 @@ REASONS: Final[dict[str, str]] = {
     "already_listed": "已在待办名单中",
     "opted_out": "已退订或放弃",
     "no_contact": "没有联系方式",
+    "not_money": "事项不发资金",
     "amount_unknown": "金额算不出",
     "exclusion_group": "就高不重复",
     "budget_exhausted": "预算已用完",

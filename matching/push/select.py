@@ -109,50 +109,51 @@ def _stratum() -> pl.Expr:
     return pl.format("{}·{}", region, pl.col("size").fill_null("未定"))
 
 
-def _holdout(sieve: _Sieve, inputs: Inputs, dates: Dates, limits: Limits) -> dict[tuple[str, str], dict[str, Any]]:
-    """Draws the control groups, stops their members, and says per (item, cycle) what the group can show."""
+def _released(limits: Limits, as_of: dt.date) -> pl.Expr:
+    """So close to the deadline that nobody is held back any more."""
+    return (pl.col("deadline") <= as_of + dt.timedelta(days=limits.release_days)).fill_null(False)
+
+
+def _keep_held(sieve: _Sieve, inputs: Inputs, dates: Dates, limits: Limits) -> None:
+    """Stops the firms that an earlier list held back, before the caps, so that they take no other message's place."""
+    earlier = shaped(inputs.arms, ARMS, "分组").filter(pl.col("arm") == HELD)
+    waiting = sieve.of(kinds.MESSAGE).filter(~_released(limits, dates.as_of))
+    held = waiting.join(earlier, on=["enterprise_id", "item_id", "cycle"], how="semi")
+    sieve.standing = sieve.standing.with_columns(
+        pl.when(pl.col("row").is_in(held["row"].implode())).then(pl.lit(HELD)).alias("arm"),
+        pl.when(pl.col("row").is_in(held["row"].implode())).then(pl.lit(limits.holdout_share)).alias("probability"),
+    )
+    sieve.stop("holdout", held.select("row", pl.lit("此前名单已分到对照组").alias("detail")))
+
+
+def _draw(sieve: _Sieve, inputs: Inputs, dates: Dates, limits: Limits) -> dict[tuple[str, str], dict[str, Any]]:
+    """Draws control groups among those who would now be written to, stops their members, and says per (item, cycle) what it can show."""
     units = sieve.of(kinds.MESSAGE).with_columns(_stratum().alias("stratum"))
-    release = dates.as_of + dt.timedelta(days=limits.release_days)
-    waiting = units.filter(pl.col("deadline").is_null() | (pl.col("deadline") > release))
+    waiting = units.filter(~_released(limits, dates.as_of))
     earlier = shaped(inputs.arms, ARMS, "分组")
     drawn = assign(
         waiting.select("row", "enterprise_id", "item_id", "cycle", "stratum"), earlier, dates.key, limits.holdout_share
     )
-    told: dict[tuple[str, str], dict[str, Any]] = {}
-    dropped: list[tuple[str, str]] = []
-    counts = drawn.group_by("item_id", "cycle", maintain_order=True).agg(
-        (pl.col("arm") == HELD).sum().alias("held"), (pl.col("arm") == TREATED).sum().alias("treated")
-    )
-    for item, cycle, held, treated in counts.sort("item_id", "cycle").iter_rows():
-        effect = smallest_visible_effect(treated, held, limits.base_rate)
-        enough = effect <= limits.largest_useful_effect
-        note = (
-            f"对照组 {held} 户，处理组 {treated} 户，可识别的最小差异 {effect:.1%}"
-            if enough
-            else f"不设对照组：{treated + held} 户中留 {limits.holdout_share:.0%}，最小可识别差异"
-            + (f" {effect:.0%}" if math.isfinite(effect) else "无从谈起")
-            + f"，高于 {limits.largest_useful_effect:.0%}"
-        )
-        told[(item, cycle)] = {
-            "holdout_share": limits.holdout_share if enough else 0.0,
-            "holdout_count": held if enough else 0,
-            "smallest_visible_effect": effect if enough else None,
-            "sample_ratio_p": sample_ratio_p({HELD: held, TREATED: treated}, limits.holdout_share) if enough else None,
-            "note": note,
-        }
-        if not enough:
-            dropped.append((item, cycle))
-    for item, cycle in (
-        units.join(waiting, on="row", how="anti")
-        .select("item_id", "cycle")
-        .unique()
+    told: dict[tuple[str, str], dict[str, Any]] = {
+        (item, cycle): {"holdout_share": 0.0, "holdout_count": 0, "note": "临近截止，对照组已放开补发"}
+        for item, cycle in units.filter(_released(limits, dates.as_of)).select("item_id", "cycle").iter_rows()
+    }
+    before = earlier.filter(pl.col("arm") == HELD).group_by("item_id", "cycle").len("_before")
+    counts = (
+        drawn.group_by("item_id", "cycle", maintain_order=True)
+        .agg((pl.col("arm") == HELD).sum().alias("held"), (pl.col("arm") == TREATED).sum().alias("treated"))
+        .join(before, on=["item_id", "cycle"], how="left")
+        .with_columns(pl.col("_before").fill_null(0))
         .sort("item_id", "cycle")
-        .iter_rows()
-    ):
-        told.setdefault((item, cycle), {"holdout_share": 0.0, "holdout_count": 0, "note": "临近截止，对照组已放开补发"})
+    )
+    dropped: list[tuple[str, str]] = []
+    for item, cycle, held, treated, held_before in counts.iter_rows():
+        told[(item, cycle)], formed = _power(held, treated, held_before, limits)
+        if not formed:
+            dropped.append((item, cycle))
     none = pl.DataFrame(dropped, schema={"item_id": pl.String, "cycle": pl.String}, orient="row")
     in_force = drawn.join(none, on=["item_id", "cycle"], how="anti", maintain_order="left")
-    sieve.standing = sieve.standing.join(
+    sieve.standing = sieve.standing.drop("arm", "probability").join(
         in_force.select("row", "arm", "probability"), on="row", how="left", maintain_order="left"
     )
     held_rows = in_force.filter(pl.col("arm") == HELD)
@@ -160,6 +161,23 @@ def _holdout(sieve: _Sieve, inputs: Inputs, dates: Dates, limits: Limits) -> dic
         "holdout", held_rows.select("row", pl.format("分层 {}，概率 {}", "stratum", "probability").alias("detail"))
     )
     return told
+
+
+def _power(held: int, treated: int, held_before: int, limits: Limits) -> tuple[dict[str, Any], bool]:
+    """What the header says of a control group, and whether it is formed at all; a group that exists already always stays."""
+    effect = smallest_visible_effect(treated, held + held_before, limits.base_rate)
+    if held_before == 0 and effect > limits.largest_useful_effect:
+        shown = f"最小可识别差异 {effect:.0%}" if math.isfinite(effect) else "一户也留不出"
+        note = f"不设对照组：{treated + held} 户中留 {limits.holdout_share:.0%}，{shown}，门槛 {limits.largest_useful_effect:.0%}"
+        return {"holdout_share": 0.0, "holdout_count": 0, "note": note}, False
+    said = f"{effect:.1%}" if math.isfinite(effect) else "暂无从谈起"
+    return {
+        "holdout_share": limits.holdout_share,
+        "holdout_count": held + held_before,
+        "smallest_visible_effect": effect if math.isfinite(effect) else None,
+        "sample_ratio_p": sample_ratio_p({HELD: held, TREATED: treated}, limits.holdout_share),
+        "note": f"对照组 {held + held_before} 户，本次处理组 {treated} 户，可识别的最小差异 {said}",
+    }, True
 
 
 def propose(inputs: Inputs, dates: Dates, limits: Limits = Limits()) -> Proposal:  # noqa: B008  (frozen)
@@ -170,10 +188,11 @@ def propose(inputs: Inputs, dates: Dates, limits: Limits = Limits()) -> Proposal
     sieve = _Sieve(candidates(inputs, dates, limits), [])
     for gate in GATES:
         sieve.stop(gate.reason, gate.find(sieve.of(gate.kinds), inputs, dates, limits))
-    told = _holdout(sieve, inputs, dates, limits)
+    _keep_held(sieve, inputs, dates, limits)
     planned = next_send(dt.datetime.combine(dates.as_of, dt.time(8)), inputs.calendar).date()
     sieve.stop("cap", over_cap(sieve.of(kinds.MESSAGE), inputs.sent, planned, limits))
     sieve.stop("shared_phone", shared_phone(sieve.of(kinds.MESSAGE)))
+    told = _draw(sieve, inputs, dates, limits)
 
     kept = lines(sieve.standing, inputs, dates.as_of, dates.build_id)
     suppressed = _suppressions(sieve.stopped, dates)

@@ -98,7 +98,7 @@ def test_one_list_per_mode_with_reasons_and_suppression(home: DuckWarehouse) -> 
     lists = home.frame("SELECT * FROM push.list ORDER BY kind")
     assert lists.select("kind", "item_id", "row_count").rows() == [
         ("auto_award", "auto", 1),
-        ("invite", "invite", 2),
+        ("invite", "invite", 1),
         ("nudge", "nudge", 1),
     ]
     assert lists["amount_yuan"].to_list() == [Decimal("90000.00"), None, None]
@@ -115,20 +115,20 @@ def test_one_list_per_mode_with_reasons_and_suppression(home: DuckWarehouse) -> 
         "valid_at": "2023-12-31",
     }
     held = home.frame("SELECT enterprise_id, item_id, reason FROM push.suppression ORDER BY ALL")
-    assert held.rows() == [("E2", "auto", "bar_unknown")]
-    asked = home.frame("SELECT missing, message FROM push.line WHERE enterprise_id = 'E3'").row(0, named=True)
-    assert json.loads(asked["missing"])[0]["why"] == "缺数据，可申明"
+    assert held.rows() == [("E2", "auto", "bar_unknown"), ("E3", "invite", "low_score")]
+    asked = home.frame("SELECT missing, message FROM push.line WHERE item_id = 'nudge'").row(0, named=True)
+    assert json.loads(asked["missing"]) == [{"condition_id": "o1", "text": "项目已竣工", "why": "需承诺"}]
     assert asked["message"].endswith("回T退订")
 
 
 def test_a_stale_feed_pays_nobody_and_still_invites(home: DuckWarehouse) -> None:
     with home.write() as transaction:
-        transaction.execute("UPDATE raw.delivery SET received_at = TIMESTAMP '2023-06-01' WHERE department = 'tax'")
+        transaction.execute("UPDATE raw.delivery SET received_at = TIMESTAMP '2023-01-01' WHERE department = 'tax'")
     materialized(home)
     assert "auto_award" not in home.frame("SELECT kind FROM push.list")["kind"].to_list()
     held = home.frame("SELECT reason, detail FROM push.suppression WHERE enterprise_id = 'E1'")
     assert held["reason"].to_list() == ["feed_unfit"]
-    assert "tax.income_tax 已 566 天没有交付" in held["detail"][0]
+    assert "tax.income_tax 已 717 天没有交付" in held["detail"][0]
 
 
 def test_the_same_inputs_give_the_same_rows(home: DuckWarehouse) -> None:
