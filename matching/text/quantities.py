@@ -191,8 +191,8 @@ def _bare_runs(text: str) -> Iterator[tuple[int, int, Decimal, tuple[Kind, str, 
             for g in ("num", "den")
         )
         if num is not None and den:
-            value = num if fraction["den"] == "百" else num * 100 / den
-            yield fraction.start(), fraction.end(), value, ("ratio", "%", Decimal("0.01"))
+            share = num if fraction["den"] == "百" else num * 100 / den
+            yield fraction.start(), fraction.end(), share, ("ratio", "%", Decimal("0.01"))
     waiting: list[tuple[int, int, Decimal]] = []
     taken = [(f.start(), f.end()) for f in _FRACTION.finditer(text)]
     position = 0

@@ -3,9 +3,10 @@
 What cannot be mapped goes to `other_requirement`; the mode is not in the text and is not invented.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from matching.text import awards, soft
@@ -24,7 +25,7 @@ class Condition:
     field: str
     op: str
     value: Any
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def to_dict(self, text: str) -> dict[str, Any]:
         return {
