@@ -133,8 +133,15 @@ WITH figures AS (
     GROUP BY enterprise_id
 ), reporting AS (
     SELECT
-        (SELECT min(month) FROM profile.industry_month) AS industry_start,
-        (SELECT min(month) FROM profile.commerce_month) AS commerce_start,
+        -- a fact about the feed, not about the enterprises at hand: a slice of them must give the same answer
+        (
+            SELECT CAST(strptime(min(left(period, 6)), '%Y%m') AS DATE) FROM raw.delivery
+            WHERE department = 'industry' AND table_name = 'output_month' AND status = 'loaded' AND received_at <= getvariable('known_at')
+        ) AS industry_start,
+        (
+            SELECT CAST(strptime(min(left(period, 6)), '%Y%m') AS DATE) FROM raw.delivery
+            WHERE department = 'commerce' AND table_name = 'sales_month' AND status = 'loaded' AND received_at <= getvariable('known_at')
+        ) AS commerce_start,
         (SELECT coalesce(bool_or(age_days <= 75), FALSE) FROM profile.feed WHERE department = 'industry' AND table_name = 'output_month') AS industry_fresh,
         (SELECT coalesce(bool_or(age_days <= 75), FALSE) FROM profile.feed WHERE department = 'commerce' AND table_name = 'sales_month') AS commerce_fresh
 ), scale AS (

@@ -41,6 +41,13 @@ def statements() -> dict[str, str]:
     return {name: queries[name] for name in TopologicalSorter(needs).static_order()}
 
 
+@cache
+def raw_tables() -> tuple[str, ...]:
+    """The raw tables (`raw.name`) any statement reads."""
+    read = {table for name, sql in statements().items() for table in upstream_tables(sql, name)}
+    return tuple(sorted(table for table in read if table.startswith("raw.")))
+
+
 def build(warehouse: Warehouse, scope: Scope, without: Collection[str] = ()) -> None:
     """Writes the profile in one transaction, without Dagster: a past day replayed, or a test. `without` names tables to leave out.
 
