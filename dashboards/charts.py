@@ -206,6 +206,59 @@ def horizontal_bars(label: str, value: str, unit: str, colour: str = BLUE) -> Ca
     return draw
 
 
+def horizontal_stacks(label: str, series: tuple[tuple[str, str, str], ...], unit: str) -> Callable[[list[Row]], Option]:
+    """Bars in the rows' order, parts end to end, each part written inside or beside it; `series` = (column, name, colour)."""
+
+    def draw(rows: list[Row]) -> Option:
+        ordered = rows[::-1]
+        return {
+            "unit": unit,
+            "grid": {"left": 8, "right": 56, "top": 34, "bottom": 4, "containLabel": True},
+            "tooltip": {"trigger": "axis"},
+            "legend": {
+                "top": 0,
+                "left": 0,
+                "itemWidth": 10,
+                "itemHeight": 10,
+                "textStyle": {"color": QUIET},
+                "data": [name for _, name, _ in series],
+            },
+            "xAxis": {**_VALUE, "show": False},
+            "yAxis": {**_CATEGORY, "data": [row[label] for row in ordered], "axisLabel": {"color": INK}},
+            "series": [
+                {
+                    "type": "bar",
+                    "stack": "all",
+                    "name": name,
+                    "data": [row[column] for row in ordered],
+                    "barMaxWidth": 18,
+                    "itemStyle": {"color": colour},
+                }
+                for column, name, colour in series
+            ]
+            + [
+                {
+                    "type": "bar",
+                    "stack": "all",
+                    "name": "合计",
+                    "data": [
+                        {
+                            "value": 0,
+                            "total": sum(row[column] or 0 for column, *_ in series),
+                            "few": all(row[column] is None for column, *_ in series),
+                        }
+                        for row in ordered
+                    ],
+                    "barMaxWidth": 18,
+                    "label": {"show": True, "position": "right", "color": QUIET},
+                    "tooltip": {"show": False},
+                }
+            ],
+        }
+
+    return draw
+
+
 def columns_over_time(
     label: str, series: tuple[tuple[str, str, str], ...], unit: str, stacked: bool = False
 ) -> Callable[[list[Row]], Option]:

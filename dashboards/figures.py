@@ -13,21 +13,37 @@ from dashboards.charts import (
     Column,
     columns_over_time,
     horizontal_bars,
+    horizontal_stacks,
     stacked_shares,
     tiles,
 )
 from matching.push.kinds import REASONS
 
 _MODES = "CASE mode WHEN '免申即享' THEN 1 WHEN '即申即享' THEN 2 ELSE 3 END"
-_FUNNEL = """SELECT * FROM (
-    SELECT 1 AS step, '应享' AS label, count(*) FILTER (WHERE entitled) AS n FROM mart.fact_case WHERE {where}
-    UNION ALL SELECT 2, '列入名单', count(*) FILTER (WHERE listed_date IS NOT NULL) FROM mart.fact_case WHERE {where}
-    UNION ALL SELECT 3, '送达', count(*) FILTER (WHERE delivered_date IS NOT NULL) FROM mart.fact_case WHERE {where}
-    UNION ALL SELECT 4, '申报', count(*) FILTER (WHERE applied_date IS NOT NULL) FROM mart.fact_case WHERE {where}
-    UNION ALL SELECT 5, '核定通过', count(*) FILTER (WHERE decision = 'approved') FROM mart.fact_case WHERE {where}
-    UNION ALL SELECT 6, '拨付', count(*) FILTER (WHERE paid_yuan > 0) FROM mart.fact_case WHERE {where}
-) ORDER BY step"""
-_N = Column("n", "户次", "户次", hides=True)
+_STEPS = (
+    ("应享", "entitled"),
+    ("列入名单", "listed_date IS NOT NULL"),
+    ("送达", "delivered_date IS NOT NULL"),
+    ("申报", "applied_date IS NOT NULL"),
+    ("核定通过", "decision = 'approved'"),
+    ("拨付", "paid_yuan > 0"),
+)
+_FUNNEL = (
+    "SELECT * FROM ("
+    + " UNION ALL ".join(
+        f"""SELECT {place} AS step, '{label}' AS label, count(*) FILTER (WHERE {condition} AND entitled) AS entitled,
+               count(*) FILTER (WHERE {condition} AND NOT entitled) AS others FROM mart.fact_case WHERE {{where}}"""
+        for place, (label, condition) in enumerate(_STEPS, 1)
+    )
+    + ") ORDER BY step"
+)
+_FUNNEL_COLUMNS = (
+    Column("label", "环节"),
+    Column("entitled", "本周期应享", "户次", hides=True),
+    Column("others", "往期或待补数据", "户次", hides=True),
+)
+_FUNNEL_SERIES = (("entitled", "本周期应享", BLUE), ("others", "往期或待补数据", "#b9cfdf"))
+_FUNNEL_NOTE = "户次 = 企业 × 事项 × 周期。浅色为往期周期，以及还缺数据就先邀请的企业；免申即享无须申报。"
 _VERDICT_SERIES = tuple(
     (column, label, VERDICT_COLOURS[label])
     for column, label in (
@@ -45,17 +61,17 @@ CHARTS: dict[str, Chart] = {
             "funnel",
             "从应享到拨付",
             _FUNNEL.format(where="true"),
-            (Column("label", "环节"), _N),
-            horizontal_bars("label", "n", "户次", BLUE),
-            note="户次 = 企业 × 事项 × 周期。免申即享无须申报，所以拨付可以多于申报。",
+            _FUNNEL_COLUMNS,
+            horizontal_stacks("label", _FUNNEL_SERIES, "户次"),
+            note=_FUNNEL_NOTE,
         ),
         Chart(
             "item_funnel",
             "从应享到拨付",
             _FUNNEL.format(where="item_id = $item"),
-            (Column("label", "环节"), _N),
-            horizontal_bars("label", "n", "户次", BLUE),
-            note="户次 = 企业 × 周期，历次周期合计。",
+            _FUNNEL_COLUMNS,
+            horizontal_stacks("label", _FUNNEL_SERIES, "户次"),
+            note=_FUNNEL_NOTE,
         ),
         Chart(
             "paid_by_month",

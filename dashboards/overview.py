@@ -119,12 +119,14 @@ def _stuck(mart: Mart) -> list[Row]:
 
 def _strict(mart: Mart) -> list[Row]:
     return mart.rows(
+        # A category (零售企业) is no threshold: only conditions that compare with a number can be strict by a hair.
         """SELECT f.item_id, i.title, c.text, count(*) AS n,
                   (SELECT coalesce(sum(m.n), 0) FROM mart.fact_match AS m
                    WHERE m.item_id = f.item_id AND m.version = f.version AND m.verdict IN ('eligible', 'declarable')) AS eligible
            FROM (SELECT item_id, version, unnest(failed) AS condition_id FROM match.pair WHERE near_miss) AS f
            JOIN mart.dim_item AS i ON i.item_id = f.item_id AND i.version = f.version AND i.is_current
            JOIN policy.condition AS c ON c.item_id = f.item_id AND c.version = f.version AND c.condition_id = f.condition_id
+           WHERE regexp_matches(c.expr, '[<>]')
            GROUP BY f.item_id, f.version, i.title, c.text ORDER BY n DESC, f.item_id, c.text LIMIT 8"""
     )
 
@@ -135,5 +137,6 @@ def _overlap(mart: Mart) -> list[Row]:
            FROM mart.item_overlap AS o
            JOIN mart.dim_item AS a ON a.item_id = o.item_id AND a.is_latest
            JOIN mart.dim_item AS b ON b.item_id = o.other_id AND b.is_latest
+           WHERE o.shared_n >= 5
            ORDER BY o.jaccard DESC, o.item_id, o.other_id LIMIT 8"""
     )

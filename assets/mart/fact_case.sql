@@ -10,7 +10,7 @@ WITH opening AS (
     WHERE window_from IS NOT NULL
 ),
 application AS (
-    SELECT c.*, s.enterprise_id
+    SELECT c.* REPLACE (lower(trim(c.item_id)) AS item_id), s.enterprise_id
     FROM (
         SELECT *
         FROM raw.apply_case

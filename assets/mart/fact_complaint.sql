@@ -2,7 +2,7 @@
 SELECT
     c.ticket_no,
     s.enterprise_id,
-    coalesce(c.item_id, '-') AS item_id,
+    coalesce(lower(trim(c.item_id)), '-') AS item_id,
     c.category,
     c.accepted_at,
     c.transferred_at,

@@ -15,7 +15,7 @@ FROM (
     SELECT DISTINCT case_no, given_at, rating, reason FROM raw.apply_feedback WHERE _received_at <= getvariable('known_at')
 ) AS f
 LEFT JOIN (
-    SELECT case_no, max(item_id) AS item_id, max(_subject_id) AS _subject_id
+    SELECT case_no, lower(trim(max(item_id))) AS item_id, max(_subject_id) AS _subject_id
     FROM raw.apply_case
     WHERE _received_at <= getvariable('known_at')
     GROUP BY case_no

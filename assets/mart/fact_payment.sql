@@ -1,4 +1,4 @@
--- 兑付明细：财政兑现台账的每一笔，归到企业与事项；负数为退回。
+-- 兑付明细：财政兑现台账的每一笔，归到企业与事项（政策编号不分大小写）；负数为退回。
 WITH latest AS (
     SELECT *
     FROM raw.finance_redemption
@@ -9,7 +9,7 @@ WITH latest AS (
     ) = 1
 )
 SELECT
-    p.policy_no AS item_id,
+    lower(trim(p.policy_no)) AS item_id,
     s.enterprise_id,
     p.batch_no,
     p.bearer_level,
@@ -28,6 +28,6 @@ SELECT
     getvariable('known_at') AS known_at
 FROM latest AS p
 LEFT JOIN registry.subject AS s ON s._subject_id = p._subject_id
-LEFT JOIN (SELECT DISTINCT item_id FROM mart.dim_item) AS i ON i.item_id = p.policy_no
+LEFT JOIN (SELECT DISTINCT item_id FROM mart.dim_item) AS i ON i.item_id = lower(trim(p.policy_no))
 LEFT JOIN mart.dim_enterprise AS e ON e.enterprise_id = s.enterprise_id
-ORDER BY p.paid_date, p.policy_no, s.enterprise_id, p.batch_no, p.bearer_level, p._file_id, p._row_no
+ORDER BY p.paid_date, item_id, s.enterprise_id, p.batch_no, p.bearer_level, p._file_id, p._row_no

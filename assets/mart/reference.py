@@ -7,30 +7,28 @@ import dagster as dg
 import polars as pl
 
 from assets.ports import Scope, Warehouse
+from assets.push_inputs import calendar
 from assets.sql import table_metadata
 from data import contract, gazetteer
+from matching.push.quiet import Calendar
 
 REFERENCE = Path(gazetteer.__file__).with_name("reference")
-HOLIDAYS = REFERENCE / "holidays.csv"
 FIRST_DAY = date(2018, 1, 1)
 HAINAN = "46"
 ELSEWHERE = ("000000", "省外或未知")
 
 
-def dates(as_of: date, holidays: Path = HOLIDAYS) -> pl.DataFrame:
+def dates(as_of: date, calendar: Calendar) -> pl.DataFrame:
     """day, year, month, quarter, weekday (1 = Monday), is_workday, workday_no, calendar; from 2018 to the end of next year.
 
-    `is_workday` follows the statutory calendar (`day`, `kind` = off | work); in a year without one it is null and `calendar` says `missing`,
-    never Monday to Friday. `workday_no` counts workdays, so that n workdays after a day is a join on its number + n.
+    `is_workday` follows the statutory calendar; in a year that it does not cover it is null and `calendar` says `missing`, never Monday to Friday. `workday_no` counts workdays, so that n workdays after a day is a join on its number + n.
     """
-    special = _special_days(holidays)
-    covered = {day.year for day in special}
     rows = []
     number = 0
     day = FIRST_DAY
     while day.year <= as_of.year + 1:
-        known = day.year in covered
-        works = (special.get(day, "work" if day.isoweekday() <= 5 else "off") == "work") if known else None
+        known = calendar.covers(day)
+        works = calendar.is_working(day) if known else None
         number += bool(works)
         rows.append(
             (
@@ -56,13 +54,6 @@ def dates(as_of: date, holidays: Path = HOLIDAYS) -> pl.DataFrame:
         "calendar": pl.String,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _special_days(holidays: Path) -> dict[date, str]:
-    if not holidays.exists():
-        return {}
-    frame = pl.read_csv(holidays, infer_schema_length=0)
-    return {date.fromisoformat(day): kind for day, kind in frame.select("day", "kind").iter_rows()}
 
 
 def regions(on: date) -> pl.DataFrame:
@@ -127,7 +118,7 @@ def departments() -> pl.DataFrame:
     description="日期维：法定工作日取自可更换的日历；没有日历的年份写明缺失，不按周一至周五推算。",
 )
 def dim_date(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]) -> dg.MaterializeResult[None]:
-    return _written(warehouse, "mart.dim_date", dates(scope.as_of))
+    return _written(warehouse, "mart.dim_date", dates(scope.as_of, calendar()))
 
 
 @dg.asset(

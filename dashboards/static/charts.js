@@ -48,7 +48,7 @@
         series.label.fontSize = 11;
         option.tooltip.formatter = (point) => `${point.name}  ${point.data.few ? NONE : written(number(point.value), unit)}`;
       } else {
-        series.label.formatter = (point) => (point.data.few ? NONE : written(number(point.value), unit));
+        series.label.formatter = (point) => (point.data.few ? NONE : written(point.data.total ?? number(point.value), unit));
       }
     }
     option.aria = { enabled: false };

@@ -13,6 +13,7 @@ import polars as pl
 from assets.mart import reference
 from assets.sql import upstream_tables
 from evaluation.metrics import catalogue, dictionary_sql, metric_sql
+from matching.push.quiet import Calendar
 from pipelines.publish import publish
 from pipelines.scope import RunScope
 from pipelines.warehouse import DuckWarehouse
@@ -21,6 +22,7 @@ AS_OF = dt.date(2024, 12, 31)
 KNOWN_AT = dt.datetime(2024, 12, 31, 18, 0)
 MART = Path(reference.__file__).parent
 MONEY = pl.Decimal(18, 2)
+NO_CALENDAR = Calendar()
 AREAS = ["460108", "460106", "460203", "460400499", "469002", "469005", "469023", "460105"]
 SECTIONS = ["C", "I", "M", "F"]
 SIZES = ["微型", "小型", "中型", "大型"]
@@ -472,7 +474,7 @@ def mart_queries() -> dict[str, str]:
 def build(
     home: Path,
     tables: dict[str, pl.DataFrame] | None = None,
-    holidays: Path = reference.HOLIDAYS,
+    calendar: Calendar = NO_CALENDAR,
     leave_out: tuple[str, ...] = (),
 ) -> DuckWarehouse:
     """A warehouse with the inputs, the reference dimensions and every mart table but those in `leave_out`."""
@@ -482,7 +484,7 @@ def build(
     with warehouse.write() as w:
         for name, frame in (tables or inputs()).items():
             w.replace(name, frame)
-        w.replace("mart.dim_date", reference.dates(AS_OF, holidays))
+        w.replace("mart.dim_date", reference.dates(AS_OF, calendar))
         w.replace("mart.dim_region", reference.regions(AS_OF))
         w.replace("mart.dim_industry", reference.industries())
         w.replace("mart.dim_department", reference.departments())
