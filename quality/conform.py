@@ -84,7 +84,8 @@ def conform(frame: pl.DataFrame, table: Table, key: bytes) -> Conformed:
         if column.codes:
             typed[f"{name}_source"] = trimmed(delivered).alias(f"{name}_source")
         if column.split:
-            typed[column.split.rank] = split[column.split.rank]
+            alone = pl.repeat(1, split.height, dtype=pl.Int64, eager=True)
+            typed[column.split.rank] = split[column.split.rank] if name in split.columns else alone
         faults += _faults(split, name, column, delivered, parsed, codes)
         if name == table.valid_at and column.type in ("date", "datetime", "month") and not column.future:
             faults.append(_future(split, name, column, delivered, parsed))

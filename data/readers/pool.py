@@ -81,6 +81,10 @@ class _Child:
             list(head["notes"]),
         )
 
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -112,6 +116,9 @@ class Pool:
     def _one(self, path: Path, contract: str, form: Form, table: Table) -> Reading | RefusedFile:
         child: _Child | None = self._idle.get()
         try:
+            if child is not None and not child.alive:
+                child.stop()
+                child = None
             child = child or _Child(self.limits)
             return child.read(path, contract, form, table)
         except _ChildDied:
