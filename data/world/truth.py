@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -12,7 +13,7 @@ import polars as pl
 from data.world import calendar, programs, rings, state
 from data.world.delivery import Arrival
 from data.world.indicators import monthly_state
-from data.world.parcel import World
+from data.world.parcel import World, given
 from data.world.population import KINDS, Population
 from data.world.views import persons
 from data.world.views.customs import customs_code, is_trader
@@ -206,21 +207,32 @@ def deliveries(arrivals: list[Arrival], root: Path) -> pl.DataFrame:
     )
 
 
+def _yearly(
+    view: Callable[[Population, range], pl.DataFrame], world: World
+) -> list[Callable[[Population], pl.DataFrame]]:
+    """One piece of the view per calendar year, so that a chunk of a large world stays small in memory."""
+    first, last = world.window[0], world.window[-1]
+    spans = [range(max(first, y * 12), min(last, y * 12 + 11) + 1) for y in range(first // 12, last // 12 + 1)]
+    return [given(view, span) for span in spans]
+
+
 def write_all(world: World, folder: Path, arrivals: list[Arrival], root: Path) -> None:
     """Every truth file but truth_record, chunk by chunk."""
     deliveries(arrivals, root).write_parquet(folder / "truth_delivery.parquet")
-    for name, view in (
-        ("truth_entity", entities),
-        ("truth_state", lambda people: monthly_state(people, world.window)),
-        ("truth_treatment", lambda people: treatments(people, world.window)),
-        ("truth_fraud", fraud),
-        ("truth_person", persons.truth),
-    ):
-        parts = []
-        for number, people in enumerate(world.chunks()):
-            part = folder / f"{name}.{number:04d}.part"
-            view(people).write_parquet(part)
-            parts.append(part)
+    files: tuple[tuple[str, list[Callable[[Population], pl.DataFrame]]], ...] = (
+        ("truth_entity", [entities]),
+        ("truth_state", _yearly(monthly_state, world)),
+        ("truth_treatment", _yearly(treatments, world)),
+        ("truth_fraud", [fraud]),
+        ("truth_person", [persons.truth]),
+    )
+    for name, views in files:
+        parts: list[Path] = []
+        for people in world.chunks():
+            for view in views:
+                part = folder / f"{name}.{len(parts):04d}.part"
+                view(people).write_parquet(part)
+                parts.append(part)
         pl.scan_parquet(parts).sink_parquet(folder / f"{name}.parquet")
         for part in parts:
             part.unlink()

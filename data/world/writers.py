@@ -9,9 +9,11 @@ import json
 import sqlite3
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, cast
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -52,9 +54,21 @@ def payload(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select([c for c in frame.columns if not c.startswith("_")])
 
 
-def _store(path: Path, raw: bytes) -> None:
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file for writing, compressed with a fixed time where its name ends in .gz."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(raw, compresslevel=6, mtime=0) if path.name.endswith(".gz") else raw)
+    with path.open("wb") as raw:
+        if not path.name.endswith(".gz"):
+            yield raw
+            return
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
+            yield cast(IO[bytes], packed)
+
+
+def _store(path: Path, raw: bytes) -> None:
+    with _opened(path) as file:
+        file.write(raw)
 
 
 def _ordinals(start: int, count: int) -> Ints:
@@ -75,24 +89,21 @@ def csv(
 ) -> Written:
     """Delimited text. Row numbers count records, so a line break inside a quoted cell does not shift them."""
     written = Written()
-    buffer = io.BytesIO()
-    if bom:
-        buffer.write("\ufeff".encode(encoding))
     row = 1 + int(header)
-    first = True
-    for frame in frames:
-        text = payload(frame).write_csv(
-            separator=separator,
-            include_header=header and first,
-            quote_style="always" if quote else "necessary" if separator == "," else "never",
-            line_terminator=end,
-            null_value=null,
-        )
-        buffer.write(text.encode(encoding))
-        written.add(frame, _ordinals(row, len(frame)))
-        row += len(frame)
-        first = False
-    _store(path, buffer.getvalue())
+    with _opened(path) as file:
+        if bom:
+            file.write("\ufeff".encode(encoding))
+        for number, frame in enumerate(frames):
+            text = payload(frame).write_csv(
+                separator=separator,
+                include_header=header and number == 0,
+                quote_style="always" if quote else "necessary" if separator == "," else "never",
+                line_terminator=end,
+                null_value=null,
+            )
+            file.write(text.encode(encoding))
+            written.add(frame, _ordinals(row, len(frame)))
+            row += len(frame)
     return written
 
 
@@ -112,23 +123,22 @@ def dump(path: Path, table: str, types: dict[str, str], comment: str, frames: It
     lines += [f"    {n.lower()} {t}{',' if k < len(types) - 1 else ''}" for k, (n, t) in enumerate(types.items())]
     lines += [");", "", f"COMMENT ON TABLE scjg.{table.lower()} IS '{comment}';", ""]
     lines += [f"COPY scjg.{table.lower()} ({', '.join(n.lower() for n in types)}) FROM stdin;"]
-    buffer = io.BytesIO()
-    buffer.write(("\n".join(lines) + "\n").encode())
     row = len(lines) + 1
-    for frame in frames:
-        body = payload(frame).with_columns(
-            pl.all()
-            .str.replace_all("\\", "\\\\", literal=True)
-            .str.replace_all("\t", "\\t", literal=True)
-            .str.replace_all("\r", "\\r", literal=True)
-            .str.replace_all("\n", "\\n", literal=True)
-        )
-        text = body.write_csv(separator="\t", include_header=False, quote_style="never", null_value="\\N")
-        buffer.write(text.encode())
-        written.add(frame, _ordinals(row, len(frame)))
-        row += len(frame)
-    buffer.write(b"\\.\n\n--\n-- PostgreSQL database dump complete\n--\n")
-    _store(path, buffer.getvalue())
+    with _opened(path) as file:
+        file.write(("\n".join(lines) + "\n").encode())
+        for frame in frames:
+            body = payload(frame).with_columns(
+                pl.all()
+                .str.replace_all("\\", "\\\\", literal=True)
+                .str.replace_all("\t", "\\t", literal=True)
+                .str.replace_all("\r", "\\r", literal=True)
+                .str.replace_all("\n", "\\n", literal=True)
+            )
+            text = body.write_csv(separator="\t", include_header=False, quote_style="never", null_value="\\N")
+            file.write(text.encode())
+            written.add(frame, _ordinals(row, len(frame)))
+            row += len(frame)
+        file.write(b"\\.\n\n--\n-- PostgreSQL database dump complete\n--\n")
     return written
 
 

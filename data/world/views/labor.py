@@ -255,8 +255,35 @@ def inspected_day(people: Population, year: int) -> Ints:
     return np.where(hit, day, -1)
 
 
+# Above this number of entities the province delivers head counts as text: XlsxWriter makes 12,000 rows a second.
+_TEXT_ABOVE = 500_000
+
+
 def parcels(world: World) -> Iterator[Parcel]:
     """The unit register and one workbook per office and month; subsidies and inspections by the year."""
+    yield from _monthly_text(world) if world.entities > _TEXT_ABOVE else _monthly(world)
+    for year in world.years:
+        for table, view, title, month, header in (
+            (
+                "WGBZ",
+                stabilization,
+                "失业保险稳岗返还发放名单",
+                10,
+                ["序号", "单位编号", "单位名称", "年度", "裁员率", "金额", "到账日期"],
+            ),
+            ("LDJC", inspection, "重大劳动保障违法案件", 12, ["序号", "单位名称", "案由", "决定日期", "金额"]),
+        ):
+            frame = world.gather(given(view, year))
+            sheet = Sheet(
+                "名单", frame, [header], title=f"{year}年{title}", unit="单位：元", numbers=frozenset({"金额"})
+            )
+            yield Parcel(
+                "labor", table, str(year), "F", "01", "xlsx", calendar.working_day(dt.date(year, month, 20)),
+                partial(writers.xlsx, sheets=[sheet]),
+            )  # fmt: skip
+
+
+def _monthly(world: World) -> Iterator[Parcel]:
     waiting: pl.DataFrame | None = None
     for month in world.window:
         due = calendar.working_day(calendar.first_day(month + 1) + dt.timedelta(days=14))
@@ -280,22 +307,22 @@ def parcels(world: World) -> Iterator[Parcel]:
                 partial(_write_workbook, office, month, now, late),
             )  # fmt: skip
         waiting = held
-    for year in world.years:
-        for table, view, title, month, header in (
-            (
-                "WGBZ",
-                stabilization,
-                "失业保险稳岗返还发放名单",
-                10,
-                ["序号", "单位编号", "单位名称", "年度", "裁员率", "金额", "到账日期"],
-            ),
-            ("LDJC", inspection, "重大劳动保障违法案件", 12, ["序号", "单位名称", "案由", "决定日期", "金额"]),
-        ):
-            frame = world.gather(given(view, year))
-            sheet = Sheet(
-                "名单", frame, [header], title=f"{year}年{title}", unit="单位：元", numbers=frozenset({"金额"})
-            )
-            yield Parcel(
-                "labor", table, str(year), "F", "01", "xlsx", calendar.working_day(dt.date(year, month, 20)),
-                partial(writers.xlsx, sheets=[sheet]),
-            )  # fmt: skip
+
+
+def _monthly_text(world: World) -> Iterator[Parcel]:
+    """One GB18030 text of head counts a month and a unit register a quarter, written chunk by chunk."""
+    for month in world.window:
+        due = calendar.working_day(calendar.first_day(month + 1) + dt.timedelta(days=14))
+        period = calendar.month_text(month)
+        if month % 3 == 2:
+            yield Parcel("labor", "AB01", period, "F", "01", "dbf", due, partial(_write_units, world, month))
+        yield Parcel("labor", "CBRS", period, "I", "01", "csv", due, partial(_write_text, world, month))
+
+
+def _write_units(world: World, month: int, path: Path) -> Written:
+    return writers.dbase(path, _UNIT_FIELDS, world.gather(given(units, month)))
+
+
+def _write_text(world: World, month: int, path: Path) -> Written:
+    frames = (headcount(people, month).drop("_office", "_late") for people in world.chunks())
+    return writers.csv(path, frames, encoding="gb18030")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -173,59 +174,80 @@ def _events(people: Population, world: World) -> list[tuple[str, Ints, Ints]]:
     return events
 
 
-def _daily_rows(people: Population, world: World) -> pl.DataFrame:
-    parts = []
+def _daily_rows(people: Population, world: World, month: int) -> pl.DataFrame:
+    """The increments whose day lies in the month, in order of time."""
+    parts = [
+        baseinfo(
+            people, np.zeros(0, dtype=np.int64), month, "I", np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        )
+    ]
+    days = [np.zeros(0, dtype=np.int64)]
     for op, keep, day in _events(people, world):
-        for month in np.unique(calendar.month_of_day(day)).tolist():
-            here = calendar.month_of_day(day) == month
-            if month > calendar.LAST_MONTH or not here.any():
-                continue
-            second = 30_000 + people.streams.below(35_000, f"market.{op}.second", people.ids[keep[here]])
-            frame = baseinfo(people, keep[here], month, op, day[here], second)
-            parts.append(frame.with_columns(pl.Series("_day", day[here])))
-            if op == "U":
-                # Several updates a day for one subject, the earlier with the old approval date.
-                twice = people.streams.chance(0.08, "market.twice", people.ids[keep[here]])
-                if twice.any():
-                    again = baseinfo(people, keep[here][twice], month, op, day[here][twice], second[twice] + 600)
-                    again = defects.mark(again, np.ones(len(again), dtype=np.bool_), "several_updates_a_day")
-                    parts.append(again.with_columns(pl.Series("_day", day[here][twice])))
-    return pl.concat(parts)
+        here = calendar.month_of_day(day) == month
+        if not here.any():
+            continue
+        second = 30_000 + people.streams.below(35_000, f"market.{op}.second", people.ids[keep[here]])
+        parts.append(baseinfo(people, keep[here], month, op, day[here], second))
+        days.append(day[here])
+        # Several updates a day for one subject, the earlier with the old approval date.
+        twice = people.streams.chance(0.08, "market.twice", people.ids[keep[here]]) & (op == "U")
+        if twice.any():
+            again = baseinfo(people, keep[here][twice], month, op, day[here][twice], second[twice] + 600)
+            parts.append(defects.mark(again, np.ones(len(again), dtype=np.bool_), "several_updates_a_day"))
+            days.append(day[here][twice])
+    return pl.concat(parts).with_columns(pl.Series("_day", np.concatenate(days)))
 
 
 def parcels(world: World) -> Iterator[Parcel]:
     """Daily increments, a full dump at the start and after every quarter, and the other tables."""
-    daily = world.gather(lambda people: _daily_rows(people, world)).sort("_day", "S_EXT_TIME", "_eid")
+    daily = (
+        world.gather(partial(_daily_rows, world=world, month=month)).sort("_day", "S_EXT_TIME", "_eid")
+        for month in world.window
+    )
     yield from _by_day("E_BASEINFO", daily, weekly=False)
     quarters = [m for m in world.window if m % 3 == 2]
     for month in [world.first_month - 1, *quarters]:
         yield _full(world, month)
-    yield from _by_day("E_ALTER", world.gather(lambda people: _alterations(people, world)).sort("_day", "_eid"))
-    yield from _by_day("AB_LIST", world.gather(lambda people: _abnormal(people, world)).sort("_day", "_eid"))
+    yield from _by_day("E_ALTER", [world.gather(given(_alterations, world)).sort("_day", "_eid")])
+    yield from _by_day("AB_LIST", [world.gather(given(_abnormal, world)).sort("_day", "_eid")])
     reports = [world.gather(given(annual_reports, year)) for year in range(world.years[0] - 1, world.years[-1])]
     yield from _by_day(
-        "AN_BASE", pl.concat(reports).filter(pl.col("_day") >= _window_start(world)).sort("_day", "_eid")
+        "AN_BASE", [pl.concat(reports).filter(pl.col("_day") >= _window_start(world)).sort("_day", "_eid")]
     )
-    yield from _by_day("E_INV", world.gather(lambda people: _investors(people, world)).sort("_day", "_eid"))
-    yield from _by_day("E_BRANCH", world.gather(lambda people: _branches(people, world)).sort("_day", "_eid"))
+    yield from _by_day("E_INV", [world.gather(given(_investors, world)).sort("_day", "_eid")])
+    yield from _by_day("E_BRANCH", [world.gather(given(_branches, world)).sort("_day", "_eid")])
 
 
 def _window_start(world: World) -> int:
     return calendar.number_of(calendar.first_day(world.first_month))
 
 
-def _by_day(table: str, frame: pl.DataFrame, weekly: bool = True) -> Iterator[Parcel]:
-    """One increment per working day that has rows (weekends wait for Monday), or one per week, on its last day."""
-    # Day 0 was a Thursday: +3 makes weeks start on Monday.
-    due = frame["_day"].to_numpy()
-    due = (due + 3) // 7 * 7 + 3 if weekly else due
-    days = [calendar.number_of(calendar.working_day(calendar.date_of(d))) for d in due.tolist()]
-    frame = frame.with_columns(pl.Series("_sent", days, dtype=pl.Int64))
+def _by_day(table: str, frames: Iterable[pl.DataFrame], weekly: bool = True) -> Iterator[Parcel]:
+    """One increment per working day that has rows (weekends wait for Monday), or one per week, on its last day.
+
+    `frames` follow one another in time; what is sent after the last day of one waits for the next.
+    """
+    waiting: pl.DataFrame | None = None
+    for frame in frames:
+        # Day 0 was a Thursday: +3 makes weeks start on Monday.
+        day = frame["_day"].to_numpy()
+        due = (day + 3) // 7 * 7 + 3 if weekly else day
+        sent = [calendar.number_of(calendar.working_day(calendar.date_of(d))) for d in due.tolist()]
+        frame = frame.with_columns(pl.Series("_sent", sent, dtype=pl.Int64))
+        if waiting is not None:
+            frame = pl.concat([waiting, frame])
+        end = int(day.max()) if len(day) else 0
+        yield from _sent_parcels(table, frame.filter(pl.col("_sent") <= end))
+        waiting = frame.filter(pl.col("_sent") > end)
+    if waiting is not None:
+        yield from _sent_parcels(table, waiting)
+
+
+def _sent_parcels(table: str, frame: pl.DataFrame) -> Iterator[Parcel]:
     for (sent,), part in frame.group_by("_sent", maintain_order=True):
         day = calendar.date_of(int(str(sent)))
-        if day > calendar.CLOSING_DAY:
-            continue
-        yield Parcel("market", table, f"{day:%Y%m%d}", "I", "01", "csv", day, _csv_writer(part.drop("_sent")))
+        if day <= calendar.CLOSING_DAY:
+            yield Parcel("market", table, f"{day:%Y%m%d}", "I", "01", "csv", day, _csv_writer(part.drop("_sent")))
 
 
 def _csv_writer(frame: pl.DataFrame):  # type: ignore[no-untyped-def]
