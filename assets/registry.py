@@ -1,83 +1,30 @@
 """registry.*: who the enterprises are, every code and name they go by, and which of them each way of naming one means."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from uuid import UUID
 
 import dagster as dg
 import polars as pl
 
 from assets.ports import Control, Scope, Transaction, Warehouse, Written
+from assets.registry_labels import (
+    ENTERPRISE_LABELS,
+    EVENT_LABELS,
+    KEY_LABELS,
+    NAME_LABELS,
+    RELATION_LABELS,
+    REVIEW_LABELS,
+    SUBJECT_LABELS,
+)
 from assets.sql import table_metadata
 from data import contract
+from evaluation.linkage import events
 from matching.identity import crosswalk, judgements, model, names
 from matching.identity.bulk import classify_frame
 from matching.identity.resolve import Register, learned, resolve
 
 # The namespace of our enterprise ids; changing it would give every enterprise a new identity.
 NAMESPACE = UUID("6f1d6a3e-5c52-5d0b-9a57-2f0d3c1b8e46")
-
-ENTERPRISE_LABELS: Mapping[str, str] = {
-    "enterprise_id": "企业编号:首个主体身份代码的 UUIDv5,永不改变",
-    "uscc": "统一社会信用代码(校验通过的最新一个)",
-    "name": "企业名称",
-    "pripid": "首个主体身份代码",
-    "regno": "注册号",
-    "legal_person": "法定代表人",
-    "region": "住所区划",
-    "address": "住所",
-    "phone_hash": "联系电话散列",
-    "enterprise_type": "企业类型",
-    "status": "登记状态",
-    "established_date": "成立日期",
-    "origin": "来源:register 登记簿、department 登记簿以外(农村集体经济组织等,凭信用代码)",
-    "is_deleted": "登记簿是否已删除",
-    "first_received_at": "首次收到",
-    "file_id": "交付文件",
-    "row_no": "文件行号",
-}
-KEY_LABELS: Mapping[str, str] = {
-    "enterprise_id": "企业编号",
-    "kind": "编码种类",
-    "code": "编码",
-    "valid_from": "首见于",
-    "valid_to": "被替换于;空为现行",
-    "department": "部门",
-    "file_id": "交付文件",
-    "row_no": "文件行号",
-}
-NAME_LABELS: Mapping[str, str] = {
-    "enterprise_id": "企业编号",
-    "name": "名称",
-    "clean_name": "归一后的名称:区划、字号、行业、组织形式",
-    "valid_from": "启用日期",
-    "valid_to": "停用日期;空为现行",
-}
-SUBJECT_LABELS: Mapping[str, str] = {
-    "_subject_id": "部门对主体的一种称呼",
-    "enterprise_id": "企业编号;空为未归一",
-    "tier": "归一方式:judgement 人工、key 编码、repair 编码更正、name 名称、local 部门编号、model 模型、review 待复核、outside 库外、none 无从归一",
-    "score": "把握",
-    "why": "理由",
-}
-REVIEW_LABELS: Mapping[str, str] = {
-    "_subject_id": "部门对主体的一种称呼",
-    "rank": "候选次序",
-    "enterprise_id": "候选企业",
-    "score": "把握",
-    "reason": "送审原因",
-    "why": "理由",
-    "department": "部门",
-    "table_name": "表",
-    "said_name": "部门所写名称",
-    "said_code": "部门所写编码",
-}
-RELATION_LABELS: Mapping[str, str] = {
-    "enterprise_id": "企业编号",
-    "other_id": "另一方企业编号",
-    "kind": "关系:branch 分支、succession 承继、shareholder 股东",
-    "valid_from": "起",
-    "valid_to": "止",
-}
 
 # What the register says of each of its subjects: the last state that is not a deletion, and whether a deletion came after it.
 LATEST = """
@@ -309,6 +256,12 @@ def register_of(warehouse: Warehouse) -> Register:
             deps=[["registry", "enterprise"], ["registry", "pripid"]],
             group_name="registry",
         ),
+        dg.AssetSpec(
+            ["registry", "event"],
+            description="归一结果的变动:与上次运行相比并入、拆出、改归的企业,只增不改",
+            deps=[["registry", "enterprise"]],
+            group_name="registry",
+        ),
     ],
     name="registry_subject",
 )
@@ -352,11 +305,13 @@ def subject(
         ),
     )
     review = resolution.review.join(said, on="_subject_id", how="left").select(list(REVIEW_LABELS))
+    happened = _events(warehouse, resolved, scope.build_id)
     with warehouse.write() as w:
         stored = _store(w, resolved, review.sort("_subject_id", "rank"), keys)
+        stored["event"] = w.append("registry.event", happened, key=("build_id",))
     counts = {f"tier_{r['tier']}": r["len"] for r in resolved.group_by("tier").len().sort("tier").to_dicts()}
     for key, written in stored.items():
-        labels = {"subject": SUBJECT_LABELS, "review": REVIEW_LABELS, "key": KEY_LABELS}[key]
+        labels = {"subject": SUBJECT_LABELS, "review": REVIEW_LABELS, "key": KEY_LABELS, "event": EVENT_LABELS}[key]
         more = counts if key == "subject" else {}
         yield dg.MaterializeResult(asset_key=["registry", key], metadata={**table_metadata(written, labels), **more})
 
@@ -367,6 +322,16 @@ def _store(w: Transaction, resolved: pl.DataFrame, review: pl.DataFrame, keys: p
         "review": w.replace("registry.review", review),
         "key": w.replace("registry.key", keys),
     }
+
+
+def _events(warehouse: Warehouse, resolved: pl.DataFrame, build_id: str) -> pl.DataFrame:
+    """What this run changed about subjects that the run before had resolved."""
+    if not warehouse.exists("registry.subject"):
+        before = resolved.clear()
+    else:
+        before = warehouse.frame("SELECT _subject_id, enterprise_id FROM registry.subject ORDER BY _subject_id")
+    happened = events(before, resolved).with_columns(build_id=pl.lit(build_id), rows=pl.col("rows").cast(pl.Int64))
+    return happened.select(list(EVENT_LABELS))
 
 
 def _first_said(codes: pl.DataFrame, subjects: pl.DataFrame, resolved: pl.DataFrame) -> pl.DataFrame:

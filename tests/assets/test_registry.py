@@ -269,9 +269,22 @@ def test_a_judgement_is_replayed(world: SimpleNamespace) -> None:
     with world.control.transaction() as db:
         judgements.judge(db, "clash", haide, same=True, who="张三", why="核对执照", at=at("2024-12-01"))
     assert resolved(built(world))["clash"] == ("P2", "judgement")
+    assert world.warehouse.frame("SELECT * FROM registry.event").is_empty(), "从待定到归一不是合并"
     with world.control.transaction() as db:
         judgements.judge(db, "clash", haide, same=False, who="李四", why="复核改判", at=at("2024-12-02"))
     assert resolved(built(world))["clash"] == (None, "review")
+
+
+def test_a_row_that_changes_its_enterprise_is_an_event(world: SimpleNamespace) -> None:
+    ids = dict(
+        built(world).frame("SELECT pripid, enterprise_id FROM registry.enterprise WHERE pripid IS NOT NULL").rows()
+    )
+    with world.control.transaction() as db:
+        judgements.judge(db, "coded", ids["P2"], same=True, who="张三", why="填错信用代码", at=at("2024-12-01"))
+    world.scope.build_id = "b2"
+    rows = built(world).frame("SELECT build_id, kind, enterprise_id, other_id, rows FROM registry.event").rows()
+    assert rows == [("b2", "split", ids["P1"], ids["P2"], 1)]
+    assert built(world).frame("SELECT count(*) FROM registry.event").item() == 1, "同一次运行重做不重复记"
 
 
 def test_judgements_can_only_be_added(world: SimpleNamespace) -> None:
