@@ -70,7 +70,9 @@ def parse(text: pl.Series, column: Column, codes: dict[str, str] | None, key: by
         case "text":
             return _text(text)
         case "code":
-            return _fine(folded(text).str.to_uppercase())
+            # Only standard identifiers know no case; an item's id or a department's own number may.
+            bare = folded(text)
+            return _fine(bare.str.to_uppercase() if column.key not in (None, "local", "other") else bare)
         case "date":
             return _date(text, column)
         case "datetime":

@@ -170,6 +170,11 @@ def test_codes_are_folded_and_never_judged() -> None:
     ]
 
 
+def test_only_standard_identifiers_lose_their_case() -> None:
+    assert read("hn-jobs-added", type="code") == "hn-jobs-added"
+    assert read("ab12", type="code", key="local") == "ab12"
+
+
 def test_text_keeps_its_inside() -> None:
     assert read("　海南（甲）公司\n二行 ", type="text") == "海南（甲）公司\n二行"
     assert parsed(["#N/A"], type="text")[0][1]

@@ -1,0 +1,409 @@
+"""From the landing zone to raw rows: what loads, what is refused and why, and that nothing is loaded twice or lost."""
+
+import gzip
+import hashlib
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.raw import RAW_ASSETS
+from assets.raw.arrival import arrivals
+from assets.raw.door import admit
+from assets.raw.ledger import deliveries, late_days, period_end
+from assets.raw.load import Loaded, load
+from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS
+from data import contract
+from pipelines.scope import RunScope
+from pipelines.warehouse import DuckWarehouse
+from quality.conform import no_subjects
+
+COLUMNS = [c.header for c in contract.table("market", "baseinfo").columns.values()]
+BASE = {
+    "PRIPID": "p1", "UNISCID": "91460100MA5T00001X", "ENTNAME": "海南甲有限公司", "ENTTYPE": "1130", "REGCAP": "100.5",
+    "REGCAPCUR": "156", "ESTDATE": "2020-01-02", "APPRDATE": "2024-01-02", "OPTO": "长期", "REGSTATE": "存续",
+    "TEL": "13800138000", "S_EXT_OP": "I", "S_EXT_TIME": "2024-01-02 09:00:00",
+}  # fmt: skip
+
+
+def csv(*rows: dict[str, str], columns: list[str] | None = None) -> bytes:
+    names = columns or COLUMNS
+    lines = [",".join(names)] + [",".join(f'"{r.get(c, "")}"' for c in names) for r in rows]
+    return ("\r\n".join(lines) + "\r\n").encode("gb18030")
+
+
+class Home:
+    """A home with a landing zone; `refresh` is what the raw assets do, without Dagster around it."""
+
+    def __init__(self, folder: Path, known_at: str = "2024-12-31T23:59:59") -> None:
+        self.folder = folder
+        self.at(known_at)
+        self.sequence = 0
+
+    def at(self, known_at: str) -> None:
+        known = datetime.fromisoformat(known_at)
+        self.scope = RunScope(self.folder, known.date(), known, known.date())
+        self.warehouse = DuckWarehouse(home=self.folder, scope=self.scope)
+
+    def land(
+        self, name: str, raw: bytes, received: str = "2024-01-03T09:00:00+08:00", control: str | None = None
+    ) -> Path:
+        self.sequence += 1
+        folder = self.folder / "landing" / "x" / f"{self.sequence:03d}"
+        folder.mkdir(parents=True)
+        path = folder / name
+        path.write_bytes(raw)
+        receipt = {
+            "file": name,
+            "sha256": hashlib.sha256(raw).hexdigest(),
+            "bytes": len(raw),
+            "received_at": received,
+            "sequence": self.sequence,
+        }
+        path.with_name(name + ".receipt.json").write_text(json.dumps(receipt), encoding="utf-8")
+        if control is not None:
+            path.with_name(name + ".ctl").write_text(control, encoding="utf-8")
+        return path
+
+    def refresh(self, *tables: str) -> dict[str, Loaded]:
+        self.passed = admit(self.folder, self.scope.known_at)
+        with self.warehouse.write() as w:
+            w.replace("raw.arrival", arrivals(self.folder))
+            w.append("raw.delivery_load", pl.DataFrame(schema=LOAD_COLUMNS))
+            w.append("raw.subject", no_subjects())
+            w.append("quality.reject", pl.DataFrame(schema=REJECT_COLUMNS))
+            w.append("quality.check", pl.DataFrame(schema=CHECK_COLUMNS))
+        found = {}
+        for key in tables or ("market_baseinfo",):
+            department, _, name = key.partition("_")
+            found[key] = load(contract.table(department, name), self.warehouse, self.scope)
+        return found
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.warehouse.frame(sql).rows()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+DAY = "SCJG_E_BASEINFO_20240102_I_01.csv"
+LOADS = "SELECT name, status, rows_in, rows_loaded, rows_rejected, rows_duplicate, rows_total, reason FROM raw.delivery_load ORDER BY received_at, sequence"
+
+
+def test_a_delivery_becomes_typed_rows_with_provenance(home: Home) -> None:
+    path = home.land(DAY, csv(BASE))
+    home.refresh()
+    assert not path.exists()
+    row = home.warehouse.frame("SELECT * FROM raw.market_baseinfo").row(0, named=True)
+    sha = hashlib.sha256(csv(BASE)).hexdigest()
+    assert (row["_file_id"], row["_row_no"], row["_period"], row["_op"]) == (sha[:16], 2, "20240102", "I")
+    assert row["_received_at"] == datetime(2024, 1, 3, 9)
+    assert row["operating_to_date"] == date(9999, 12, 31)
+    assert str(row["capital_amount"]) == "1005000.00"
+    kept = home.folder / "accepted" / sha[:2] / sha / DAY
+    assert kept.read_bytes() == csv(BASE)
+    assert not kept.stat().st_mode & 0o222
+    assert home.warehouse.columns("raw.market_baseinfo") == contract.table("market", "baseinfo").stored
+    subject = home.rows("SELECT _subject_id, department, uscc, local_kind, local_id, name FROM raw.subject")
+    assert subject == [(row["_subject_id"], "market", "91460100MA5T00001X", "pripid", "p1", "海南甲有限公司")]
+
+
+def test_the_same_delivery_twice_is_loaded_once(home: Home) -> None:
+    home.land(DAY, csv(BASE))
+    home.refresh()
+    before = home.rows("SELECT * FROM raw.market_baseinfo")
+    home.land(DAY, csv(BASE), received="2024-01-05T09:00:00+08:00")
+    home.refresh()
+    assert home.passed.repeated == [DAY]
+    assert home.rows("SELECT * FROM raw.market_baseinfo") == before
+    assert home.rows("SELECT name, repeats FROM raw.arrival") == [(DAY, 1)]
+    assert not [p for p in (home.folder / "landing").rglob("*") if p.is_file()]
+
+
+def test_bad_files_are_refused_with_reasons_and_the_good_one_loads(home: Home) -> None:
+    renamed = ["企业全称" if c == "ENTNAME" else c for c in COLUMNS]
+    home.land(DAY, csv(BASE))
+    home.land("SCJG_E_BASEINFO_20240103_I_01.csv", csv(BASE, columns=renamed))
+    home.land("SCJG_E_BASEINFO_20240104_I_01.csv", csv(BASE).decode("gb18030").encode("utf-8"))
+    home.land("SCJG_E_BASEINFO_20240105_I_01.csv", b"")
+    home.land("SCJG_E_BASEINFO_2024Q1_F_01.sql.gz", gzip.compress(b"COPY e_baseinfo (a) FROM stdin;\n" * 50)[:40])
+    home.refresh()
+    reasons = {name: reason for name, status, *_, reason in home.rows(LOADS) if status == "refused"}
+    assert "缺少列「ENTNAME」" in reasons["SCJG_E_BASEINFO_20240103_I_01.csv"]
+    assert "UTF-8" in reasons["SCJG_E_BASEINFO_20240104_I_01.csv"]
+    assert "0 字节" in reasons["SCJG_E_BASEINFO_20240105_I_01.csv"]
+    assert "截断" in reasons["SCJG_E_BASEINFO_2024Q1_F_01.sql.gz"]
+    assert home.rows("SELECT count(*) FROM raw.market_baseinfo") == [(1,)]
+    assert home.rows("SELECT count(*) FROM quality.reject WHERE row_no = 0 AND rule = 'file'") == [(4,)]
+    again = home.refresh()
+    assert again["market_baseinfo"].files == []
+
+
+def test_faulty_rows_are_set_aside_one_by_one_and_everything_adds_up(home: Home) -> None:
+    rows = [{**BASE, "PRIPID": f"p{i}"} for i in range(20)]
+    rows += [rows[0], {**BASE, "PRIPID": "q1", "ESTDATE": "2026-02-30"}, {**BASE, "PRIPID": "q2", "REGCAP": "-1"}]
+    raw = csv(*rows).replace(b'"q2"', b'"q2' + b'"')
+    home.land(DAY, raw + "合计,23\r\n".encode("gb18030")[:0])
+    home.refresh()
+    assert [r[1:7] for r in home.rows(LOADS)] == [("loaded", 23, 20, 2, 1, 0)]
+    assert home.rows("SELECT row_no, column_name, rule, value FROM quality.reject ORDER BY row_no") == [
+        (23, "established_date", "date", "2026-02-30"),
+        (24, "capital_amount", "capital_not_negative", "-10000.00"),
+    ]
+
+
+def test_too_many_bad_rows_refuse_the_file_and_keep_the_old(home: Home) -> None:
+    home.land(DAY, csv(BASE))
+    home.refresh()
+    bad = [{**BASE, "PRIPID": f"p{i}", "ESTDATE": "不详" if i % 2 else "2020-01-01"} for i in range(10)]
+    home.land("SCJG_E_BASEINFO_20240103_I_01.csv", csv(*bad))
+    home.refresh()
+    assert "10 行中 5 行不合格（50%）" in home.rows(LOADS)[1][-1]
+    assert home.rows("SELECT count(*) FROM raw.market_baseinfo") == [(1,)]
+
+
+def test_when_every_new_delivery_breaks_a_blocking_rule_nothing_is_written(home: Home) -> None:
+    home.land(DAY, csv(BASE))
+    home.refresh()
+    strange = [{**BASE, "PRIPID": f"p{i}", "S_EXT_OP": "X"} for i in range(3)]
+    home.land("SCJG_E_BASEINFO_20240103_I_01.csv", csv(*strange))
+    found = home.refresh()["market_baseinfo"]
+    assert found.blocked and "操作标识只能是 I、U、D" in found.blocked
+    assert found.written is None
+    assert len(home.rows(LOADS)) == 1
+    home.land("SCJG_E_BASEINFO_20240104_I_01.csv", csv({**BASE, "PRIPID": "p9"}))
+    assert home.refresh()["market_baseinfo"].blocked is None
+    assert [r[1] for r in home.rows(LOADS)] == ["loaded", "refused", "loaded"]
+
+
+def test_the_future_is_left_at_the_door(home: Home) -> None:
+    path = home.land(DAY, csv(BASE), received="2025-01-01T09:00:00+08:00")
+    home.refresh()
+    assert path.exists()
+    home.at("2025-01-02T00:00:00")
+    home.refresh()
+    assert not path.exists()
+
+
+VAT = "SWJ_SB_ZZS_202401_I_01.txt.gz"
+
+
+def vat(*due: str) -> bytes:
+    rows = [
+        "\x01".join(
+            [f"s{i}", f"{i:020d}", "2024-01-01", "2024-01-31", "2024-02-10", "100", "0", "0", "0", "0", d, d, "0", "N"]
+        )
+        for i, d in enumerate(due)
+    ]
+    return gzip.compress(("\n".join(rows) + "\n").encode("gb18030"), mtime=0)
+
+
+def control(raw: bytes, rows: int, amount: str) -> str:
+    md5 = hashlib.md5(raw, usedforsecurity=False).hexdigest()
+    return f"rows={rows}\namount={amount}\nmd5={md5}\nperiod=202401\nbatch=01\n"
+
+
+def test_control_totals_are_reconciled_and_a_corrected_control_file_lets_the_same_bytes_in(home: Home) -> None:
+    raw = vat("1.10", "2.20")
+    home.land(VAT, raw, "2024-02-20T09:00:00+08:00", control(raw, 5, "3.30"))
+    home.refresh("tax_vat")
+    assert "控制文件写 5 行，实际 2 行" in home.rows(LOADS)[0][-1]
+    home.land(VAT, raw, "2024-02-22T09:00:00+08:00", control(raw, 2, "3.30"))
+    home.refresh("tax_vat")
+    assert [r[1:4] for r in home.rows(LOADS)] == [("loaded", 2, 2)]
+    assert home.rows("SELECT DISTINCT _received_at FROM raw.tax_vat") == [(datetime(2024, 2, 22, 9),)]
+
+
+def test_a_cut_at_a_row_end_is_seen_by_the_control_file(home: Home) -> None:
+    whole = vat("1.10", "2.20")
+    home.land(VAT, vat("1.10"), "2024-02-20T09:00:00+08:00", control(whole, 2, "3.30"))
+    home.refresh("tax_vat")
+    assert "md5 不符" in home.rows("SELECT reason FROM raw.arrival WHERE status = 'refused'")[0][0]
+
+
+def test_a_missing_control_file_is_waited_for_a_day(home: Home) -> None:
+    home.at("2024-02-20T12:00:00")
+    home.land(VAT, vat("1"), "2024-02-20T09:00:00+08:00")
+    home.refresh("tax_vat")
+    assert home.passed.waiting == [VAT]
+    home.at("2024-02-22T12:00:00")
+    home.refresh("tax_vat")
+    assert home.rows("SELECT status, notes FROM raw.delivery_load") == [("loaded", "没有控制文件，行数与金额无从核对")]
+
+
+def test_same_name_other_content_supersedes(home: Home) -> None:
+    first, second = vat("1"), vat("2", "3")
+    home.land(VAT, first, "2024-02-20T09:00:00+08:00", control(first, 1, "1"))
+    home.refresh("tax_vat")
+    home.land(VAT, second, "2024-02-25T09:00:00+08:00", control(second, 2, "5"))
+    home.refresh("tax_vat")
+    assert [r[1] for r in home.rows(LOADS)] == ["superseded", "loaded"]
+    assert home.rows("SELECT count(*) FROM raw.tax_vat") == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("SCJG_E_BASEINFO_20240102_I_01.csv.exe", "文件名不在任何合同之内"),
+        ("SCJG_E_BASEINF0_20240102_I_01.csv", "最接近的是「主体登记」"),
+        ("主体登记.csv", "不允许的字符"),
+        ("a b.csv", "不允许的字符"),
+    ],
+)
+def test_names_are_let_in_by_allow_list(home: Home, name: str, said: str) -> None:
+    home.land(name, csv(BASE))
+    home.refresh()
+    assert said in home.rows("SELECT reason FROM raw.arrival WHERE status = 'refused'")[0][0]
+
+
+def test_a_symbolic_link_is_refused_and_its_target_untouched(home: Home) -> None:
+    secret = home.folder / "secret.csv"
+    secret.write_bytes(csv(BASE))
+    folder = home.folder / "landing" / "x"
+    folder.mkdir(parents=True)
+    (folder / DAY).symlink_to(secret)
+    home.refresh()
+    assert "符号链接" in home.rows("SELECT reason FROM raw.arrival")[0][0]
+    assert secret.read_bytes() == csv(BASE)
+    assert not (folder / DAY).is_symlink()
+
+
+def test_a_file_changed_after_its_receipt_is_refused(home: Home) -> None:
+    path = home.land(DAY, csv(BASE))
+    path.write_bytes(csv({**BASE, "REGCAP": "999"}))
+    home.refresh()
+    assert "与回执的 sha256" in home.rows("SELECT reason FROM raw.arrival")[0][0]
+
+
+def test_the_warehouse_can_be_deleted_and_comes_back_the_same(home: Home) -> None:
+    home.land(DAY, csv(BASE, {**BASE, "PRIPID": "p2", "ESTDATE": "x"}, {**BASE, "PRIPID": "p3"}))
+    home.land("SCJG_E_BASEINFO_20240103_I_01.csv", b"", "2024-01-04T09:00:00+08:00")
+    home.refresh()
+    tables = ("raw.market_baseinfo", "raw.subject", "raw.delivery_load", "quality.reject", "raw.arrival")
+    before = {t: home.rows(f"SELECT * FROM {t} ORDER BY ALL") for t in tables}
+    (home.folder / "warehouse.duckdb").unlink()
+    home.refresh()
+    assert {t: home.rows(f"SELECT * FROM {t} ORDER BY ALL") for t in tables} == before
+
+
+def test_the_order_of_arrival_does_not_change_what_is_kept(tmp_path: Path) -> None:
+    files = [
+        (f"SCJG_E_BASEINFO_2024010{d}_I_01.csv", csv({**BASE, "PRIPID": f"p{d}", "REGCAP": str(d)})) for d in (2, 3, 4)
+    ]
+    kept = []
+    for order in (files, files[::-1]):
+        home = Home(tmp_path / str(len(kept)))
+        key = home.folder / "keys" / "personal.key"
+        key.parent.mkdir(parents=True)
+        key.write_bytes(b"k" * 32)
+        for name, raw in order:
+            home.land(name, raw, f"2024-01-{name[22:24]}T09:00:00+08:00")
+            home.refresh()
+        columns = list(contract.table("market", "baseinfo").stored)
+        kept.append(home.warehouse.frame(f"SELECT {', '.join(columns)} FROM raw.market_baseinfo ORDER BY ALL").rows())
+        kept[-1].append(
+            home.warehouse.frame("SELECT * EXCLUDE (first_received_at) FROM raw.subject ORDER BY ALL").rows()
+        )
+    assert kept[0] == kept[1]
+
+
+def snapshot(path: Path, *rows: tuple[str, str, str]) -> bytes:
+    import sqlite3
+
+    base = sqlite3.connect(path)
+    base.execute("CREATE TABLE t_zz (zsbh, qymc, xydm, zzlb, zzdj, fzrq, yxq, zt)")
+    base.executemany("INSERT INTO t_zz VALUES (?, ?, NULL, '建筑工程', ?, '2023-01-01', '2028-01-01', '有效')", rows)
+    base.commit()
+    base.close()
+    raw = path.read_bytes()
+    path.unlink()
+    return raw
+
+
+def test_what_leaves_a_snapshot_is_written_down_as_deleted(home: Home) -> None:
+    one = snapshot(home.folder / "s", ("D1", "甲", "一级"), ("D2", "乙", "二级"))
+    two = snapshot(home.folder / "s", ("D1", "甲", "特级"))
+    three = snapshot(home.folder / "s", ("D1", "甲", "特级"), ("D2", "乙", "二级"))
+    home.land("ZJT_SNAPSHOT_20240107_F_01.db", one, "2024-01-07T09:00:00+08:00")
+    home.land("ZJT_SNAPSHOT_20240114_F_01.db", two, "2024-01-14T09:00:00+08:00")
+    home.refresh("housing_qualification")
+    sql = "SELECT certificate_no, _op, grade, _received_at::DATE::VARCHAR, _row_no FROM raw.housing_qualification ORDER BY _received_at, certificate_no"
+    expected = [("D1", "I", "一级", "2024-01-07", 1), ("D2", "I", "二级", "2024-01-07", 2), ("D1", "I", "特级", "2024-01-14", 1), ("D2", "D", "二级", "2024-01-14", 0)]  # fmt: skip
+    assert home.rows(sql) == expected
+    home.land("ZJT_SNAPSHOT_20240121_F_01.db", three, "2024-01-21T09:00:00+08:00")
+    home.refresh("housing_qualification")
+    assert home.rows(sql)[4:] == [("D1", "I", "特级", "2024-01-21", 1), ("D2", "I", "二级", "2024-01-21", 2)]
+    home.land("ZJT_SNAPSHOT_20240128_F_01.db", two, "2024-01-28T09:00:00+08:00")
+    home.refresh("housing_qualification")
+    assert home.rows(sql)[6:] == [("D1", "I", "特级", "2024-01-28", 1), ("D2", "D", "二级", "2024-01-28", 0)]
+
+
+def test_pulled_records_are_received_when_they_were_changed(home: Home) -> None:
+    row = {"cf_xdr_mc": "甲", "cf_xdr_shxym": "9", "cf_wsh": "1", "cf_wfxw": "x", "cf_nr_fk": "5", "cf_jdrq": "2024/01/02", "cf_gsjzq": "", "cf_xyxf": "0"}  # fmt: skip
+    raw = "".join(json.dumps({**row, "updated_at": f"2024-0{m}-01 10:00:00"}) + "\n" for m in (2, 3)).encode()
+    home.land("FGW_XZCF_20241231_I_235959.jsonl", raw, "2024-12-31T23:59:59")
+    home.refresh("reform_penalty")
+    assert home.rows("SELECT _received_at FROM raw.reform_penalty ORDER BY 1") == [
+        (datetime(2024, 2, 1, 10),),
+        (datetime(2024, 3, 1, 10),),
+    ]
+    assert home.rows("SELECT first_received_at FROM raw.subject") == [(datetime(2024, 2, 1, 10),)]
+
+
+def test_the_ledger_says_how_late(home: Home) -> None:
+    home.land("nonsense", b"x")
+    raw = vat("1")
+    home.land(VAT, raw, "2024-03-20T09:00:00+08:00", control(raw, 1, "1"))
+    home.refresh("tax_vat")
+    ledger = deliveries(home.warehouse)
+    assert ledger.select("name", "status", "late_days").rows() == [("nonsense", "refused", None), (VAT, "loaded", 24)]
+
+
+def test_periods() -> None:
+    assert [period_end(p) for p in ("20240229", "202402", "2024Q1", "2024", "202413")] == [
+        date(2024, 2, 29), date(2024, 2, 29), date(2024, 3, 31), date(2024, 12, 31), None,
+    ]  # fmt: skip
+    assert late_days("tax", "vat", "202401", date(2024, 2, 20)) == 0
+    assert late_days("agri", "leading", "2024", date(2024, 9, 1)) is None
+
+
+def test_no_personal_value_leaves_the_evidence(home: Home) -> None:
+    home.land(DAY, csv(BASE, {**BASE, "PRIPID": "p2", "TEL": "13911112222", "ESTDATE": "x"}))
+    home.refresh()
+    for table in ("raw.market_baseinfo", "raw.subject", "quality.reject", "raw.delivery_load"):
+        text = home.warehouse.frame(f"SELECT * FROM {table}").write_json()
+        assert "13800138000" not in text
+        assert "13911112222" not in text
+
+
+def test_the_assets_run_in_dagster_and_report_checks(home: Home) -> None:
+    home.land(DAY, csv(BASE))
+    home.land("SCJG_E_BASEINFO_20240103_I_01.csv", b"")
+    chosen = [a for a in RAW_ASSETS if a.key.path[-1] in ("arrival", "market_baseinfo", "market_alter")]
+    result = dg.materialize(chosen, resources={"warehouse": home.warehouse, "scope": home.scope})
+    assert result.success
+    checks = {(e.asset_key.path[-1], e.check_name): e.passed for e in result.get_asset_check_evaluations()}
+    assert checks["market_baseinfo", "op_known"]
+    assert checks["market_baseinfo", "rows_conserved"]
+    assert not checks["market_baseinfo", "deliveries_readable"]
+    assert checks["market_alter", "alter_date_plausible"]
+    made = result.asset_materializations_for_node("raw__market_baseinfo")[0].metadata
+    assert made["dagster/row_count"].value == 1
+    assert home.warehouse.exists("raw.market_alter")
+
+
+def test_a_blocked_table_fails_without_a_materialization(home: Home) -> None:
+    home.land(DAY, csv(*[{**BASE, "PRIPID": f"p{i}", "S_EXT_OP": "X"} for i in range(3)]))
+    chosen = [a for a in RAW_ASSETS if a.key.path[-1] in ("arrival", "market_baseinfo")]
+    result = dg.materialize(chosen, resources={"warehouse": home.warehouse, "scope": home.scope}, raise_on_error=False)
+    assert not result.success
+    assert not result.asset_materializations_for_node("raw__market_baseinfo")
+    failed = [e for e in result.get_asset_check_evaluations() if not e.passed and e.check_name == "op_known"]
+    assert failed[0].severity == dg.AssetCheckSeverity.ERROR
+    assert not home.warehouse.exists("raw.market_baseinfo")
