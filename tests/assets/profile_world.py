@@ -124,5 +124,16 @@ class ProfileWorld:
             row["enterprise_id"]: row for row in self.frame("SELECT * FROM profile.enterprise").iter_rows(named=True)
         }
 
+    def store(self) -> Path:
+        """The raw and registry tables as a warehouse on disk, for code that opens one by its home. Returns the home."""
+        tables = self.frame(
+            "SELECT table_schema || '.' || table_name AS name FROM information_schema.tables WHERE table_schema IN ('raw', 'registry')"
+        )["name"]
+        frames = {name: self.frame(f"SELECT * FROM {name}") for name in tables}
+        with DuckWarehouse(home=self.scope.home).write() as w:
+            for name, frame in frames.items():
+                w.replace(name, frame)
+        return self.scope.home
+
     def frame(self, sql: str) -> pl.DataFrame:
         return self.warehouse.frame(sql)
