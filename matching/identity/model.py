@@ -204,8 +204,11 @@ def _linker(api: DuckDBAPI, left: pl.DataFrame, right: pl.DataFrame, settings: A
         api.register(right.to_arrow(), dataset_display_name="b_register"),
     ]
     linker = Linker(tables, settings, log_level=logging.ERROR)
+    # An enterprise that kept its 字号 through three names holds it once.
+    holder = pl.col("unique_id").str.split("#").list.first()
     for column in TERMS:
-        lookup = api.register(frequencies(right[column]).to_arrow())
+        held = right.select(column, holder=holder).unique()[column]
+        lookup = api.register(frequencies(held).to_arrow())
         linker.table_management.register_term_frequency_lookup(lookup, column)
     return linker
 
@@ -308,7 +311,7 @@ def scores(said: pl.DataFrame, register: pl.DataFrame, model: dict[str, Any], ow
     if said.is_empty() or register.is_empty():
         return pl.DataFrame(schema=SCORES)
     settings = {k: v for k, v in model.items() if k not in ("version", "trained_on")}
-    settings["probability_two_random_records_match"] = PRESENT / register.height
+    settings["probability_two_random_records_match"] = PRESENT / owner["enterprise_id"].n_unique()
     with _engine() as (con, api):
         linker = _linker(api, said, register, settings)
         found = linker.inference.predict(threshold_match_probability=FLOOR)

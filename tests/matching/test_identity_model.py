@@ -93,6 +93,20 @@ def test_frequencies_by_good_turing() -> None:
     assert alone["1"] == pytest.approx(0.01 / 100)
 
 
+def test_a_renamed_enterprise_does_not_make_its_sound_common() -> None:
+    known = register()
+    older = known.names.with_columns(
+        name=pl.col("name").str.replace("有限公司", "股份有限公司"), valid_to=pl.lit("2020-01-01")
+    )
+    renamed = Register(known.enterprises, known.keys, pl.concat([known.names, older]))
+    told, plain = (
+        resolve(said({"name": "海南瑞达科级有限公司"}), r, None, model.scorer(model.loaded())).review
+        for r in (renamed, known)
+    )
+    assert told["score"][0] == pytest.approx(plain["score"][0], abs=0.01)
+    assert told["enterprise_id"][0] == plain["enterprise_id"][0] == f"e{NAMES.index('海南瑞达科技有限公司')}"
+
+
 def test_training_learns_from_lessons_and_repeats_itself() -> None:
     known = register()
     rows = said(*[{"name": n.replace("有限公司", "有限责任公司"), "uscc": "x"} for n in NAMES])
