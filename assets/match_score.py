@@ -7,6 +7,7 @@ from assets.ports import Scope, Warehouse
 from assets.push_inputs import cases, conditions, items
 from assets.sql import table_metadata
 from matching.score.features import FEATURES, Materials, explanation, featured
+from matching.score.model import drift, load
 from matching.score.weighted import NAME, weighted
 
 LABELS = {
@@ -41,7 +42,7 @@ def _ages(warehouse: Warehouse) -> pl.DataFrame:
         ["registry", "subject"],
         ["raw", "apply_case"],
     ],
-    description="匹配分：受邀企业最终获得奖励的可能性（0 至 1）及各分项。历史不足时用公开权重的加权平均；只对未被判为不符合的（企业，事项）计算。",
+    description="匹配分：受邀企业最终获得奖励的可能性（0 至 1）及各分项。历史足够时用存档的模型，否则用公开权重的加权平均；只对未被判为不符合的（企业，事项）计算。",
 )
 def score(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]) -> dg.MaterializeResult:
     pairs = warehouse.frame(
@@ -64,19 +65,26 @@ def score(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]
             cases=cases(warehouse).select("enterprise_id", "item_id", "decision"),
         )
     )
+    # A stored model that was changed stops the run: the last good scores stay, and nobody is ranked by an unknown hand.
+    model = load(warehouse.home / "models")
+    name = f"gbm-{str(model.card['sha256'])[:12]}" if model else NAME
     values = features.select(
-        pl.struct(pl.col(name).round(6) for name in FEATURES).struct.json_encode().alias("features")
+        pl.struct(pl.col(feature).round(6) for feature in FEATURES).struct.json_encode().alias("features")
     )
     scored = features.select("enterprise_id", "item_id", "version").with_columns(
-        weighted(features), values["features"], pl.lit(NAME).alias("model"), pl.lit(scope.build_id).alias("build_id")
+        model.score(features) if model else weighted(features),
+        values["features"],
+        pl.lit(name).alias("model"),
+        pl.lit(scope.build_id).alias("build_id"),
     )
     with warehouse.write() as transaction:
         written = transaction.replace("match.score", scored.sort("item_id", "version", "enterprise_id"))
     return dg.MaterializeResult(
         metadata={
             **table_metadata(written, LABELS),
-            "模型": NAME,
-            **{name: explanation(name) for name in FEATURES},
+            "模型": name,
+            **({"漂移": str(drift(model.card, features))} if model else {}),
+            **{feature: explanation(feature) for feature in FEATURES},
         }
     )
 

@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 def _arrays(truth: pl.Series, score: pl.Series) -> tuple[Floats, Floats]:
     if len(truth) != len(score):
         raise ValueError(f"真值 {len(truth)} 行，分数 {len(score)} 行，应相等")
+    if truth.null_count() or score.null_count():
+        raise ValueError(f"真值缺 {truth.null_count()} 行，分数缺 {score.null_count()} 行；先去掉判不了的")
     return truth.cast(pl.Float64).to_numpy(), score.cast(pl.Float64).to_numpy()
 
 
@@ -40,6 +42,7 @@ def ndcg_at(truth: pl.DataFrame, score: pl.Series, k: int) -> float:
     Gain is 0/1, discount log2(rank + 1). Tied scores share the mean gain of their ranks (McSherry and Najork 2008), so that
     a constant score earns what chance does.
     """
+    _arrays(truth["obtained"], score)
     frame = truth.with_columns(score.alias("score"))
     values = [
         _ndcg(part["obtained"].cast(pl.Float64).to_numpy(), part["score"].to_numpy(), k)

@@ -92,7 +92,7 @@ def recomputed(home: Path, header: Mapping[str, Any], lines: Sequence[Mapping[st
         sql = award_sql(found[0][0], load_indicators(), str(header["as_of"]))
         wanted = [line["enterprise_id"] for line in lines]
         rows = con.execute(
-            f"SELECT enterprise_id, CAST(round({sql}, 2) AS DECIMAL(18,2)) FROM profile.enterprise"
+            f"SELECT enterprise_id, CASE WHEN ({sql}) >= 0 THEN CAST(round({sql}, 2) AS DECIMAL(18,2)) END FROM profile.enterprise"
             " WHERE enterprise_id IN (SELECT unnest($wanted))",
             {"wanted": wanted},
         ).fetchall()

@@ -71,3 +71,10 @@ def test_flags_against_rings() -> None:
         "ring_recall": 0.5,
         "false_alarms_per_1000": pytest.approx(1.0),
     }
+
+
+def test_missing_truth_is_refused_and_not_counted_as_false() -> None:
+    with pytest.raises(ValueError, match="真值缺 1 行"):
+        precision_recall_area(pl.Series([True, None]), pl.Series([0.1, 0.2]))
+    with pytest.raises(ValueError, match="分数缺 1 行"):
+        ndcg_at(pl.DataFrame({"item_id": ["a"], "obtained": [True]}), pl.Series([None], dtype=pl.Float64), 10)

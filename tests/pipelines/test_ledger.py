@@ -1,0 +1,145 @@
+"""Whatever is tried in whatever order, nothing is paid twice, no budget is exceeded, and every fen is accounted for."""
+
+import contextlib
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from matching.push.fingerprint import award_key
+from pipelines.control import ControlStore
+from pipelines.ledger import Award, LedgerError, fen, grant, open_fund, reverse
+
+BUDGET = Decimal("1000.00")
+GROUPS = {"a": "a", "b": "a", "c": None}
+
+
+def award(entity: str, item: str, unit: str = "", amount: Decimal = Decimal("300.00"), cycle: str = "2024") -> Award:
+    return Award(award_key(entity, item, cycle, unit), entity, entity, item, cycle, unit, GROUPS[item], "2024", amount)
+
+
+class Ledger(RuleBasedStateMachine):
+    """Grants and reversals at random against a plain model of who holds what."""
+
+    @initialize(folder=st.just(None))
+    def begin(self, folder: None) -> None:
+        import tempfile
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.control = ControlStore(Path(self.folder.name) / "control.sqlite")
+        with self.control.transaction() as db:
+            for item in GROUPS:
+                open_fund(db, item, "2024", BUDGET)
+        self.held: dict[tuple[str, str, str], Decimal] = {}
+
+    def allowed(self, one: Award) -> bool:
+        same = (one.entity_id, one.item_id, one.claim_unit) in self.held
+        rival = any(
+            entity == one.entity_id
+            and item != one.item_id
+            and GROUPS[item] is not None
+            and GROUPS[item] == one.exclusion_group
+            for entity, item, _ in self.held
+        )
+        spent = sum((amount for (_, item, _), amount in self.held.items() if item == one.item_id), Decimal(0))
+        return not same and not rival and spent + one.amount_yuan <= BUDGET
+
+    @rule(
+        entity=st.sampled_from(["E1", "E2"]),
+        item=st.sampled_from(sorted(GROUPS)),
+        unit=st.sampled_from(["", "p1", "p2"]),
+        amount=st.sampled_from([Decimal("0.01"), Decimal("300.00"), Decimal("999.99")]),
+    )
+    def try_grant(self, entity: str, item: str, unit: str, amount: Decimal) -> None:
+        one = award(entity, item, unit, amount)
+        try:
+            with self.control.transaction() as db:
+                grant(db, one, "L", "2024-12-18")
+        except LedgerError:
+            assert not self.allowed(one)
+        else:
+            assert self.allowed(one)
+            self.held[(entity, item, unit)] = amount
+
+    @rule(index=st.integers(0, 5))
+    def undo(self, index: int) -> None:
+        rows = self.control.rows("SELECT award_id, entity_id, item_id, claim_unit FROM active_award ORDER BY award_id")
+        with contextlib.suppress(IndexError):
+            row = rows[index]
+            with self.control.transaction() as db:
+                reverse(db, row["award_id"], "依据撤回", "2024-12-19")
+            del self.held[(row["entity_id"], row["item_id"], row["claim_unit"])]
+
+    @invariant()
+    def books_balance(self) -> None:
+        if not hasattr(self, "control"):
+            return
+        active = self.control.rows("SELECT entity_id, item_id, claim_unit, amount_fen FROM active_award")
+        assert {
+            (r["entity_id"], r["item_id"], r["claim_unit"]): Decimal(r["amount_fen"]) / 100 for r in active
+        } == self.held
+        for row in self.control.rows(
+            "SELECT f.committed_fen, f.budget_fen, (SELECT coalesce(sum(amount_fen), 0) FROM award a WHERE a.item_id = f.item_id) AS net"
+            " FROM fund f"
+        ):
+            assert row["committed_fen"] == row["net"] <= row["budget_fen"]
+
+    def teardown(self) -> None:
+        if hasattr(self, "folder"):
+            self.folder.cleanup()
+
+
+TestLedger = Ledger.TestCase
+TestLedger.settings = settings(
+    max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> ControlStore:
+    return ControlStore(tmp_path / "control.sqlite")
+
+
+def test_a_reversal_needs_a_reason_and_happens_once(control: ControlStore) -> None:
+    with control.transaction() as db:
+        grant(db, award("E1", "c"), "L", "2024-12-18")
+    with pytest.raises(LedgerError, match="原因"), control.transaction() as db:
+        reverse(db, 1, " ", "2024-12-19")
+    with control.transaction() as db:
+        reverse(db, 1, "退回", "2024-12-19")
+    with pytest.raises(LedgerError, match="已冲销"), control.transaction() as db:
+        reverse(db, 1, "再退", "2024-12-19")
+    rows = control.rows("SELECT kind, amount_fen, reverses FROM award ORDER BY award_id")
+    assert rows == [
+        {"kind": "award", "amount_fen": 30000, "reverses": None},
+        {"kind": "reversal", "amount_fen": -30000, "reverses": 1},
+    ]
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "0.001", "NaN", "Infinity"])
+def test_only_exact_positive_money_enters(amount: str) -> None:
+    with pytest.raises(LedgerError, match="金额"):
+        fen(Decimal(amount))
+
+
+def test_a_budget_cannot_be_cut_below_what_is_committed(control: ControlStore) -> None:
+    with control.transaction() as db:
+        open_fund(db, "c", "2024", BUDGET)
+        grant(db, award("E1", "c"), "L", "2024-12-18")
+    with pytest.raises(LedgerError, match="低于已安排"), control.transaction() as db:
+        open_fund(db, "c", "2024", Decimal("299.99"))
+    with control.transaction() as db:
+        open_fund(db, "c", "2024", Decimal("300.00"))
+
+
+def test_money_is_an_integer_in_the_books(control: ControlStore) -> None:
+    import sqlite3
+
+    with pytest.raises(sqlite3.IntegrityError), control.transaction() as db:
+        db.execute(
+            "INSERT INTO award (award_key, kind, entity_id, item_id, cycle, claim_unit, exclusion_group, group_cycle,"
+            " generation, amount_fen, list_id, as_of) VALUES ('k', 'award', 'E', 'c', '2024', '', 'c', '2024', 0, 1.5, 'L', 'd')"
+        )
