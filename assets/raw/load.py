@@ -225,18 +225,29 @@ def _judge_counts(group: list[File], table: Table) -> None:
 
 def _judge_rules(group: list[File], rows: pl.DataFrame, table: Table) -> None:
     """Blocking rules are judged per delivery: one bad file does not take its neighbours with it."""
-    parts = {key[0]: part for key, part in rows.partition_by("_file_id", as_dict=True).items()}
-    for file in group:
-        part = parts.get(file.id)
-        if file.refusal or part is None:
+    sizes = dict(rows.group_by("_file_id").len().iter_rows())
+    for rule in table.rules:
+        if rule.level == "warn":
             continue
-        for rule in table.rules:
-            if rule.level == "warn":
+        found = outcome(rows, rule)
+        if found.broken:
+            continue
+        if found.bad is None:
+            parts = {key[0]: outcome(part, rule) for key, part in rows.partition_by("_file_id", as_dict=True).items()}
+        elif found.bad.any():
+            faulty = rows["_file_id"].filter(found.bad).unique().to_list()
+            marks = pl.DataFrame({"f": rows["_file_id"], "bad": found.bad})
+            parts = {f: Outcome(rule, sizes[f], marks.filter(pl.col("f") == f)["bad"], False) for f in faulty}
+        else:
+            continue
+        for file in group:
+            part = parts.get(file.id)
+            if part is None or file.refusal or part.passed:
                 continue
-            found = outcome(part, rule)
-            tolerated = found.bad is not None and found.bad_rows <= 1 < found.rows and rule.max_bad_share > 0
-            if not found.broken and not found.passed and not tolerated:
-                file.rule_refusals[rule.id] = _rule_reason(found)
+            tolerated = part.bad is not None and part.bad_rows <= 1 < part.rows and rule.max_bad_share > 0
+            if not tolerated:
+                file.rule_refusals[rule.id] = _rule_reason(part)
+    for file in group:
         if file.rule_refusals:
             file.refusal = "；".join(file.rule_refusals.values())
 
