@@ -18,6 +18,7 @@ from matching.rules.vocabulary import attribute
 
 State = Literal["true", "false", "unknown"]
 # operator and its negation, and how a requirement reads
+_MIRRORED = {"=": "=", "<>": "<>", ">": "<", "<=": ">=", ">=": "<=", "<": ">"}
 _OPPOSITE = {"=": "<>", ">": "<=", ">=": "<"}
 # a space between Latin digits and Chinese words, none after a Chinese unit
 _SPACE = {True: " ", False: ""}
@@ -78,12 +79,10 @@ class Observer:
             asked, sentence = self._listed(inner, subject, negated, state)
         else:
             asked, sentence = self._named(inner, subject, negated)
-        label = self.label(subject.name)
         if state == "unknown" and (self._is_absent(subject) or not sentence):
             sentence = self.missing((subject,))
         elif not sentence:
-            seen = wording.shown(self.values.get(subject.name), self.indicators.get(subject.name))
-            sentence = f"{label}：{seen}{self.cited(subject)}，{'符合' if state == 'true' else '不符合'}“{asked}”的要求"
+            sentence = self._told(inner, subject, negated, state, asked)
         return self._about(subject, state, sentence, asked, None)
 
     def _about(
@@ -154,6 +153,7 @@ class Observer:
         return (start is None or start <= self.block.as_of) and (end is None or self.block.as_of <= end)
 
     def _named(self, term: Term, subject: Column, negated: bool) -> tuple[str, str]:
+        """What a test of a word or a flag asks for, in words; the sentence is left to `_told`."""
         indicator = self.indicators.get(subject.name)
         if isinstance(term, Column):
             return ("否" if negated else "是"), ""
@@ -165,43 +165,61 @@ class Observer:
             ), ""
         if isinstance(term, Member):
             words = "、".join(wording.constant(option, indicator) for option in term.options)
-            within = "在以下范围内" if subject.reach in ("region", "industry") else "属于"
-            return (f"不{within}：{words}" if negated else f"{within}：{words}"), ""
+            return (f"{words} 以外" if negated else words), ""
         return "条件成立" if not negated else "条件不成立", ""
+
+    def _told(self, term: Term, subject: Column, negated: bool, state: State, asked: str) -> str:
+        indicator = self.indicators.get(subject.name)
+        seen = f"{self.label(subject.name)}：{wording.shown(self.values.get(subject.name), indicator)}{self.cited(subject)}"
+        if isinstance(term, Member):
+            words = "、".join(wording.constant(option, indicator) for option in term.options)
+            within = (state == "true") != negated
+            if subject.reach is not None:
+                place = f"{'在' if within else '不在'} {words} 范围内"
+            else:
+                place = f"{'属于' if within else '不属于'} {words}"
+            return f"{seen}，{place}" + ("，是排除的情形" if negated and within else "")
+        return seen if state == "true" else f"{seen}，要求为“{asked}”"
 
     def _measured(self, term: Compare, negated: bool, state: State) -> Observation:
         operator = _OPPOSITE[term.operator] if negated else term.operator
         read = columns(term)
+        observed, asked = term.left, term.right
+        if not columns(observed):
+            # as_of against a column: what is told is the column
+            observed, asked, operator = asked, observed, _MIRRORED[operator]
         if state == "unknown":
             sentence = self.missing(read) if any(self._is_absent(column) for column in read) else "算式除以零，无法计算"
             main = next((column for column in read if self._is_absent(column)), None)
             if main is not None:
                 return self._about(main, state, sentence, _threshold(term), None)
             return Observation(None, "", state, sentence)
-        left, right = self._exact(term.left), self._exact(term.right)
-        indicator = self.indicators.get(term.left.name) if isinstance(term.left, Column) else None
-        if indicator is None and isinstance(term.left, Days):
+        left, right = self._exact(observed), self._exact(asked)
+        indicator = self.indicators.get(observed.name) if isinstance(observed, Column) else None
+        if indicator is None and isinstance(observed, Days):
             indicator = {"unit": "天"}
         distance = _distance(operator, left, right) if state == "false" else Fraction(0)
-        dates = term.left.type == "date"
+        dates = observed.type == "date"
         seen = self._spell(left, indicator, dates)
         bound = self._spell(right, indicator, dates)
+        if isinstance(asked, Column):
+            bound = f"{self.label(asked.name)} {bound}"
         gap = f"{distance} 天" if dates and distance is not None else wording.gap(distance or Fraction(0), indicator)
-        if isinstance(term.left, Column):
-            about = f"{self.label(term.left.name)} {seen}{self.cited(term.left)}"
+        if isinstance(observed, Column):
+            about = f"{self.label(observed.name)} {seen}{self.cited(observed)}"
         else:
             parts = "、".join(
                 f"{self.label(column.name)} {wording.shown(self.values.get(column.name), self.indicators.get(column.name))}{self.cited(column)}"
-                for column in columns(term.left)
+                for column in columns(observed)
             )
             about = f"按{parts}计算为 {seen}"
-        sentence = f"{about}，{_relation(operator, state, bound, gap, distance)}"
-        subject = term.left if isinstance(term.left, Column) else (read[0] if read else None)
+        sentence = f"{about}，{(_dated if dates else _relation)(operator, state, bound, gap, distance)}"
+        subject = observed if isinstance(observed, Column) else (read[0] if read else None)
         threshold = right if not dates else EPOCH + timedelta(days=int(right))
         if subject is None:
             return Observation(None, "", state, sentence, threshold=threshold, distance=distance)
         found = self._about(subject, state, sentence, threshold, distance)
-        if isinstance(term.left, Column):
+        if isinstance(observed, Column):
             return found
         return Observation(
             found.indicator,
@@ -255,6 +273,15 @@ def _relation(operator: str, state: State, bound: str, gap: str, distance: Fract
     if operator == "<":
         return f"须低于 {bound}，超出 {gap}" if distance else f"须低于 {bound}，现在正好相等"
     return f"要求等于 {bound}，相差 {gap}" if operator == "=" else f"要求不等于 {bound}"
+
+
+def _dated(operator: str, state: State, bound: str, gap: str, distance: Fraction | None) -> str:
+    """The same for days: earlier and later, not less and more."""
+    met = {">=": "不早于", ">": "晚于", "<=": "不晚于", "<": "早于", "=": "正是", "<>": "不是"}
+    if state == "true":
+        return f"{met[operator]} {bound}"
+    short = f"，差 {gap}" if distance else ""
+    return f"要求{met[operator]} {bound}{short}"
 
 
 def _distance(operator: str, left: Fraction, right: Fraction) -> Fraction | None:

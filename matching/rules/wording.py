@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import data
 from data import gazetteer
 from matching.rules.check import plain
 from matching.rules.vocabulary import attribute
@@ -55,10 +59,21 @@ def grouped(value: Fraction, places: int) -> str:
 
 def word(value: str, indicator: Any = None) -> str:
     """A code with its name, where the code has one."""
-    if indicator is not None and attribute(indicator, "type") == "region":
-        named = place(value)
-        return f"{named}（{value}）" if named != value else value
+    kind = attribute(indicator, "type") if indicator is not None else None
+    if kind == "region":
+        return place(value)
+    if kind == "industry":
+        name = _industries().get(value.strip().upper().lstrip("ABCDEFGHIJKLMNOPQRST") or value.strip().upper())
+        return f"{name}（{value}）" if name else value
     return value
+
+
+@cache
+def _industries() -> Mapping[str, str]:
+    """Names of GB/T 4754 by code."""
+    file = Path(str(data.__file__)).with_name("reference") / "industries.csv"
+    with file.open(encoding="utf-8", newline="") as lines:
+        return {row["code"]: row["name"] for row in csv.DictReader(lines)}
 
 
 def place(code: str) -> str:
