@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from dashboards.enterprises import enterprise_page, enterprise_search
+from dashboards.explanations import explanation_page
 from dashboards.overview import overview_page, questions_page
 from dashboards.pages import Pages
 from dashboards.policies import policies_page, policy_page
@@ -67,6 +68,7 @@ def create(home: Path) -> Starlette:
             route("/policies/{item}", policy_page, "policy"),
             route("/enterprises", enterprise_search, "enterprises"),
             route("/enterprises/{key}", enterprise_page, "enterprise"),
+            route("/enterprises/{key}/items/{item}", explanation_page, "explanation"),
             route("/pushes", pushes_page, "pushes"),
             route("/pushes/{list_id}", list_page, "list"),
             route("/cases", case_page, "cases"),

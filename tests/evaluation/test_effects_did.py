@@ -226,7 +226,7 @@ def test_effects_that_grow_are_found_by_event_time_and_a_broken_trend_is_noticed
 
 
 def test_intervals_cover_the_planted_effect() -> None:
-    """200 draws here; 1,000 draws in benchmarks."""
+    """200 draws here; 1,000 draws of five kinds of effect in test_effects_coverage.py (slow)."""
     truth = 0.0
     covered = 0
     for seed in range(200):

@@ -38,6 +38,7 @@ PATHS = [
     "/policies/hn-biomed-voucher",
     "/enterprises",
     "/enterprises/e005",
+    "/enterprises/e005/items/hn-biomed-voucher",
     "/pushes",
     "/pushes/L-hn-biomed-voucher",
     "/cases",
