@@ -5,7 +5,7 @@ import polars as pl
 
 from assets.ports import Control, Scope, Warehouse
 from assets.push_decision import decision
-from assets.push_inputs import collected, frozen, settlement
+from assets.push_inputs import collected, frozen, settlement, taken_up
 from assets.sql import table_metadata
 from matching.push.kinds import KINDS, REASONS
 from matching.push.lines import LINE
@@ -109,6 +109,9 @@ LABELS = {
 def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope], control: dg.ResourceParam[Control]):  # type: ignore[no-untyped-def]
     """Proposes lists. Nothing is sent or paid here: two people and `huiqi freeze` do that."""
     proposal = propose(*collected(warehouse, scope, control))
+    if set(taken_up(control, scope.as_of).values()) - set(proposal.lists["list_id"]):
+        # The day's facts changed after a list was taken up: it stays as it is, and what is new becomes a list that names it.
+        proposal = propose(*collected(warehouse, scope, control, follow=True))
     kept_headers, kept_lines = frozen(control, HEADER, "header"), frozen(control, LINE, "body")
     headers = pl.concat(
         [proposal.lists, kept_headers.filter(~pl.col("list_id").is_in(proposal.lists["list_id"].implode()))]

@@ -450,12 +450,24 @@ def history(control: Control, before: dt.date) -> dict[str, pl.DataFrame | dict[
     }
 
 
-def collected(warehouse: Warehouse, scope: Scope, control: Control) -> tuple[Inputs, Dates]:
-    """Everything `propose` needs."""
+def taken_up(control: Control, day: dt.date) -> dict[tuple[str, str, str], str]:
+    """(kind, item_id, cycle) → list_id of the lists dated `day` that somebody has taken responsibility for."""
+    if not control.rows("SELECT 1 FROM sqlite_master WHERE name = 'push_list'"):
+        return {}
+    rows = control.rows(
+        "SELECT kind, item_id, cycle, list_id FROM push_list WHERE as_of = ? AND status NOT IN ('rejected', 'void')"
+        " ORDER BY list_id",
+        (day.isoformat(),),
+    )
+    return {(row["kind"], row["item_id"], row["cycle"]): row["list_id"] for row in rows}
+
+
+def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool = False) -> tuple[Inputs, Dates]:
+    """Everything `propose` needs. `follow` counts the lists of the day itself as history, and names them as corrected."""
     catalogue = indicators.load()
     item_rows, condition_rows, pair_rows = items(warehouse), conditions(warehouse), pairs(warehouse)
     named = indicators_of(condition_rows, catalogue)
-    past = history(control, scope.as_of)
+    past = history(control, scope.as_of + dt.timedelta(days=1) if follow else scope.as_of)
     watermarks = warehouse.frame(
         "SELECT department, strftime(max(received_at), '%Y-%m-%dT%H:%M:%S') AS at FROM raw.delivery"
         " WHERE status <> 'refused' AND received_at <= getvariable('known_at') GROUP BY department ORDER BY department"
@@ -476,6 +488,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control) -> tuple[Inp
         spent=spent,
         calendar=calendar(),
         watermarks=dict(watermarks.iter_rows()),
+        corrects=taken_up(control, scope.as_of) if follow else {},
         **{name: frame for name, frame in past.items() if isinstance(frame, pl.DataFrame)},
     )
     dates = Dates(scope.as_of, scope.known_at, scope.rules_as_of, scope.build_id, arm_key(warehouse.home))

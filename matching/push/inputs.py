@@ -156,6 +156,7 @@ class Inputs:
     `facts` are the observed values behind the conditions; `indicators_of` names the indicators of each condition
     (item_id, version, condition_id, indicator); `unfit` the items whose feeds may not pay, with the Chinese reason.
     `risk` are signs on pairs (risk.flags). `spent` is the money already committed: (item_id, cycle) → 元.
+    `corrects` names the list of the same day that a changed proposal follows: (kind, item_id, cycle) → list_id.
     """
 
     pairs: pl.DataFrame
@@ -179,6 +180,7 @@ class Inputs:
     spent: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     watermarks: dict[str, str] = field(default_factory=dict)
+    corrects: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
 
 def shaped(frame: pl.DataFrame, schema: Schema, what: str) -> pl.DataFrame:

@@ -263,7 +263,7 @@ def _headed(
             "holdout_share": 0.0,
             "holdout_count": 0,
             "note": "兑付类名单不设对照组" if kind in kinds.MONEY else None,
-            "corrects": None,
+            "corrects": inputs.corrects.get((kind, item_id, cycle)),
             **(told.get((item_id, cycle), {}) if kind in kinds.MESSAGE else {}),
         }
         header["sha256"] = list_sha256(header, body.iter_rows(named=True))

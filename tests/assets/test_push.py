@@ -12,7 +12,10 @@ import pytest
 
 from assets.match_score import score
 from assets.push import push
+from pipelines.approval import Desk
+from pipelines.audit import trail
 from pipelines.control import ControlStore
+from pipelines.officers import enrol
 from pipelines.warehouse import DuckWarehouse
 
 AS_OF = dt.date(2024, 12, 18)
@@ -149,3 +152,51 @@ def test_scores_are_explained_and_in_range(home: DuckWarehouse) -> None:
     asked = scores.filter(pl.col("enterprise_id") == "E3")["score"][0]
     certain = scores.filter((pl.col("enterprise_id") == "E1") & (pl.col("item_id") == "invite"))["score"][0]
     assert asked < certain
+
+
+def taken(home: DuckWarehouse) -> str:
+    """The award list of the home, frozen by the people it needs; returns its id."""
+    control = ControlStore(home.home / "control.sqlite")
+    desk = Desk(control, trail(home.home))
+    with control.transaction() as db:
+        for name, role in (("王经办", "analyst"), ("李审批", "approver"), ("赵审批", "approver")):
+            enrol(db, name, role, "correct horse")
+    header = home.frame("SELECT * FROM push.list WHERE kind = 'auto_award'").to_dicts()[0]
+    lines = home.frame("SELECT * FROM push.line WHERE kind = 'auto_award' ORDER BY line_no").to_dicts()
+    name, sha256 = header["list_id"], header["sha256"]
+    first, after = dt.datetime(2024, 12, 18, 9), dt.datetime(2024, 12, 26, 9)
+    desk.submit(header, lines, [], {}, "王经办", "correct horse", first)
+    desk.publicise(name, "王经办", "correct horse", first.date(), dt.date(2024, 12, 25), first)
+    for officer in ("李审批", "赵审批"):
+        desk.approve(name, sha256, officer, "correct horse", "同意", after)
+    desk.freeze(
+        name,
+        "王经办",
+        "correct horse",
+        after,
+        lambda rows: {},
+        lambda head, rows: {row["line_key"]: Decimal(row["amount_yuan"]) for row in rows},
+    )
+    return str(name)
+
+
+def test_a_frozen_list_stays_and_a_changed_day_makes_a_list_that_names_it(home: DuckWarehouse) -> None:
+    materialized(home)
+    frozen = taken(home)
+    before = home.frame("SELECT * EXCLUDE (build_id) FROM push.line WHERE list_id = $id", {"id": frozen}).write_ndjson()
+    materialized(home)
+    again = home.frame("SELECT list_id FROM push.list WHERE kind = 'auto_award'")["list_id"].to_list()
+    assert again == [frozen]  # the same day and facts propose the same list
+    with home.write() as transaction:
+        transaction.execute("UPDATE match.pair SET bar = 'clear', amount_yuan = 95000 WHERE item_id = 'auto'")
+    materialized(home)
+    lists = home.frame(
+        "SELECT list_id, corrects, row_count FROM push.list WHERE kind = 'auto_award' ORDER BY corrects NULLS FIRST"
+    )
+    assert lists.height == 2 and lists["corrects"].to_list() == [None, frozen]
+    kept = home.frame("SELECT * EXCLUDE (build_id) FROM push.line WHERE list_id = $id", {"id": frozen}).write_ndjson()
+    assert kept == before  # not the new amount
+    fresh = home.frame("SELECT enterprise_id FROM push.line WHERE list_id = $id", {"id": lists["list_id"][1]})
+    assert fresh["enterprise_id"].to_list() == ["E2"]  # E1 has its award already
+    held = home.frame("SELECT reason FROM push.suppression WHERE enterprise_id = 'E1' AND item_id = 'auto'")
+    assert held["reason"].to_list() == ["already_paid"]
