@@ -54,6 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     truth.add_argument("--policies", type=Path, default=_DATA / "policies", help="政策文件目录")
     truth.add_argument("--indicators", type=Path, default=_DATA / "indicators.yml", help="指标目录")
     truth.add_argument("--json", action="store_true", help="在标准输出打印一个 JSON")
+    advance = commands.add_parser(
+        "advance",
+        help="企业对已导出名单的反应，作为下一个月的交付写入",
+        epilog="例：python -m data.world advance --out warehouse",
+    )
+    advance.add_argument("--out", type=Path, required=True, help="世界的目录（含 lists/）")
+    advance.add_argument("--json", action="store_true", help="在标准输出打印一个 JSON")
     report = commands.add_parser(
         "report", help="校准表：目标、生成值、差距", epilog="例：python -m data.world report --seed 7"
     )
@@ -71,6 +78,7 @@ def main(arguments: Sequence[str]) -> int:
         "serve": _serve,
         "truth": _truth,
         "report": _report,
+        "advance": _advance,
     }
     try:
         return commands[options.command](options)
@@ -123,6 +131,18 @@ def _truth(options: argparse.Namespace) -> int:
     if options.json:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         _print({"size": manifest["size"], "seed": manifest["seed"], "files": 1, "rows": len(frame), "sha256": digest})
+    return 0
+
+
+def _advance(options: argparse.Namespace) -> int:
+    from data.world.advance import advance
+
+    manifest = advance(options.out, _manifest(options.out))
+    path = options.out / "world.json"
+    path.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    sys.stderr.write(f"第 {manifest['advanced']} 个月：累计 {manifest['files']:,} 个文件，{manifest['rows']:,} 行\n")
+    if options.json:
+        _print({key: manifest[key] for key in ("size", "seed", "files", "rows", "sha256")})
     return 0
 
 

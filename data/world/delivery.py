@@ -165,13 +165,13 @@ def _control(path: Path, parcel: Parcel, written: Written, raw: bytes, extra_row
     _write(path.with_name(path.name + ".ctl"), ("\n".join(lines) + "\n").encode())
 
 
-def write_receipts(arrivals: list[Arrival]) -> None:
+def write_receipts(arrivals: list[Arrival], after: int = 0) -> None:
     """The front door's receipts, numbered in order of arrival; a few are lost.
 
     Files carry their time of arrival as modification time, which is what the door falls back on.
     """
     came = [(a.received, a.path.name, a) for a in arrivals if a.received is not None]
-    for number, (received, _, arrival) in enumerate(sorted(came, key=lambda c: c[:2]), start=1):
+    for number, (received, _, arrival) in enumerate(sorted(came, key=lambda c: c[:2]), start=after + 1):
         stamp = received.replace(tzinfo=_OFFSET).timestamp()
         for path in (arrival.path, arrival.path.with_name(arrival.path.name + ".ctl")):
             if path.exists():

@@ -88,11 +88,24 @@ class Reader:
 
 
 def decide(
-    conditions: Mapping[str, rules.Node], logic: rules.Node, row: Mapping[str, Any]
+    conditions: Mapping[str, rules.Node],
+    logic: rules.Node,
+    row: Mapping[str, Any],
+    deny: frozenset[str] = frozenset(),
+    outside: frozenset[str] = frozenset(),
 ) -> tuple[bool | None, list[str]]:
-    """(verdict, conditions that are not true). Outside data has no entry, hence is unknown."""
+    """(verdict, conditions that are not true). Outside data has no entry, hence is unknown.
+
+    An unknown that could not be met even if everything but the `deny` conditions turned out true is false.
+    """
     verdicts = {name: node(row) for name, node in conditions.items()}
-    return logic(verdicts), [name for name, verdict in verdicts.items() if verdict is not True]
+    verdict = logic(verdicts)
+    if verdict is None and any(verdicts[name] is None for name in deny):
+        best = {name: name not in deny if v is None else v for name, v in verdicts.items()} | dict.fromkeys(
+            outside, True
+        )
+        verdict = None if logic(best) is True else False
+    return verdict, [name for name, v in verdicts.items() if v is not True]
 
 
 def amount(award: rules.Node | None, row: Mapping[str, Any]) -> Decimal | None:
@@ -119,7 +132,7 @@ def evaluate(world: World, policies: Path, catalogue: Path, as_of: dt.date) -> p
             for item, conditions, logic, award in reader.compiled:
                 if (item.valid_from and item.valid_from > as_of) or (item.valid_to and item.valid_to < as_of):
                     continue
-                verdict, failing = decide(conditions, logic, row)
+                verdict, failing = decide(conditions, logic, row, item.deny, item.outside)
                 money = amount(award, row) if verdict is True else None
                 records.append(
                     (

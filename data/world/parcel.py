@@ -98,6 +98,11 @@ class World:
         edges = range(0, self.entities, CHUNK)
         return [Population(self.streams, np.arange(a, min(a + CHUNK, self.entities), dtype=np.int64)) for a in edges]
 
+    @cached_property
+    def everyone(self) -> Population:
+        """All entities as one chunk (for what needs an entity by its code)."""
+        return Population(self.streams, np.arange(self.entities, dtype=np.int64))
+
     def gather(self, view: Callable[[Population], pl.DataFrame]) -> pl.DataFrame:
         """One frame over all chunks, for tables of natural size."""
         return pl.concat([view(people) for people in self.chunks()], how="vertical")

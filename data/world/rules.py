@@ -316,6 +316,9 @@ class Item:
     conditions: dict[str, str]
     logic: str
     award: str | None
+    # Conditions that count as not met while unknown (`on_unknown: deny`), and ids that no data can decide.
+    deny: frozenset[str] = frozenset()
+    outside: frozenset[str] = frozenset()
 
 
 def read_items(folder: Path) -> list[Item]:
@@ -336,8 +339,19 @@ def read_items(folder: Path) -> list[Item]:
         expr = award.get("expr") if isinstance(award, dict) else None
         valid = head.get("valid") or {}
         items.append(
-            Item(head["id"], int(head.get("version", 1)), head.get("entity", "enterprise"), valid.get("from"), valid.get("to"), conditions, logic, None if expr is None else str(expr))
-        )  # fmt: skip
+            Item(
+                head["id"],
+                int(head.get("version", 1)),
+                head.get("entity", "enterprise"),
+                valid.get("from"),
+                valid.get("to"),
+                conditions,
+                logic,
+                None if expr is None else str(expr),
+                frozenset(c["id"] for c in head.get("conditions", []) if c.get("on_unknown") == "deny"),
+                frozenset(outside),
+            )
+        )
     return items
 
 

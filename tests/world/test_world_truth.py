@@ -163,7 +163,7 @@ def test_items_examples_agree_with_this_reading() -> None:
                 for k, v in example.get("given", {}).items()
             }
             row["as_of"] = example.get("as_of", item.valid_from)
-            verdict, _ = decide(conditions, logic, row)
+            verdict, _ = decide(conditions, logic, row, item.deny, item.outside)
             wanted = example.get("verdict")
             if wanted == "eligible":
                 assert verdict is True, (item.id, example["name"])
