@@ -76,12 +76,13 @@ def _deliveries(landing: Path) -> Iterator[Path]:
 
 
 def _receipt(path: Path) -> dict[str, Any] | str:
-    """The delivery's receipt, written now if the front door lost it; or what is wrong with it."""
+    """The delivery's receipt, or one dated by the file itself if the front door lost it; or what is wrong with it."""
     place = path.with_name(path.name + RECEIPT)
     if not place.exists():
         raw = path.read_bytes()
         stat = path.stat()
-        made = {
+        # Kept only once the file is let in: a receipt left in the landing zone would move the day of the next run.
+        return {
             "file": path.name,
             "sha256": hashlib.sha256(raw).hexdigest(),
             "bytes": len(raw),
@@ -89,8 +90,6 @@ def _receipt(path: Path) -> dict[str, Any] | str:
             "sequence": 0,
             "made_by": "door",
         }
-        place.write_text(json.dumps(made, ensure_ascii=False, sort_keys=True), encoding="utf-8")
-        return made
     try:
         receipt = json.loads(place.read_text(encoding="utf-8"))
         datetime.fromisoformat(str(receipt["received_at"])[:19])

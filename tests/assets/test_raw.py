@@ -3,7 +3,8 @@
 import gzip
 import hashlib
 import json
-from datetime import date, datetime
+import os
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,20 @@ def test_the_future_is_left_at_the_door(home: Home) -> None:
     home.at("2025-01-02T00:00:00")
     home.refresh()
     assert not path.exists()
+
+
+def test_a_lost_receipt_is_replaced_by_the_time_of_the_file(home: Home) -> None:
+    path = home.land(DAY, csv(BASE))
+    receipt = path.with_name(DAY + ".receipt.json")
+    receipt.unlink()
+    os.utime(path, (2_000_000_000, 2_000_000_000))
+    home.refresh()
+    assert path.exists()
+    assert not receipt.exists()
+    seconds = datetime(2024, 1, 3, 1, tzinfo=UTC).timestamp()
+    os.utime(path, (seconds, seconds))
+    home.refresh()
+    assert home.rows("SELECT DISTINCT _received_at FROM raw.market_baseinfo") == [(datetime(2024, 1, 3, 9),)]
 
 
 VAT = "SWJ_SB_ZZS_202401_I_01.txt.gz"
