@@ -27,6 +27,7 @@ _HAN = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _STRAY_BLANK = re.compile(
     rf"(?<=[{_HAN}]) (?=[{_HAN}，。；：、）%])|(?<=\d) (?=[{_HAN}%])|(?<=[{_HAN}])(?<![元万亿人件家户亩年月日级档]) (?=\d)"
 )
+LONGEST = 24
 _NOT_A_WORD = re.compile(r"[\W_]+")
 
 
@@ -146,7 +147,8 @@ class Segmenter:
 
     def parts(self, word: str) -> tuple[str, ...]:
         """The words of our lexicon, and the two- and three-character words of jieba's, inside a longer word: 规模以上 in 规模以上工业企业."""
-        if len(word) < 4:
+        # jieba keeps a run of letters or digits as one word, however long; no word of a lexicon is that long
+        if not 4 <= len(word) <= LONGEST:
             return ()
         if word not in self._parts:
             inside = (word[i:j] for i in range(len(word)) for j in range(i + 2, len(word) + 1) if j - i < len(word))

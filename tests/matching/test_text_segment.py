@@ -117,3 +117,9 @@ def test_a_variant_belongs_to_one_word(tmp_path):
     (tmp_path / "s.yml").write_text("补助: [补贴]\n奖励: [补贴]\n", encoding="utf-8")
     with pytest.raises(ValueError, match="补贴"):
         synonyms(tmp_path / "s.yml")
+
+
+@pytest.mark.parametrize("text", ["A" * 200_000, "企" * 50_000, "企业" * 25_000, "1,234.5" * 20_000, "（" * 50_000])
+def test_a_word_without_end_has_no_parts_and_costs_no_more_than_its_length(text):
+    words = segmenter().terms(text)
+    assert sum(len(segmenter().parts(w)) for w in words[:10]) < 100

@@ -128,3 +128,10 @@ def test_a_key_the_vocabulary_does_not_know_is_refused(tmp_path):
 @pytest.mark.parametrize("text", ["", "\n" * 5000, "。" * 1000, "\u200b", "<script>奖励</script>" * 10, "A" * 200_000])
 def test_text_full_of_nothing_does_not_crash(text):
     assert names(rule_tags("", text, ""), "theme") == ()
+
+
+def test_a_long_text_costs_no_more_than_its_length():
+    sentence = "拥有自主知识产权的制造业企业给予补助，房地产企业除外。"
+    short = rule_tags("", sentence * 10)
+    long = rule_tags("", sentence * 8000)
+    assert [t[:3] for t in long] == [t[:3] for t in short]
