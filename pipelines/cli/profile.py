@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from data import indicators
+from data import contract, indicators
 from pipelines.cli import output
 from pipelines.cli.output import AsOf, Home, Json, KnownAt, Stop
 
@@ -96,7 +96,8 @@ def _told(indicator: indicators.Indicator, value: Any, evidence: dict[str, Any] 
         "row": found.get("row_no"),
         "valid_at": valid_at,
         "received_at": found.get("received_at"),
-        "is_stale": None if age is None or limit is None else age > limit,
+        # a register's old row still holds while the register reports; a period's figure grows old
+        "is_stale": None if age is None or limit is None or indicator.grain in ("day", "week") else age > limit,
     }
 
 
@@ -104,7 +105,8 @@ def _line(entry: dict[str, Any]) -> dict[str, Any]:
     where = None
     if entry["file"]:
         row = "无记录" if entry["row"] is None else f"第 {entry['row']} 行"
-        where = f"{entry['department']}.{entry['table']} {entry['file']} {row}"
+        table = contract.table(entry["department"], entry["table"])
+        where = f"{table.label} {entry['file'][:8]} {row}"
     value = entry["value"]
     if isinstance(value, list):
         value = "、".join(f"{e['name']}" + (f"（{e['level']}）" if e["level"] else "") for e in value) or "无"
