@@ -183,11 +183,7 @@ def _bar(
 ) -> ConditionExplanation:
     found = observer.observations(term)
     detail = "；".join(dict.fromkeys(o.sentence for o in found if o.verdict == state))
-    sentence = (
-        f"命中排除情形“{label}”，暂不能兑现"
-        if state == "true"
-        else f"是否有“{label}”尚不能确定（{detail}），核实前不拨付"
-    )
+    sentence = f"命中排除情形“{label}”，暂不能兑现" if state == "true" else f"{label}：{detail}"
     main = found[0]
     return ConditionExplanation(
         bar_id, text, expr, state, sentence, "review", False, main.value, main.unit, main.department, main.valid_at
@@ -207,7 +203,9 @@ def _summary(found: Explanation, *, denied: bool) -> str:
         parts.append("；".join(wanting))
     if found.amount_yuan is not None and found.verdict in ("eligible", "declarable"):
         parts.append(f"测算金额 {yuan(Fraction(found.amount_yuan))}")
-    parts.extend(bar.sentence for bar in found.bars)
+    parts.extend(bar.sentence for bar in found.bars if bar.verdict == "true")
+    if open_bars := [bar for bar in found.bars if bar.verdict == "unknown"]:
+        parts.append(f"排除情形尚待核实（{'；'.join(bar.sentence for bar in open_bars)}），核实前不拨付")
     return "。".join(part for part in parts if part) + "。"
 
 

@@ -112,3 +112,91 @@ def test_too_deep_is_refused_or_answered_never_a_crash(text):
         assert evaluate_expr(text, FRAME, reference.SCHEMA).len() == len(ROWS)
     except RuleError as error:
         assert "嵌套" in error.message or "连写" in error.message or "上限" in error.message
+
+
+def test_any_words_in_any_order_give_an_answer_or_a_refusal():
+    """20,000 random token strings: RuleError or a series, never another exception."""
+    import random
+
+    rng = random.Random(4)
+    words = [
+        "a",
+        "b",
+        "m",
+        "t",
+        "p",
+        "q",
+        "d",
+        "1",
+        "0",
+        "0.5",
+        "'x'",
+        "'2024-01-01'",
+        "DATE '2024-01-01'",
+        "NULL",
+        "TRUE",
+        "FALSE",
+        "AND",
+        "OR",
+        "NOT",
+        "=",
+        "<>",
+        "<",
+        ">=",
+        "IS",
+        "IS NULL",
+        "IS NOT TRUE",
+        "IS DISTINCT FROM",
+        "BETWEEN",
+        "IN",
+        "LIKE",
+        "ESCAPE '!'",
+        "(",
+        ")",
+        "(",
+        ")",
+        ",",
+        "+",
+        "-",
+        "*",
+        "/",
+        "coalesce(",
+        "least(",
+        "greatest(",
+        "date_diff('day',",
+        "CASE",
+        "WHEN",
+        "THEN",
+        "ELSE",
+        "END",
+        "as_of",
+        "：",
+        "foo",
+        "count(",
+        ";",
+    ]
+    answered = 0
+    for _ in range(20_000):
+        text = " ".join(rng.choices(words, k=rng.randint(1, 9)))
+        try:
+            found = evaluate_expr(text, FRAME, reference.SCHEMA)
+        except RuleError as error:
+            assert error.message
+        else:
+            assert found.dtype == pl.Boolean and found.len() == len(ROWS)
+            answered += 1
+    assert answered > 150
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("coalesce(NULL, NULL) > 1", None), ("least(NULL, NULL) > 1", None), ("NULL + 1 > 0", None), ("- NULL > 1", None), ("NULL IS DISTINCT FROM NULL", False),
+        ("NULL IS NOT DISTINCT FROM NULL", True), ("CASE WHEN TRUE THEN NULL END IS NULL", True), ("NULL BETWEEN 1 AND 2", None), ("NULL IN (NULL)", None), ("NULL LIKE NULL", None),
+        ("CASE NULL WHEN 1 THEN TRUE ELSE FALSE END", False), ("date_diff('day', NULL, DATE '2024-01-01') > 0", None), ("coalesce(NULL, 'x') = 'x'", True), ("NULL IN (1, 2)", None),
+        ("coalesce(NULL, DATE '2024-01-01') = '2024-01-01'", True), ("1 IN (NULL)", None), ("(NULL IS NULL) IS TRUE", True), ("'a' IN ('b', NULL)", None), ("TRUE IN (TRUE, NULL)", True),
+        ("1 / 0 IS NULL", True), ("1 / 0 = 1 / 0", None), ("greatest(1, 1 / 0) IS NULL", True), ("DATE '2024-03-01' - DATE '2024-02-28' = 2", True),
+    ],
+)  # fmt: skip
+def test_nothing_but_constants(text, expected):
+    assert evaluate_expr(text, FRAME.head(2), reference.SCHEMA).to_list() == [expected] * 2
