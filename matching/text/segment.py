@@ -28,6 +28,8 @@ _STRAY_BLANK = re.compile(
     rf"(?<=[{_HAN}]) (?=[{_HAN}，。；：、）%])|(?<=\d) (?=[{_HAN}%])|(?<=[{_HAN}])(?<![元万亿人件家户亩年月日级档]) (?=\d)"
 )
 LONGEST = 24
+# jieba's Viterbi copies its path at each step: 50,000 characters without a stop took 26 s in one piece, less than 2 s in pieces of this length
+_PIECE = re.compile(r"[^。；！？\n]{1,1000}[。；！？\n]*|[。；！？\n]+")
 _NOT_A_WORD = re.compile(r"[\W_]+")
 
 
@@ -127,8 +129,12 @@ class Segmenter:
 
     def tokens(self, text: str) -> Iterator[Token]:
         """Every piece of a normalised text in order, punctuation and blanks included: the texts joined give the text again."""
+        for piece in _PIECE.finditer(text):
+            yield from self._cut(piece.group(), piece.start())
+
+    def _cut(self, text: str, offset: int) -> Iterator[Token]:
         # jieba takes ( and ) for separators, so 首台(套) is cut at its brackets and put together again here
-        pieces = [Token(*piece) for piece in self._jieba.tokenize(text)]
+        pieces = [Token(word, start + offset, end + offset) for word, start, end in self._jieba.tokenize(text)]
         at = 0
         while at < len(pieces):
             here = pieces[at]
