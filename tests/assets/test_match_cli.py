@@ -19,6 +19,7 @@ from pipelines.publish import publish
 from pipelines.warehouse import DuckWarehouse
 
 AS_OF = date(2024, 12, 31)
+ITEMS = {item.id: item for item in in_force(load_items(), AS_OF) if item.entity == "enterprise"}
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,9 @@ class Day:
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     warehouse = DuckWarehouse(home)
-    items = [item for item in in_force(load_items(), AS_OF) if item.entity == "enterprise"]
     rows = [
         {**example.given, "enterprise_id": f"{item.id}/{n}"}
-        for item in items
+        for item in ITEMS.values()
         for n, example in enumerate(item.examples)
     ]
     frame = profile_frame(rows, load())
@@ -79,7 +79,7 @@ ITEM = "hn-jobs-added"
 
 @pytest.mark.parametrize("item_id", [ITEM, "hn-tech-sme-rd", "hk-startup-rent", "hn-export-growth", "dz-coop-demo"])
 def test_match_gives_the_examples_verdict_and_amount(run, people, item_id):
-    item = next(item for item in in_force(load_items(), AS_OF) if item.id == item_id)
+    item = ITEMS[item_id]
     for n, example in enumerate(item.examples[:2]):
         found = {row["item_id"]: row for row in run("match", people[f"{item.id}/{n}"])}[item.id]
         assert found["verdict"] == example.verdict, example.name
@@ -120,7 +120,7 @@ def test_eligible_nearmiss_gaps(run):
 
 
 def test_simulate_a_lower_threshold_only_gains(run):
-    item = next(i for i in load_items() if i.id == "hn-tech-sme-rd")
+    item = ITEMS["hn-tech-sme-rd"]
     numeric = next(c for c in item.conditions if "rd_expense_last_year >=" in c.expr)
     found = run("simulate", item.id, "--set", f"{numeric.id}=rd_expense_last_year >= 1")
     assert found["after"]["n"] >= found["before"]["n"] and found["lost"] == []
@@ -145,7 +145,7 @@ def test_unknown_keys_and_items_end_with_a_sentence(home):
 
 
 def test_lint_names_file_line_and_condition(run, tmp_path):
-    good = next(item for item in load_items() if item.id == ITEM)
+    good = ITEMS[ITEM]
     text = good.path.read_text(encoding="utf-8").replace(f"id: {ITEM}\n", "id: broken\n", 1)
     bad = tmp_path / "broken.md"
     first = good.conditions[0]
