@@ -77,6 +77,12 @@ def test_every_held_indicator_stands_in_its_table_beside_its_evidence(catalogue)
             assert f"{indicator.group}_evidence" in outputs()[indicator.relation], indicator.name
 
 
+def test_every_name_about_persons_is_a_column_of_its_type(world, catalogue):
+    columns = world.warehouse.columns("profile.person")
+    wanted = {i.name: i.duckdb_type for i in catalogue.values() if i.entity == "person"}
+    assert {name: columns.get(name) for name in wanted} == wanted
+
+
 def test_at_least_forty_core_indicators_are_held_by_a_department(catalogue):
     assert sum(i.core and i.source != "declared" for i in catalogue.values()) >= 40
 
