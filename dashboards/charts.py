@@ -206,8 +206,10 @@ def horizontal_bars(label: str, value: str, unit: str, colour: str = BLUE) -> Ca
     return draw
 
 
-def horizontal_stacks(label: str, series: tuple[tuple[str, str, str], ...], unit: str) -> Callable[[list[Row]], Option]:
-    """Bars in the rows' order, parts end to end, each part written inside or beside it; `series` = (column, name, colour)."""
+def horizontal_stacks(
+    label: str, total: str, series: tuple[tuple[str, str, str], ...], unit: str
+) -> Callable[[list[Row]], Option]:
+    """Bars in the rows' order, parts end to end, the `total` column written at the end; `series` = (column, name, colour)."""
 
     def draw(rows: list[Row]) -> Option:
         ordered = rows[::-1]
@@ -241,14 +243,7 @@ def horizontal_stacks(label: str, series: tuple[tuple[str, str, str], ...], unit
                     "type": "bar",
                     "stack": "all",
                     "name": "合计",
-                    "data": [
-                        {
-                            "value": 0,
-                            "total": sum(row[column] or 0 for column, *_ in series),
-                            "few": all(row[column] is None for column, *_ in series),
-                        }
-                        for row in ordered
-                    ],
+                    "data": [{"value": 0, "total": row[total], "few": row[total] is None} for row in ordered],
                     "barMaxWidth": 18,
                     "label": {"show": True, "position": "right", "color": QUIET},
                     "tooltip": {"show": False},

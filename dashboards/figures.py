@@ -31,7 +31,7 @@ _STEPS = (
 _FUNNEL = (
     "SELECT * FROM ("
     + " UNION ALL ".join(
-        f"""SELECT {place} AS step, '{label}' AS label, count(*) FILTER (WHERE {condition} AND entitled) AS entitled,
+        f"""SELECT {place} AS step, '{label}' AS label, count(*) FILTER (WHERE {condition}) AS n, count(*) FILTER (WHERE {condition} AND entitled) AS entitled,
                count(*) FILTER (WHERE {condition} AND NOT entitled) AS others FROM mart.fact_case WHERE {{where}}"""
         for place, (label, condition) in enumerate(_STEPS, 1)
     )
@@ -39,6 +39,7 @@ _FUNNEL = (
 )
 _FUNNEL_COLUMNS = (
     Column("label", "环节"),
+    Column("n", "合计", "户次", hides=True),
     Column("entitled", "本周期应享", "户次", hides=True),
     Column("others", "往期或待补数据", "户次", hides=True),
 )
@@ -62,7 +63,7 @@ CHARTS: dict[str, Chart] = {
             "从应享到拨付",
             _FUNNEL.format(where="true"),
             _FUNNEL_COLUMNS,
-            horizontal_stacks("label", _FUNNEL_SERIES, "户次"),
+            horizontal_stacks("label", "n", _FUNNEL_SERIES, "户次"),
             note=_FUNNEL_NOTE,
         ),
         Chart(
@@ -70,7 +71,7 @@ CHARTS: dict[str, Chart] = {
             "从应享到拨付",
             _FUNNEL.format(where="item_id = $item"),
             _FUNNEL_COLUMNS,
-            horizontal_stacks("label", _FUNNEL_SERIES, "户次"),
+            horizontal_stacks("label", "n", _FUNNEL_SERIES, "户次"),
             note=_FUNNEL_NOTE,
         ),
         Chart(

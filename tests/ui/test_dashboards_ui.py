@@ -140,7 +140,7 @@ def test_the_funnel_as_drawn_equals_the_cases(browser: Browser, address: str, ho
                       count(*) FILTER (WHERE decision = 'approved') AS e, count(*) FILTER (WHERE paid_yuan > 0) AS f FROM mart.fact_case"""
         )
     assert row is not None
-    assert sorted(numbers) == sorted(row.values())
+    assert sorted(numbers) == sorted(n for n in row.values() if n == 0 or n >= 5)
     visit.page.close()
 
 
