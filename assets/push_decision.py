@@ -31,7 +31,7 @@ def open_cases(warehouse: Warehouse) -> pl.DataFrame:
     decision = "decision_source" if "decision_source" in warehouse.columns("raw.apply_case") else "decision"
     frame = warehouse.frame(
         f"""
-        SELECT c.case_no, r.enterprise_id, c.item_id, c.applied_date AS applied_on, c.{decision} AS decision
+        SELECT c.case_no, r.enterprise_id, lower(c.item_id) AS item_id, c.applied_date AS applied_on, c.{decision} AS decision
         FROM raw.apply_case c JOIN registry.subject r USING (_subject_id)
         WHERE c._received_at <= getvariable('known_at') AND r.enterprise_id IS NOT NULL
         QUALIFY row_number() OVER (

@@ -112,13 +112,13 @@ def enterprises(warehouse: Warehouse) -> pl.DataFrame:
 
 
 def cases(warehouse: Warehouse) -> pl.DataFrame:
-    """The newest state of every case known by `known_at`, in the shape of CASES."""
+    """The newest state of every case known by `known_at`, in the shape of CASES. Codes arrive in capitals, our item ids are lower case."""
     if not warehouse.exists("raw.apply_case"):
         return shapes.empty(shapes.CASES)
     decision = "decision_source" if "decision_source" in warehouse.columns("raw.apply_case") else "decision"
     frame = warehouse.frame(
         f"""
-        SELECT r.enterprise_id, c.item_id, c.applied_date AS applied_on, c.{decision} AS decision,
+        SELECT r.enterprise_id, lower(c.item_id) AS item_id, c.applied_date AS applied_on, c.{decision} AS decision,
                c.decided_date AS decided_on, c.refusal_reason AS reason
         FROM raw.apply_case c JOIN registry.subject r USING (_subject_id)
         WHERE c._received_at <= getvariable('known_at') AND r.enterprise_id IS NOT NULL
@@ -137,7 +137,7 @@ def payments(warehouse: Warehouse) -> pl.DataFrame:
         return shapes.empty(PAID)
     frame = warehouse.frame(
         """
-        SELECT r.enterprise_id, f.policy_no AS item_id, f.paid_date AS paid_on, f.paid_yuan
+        SELECT r.enterprise_id, lower(f.policy_no) AS item_id, f.paid_date AS paid_on, f.paid_yuan
         FROM raw.finance_redemption f JOIN registry.subject r USING (_subject_id)
         WHERE f._received_at <= getvariable('known_at') AND f.paid_date <= getvariable('as_of') AND r.enterprise_id IS NOT NULL
         QUALIFY row_number() OVER (

@@ -63,14 +63,14 @@ def test_the_draw_depends_on_the_key_and_not_on_the_order() -> None:
 
 def test_each_firm_is_held_out_with_the_stated_probability() -> None:
     names = [f"E{n}" for n in range(7)]
-    trials = 3000
+    trials = 1000
     held = dict.fromkeys(names, 0)
     for trial in range(trials):
         for name, arm in arms(assign(units(names), NOBODY, trial.to_bytes(32, "big"), 0.08)).items():
             held[name] += arm == HELD
-    # standard error of one share is 0.005; five of them
-    assert all(abs(n / trials - 0.08) < 0.025 for n in held.values())
-    assert abs(sum(held.values()) / trials / 7 - 0.08) < 0.006
+    # standard error of one share is 0.009; five of them
+    assert all(abs(n / trials - 0.08) < 0.043 for n in held.values())
+    assert abs(sum(held.values()) / trials / 7 - 0.08) < 0.01
 
 
 def test_keyed_unit_is_uniform_enough_and_parts_do_not_run_together() -> None:

@@ -390,7 +390,7 @@ def worlds(draw: st.DrawFn) -> Inputs:
     return given_inputs(items, pairs, firms)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds(), st.randoms(use_true_random=False))
 def test_laws_of_every_proposal(world: Inputs, random: Any) -> None:
     limits = Limits(holdout_share=0.3, largest_useful_effect=10.0)
@@ -430,7 +430,7 @@ def test_laws_of_every_proposal(world: Inputs, random: Any) -> None:
         assert getattr(proposal, name).write_ndjson() == getattr(again, name).write_ndjson()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(3, 9), st.integers(0, 3))
 def test_no_seven_days_hold_more_than_two_messages(n_items: int, gap: int) -> None:
     items = [item(f"i{n}", "即申即享") for n in range(n_items)]
