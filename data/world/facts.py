@@ -33,6 +33,7 @@ from data.world.views import (
 )
 
 Column = list[Any]
+_CUSTOMS_LEVELS = {"高级认证": "高级认证企业", "其他": "其他企业", "失信": "失信企业"}
 
 
 def yuan(cents: Ints) -> Column:
@@ -161,7 +162,11 @@ class Facts:
         rated = tax.is_rated(p, self.year - 2 if self.day.month < 4 else self.year - 1)
         level = tax.credit_level(p, self.year - 2 if self.day.month < 4 else self.year - 1).to_list()
         exports = self._yearly(lambda m: customs.trade_cents(p, m, "E"), self.year - 1)
+        on = tax.registered(p, self.month)
+        stray = p.streams.chance(0.03, "tax.abnormal", p.ids)
+        status = np.where(p.death_month <= self.month, "注销", np.where(stray, "非正常", "正常"))
         return {
+            "taxpayer_status": where(on, status.tolist()),
             "tax_paid_last_year": yuan(paid[self.year - 1]),
             "tax_paid_before_last_year": yuan(paid[self.year - 2]),
             "tax_paid_growth_rate": ratio(paid[self.year - 1] - paid[self.year - 2], paid[self.year - 2]),
@@ -258,6 +263,7 @@ class Facts:
             "trade_growth_ratio": ratio(t1 - t0, t0),
             "trade_growth_usd_delta": yuan(t1 - t0),
             "has_customs_registration": flags(trader),
+            "customs_credit_level": where(trader, [_CUSTOMS_LEVELS[w] for w in customs.credit_level(p).to_list()]),
             "has_trade_filing": flags(customs.is_trader(p) & (customs.registered_month(p) <= self.month)),
             "zero_tariff_relief_last_year": yuan(customs.relief_cents(p, self.year - 1) // 4 * 4),
             "foreign_capital_actual_last_year": yuan(paid["last"]),
@@ -465,7 +471,7 @@ class Facts:
         year = self.year if (self.day.month, self.day.day) >= (8, 15) else self.year - 1
         leading = agri.is_leading(p, year)
         coop = np.where(p.lives_at(calendar.month_index(year, 6)), merit.coop_level(p), 0)
-        words = [None, "市县级", "省级", "国家级"]
+        words = [None, "市级", "省级", "国家级"]
         return {
             "agri_leading_level": [words[k] for k in leading.tolist()],
             "coop_demo_level": [words[k] for k in coop.tolist()],

@@ -92,7 +92,7 @@ def registration(people: Population, month: int) -> pl.DataFrame:
         }
     )
     frame = defects.mark(frame, (sub.renamed_month <= month) & (sub.renamed_month > month - 8), "former_name")
-    frame = defects.dirty_keys(frame, "信用代码", sub.streams, "customs.key", 0)
+    frame = defects.dirty_keys(frame, "信用代码", sub.streams, "customs.key", 0, tabbed=True)
     return defects.dirty_names(frame, "名称", sub.streams, "customs.name", 0, 0.4)
 
 

@@ -144,7 +144,8 @@ def developers(people: Population, day: int) -> pl.DataFrame:
     """t_fdc: developers' qualifications and presale permits."""
     month = int(calendar.month_of_day(np.array([day]))[0])
     right = people.is_firm & (people.industry == _DEVELOPMENT)
-    sub = people.take(positions(right & (people.log_revenue > log(5e6)) & people.lives_at(month)))
+    issued = people.birth_day + 200 <= day
+    sub = people.take(positions(right & issued & (people.log_revenue > log(5e6)) & people.lives_at(month)))
     return table(
         sub,
         {
