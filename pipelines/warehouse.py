@@ -55,7 +55,8 @@ class DuckTransaction:
             if not self._exists(table):
                 self.execute(f"CREATE TABLE {target} AS {source}")
                 return self._written(table)
-            extra = [c for c in rows.columns if c not in _described(self._con, target)]
+            present = _described(self._con, target)
+            extra = [c for c in rows.columns if c not in present]
             if extra:
                 raise ValueError(f"{table} 没有列 {'、'.join(extra)}；拒绝写入，旧数据不变")
             if key:
