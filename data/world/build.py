@@ -16,6 +16,7 @@ import polars as pl
 from data.world import api, calendar, delivery, truth, writers
 from data.world.parcel import Parcel, World
 from data.world.views import (
+from data.world.keys import put_keys
     agri,
     commerce,
     customs,
@@ -120,6 +121,7 @@ def make(out: Path, size: str, seed: int, months: int, entities: int | None = No
         "sha256": content_hash(out),
         "synthetic": "全部为模拟数据，与任何真实企业和个人无关",
     }
+    put_keys(out, seed)
     (out / "world.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     _say(f"完成：{manifest['files']:,} 个文件，{manifest['rows']:,} 行，{time.monotonic() - started:.1f} 秒")
     return manifest
