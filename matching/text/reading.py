@@ -82,7 +82,7 @@ class Reading:
         }
 
 
-Tagger = Callable[[str, str], dict[str, Any]]
+Tagger = Callable[[str, str, str], dict[str, Any]]
 
 _PERIOD = re.compile(
     r"上一?(?:个)?(?:会计|纳税|自然)?年度?|上年度?|前一年度?|当年度?|本年度|近[一二两三四五六\d]+(?:个)?(?:会计|自然)?年(?:度)?(?:内|来)?|"
@@ -110,7 +110,7 @@ def read(
 ) -> Reading:
     """Reads one policy text.
 
-    `region` and `issuer` say what 我市 and 本区 stand for. `tagger(text, title)` supplies the tags of the document. Never raises on any text:
+    `region` and `issuer` say what 我市 and 本区 stand for. `tagger(text, title, issuer)` supplies the tags of the document. Never raises on any text:
     what it does not understand it leaves out of the conditions or keeps as `other_requirement`.
     """
     flat = plain(text)
@@ -148,13 +148,25 @@ def read(
         issuer=issuer,
         region=region,
         date=date,
-        tags=tagger(flat, title) if tagger else {},
+        tags=(tagger or _rule_tags)(flat, title, issuer),
         departments=_departments(flat, issuer),
         validity=_validity(flat, date),
         common_conditions=tuple(_rebound(flat, c, bound) for c in _distinct(common)),
         rules=tuple(dict.fromkeys(m[0].strip() for m in _STACKING.finditer(flat) if len(m[0].strip()) > 4)),
         items=tuple(closed),
     )
+
+
+def _rule_tags(text: str, title: str, issuer: str) -> dict[str, Any]:
+    """The facets of policies.md §8: lists, and one word for the mode."""
+    from matching.text.tags import names, rule_tags
+
+    found = rule_tags(title, text, issuer)
+    mode = names(found, "mode")
+    return {
+        **{facet: list(names(found, facet)) for facet in ("theme", "industry", "size", "method")},
+        "mode": mode[0] if mode else "未说明",
+    }
 
 
 @dataclass(frozen=True)
