@@ -14,9 +14,9 @@ from typing import Any
 import polars as pl
 
 from data.world import api, calendar, delivery, truth, writers
+from data.world.keys import put_keys
 from data.world.parcel import Parcel, World
 from data.world.views import (
-from data.world.keys import put_keys
     agri,
     commerce,
     customs,
