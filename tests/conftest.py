@@ -55,3 +55,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     done = huiqi("run", "--json", home=home)
     assert done.returncode in (0, 1), done.stderr
     return Ran(home, truth, json.loads(done.stdout))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker per file, and one for all that share the finished run, which starts first because it takes longest."""
+    for item in items:
+        shared = "ran" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("ran" if shared else item.path.stem))
+    items.sort(key=lambda item: "ran" not in getattr(item, "fixturenames", ()))
