@@ -1,0 +1,168 @@
+"""How well a reader reads: precision, recall and F1 of conditions, awards and tags against labelled passages, with bootstrap intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+
+Kind = Literal["numeric", "numeric_field", "soft", "soft_field", "award", "theme", "industry", "size", "method"]
+KINDS: tuple[Kind, ...] = (
+    "numeric",
+    "numeric_field",
+    "soft",
+    "soft_field",
+    "award",
+    "theme",
+    "industry",
+    "size",
+    "method",
+)
+_NUMERIC_OPS = frozenset({">=", ">", "<=", "<", "between"})
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A labelled text: what to hand to the reader, and the facts it should return per kind."""
+
+    id: str
+    title: str
+    issuer: str
+    region: str
+    text: str
+    facts: Mapping[Kind, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Counts over documents and the F1 they make; `low`, `high` are the 95 % bootstrap interval of F1 over documents."""
+
+    found: int
+    right: int
+    wanted: int
+    low: float
+    high: float
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.found if self.found else 0.0
+
+    @property
+    def recall(self) -> float:
+        return self.right / self.wanted if self.wanted else 0.0
+
+    @property
+    def f1(self) -> float:
+        both = self.found + self.wanted
+        return 2 * self.right / both if both else 0.0
+
+
+def passages(path: Path) -> list[Passage]:
+    """Reads a file of labelled passages. Raises ValueError naming file, passage and line for a condition that cannot be read."""
+    return [_passage(path, raw) for raw in yaml.safe_load(path.read_text(encoding="utf-8"))]
+
+
+def _passage(path: Path, raw: Mapping[str, Any]) -> Passage:
+    conditions = []
+    for line in raw["conditions"]:
+        parts = line.split(" ", 2)
+        try:
+            field, op, value = parts[0], parts[1], json.loads(parts[2])
+        except (IndexError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path.name} 的 {raw['id']}：「{line}」应写成「指标 比较 值(JSON)」") from error
+        conditions.append({"field": field, "op": op, "value": value})
+    document = {
+        "tags": raw["tags"],
+        "items": [{"conditions": conditions, "award": {"tiers": [{"value": value} for value in raw["awards"]]}}],
+    }
+    return Passage(raw["id"], raw["title"], raw["issuer"], raw["region"], raw["text"], facts(document))
+
+
+def facts(document: Mapping[str, Any]) -> dict[Kind, frozenset[str]]:
+    """What a document (policies.md §8) says, as comparable strings per kind. The same fact said twice counts once."""
+    conditions = [
+        *document.get("common_conditions", ()),
+        *(condition for item in document["items"] for condition in item["conditions"]),
+    ]
+    numeric = [c for c in conditions if is_numeric(c)]
+    soft = [c for c in conditions if not is_numeric(c)]
+    tags = document.get("tags") or {}
+    return {
+        "numeric": frozenset(_fact(c) for c in numeric),
+        "numeric_field": frozenset(c["field"] for c in numeric),
+        "soft": frozenset(_fact(c) for c in soft),
+        "soft_field": frozenset(c["field"] for c in soft),
+        "award": frozenset(_number(value) for item in document["items"] for value in award_values(item["award"])),
+        "theme": frozenset(tags.get("theme", ())),
+        "industry": frozenset(tags.get("industry", ())),
+        "size": frozenset(tags.get("size", ())),
+        "method": frozenset(tags.get("method", ())),
+    }
+
+
+def is_numeric(condition: Mapping[str, Any]) -> bool:
+    """Whether a condition compares with a number, not with words."""
+    value = condition["value"]
+    values = value if isinstance(value, list) else [value]
+    return condition["op"] in _NUMERIC_OPS and all(
+        isinstance(v, int | float) and not isinstance(v, bool) for v in values
+    )
+
+
+def award_values(award: Mapping[str, Any]) -> list[float]:
+    """Every sum in 元 and every share that an award names, of the award itself, its tiers and its step."""
+    keys = ("amount_yuan", "cap_yuan", "rate", "rate_min", "cap_project", "cap_annual", "cap_per_voucher", "value")
+    parts = [award, *award.get("tiers", ()), award.get("step") or {}]
+    return [part[key] for part in parts for key in keys if isinstance(part.get(key), int | float)]
+
+
+def _fact(condition: Mapping[str, Any]) -> str:
+    value = condition["value"]
+    if isinstance(value, list):
+        said = "[" + ", ".join(
+            [_number(v) for v in value] if is_numeric(condition) else sorted(str(v) for v in value)
+        ) + "]"  # fmt: skip
+    else:
+        said = _number(value) if is_numeric(condition) else str(value)
+    return f"{condition['field']} {condition['op']} {said}"
+
+
+def _number(value: float) -> str:
+    return f"{float(value):.6g}" if abs(value) < 1000 else f"{float(value):.2f}"
+
+
+def score(
+    wanted: Sequence[Mapping[Kind, frozenset[str]]], found: Sequence[Mapping[Kind, frozenset[str]]], kind: Kind
+) -> Score:
+    """Micro-averaged over documents; documents are what is drawn again in the bootstrap (fixed seed)."""
+    counts = np.array(
+        [(len(f[kind]), len(f[kind] & w[kind]), len(w[kind])) for w, f in zip(wanted, found, strict=True)], dtype=float
+    ).reshape(-1, 3)
+    total = counts.sum(axis=0).astype(int)
+    low, high = _interval(counts)
+    return Score(int(total[0]), int(total[1]), int(total[2]), low, high)
+
+
+def _interval(counts: np.ndarray) -> tuple[float, float]:
+    if not len(counts):
+        return 0.0, 0.0
+    drawn = np.random.default_rng(20241218).integers(0, len(counts), size=(_RESAMPLES, len(counts)))
+    sums = counts[drawn].sum(axis=1)
+    both = sums[:, 0] + sums[:, 2]
+    f1 = np.divide(2 * sums[:, 1], both, out=np.zeros_like(both), where=both > 0)
+    low, high = np.percentile(f1, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def report(
+    wanted: Sequence[Mapping[Kind, frozenset[str]]],
+    found: Sequence[Mapping[Kind, frozenset[str]]],
+    kinds: Iterable[Kind] = KINDS,
+) -> dict[Kind, Score]:
+    return {kind: score(wanted, found, kind) for kind in kinds}
