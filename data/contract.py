@@ -4,54 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from data.headings import UNITS as UNITS
+from data.headings import bare_mark as bare_mark
+from data.headings import header_mark as header_mark
+from data.headings import split_unit as split_unit
+from data.strict_yaml import ContractError as ContractError
+from data.strict_yaml import parse_yaml as parse_yaml
 
 DEPARTMENTS = Path(__file__).with_name("departments")
 REFERENCE = Path(__file__).with_name("reference")
-MAX_YAML_BYTES = 512 * 1024
 
 ColumnType = Literal["text", "code", "date", "datetime", "month", "year", "integer", "decimal", "money", "flag"]
 KeyKind = Literal["uscc", "regno", "org_code", "tax_id", "local", "customs", "trade", "permit", "project", "other"]
 Personal = Literal["none", "name", "contact", "id", "account"]
 Format = Literal["csv", "text", "dump", "xlsx", "xls", "dbf", "xml", "sqlite", "jsonl"]
 Encoding = Literal["gb18030", "utf-8", "utf-8-sig", "utf-16"]
-
-# unit as written by the department → (suffix of our column name, factor to the unit that suffix stands for)
-UNITS: Mapping[str, tuple[str, str]] = {
-    "元": ("_yuan", "1"),
-    "千元": ("_yuan", "1000"),
-    "万元": ("_yuan", "10000"),
-    "亿元": ("_yuan", "100000000"),
-    "美元": ("_usd", "1"),
-    "千美元": ("_usd", "1000"),
-    "万美元": ("_usd", "10000"),
-    # an amount whose currency stands in another column
-    "原币万元": ("_amount", "10000"),
-    "原币元": ("_amount", "1"),
-    "人": ("_count", "1"),
-    "万人": ("_count", "10000"),
-    "户": ("_count", "1"),
-    "件": ("_count", "1"),
-    "次": ("_count", "1"),
-    "分": ("_points", "1"),
-    "平方米": ("_sqm", "1"),
-    "亩": ("_mu", "1"),
-    "公顷": ("_mu", "15"),
-    "%": ("_ratio", "0.01"),
-    "小数": ("_ratio", "1"),
-    "千瓦时": ("_kwh", "1"),
-    "万千瓦时": ("_kwh", "10000"),
-    "工作日": ("_days", "1"),
-    "年": ("_years", "1"),
-}
 
 DUCKDB_TYPES: Mapping[str, str] = {
     "text": "VARCHAR",
@@ -91,10 +66,6 @@ SUBJECT_ROLES = (
     "address",
     "phone",
 )
-
-
-class ContractError(ValueError):
-    """A contract that cannot be trusted; the message names the file and the line or key."""
 
 
 class _Strict(BaseModel):
@@ -207,6 +178,11 @@ class Form(_Strict):
     # fewer data rows than this is no delivery (a file of nothing but its header)
     min_rows: int = 1
 
+    @cached_property
+    def name(self) -> re.Pattern[str]:
+        """The file names of this form, compiled once: two thousand files are held against sixty forms."""
+        return re.compile(self.pattern, re.ASCII)
+
 
 class Change(_Strict):
     """From this day on the department delivers differently: columns and form fields that replace the earlier ones."""
@@ -309,7 +285,7 @@ class Table(_Strict):
     def recognise(self, filename: str) -> tuple[str, Name] | None:
         """The form and the parts of a file name, or None if it is not a delivery of this table."""
         for form_id, form in self.forms.items():
-            found = re.fullmatch(form.pattern, filename, flags=re.ASCII)
+            found = form.name.fullmatch(filename)
             if found:
                 parts = found.groupdict()
                 kind = parts.get("kind") or form.kind
@@ -366,78 +342,6 @@ class Feed(_Strict):
     kind: Literal["department", "internal"] = "department"
     contact: str
     tables: dict[str, Table]
-
-
-@lru_cache(maxsize=20_000)
-def header_mark(text: str) -> str:
-    """A header as it is compared: full-width forms folded, blanks and line breaks dropped, upper case."""
-    return re.sub(r"[\s_\u200b\ufeff]+", "", unicodedata.normalize("NFKC", text)).upper()
-
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-_UNIT_TAIL = re.compile(r"[(（\[【]\s*(?:单位[:：]?)?([^()（）\[\]【】]{1,6})\s*[)）\]】]\s*\Z")
-
-
-@lru_cache(maxsize=20_000)
-def split_unit(header: str) -> tuple[str, str | None]:
-    """`注册资本（万元）` → (`注册资本`, `万元`); a bracket that holds no known unit stays part of the name."""
-    found = _UNIT_TAIL.search(header)
-    if found and found.group(1).strip() in UNITS:
-        return header[: found.start()], found.group(1).strip()
-    return header, None
-
-
-@lru_cache(maxsize=20_000)
-def bare_mark(header: str) -> str:
-    """`header_mark` without the separators that stacked headers are joined with."""
-    return re.sub(r"[·•・\-—/、]", "", header_mark(header))
-
-
-class _StrictLoader(_Loader):  # type: ignore[misc]
-    """YAML without duplicate keys or the words (yes, no, on, off) that silently turn into something else."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str):
-                raise ContractError(f"第 {key_node.start_mark.line + 1} 行：键「{key_node.value}」要写成带引号的文字")
-            if key in seen:
-                raise ContractError(f"第 {key_node.start_mark.line + 1} 行：键「{key}」重复")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _construct_flag(loader: Any, node: Any) -> bool:
-    if node.value not in ("true", "false"):
-        line = node.start_mark.line + 1
-        raise ContractError(f"第 {line} 行：「{node.value}」会被 YAML 当成真假值，请写 true、false 或加引号")
-    return bool(node.value == "true")
-
-
-_StrictLoader.add_constructor("tag:yaml.org,2002:bool", _construct_flag)
-
-
-def parse_yaml(text: str, source: str) -> dict[str, Any]:
-    """A mapping from strict YAML. Raises ContractError naming `source` and the line."""
-    if len(text.encode()) > MAX_YAML_BYTES:
-        raise ContractError(f"{source}：超过 {MAX_YAML_BYTES // 1024} KB，不像是一份合同")
-    try:
-        for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.AliasEvent) and event.start_mark is not None:
-                raise ContractError(f"第 {event.start_mark.line + 1} 行：不允许使用 YAML 别名（*）")
-        loaded = yaml.load(text, Loader=_StrictLoader)
-    except ContractError as error:
-        raise ContractError(f"{source}：{error}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"第 {mark.line + 1} 行" if mark else "位置不明"
-        raise ContractError(f"{source}：{where}不是合法的 YAML：{getattr(error, 'problem', error)}") from None
-    if not isinstance(loaded, dict):
-        raise ContractError(f"{source}：顶层应是键值对")
-    return loaded
 
 
 # The parts of a file name, by allow-list: a period as 20241218, 202412, 2024Q4 or 2024; a batch as digits or an office's code.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -98,26 +99,28 @@ def arrival_asset(
 
 def arrivals(home: Path) -> pl.DataFrame:
     """Every file in `accepted/` and `refused/`, in order of receipt: the door's memory is the folders, not the warehouse."""
-    rows = [_accepted(home, place) for place in (home / "accepted").glob(f"*/*/*{RECEIPT}")]
+    rows = []
+    for folder, _, names in os.walk(home / "accepted"):
+        held = set(names)
+        rows += [_accepted(home, Path(folder), n, held) for n in names if n.endswith(RECEIPT)]
     rows += [_refused(place) for place in (home / "refused").glob("*/reason.json")]
     frame = pl.DataFrame([r for r in rows if r], schema=COLUMNS, orient="row")
     return frame.sort("received_at", "sequence", "name", "file_id")
 
 
-def _accepted(home: Path, place: Path) -> tuple[Any, ...] | None:
-    name = place.name.removesuffix(RECEIPT)
-    path = place.with_name(name)
+def _accepted(home: Path, folder: Path, receipt_name: str, held: set[str]) -> tuple[Any, ...] | None:
+    name = receipt_name.removesuffix(RECEIPT)
     known = recognised(name)
-    if not path.exists() or known is None:
+    if name not in held or known is None:
         return None
-    receipt = json.loads(place.read_text(encoding="utf-8"))
+    receipt = json.loads((folder / receipt_name).read_text(encoding="utf-8"))
     tables, form, parts = known
-    control = place.with_name(name + CONTROL)
+    control = name + CONTROL
     return (
         receipt["file_id"],
         receipt["sha256"],
         name,
-        str(path.relative_to(home)),
+        str((folder / name).relative_to(home)),
         tables[0].department,
         ",".join(t.name for t in tables),
         form,
@@ -127,8 +130,8 @@ def _accepted(home: Path, place: Path) -> tuple[Any, ...] | None:
         int(receipt["bytes"]),
         datetime.fromisoformat(receipt["received_at"][:19]),
         int(receipt["sequence"]),
-        hashlib.sha256(control.read_bytes()).hexdigest() if control.exists() else None,
-        len(list(place.parent.glob(f"{name}.repeat-*.json"))),
+        hashlib.sha256((folder / control).read_bytes()).hexdigest() if control in held else None,
+        sum(1 for other in held if other.startswith(f"{name}.repeat-")),
         "accepted",
         None,
     )

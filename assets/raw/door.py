@@ -37,10 +37,6 @@ class Passed:
 
 
 @cache
-def _known_names() -> tuple[tuple[contract.Table, str, contract.Form], ...]:
-    return tuple((t, form_id, form) for t in contract.tables() for form_id, form in t.forms.items())
-
-
 def recognised(name: str) -> tuple[list[contract.Table], str, contract.Name] | None:
     """The tables a file name announces (several for a snapshot), the form, and the name's parts."""
     found = [(t, *hit) for t in contract.tables() if (hit := t.recognise(name))]

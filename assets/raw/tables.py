@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.ports import Scope, Warehouse
+from assets.raw.backlog import backlog_of_run
 from assets.raw.load import Loaded, load
 from data import contract
 from data.contract import Table
@@ -44,7 +45,7 @@ def _table_asset(table: Table, department: str) -> dg.AssetsDefinition:
     def materialized(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]
     ) -> Iterator[Any]:
-        loaded = load(table, warehouse, scope)
+        loaded = load(table, warehouse, scope, backlog_of_run(context.run.run_id, warehouse, scope))
         for file in loaded.files:
             if file.refusal:
                 context.log.warning(f"拒收 {file.arrival['name']}：{file.refusal}")

@@ -1,0 +1,156 @@
+"""The written side of a load: delivery lines, rejects, subjects and check results, all inside the caller's transaction."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import polars as pl
+
+from assets.ports import Scope, Transaction, Warehouse
+from assets.raw.judge import File
+from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS, polars_type
+from data.contract import Table
+from quality.masks import Outcome
+
+
+def file_reject(file: File) -> pl.DataFrame:
+    row = (
+        file.id,
+        file.arrival["name"],
+        "",
+        0,
+        None,
+        None,
+        "file",
+        file.refusal,
+        file.table.department,
+        file.table.name,
+    )
+    return pl.DataFrame([row], schema=REJECT_COLUMNS, orient="row")
+
+
+def load_rows(files: Sequence[File], table: Table, gone: pl.DataFrame | None) -> pl.DataFrame:
+    absent = dict(gone.group_by("_file_id").len().iter_rows()) if gone is not None else {}
+    rows = [
+        {
+            **{
+                k: f.arrival[k]
+                for k in (
+                    "file_id",
+                    "sha256",
+                    "name",
+                    "department",
+                    "period",
+                    "kind",
+                    "batch",
+                    "received_at",
+                    "sequence",
+                    "control_sha",
+                )
+            },
+            "table_name": table.name,
+            **f.counts,
+            "rows_absent": absent.get(f.id, 0),
+            "status": "refused" if f.refusal else "loaded",
+            "reason": f.refusal,
+            "notes": "；".join(f.notes) or None,
+            "contract": table.version,
+        }
+        for f in files
+    ]
+    return pl.DataFrame(rows, schema=LOAD_COLUMNS)
+
+
+def record(
+    transaction: Transaction,
+    warehouse: Warehouse,
+    table: Table,
+    files: Sequence[File],
+    rejects: pl.DataFrame,
+    subjects: Sequence[pl.DataFrame],
+    gone: pl.DataFrame,
+) -> None:
+    transaction.append("raw.delivery_load", load_rows(files, table, gone), key=("file_id", "table_name"))
+    ids = ", ".join(f"'{f.id}'" for f in files)
+    transaction.execute(
+        f"DELETE FROM quality.reject WHERE file_id IN ({ids}) AND table_name = $name AND department = $department",
+        {"name": table.name, "department": table.department},
+    )
+    transaction.append("quality.reject", rejects.sort("file_id", "sheet", "row_no", "column_name", "rule"))
+    transaction.execute(
+        "UPDATE raw.delivery_load SET status = 'superseded', reason = '被同名的新交付取代'"
+        " WHERE department = $department AND table_name = $name AND status = 'loaded' AND EXISTS ("
+        "  SELECT 1 FROM raw.delivery_load n WHERE n.name = delivery_load.name AND n.table_name = delivery_load.table_name"
+        "  AND n.status = 'loaded' AND (n.received_at, n.sequence, n.file_id) > (delivery_load.received_at, delivery_load.sequence, delivery_load.file_id))",
+        {"department": table.department, "name": table.name},
+    )
+    named = [s for s in subjects if s.height]
+    if named:
+        transaction.append("raw.subject", _merged(warehouse, table, pl.concat(named)), key=("_subject_id",))
+
+
+def _merged(warehouse: Warehouse, table: Table, found: pl.DataFrame) -> pl.DataFrame:
+    """A subject keeps the earliest receipt and the first table (by name) that named it, whatever order files were loaded in."""
+    known = warehouse.frame("SELECT * FROM raw.subject WHERE department = $d", {"d": table.department})
+    known = known.select(found.columns).cast(dict(found.schema))  # type: ignore[arg-type]
+    found = pl.concat([found, known.filter(pl.col("_subject_id").is_in(found["_subject_id"].implode()))])
+    payload = [c for c in found.columns if c not in ("_subject_id", "first_received_at")]
+    return (
+        found.sort("first_received_at", "table_name", nulls_last=True)
+        .group_by("_subject_id", maintain_order=True)
+        .agg(
+            *[pl.col(c).first() for c in payload if c != "table_name"],
+            pl.col("table_name").min(),
+            pl.col("first_received_at").min(),
+        )
+        .select(found.columns)
+        .sort("_subject_id")
+    )
+
+
+def still_named(subjects: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Only the subjects of rows that went in, first received with the earliest of those rows."""
+    first = rows.group_by("_subject_id").agg(pl.col("_received_at").min().alias("first"))
+    return (
+        subjects.join(first, on="_subject_id", how="inner")
+        .with_columns(first_received_at=pl.col("first"))
+        .select(subjects.columns)
+    )
+
+
+def record_checks(transaction: Transaction, table: Table, results: Sequence[Outcome], scope: Scope) -> None:
+    rows = [
+        {
+            "department": table.department,
+            "table_name": table.name,
+            "rule": o.rule.id,
+            "label": o.rule.label,
+            "level": o.rule.level,
+            "passed": o.passed,
+            "broken": o.broken,
+            "row_count": o.rows,
+            "bad_rows": o.bad_rows,
+            "max_bad_share": Decimal(str(o.rule.max_bad_share)),
+            "known_at": scope.known_at,
+        }
+        for o in results
+        if o.rows
+    ]
+    if rows:
+        checks = pl.DataFrame(rows, schema=CHECK_COLUMNS)
+        transaction.append("quality.check", checks, key=("department", "table_name", "rule", "known_at"))
+
+
+def grow(transaction: Transaction, warehouse: Warehouse, table: Table) -> None:
+    """A contract that gained a column grows its table; the past stays empty there."""
+    known = warehouse.columns(f"raw.{table.key}")
+    for name, kind in table.stored.items():
+        if known and name not in known:
+            transaction.execute(f'ALTER TABLE raw."{table.key}" ADD COLUMN "{name}" {kind}')
+
+
+def empty(table: Table) -> pl.DataFrame:
+    return pl.DataFrame(schema={n: polars_type(k) for n, k in table.stored.items()})
+
+
+def no_rejects() -> pl.DataFrame:
+    return pl.DataFrame(schema=REJECT_COLUMNS)
