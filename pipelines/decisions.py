@@ -1,9 +1,10 @@
 """What the published copy holds for deciding one pair: the rules in force, an enterprise by any key, its facts and where they came from."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import duckdb
 import polars as pl
 
 from data.contract import feeds
-from data.corpus import in_force, load_defaults, load_items
+from data.corpus import POLICIES, in_force, load_defaults, load_items
 from data.indicators import Catalogue, load
 from matching.rules import Program, RuleError
 from matching.rules.program import compile_sound
-from pipelines.published import Publication, current, open_published
+from matching.rules.simulate import simulate
+from pipelines.published import Publication, current, open_copy
 
 GROUPS: Mapping[str, str] = {"region": "registered_region", "industry": "industry_section", "size": "enterprise_size"}
 
@@ -41,9 +43,18 @@ class Rules:
     departments: Mapping[str, str]
 
 
-@cache
 def rules_on(day: date) -> Rules:
-    """Read and compiled once per process: reading 120 policy files and the catalogue costs a second, deciding a millisecond."""
+    """Read and compiled once per process and state of the policy files: reading 120 of them and the catalogue costs a second."""
+    return _rules_on(day, _edition())
+
+
+def _edition() -> int:
+    """Changes when a policy file is added, removed or written: a service outlives many of them."""
+    return hash(tuple(sorted((e.name, e.stat().st_mtime_ns, e.stat().st_size) for e in os.scandir(POLICIES))))
+
+
+@lru_cache(maxsize=4)
+def _rules_on(day: date, edition: int) -> Rules:
     catalogue = load()
     items = [item for item in in_force(load_items(), day) if item.entity == "enterprise"]
     program, refusals = compile_sound(items, catalogue, load_defaults().bars)
@@ -56,7 +67,7 @@ class Desk:
 
     def __init__(self, home: Path) -> None:
         self.publication: Publication = current(home)
-        self.con: duckdb.DuckDBPyConnection = open_published(home)
+        self.con: duckdb.DuckDBPyConnection = open_copy(self.publication)
         rules = rules_on(self.rules_as_of)
         self.catalogue, self.program = rules.catalogue, rules.program
         self.refusals, self.departments = rules.refusals, rules.departments
@@ -160,3 +171,45 @@ def groups_of(profiles: pl.DataFrame) -> pl.DataFrame:
         (pl.col(column) if column in profiles.columns else pl.lit(None, pl.String)).alias(name)
         for name, column in GROUPS.items()
     )
+
+
+def what_if(
+    desk: Desk,
+    item_id: str,
+    changes: Mapping[str, str],
+    award: str | None = None,
+    everybody: pl.DataFrame | None = None,
+) -> dict[str, Any]:
+    """The document of `huiqi simulate`: reach and cost before and after, who is gained and lost, by group, and the curve.
+
+    `everybody` is `desk.profiles()` if the caller holds it already. Raises RuleError for a change that does not hold.
+    """
+    everybody = desk.profiles() if everybody is None else everybody
+    # a changed condition may read an indicator that no rule in force reads
+    extra = [
+        name
+        for name in desk.columns("profile.enterprise")
+        if name not in everybody.columns
+        and any(_mentions(text, name, desk.catalogue) for text in (*changes.values(), award or ""))
+    ]
+    if extra:
+        chosen = ", ".join(f'"{name}"' for name in extra)
+        more = desk.frame(f"SELECT enterprise_id, {chosen} FROM profile.enterprise")
+        everybody = everybody.join(more, on="enterprise_id", how="left", maintain_order="left")
+    found = simulate(desk.program, everybody, item_id, changes, desk.as_of, groups_of(everybody), award=award)
+    usccs = dict(everybody.select("enterprise_id", "uscc").iter_rows())
+    return {
+        "item_id": item_id,
+        "before": {"n": found.before.n, "yuan": found.before.yuan},
+        "after": {"n": found.after.n, "yuan": found.after.yuan},
+        "gained": [usccs[e] or e for e in found.gained],
+        "lost": [usccs[e] or e for e in found.lost],
+        "by": {name: frame.to_dicts() for name, frame in found.by.items()},
+        "curve": found.curve.to_dicts(),
+    }
+
+
+def _mentions(text: str, name: str, catalogue: Catalogue) -> bool:
+    indicator = catalogue.get(name)
+    words = (name, indicator.label, *indicator.aliases) if indicator is not None else (name,)
+    return any(word in text for word in words)

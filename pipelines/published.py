@@ -53,7 +53,11 @@ def current(home: Path) -> Publication:
 
 def open_published(home: Path) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the newest publication; close it after the request, so that a newer one is seen by the next."""
-    publication = current(home)
+    return open_copy(current(home))
+
+
+def open_copy(publication: Publication) -> duckdb.DuckDBPyConnection:
+    """A read-only connection to one publication, whatever the pointer says by now."""
     con = duckdb.connect(str(publication.path), read_only=True)
     con.execute("SET TimeZone = 'Asia/Shanghai'").fetchall()
     return con

@@ -10,7 +10,7 @@ import typer
 from pipelines.cli.output import FAILED, WRONG_USE, Stop, messages
 
 # Order is the order of `huiqi --help`.
-TOPICS = ("world", "run", "feeds", "identity", "profile", "match", "policy", "reading", "lists", "serve")
+TOPICS = ("world", "run", "feeds", "identity", "profile", "match", "policy", "reading", "lists", "serve", "token")
 
 app = typer.Typer(
     name="huiqi",

@@ -286,73 +286,35 @@ def simulate(
 ) -> None:
     from matching.rules import RuleError
     from matching.rules.simulate import change_of
-    from matching.rules.simulate import simulate as simulated
-    from pipelines.decisions import groups_of
+    from pipelines.decisions import what_if
 
     if not changes and award is None:
         raise Stop('写明要改什么，如 --set c1="rd_expense_last_year >= 3000000" 或 --award "100000"')
     with desk(home) as d:
         item_id = d.item_id(item)
-        everybody = d.profiles()
-        extra = [name for name in d.columns("profile.enterprise") if name not in everybody.columns]
-        if extra:
-            # a changed condition may read an indicator that no rule in force reads
-            mentioned = [
-                name
-                for name in extra
-                if any(_mentions(text, name, d.catalogue) for text in [*(changes or []), award or ""])
-            ]
-            if mentioned:
-                chosen = ", ".join(f'"{name}"' for name in mentioned)
-                everybody = everybody.join(
-                    d.frame(f"SELECT enterprise_id, {chosen} FROM profile.enterprise"),
-                    on="enterprise_id",
-                    how="left",
-                    maintain_order="left",
-                )
         try:
-            wanted = dict(change_of(text) for text in changes or [])
-            found = simulated(d.program, everybody, item_id, wanted, d.as_of, groups_of(everybody), award=award)
+            document = what_if(d, item_id, dict(change_of(text) for text in changes or []), award)
         except RuleError as error:
             raise Stop(str(error)) from None
-        usccs = dict(everybody.select("enterprise_id", "uscc").iter_rows())
-    document = {
-        "item_id": item_id,
-        "before": {"n": found.before.n, "yuan": found.before.yuan},
-        "after": {"n": found.after.n, "yuan": found.after.yuan},
-        "gained": [usccs[e] or e for e in found.gained],
-        "lost": [usccs[e] or e for e in found.lost],
-        "by": {name: frame.to_dicts() for name, frame in found.by.items()},
-        "curve": found.curve.to_dicts(),
-    }
     if json:
         output.print_json(document)
         return
     output.print_table(
-        [
-            {"what": "现行", "n": found.before.n, "yuan": found.before.yuan},
-            {"what": "改后", "n": found.after.n, "yuan": found.after.yuan},
-        ],
+        [{"what": "现行", **document["before"]}, {"what": "改后", **document["after"]}],
         {"what": item_id, "n": "企业数", "yuan": "测算金额（元）"},
     )
-    output.console.print(f"新增 {len(found.gained)} 家，减少 {len(found.lost)} 家")
+    output.console.print(f"新增 {len(document['gained'])} 家，减少 {len(document['lost'])} 家")
     names = {"region": "注册地", "industry": "行业门类", "size": "规模"}
-    for name, frame in found.by.items():
+    for name, rows in document["by"].items():
         output.print_table(
-            frame.to_dicts(), {"key": names[name], "before": "现行", "after": "改后", "gained": "新增", "lost": "减少"}
+            rows, {"key": names[name], "before": "现行", "after": "改后", "gained": "新增", "lost": "减少"}
         )
-    if found.curve.height:
+    if document["curve"]:
         output.print_table(
-            found.curve.to_dicts(),
+            document["curve"],
             {"threshold": "门槛", "n": "企业数", "yuan": "测算金额（元）"},
             title="门槛与范围、资金",
         )
-
-
-def _mentions(text: str, name: str, catalogue: Any) -> bool:
-    indicator = catalogue.get(name)
-    words = (name, indicator.label, *indicator.aliases) if indicator is not None else (name,)
-    return any(word in text for word in words)
 
 
 def lint(

@@ -1,10 +1,8 @@
 """`huiqi search`: the policy library by words, tags, place and day."""
 
 from contextlib import closing
-from datetime import date
 from typing import Annotated, Any
 
-import duckdb
 import typer
 
 from pipelines.cli import output
@@ -44,46 +42,30 @@ def search(
     json: Json = False,
 ) -> None:
     # scipy and jieba cost half a second, which no other command should pay
-    from matching.text.search import Filters
+    from pipelines.library import Ask, AskError, Shelf
 
     where = output.home_of(home)
-    day = None if on == "all" else _day(on or current(where).rules_as_of)
-    tags: dict[str, frozenset[str]] = {
-        facet: frozenset(wanted) for facet, wanted in (("theme", theme), ("method", method), ("mode", mode)) if wanted
-    }
-    tags |= {
-        facet: frozenset((*wanted, "不限")) for facet, wanted in (("industry", industry), ("size", size)) if wanted
-    }
+    ask = Ask(
+        words=" ".join(words or ()),
+        tags={
+            "theme": theme or [],
+            "method": method or [],
+            "mode": mode or [],
+            "industry": industry or [],
+            "size": size or [],
+        },
+        levels=level or [],
+        region=region,
+        zone=zone,
+        on=on or current(where).rules_as_of,
+        fits=fits,
+        limit=limit,
+    )
     with closing(open_published(where)) as con:
-        library, shown_tags = _library(con)
-        for facet, wanted in tags.items():
-            unknown = sorted(wanted - set(library.tags.get(facet, {})) - {"不限"})
-            if unknown:
-                known = "、".join(sorted(library.tags.get(facet, {})))
-                raise Stop(f"没有标签「{'、'.join(unknown)}」；--{facet} 可用：{known}")
-        filters = Filters(
-            tags=tags,
-            levels=frozenset(level or ()),
-            region=_place(region) if region else None,
-            zone="自贸港" if zone else None,
-            on=day,
-            items=_fitting(con, fits) if fits else None,
-        )
-    rows = [
-        {
-            "item_id": hit.item_id,
-            "version": hit.version,
-            "title": hit.title,
-            "score": hit.score,
-            "tags": shown_tags.get((hit.item_id, hit.version), {}),
-            "level": library.items["level"][hit.row],
-            "region": library.items["region"][hit.row].to_list(),
-            "mode": library.items["mode"][hit.row],
-            "valid": {"from": library.items["valid_from"][hit.row], "to": library.items["valid_to"][hit.row]},
-            "snippet": hit.snippet,
-        }
-        for hit in library.search(" ".join(words or ()), filters, limit)
-    ]
+        try:
+            rows = Shelf(con).found(con, ask)
+        except AskError as error:
+            raise Stop(str(error)) from None
     if json:
         output.print_json(rows)
     elif not rows:
@@ -103,55 +85,3 @@ COLUMNS = {
     "valid": "有效至",
     "snippet": "原文",
 }
-# reviewed tags are shown where there are any, else what rules and model found
-TAGS = """
-SELECT item_id, version, facet, tag, score
-FROM (SELECT *, bool_or(source = 'reviewed') OVER (PARTITION BY item_id, version, facet) AS is_reviewed FROM policy.tag)
-WHERE source = 'reviewed' OR NOT is_reviewed
-ORDER BY item_id, version, facet, score DESC, tag
-"""
-
-
-def _library(con: duckdb.DuckDBPyConnection) -> Any:
-    from matching.text.search import Library
-
-    items = con.sql(
-        "SELECT item_id, version, title, level, region, zone, mode, valid_from, valid_to, text FROM policy.item ORDER BY item_id, version"
-    ).pl()
-    terms = con.sql("SELECT item_id, version, terms FROM policy.search ORDER BY item_id, version").pl()
-    tags = con.sql(TAGS).pl()
-    shown: dict[tuple[str, int], dict[str, list[str]]] = {}
-    for row in tags.iter_rows(named=True):
-        facets = shown.setdefault((row["item_id"], row["version"]), {})
-        if row["tag"] not in facets.setdefault(row["facet"], []):
-            facets[row["facet"]].append(row["tag"])
-    return Library(items, tags, terms["terms"]), shown
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Stop(f"「{text}」不是日期，应写作 2025-01-25") from None
-
-
-def _place(text: str) -> str:
-    from data import gazetteer
-
-    if text.isdigit() or text.startswith("park-"):
-        return text
-    found = gazetteer.find(text)
-    if not found:
-        raise Stop(f"不认识地名或园区名「{text}」；可写名称（海口、江东新区）或编码（460100、park-jiangdong）")
-    return found[-1].code
-
-
-def _fitting(con: duckdb.DuckDBPyConnection, key: str) -> frozenset[str]:
-    rows = con.execute(
-        "SELECT DISTINCT item_id FROM match.pair WHERE uscc = $key AND verdict IN ('eligible', 'declarable')",
-        {"key": key},
-    ).fetchall()
-    known = con.execute("SELECT count(*) FROM profile.enterprise WHERE uscc = $key", {"key": key}).fetchall()[0][0]
-    if not known:
-        raise Stop(f"档案里没有统一社会信用代码 {key} 的企业；其他编号请先用 huiqi who 查")
-    return frozenset(row[0] for row in rows)
