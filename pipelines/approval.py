@@ -13,130 +13,16 @@ from assets.ports import Control
 from matching.push.fingerprint import canonical, list_sha256
 from matching.push.kinds import DIGEST, MESSAGE, MONEY
 from pipelines.audit import Trail
+from pipelines.docket import OutdatedError, RefusedError, approvers_of, content_sha256, lines_of, needed, row_of, stored
 from pipelines.ledger import LedgerError, award_of, fen, grant, open_fund
-from pipelines.officers import OfficerError, is_active_approver, prove
+from pipelines.officers import OfficerError, prove
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS push_list (
-    list_id TEXT PRIMARY KEY,
-    kind TEXT NOT NULL,
-    item_id TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    cycle TEXT NOT NULL,
-    as_of TEXT NOT NULL,
-    sha256 TEXT NOT NULL UNIQUE,
-    header TEXT NOT NULL,
-    arms TEXT NOT NULL,
-    checks TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN
-        ('checked', 'publicised', 'approved', 'frozen', 'exported', 'reconciled', 'rejected', 'void')),
-    maker TEXT NOT NULL,
-    notice_from TEXT,
-    notice_to TEXT
-);
-CREATE TABLE IF NOT EXISTS push_line (
-    list_id TEXT NOT NULL REFERENCES push_list (list_id),
-    line_no INTEGER NOT NULL,
-    line_key TEXT NOT NULL,
-    enterprise_id TEXT NOT NULL,
-    item_id TEXT NOT NULL,
-    cycle TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    body TEXT NOT NULL,
-    PRIMARY KEY (list_id, line_no),
-    UNIQUE (list_id, line_key)
-);
-CREATE TABLE IF NOT EXISTS approval (
-    list_id TEXT NOT NULL REFERENCES push_list (list_id),
-    officer TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    note TEXT NOT NULL,
-    at TEXT NOT NULL,
-    PRIMARY KEY (list_id, officer)
-);
-CREATE TABLE IF NOT EXISTS objection (
-    list_id TEXT NOT NULL REFERENCES push_list (list_id),
-    line_key TEXT NOT NULL,
-    note TEXT NOT NULL,
-    at TEXT NOT NULL,
-    PRIMARY KEY (list_id, line_key, at)
-);
-CREATE TABLE IF NOT EXISTS message (
-    message_key TEXT PRIMARY KEY,
-    enterprise_id TEXT NOT NULL,
-    item_id TEXT NOT NULL,
-    cycle TEXT NOT NULL,
-    sent_on TEXT NOT NULL,
-    as_of TEXT NOT NULL,
-    list_id TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS arm (
-    enterprise_id TEXT NOT NULL,
-    item_id TEXT NOT NULL,
-    cycle TEXT NOT NULL,
-    stratum TEXT NOT NULL,
-    arm TEXT NOT NULL,
-    probability REAL NOT NULL,
-    as_of TEXT NOT NULL,
-    list_id TEXT NOT NULL,
-    PRIMARY KEY (enterprise_id, item_id, cycle)
-);
-CREATE TABLE IF NOT EXISTS opt_out (
-    enterprise_id TEXT NOT NULL,
-    scope TEXT NOT NULL CHECK (scope IN ('message', 'award', 'all')),
-    since TEXT NOT NULL,
-    source TEXT NOT NULL,
-    PRIMARY KEY (enterprise_id, scope)
-);
-CREATE VIEW IF NOT EXISTS open_pair AS
-    SELECT l.enterprise_id, l.item_id, l.cycle, l.kind, l.list_id, p.as_of FROM push_line l JOIN push_list p USING (list_id)
-    WHERE p.status IN ('checked', 'publicised', 'approved')
-       OR (p.status IN ('frozen', 'exported') AND p.kind NOT IN ('auto_award', 'talent'));
-CREATE TRIGGER IF NOT EXISTS list_content_fixed BEFORE UPDATE OF
-    list_id, kind, item_id, version, cycle, as_of, sha256, header, arms, maker ON push_list
-    BEGIN SELECT RAISE(ABORT, '名单内容不可修改；更正须另出名单'); END;
-CREATE TRIGGER IF NOT EXISTS list_only_forward BEFORE UPDATE OF status ON push_list WHEN NOT (
-    (OLD.status = 'checked' AND NEW.status IN ('publicised', 'approved', 'rejected', 'void'))
-    OR (OLD.status = 'publicised' AND NEW.status IN ('approved', 'rejected', 'void'))
-    OR (OLD.status = 'approved' AND NEW.status IN ('frozen', 'rejected', 'void'))
-    OR (OLD.status = 'frozen' AND NEW.status = 'exported')
-    OR (OLD.status = 'exported' AND NEW.status = 'reconciled'))
-    BEGIN SELECT RAISE(ABORT, '名单状态只能向前'); END;
-CREATE TRIGGER IF NOT EXISTS list_kept BEFORE DELETE ON push_list BEGIN SELECT RAISE(ABORT, '名单不可删除'); END;
-CREATE TRIGGER IF NOT EXISTS line_fixed BEFORE UPDATE ON push_line BEGIN SELECT RAISE(ABORT, '名单行不可修改'); END;
-CREATE TRIGGER IF NOT EXISTS line_kept BEFORE DELETE ON push_line BEGIN SELECT RAISE(ABORT, '名单行不可删除'); END;
-CREATE TRIGGER IF NOT EXISTS line_late BEFORE INSERT ON push_line WHEN
-    (SELECT status FROM push_list WHERE list_id = NEW.list_id) <> 'checked'
-    BEGIN SELECT RAISE(ABORT, '名单已提交，不能再加行'); END;
-CREATE TRIGGER IF NOT EXISTS approval_fixed BEFORE UPDATE ON approval BEGIN SELECT RAISE(ABORT, '审批不可修改'); END;
-CREATE TRIGGER IF NOT EXISTS approval_kept BEFORE DELETE ON approval BEGIN SELECT RAISE(ABORT, '审批不可删除'); END;
-"""
-
-STATUSES = {
-    "draft": "草稿",
-    "checked": "已核对",
-    "publicised": "公示中",
-    "approved": "已批准",
-    "frozen": "已冻结",
-    "exported": "已导出",
-    "reconciled": "已对账",
-    "rejected": "已否决",
-    "void": "已作废",
-}
 NOTICE_DAYS = 5
 
 Recheck = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, str]]
 """Line key → Chinese reason, for the lines that may not go out any more (bars, validity, status, as known now)."""
 Recompute = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], Mapping[str, Decimal | None]]
 """Line key → amount in 元, computed from the profile by another path than the kernel."""
-
-
-class RefusedError(RuntimeError):
-    """The step is not allowed; the message is Chinese and says why. The attempt is in the audit trail."""
-
-
-class _OutdatedError(RefusedError):
-    """The list was right and is not any more: it becomes void, and a new one needs new approvals."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +42,7 @@ class Desk:
                 self.trail.record(db, at, actor, action, subject, detail)
         except (RefusedError, LedgerError, OfficerError, sqlite3.IntegrityError) as error:
             with self.control.transaction() as db:
-                if isinstance(error, _OutdatedError):
+                if isinstance(error, OutdatedError):
                     db.execute("UPDATE push_list SET status = 'void' WHERE list_id = ?", (subject,))
                 self.trail.record(db, at, actor, f"{action}.refused", subject, {**detail, "reason": str(error)})
             raise RefusedError(str(error)) from error
@@ -201,7 +87,7 @@ class Desk:
         """checked → 公示: an award list is shown for at least five days before anybody may approve it."""
         with self._act(at, actor, "publicise", list_id, {"from": first, "to": last}) as db:
             prove(db, actor, phrase, "analyst", "approver")
-            row = _row(db, list_id, "checked")
+            row = row_of(db, list_id, "checked")
             if row["kind"] not in MONEY:
                 raise RefusedError("只有兑付类名单需要公示")
             if first < at.date() or last - first < timedelta(days=NOTICE_DAYS - 1):
@@ -214,7 +100,7 @@ class Desk:
     def object(self, list_id: str, line_key: str, note: str, actor: str, at: datetime) -> None:
         """Notes an objection (异议) against one line during the notice; the list cannot be approved with it."""
         with self._act(at, actor, "object", list_id, {"line_key": line_key, "note": note}) as db:
-            _row(db, list_id, "publicised")
+            row_of(db, list_id, "publicised")
             if not db.execute(
                 "SELECT 1 FROM push_line WHERE list_id = ? AND line_key = ?", (list_id, line_key)
             ).fetchone():
@@ -225,7 +111,7 @@ class Desk:
         """One approval, bound to the sha256 the approver saw; returns the status after it. Award lists need two people."""
         with self._act(at, officer, "approve", list_id, {"sha256": sha256, "note": note}) as db:
             prove(db, officer, phrase, "approver")
-            row = _row(db, list_id, "checked", "publicised")
+            row = row_of(db, list_id, "checked", "publicised")
             money = row["kind"] in MONEY
             if money and row["status"] != "publicised":
                 raise RefusedError("兑付类名单须先公示")
@@ -233,7 +119,7 @@ class Desk:
                 raise RefusedError(f"公示到 {row['notice_to']} 为止，期满后才能审批")
             if officer == row["maker"]:
                 raise RefusedError(f"{officer} 是这份名单的经办人，不能审批自己提交的名单")
-            if sha256 != row["sha256"] or _content_sha256(db, row) != row["sha256"]:
+            if sha256 != row["sha256"] or content_sha256(db, row) != row["sha256"]:
                 raise RefusedError("审批的内容与名单不符（sha256 不同）")
             open_objections = db.execute("SELECT count(*) FROM objection WHERE list_id = ?", (list_id,)).fetchone()[0]
             if open_objections:
@@ -241,7 +127,7 @@ class Desk:
             if db.execute("SELECT 1 FROM approval WHERE list_id = ? AND officer = ?", (list_id, officer)).fetchone():
                 raise RefusedError(f"{officer} 已经批准过，另一人批准才算数" if money else f"{officer} 已经批准过")
             db.execute("INSERT INTO approval VALUES (?, ?, ?, ?, ?)", (list_id, officer, sha256, note, at.isoformat()))
-            if len(_approvers(db, row)) >= needed(row["kind"]):
+            if len(approvers_of(db, row)) >= needed(row["kind"]):
                 db.execute("UPDATE push_list SET status = 'approved' WHERE list_id = ?", (list_id,))
                 return "approved"
             return str(row["status"])
@@ -250,7 +136,7 @@ class Desk:
         """Ends a list that is not frozen; its pairs are free for the next run."""
         with self._act(at, officer, "reject", list_id, {"note": note}) as db:
             prove(db, officer, phrase, "approver")
-            _row(db, list_id, "checked", "publicised", "approved")
+            row_of(db, list_id, "checked", "publicised", "approved")
             if not note.strip():
                 raise RefusedError("否决必须写明原因")
             db.execute("UPDATE push_list SET status = 'rejected' WHERE list_id = ?", (list_id,))
@@ -266,13 +152,13 @@ class Desk:
         detail: dict[str, Any] = {}
         with self._act(at, actor, "freeze", list_id, detail) as db:
             prove(db, actor, phrase, "analyst", "approver")
-            row = _row(db, list_id, "approved")
-            approvers = _approvers(db, row)
+            row = row_of(db, list_id, "approved")
+            approvers = approvers_of(db, row)
             if len(approvers) < needed(row["kind"]):
                 raise RefusedError(f"有效审批 {len(approvers)} 人，需要 {needed(row['kind'])} 人（离岗人员的审批不算）")
-            if _content_sha256(db, row) != row["sha256"]:
+            if content_sha256(db, row) != row["sha256"]:
                 raise RefusedError("名单内容与批准的 sha256 不符")
-            header, lines = json.loads(row["header"]), _lines(db, list_id)
+            header, lines = json.loads(row["header"]), lines_of(db, list_id)
             _refuse_outdated(db, row, header, lines, at, recheck)
             if row["kind"] in MONEY:
                 self._grant(db, row, header, lines, recompute)
@@ -295,7 +181,7 @@ class Desk:
         differing = [line for line in lines if again.get(line["line_key"]) != Decimal(line["amount_yuan"])]
         if differing:
             first = differing[0]
-            raise _OutdatedError(
+            raise OutdatedError(
                 f"独立复算与名单不符 {len(differing)} 户，如 {first['uscc']}：名单 {first['amount_yuan']} 元，"
                 f"复算 {again.get(first['line_key'])} 元"
             )
@@ -311,7 +197,7 @@ class Desk:
         """frozen → exported, or exported → reconciled, with what was done as the audit detail."""
         before = {"exported": "frozen", "reconciled": "exported"}[status]
         with self._act(at, actor, status, list_id, detail) as db:
-            _row(db, list_id, before)
+            row_of(db, list_id, before)
             db.execute("UPDATE push_list SET status = ? WHERE list_id = ?", (status, list_id))
 
     def identify(self, list_id: str, actor: str, phrase: str, action: str, at: datetime) -> None:
@@ -333,48 +219,6 @@ class Desk:
             )
 
 
-def needed(kind: str) -> int:
-    """How many different approvers a list needs: two where money is paid, one elsewhere."""
-    return 2 if kind in MONEY else 1
-
-
-def stored(row: Mapping[str, Any]) -> str:
-    """A row as JSON whose values hash as the originals did."""
-    plain = {
-        name: value if value is None or isinstance(value, str | int | float | bool | list | dict) else canonical(value)
-        for name, value in row.items()
-    }
-    return json.dumps(plain, ensure_ascii=False, sort_keys=True)
-
-
-def _row(db: sqlite3.Connection, list_id: str, *statuses: str) -> dict[str, Any]:
-    found = db.execute("SELECT * FROM push_list WHERE list_id = ?", (list_id,)).fetchone()
-    if found is None:
-        raise RefusedError(f"名单 {list_id} 还没有提交；先运行 huiqi list check {list_id}")
-    if found["status"] not in statuses:
-        wanted = "”或“".join(STATUSES[status] for status in statuses)
-        raise RefusedError(f"名单 {list_id} 的状态是“{STATUSES[found['status']]}”，这一步需要“{wanted}”")
-    return dict(found)
-
-
-def _lines(db: sqlite3.Connection, list_id: str) -> list[dict[str, Any]]:
-    found = db.execute("SELECT body FROM push_line WHERE list_id = ? ORDER BY line_no", (list_id,))
-    return [json.loads(row["body"]) for row in found]
-
-
-def _content_sha256(db: sqlite3.Connection, row: Mapping[str, Any]) -> str:
-    return list_sha256(json.loads(row["header"]), _lines(db, row["list_id"]))
-
-
-def _approvers(db: sqlite3.Connection, row: Mapping[str, Any]) -> list[str]:
-    """Who approved this content and still may: active approvers other than the maker."""
-    found = db.execute(
-        "SELECT officer FROM approval WHERE list_id = ? AND sha256 = ? AND officer <> ? ORDER BY officer",
-        (row["list_id"], row["sha256"], row["maker"]),
-    )
-    return [name for (name,) in found if is_active_approver(db, name)]
-
-
 def _refuse_outdated(
     db: sqlite3.Connection,
     row: Mapping[str, Any],
@@ -384,7 +228,7 @@ def _refuse_outdated(
     recheck: Recheck,
 ) -> None:
     if header.get("valid_until") and at.date() > date.fromisoformat(header["valid_until"]):
-        raise _OutdatedError(f"名单有效期到 {header['valid_until']}，已过期")
+        raise OutdatedError(f"名单有效期到 {header['valid_until']}，已过期")
     scope = "award" if row["kind"] in MONEY else "message"
     gone = dict(recheck(lines))
     for enterprise, wish in _wishes(db, {line["enterprise_id"] for line in lines}):
@@ -392,7 +236,7 @@ def _refuse_outdated(
             gone |= {line["line_key"]: "已退订或放弃" for line in lines if line["enterprise_id"] == enterprise}
     if gone:
         first = next(line for line in lines if line["line_key"] in gone)
-        raise _OutdatedError(
+        raise OutdatedError(
             f"{len(gone)} 户情况已变，如 {first['uscc']}：{gone[first['line_key']]}；名单作废，须重新生成和审批"
         )
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines import approval, audit, ledger, officers
+from pipelines import audit, docket, ledger, officers
 
-SCHEMAS = (officers.SCHEMA, audit.SCHEMA, approval.SCHEMA, ledger.SCHEMA)
+SCHEMAS = (officers.SCHEMA, audit.SCHEMA, docket.SCHEMA, ledger.SCHEMA)
 # Raised with every change of a schema above, so that a store is brought up to date once and not at every connection.
 SCHEMA_VERSION = 1
 

@@ -15,11 +15,12 @@ import typer
 from matching.push.kinds import KINDS, MESSAGE, MONEY, REASONS
 from matching.push.review import checks, sample
 from matching.push.settle import STATES
-from pipelines.approval import STATUSES, Desk, RefusedError, needed
+from pipelines.approval import Desk
 from pipelines.audit import trail
 from pipelines.cli import output
 from pipelines.cli.output import Home, Json, Stop
 from pipelines.control import ControlStore
+from pipelines.docket import STATUSES, RefusedError, needed
 from pipelines.export import ExportError, export
 from pipelines.officers import ROLES, OfficerError, enrol, remove
 from pipelines.published import open_published

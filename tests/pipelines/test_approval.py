@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from matching.push.fingerprint import award_key, list_id, list_sha256, message_key
-from pipelines.approval import Desk, RefusedError
+from pipelines.approval import Desk
 from pipelines.audit import trail
 from pipelines.control import ControlStore
+from pipelines.docket import RefusedError
 from pipelines.officers import enrol, remove
 
 AT = dt.datetime(2024, 12, 19, 9, 30)
