@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from matching.text.outline import Span
 from matching.text.quantities import Quantity
@@ -150,10 +151,59 @@ def amount_of(text: str, quantity: Quantity, sentence: Span, clause: Span) -> Am
     )
 
 
-def is_schedule(text: str, sentence: Span) -> bool:
+def is_schedule(words: str) -> bool:
     """Shares that say when money is paid out, not how much (分三年按 40%、30%、30% 拨付)."""
-    whole = text[sentence.start : sentence.end]
-    return bool(_SCHEDULE.search(whole)) and bool(re.search(r"拨付|兑现|发放|兑付", whole)) and whole.count("%") >= 2
+    return (
+        bool(_SCHEDULE.search(words)) and bool(re.search(r"拨付|兑现|发放|兑付|到位", words)) and words.count("%") >= 2
+    )
+
+
+_TABLE_HEAD = re.compile(r"(?:奖励|补助|补贴|资助|扶持|奖补)(?:金额|标准|额度)|金额[(]?万?元|标准[(]?万?元")
+
+
+def heads_table(words: str) -> bool:
+    """Whether a line heads a flattened table whose last column is the award: several cells, no digit, no full stop."""
+    return bool(_TABLE_HEAD.search(words)) and len(words.split()) >= 3 and not re.search(r"[\d。；，]", words)
+
+
+def is_replaced(text: str, quantity: Quantity) -> bool:
+    """由50%提高到60%: only the second share counts."""
+    return bool(
+        re.search(r"(?:由|从)(?:原来的?|现行的?)?\s?$", text[max(0, quantity.start - 6) : quantity.start])
+    ) and bool(
+        re.match(
+            r"\s?(?:统一)?(?:提高|上调|调整|降低|增加|提升|下调|降)(?:到|至|为)", text[quantity.end : quantity.end + 8]
+        )
+    )
+
+
+def is_award_in_section(text: str, quantity: Quantity, clause: Span) -> bool:
+    """Under a heading 奖励标准 every sum or share that is not a threshold is given."""
+    if quantity.kind not in ("money", "ratio") or quantity.op in (">=", ">", "<"):
+        return False
+    if _NOT_AWARD.search(text[clause.start : clause.end]):
+        return False
+    return not re.match(r"\s?(?:以上|以下|以内)?的(?:企业|单位|项目|部分|，)", text[quantity.right : clause.end + 1])
+
+
+_WORDED = re.compile(
+    r"(?P<full>全额(?=给予|补|返|资助|贴|奖|减|免|退|报销|社会保险补贴|租金|保费|承担|支持|\(100%\))|(?<=给予)全额|(?<=予以)全额|全部(?:减免|免除|返还|免收))"
+    r"|(?P<half>减半(?=征|收|给|奖|补|执行|资助|支付|缴|计|发|享|减|兑)|(?<=标准)减半|(?<=租金)减半|减半$)"
+    r"|(?P<free>免收(?!费)|免征|免缴|免除(?=[^，。；]{0,10}(?:租金|费))|予以免租|免租(?!期))"
+    r"|(?P<one>1\s?[:：比]\s?1(?:\.0)?(?!\d)(?=[^，。；]{0,10}(?:配套|奖励|补助|资助|支持|给予|跟奖|叠加))|(?<=按)1\s?[:：]\s?1(?!\d))"
+)
+_WORTH = {"full": Decimal(1), "half": Decimal("0.5"), "free": Decimal(1), "one": Decimal(1)}
+
+
+def worded(text: str, sentence: Span) -> list[Amount]:
+    """Shares said in words: 全额 and 1:1 are 1, 减半 is 0.5, 免收 forgives all."""
+    found = []
+    for match in _WORDED.finditer(text, sentence.start, sentence.end):
+        name = str(match.lastgroup)
+        quantity = Quantity(match.start(), match.end(), match.start(), match.end(), _WORTH[name], "%", "ratio")
+        relief = name == "free" or bool(_REDUCTION.search(text[sentence.start : sentence.end]))
+        found.append(Amount(quantity, False, False, "", "", sentence, relief, False))
+    return found
 
 
 def award(amounts: list[Amount], text: str) -> dict[str, object]:

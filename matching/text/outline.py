@@ -18,7 +18,10 @@ _MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 _RANK = {name: rank for rank, (name, _) in enumerate(_MARKS)}
 _SENTENCE = re.compile(r"[^。；\n;]*[。；;\n]?")
-_CLAUSE = re.compile(r"[^，。；：:,;\n]+")
+# a comma between digits is part of a number; a clock time is no clause end
+_CLAUSE = re.compile(r"(?:[^，。；：:,;\n]|(?<=\d)[,:](?=\d))+")
+# no sentence of a policy is longer; what is (a table without marks) is cut, so that work per sentence stays bounded
+_LONGEST = 900
 
 
 @dataclass
@@ -101,11 +104,20 @@ def _marked(text: str, start: int, end: int) -> tuple[str, int, int]:
 
 def sentences(text: str, start: int, end: int) -> list[Span]:
     """Spans that end with 。 or ； or a line end."""
-    return [
-        Span(start + m.start(), start + m.end()) for m in _SENTENCE.finditer(text[start:end]) if m[0].strip("。；;\n ")
-    ]
+    found = []
+    for match in _SENTENCE.finditer(text, start, end):
+        if not match[0].strip("。；;\n "):
+            continue
+        at = match.start()
+        while match.end() - at > _LONGEST:
+            cut = max(text.rfind(mark, at, at + _LONGEST) for mark in "，、 ") + 1
+            cut = cut if cut > at else at + _LONGEST
+            found.append(Span(at, cut))
+            at = cut
+        found.append(Span(at, match.end()))
+    return found
 
 
 def clauses(text: str, start: int, end: int) -> list[Span]:
     """Spans between ，。；： marks."""
-    return [Span(start + m.start(), start + m.end()) for m in _CLAUSE.finditer(text[start:end]) if m[0].strip()]
+    return [Span(m.start(), m.end()) for m in _CLAUSE.finditer(text, start, end) if m[0].strip()]

@@ -1,108 +1,36 @@
 """Reading a policy: the text as items with conditions and awards, what an official then confirms (policies.md §8).
 
-What cannot be mapped goes to `other_requirement`; the mode is not in the text and is not invented.
+What cannot be mapped goes to `other_metric` or `other_requirement`; the mode is not in the text and is not invented.
 """
 
-import dataclasses
 import re
+from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from matching.text import awards, soft
-from matching.text.fields import field_of
-from matching.text.outline import Paragraph, Span, clauses, outline, sentences
+from matching.text import awards, document, soft
+from matching.text.items import bounds_shared, distinct, grouped, items_of, joined_bounds, rebound
+from matching.text.model import Condition, Reading, ReadItem
+from matching.text.numeric import numeric_condition
+from matching.text.outline import Span, clauses, outline, sentences
 from matching.text.plain import plain
 from matching.text.quantities import Quantity, quantities
+from matching.text.units import Unit, units
 
-
-@dataclass(frozen=True)
-class Condition:
-    """One thing a third party could check: `start:end` in the text and the fields of policies.md §8."""
-
-    start: int
-    end: int
-    field: str
-    op: str
-    value: Any
-    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-    def to_dict(self, text: str) -> dict[str, Any]:
-        return {
-            "text": text[self.start : self.end],
-            "field": self.field,
-            "op": self.op,
-            "value": self.value,
-            **self.extra,
-        }
-
-
-@dataclass(frozen=True)
-class ReadItem:
-    """One thing an applicant can receive under one set of conditions."""
-
-    name: str
-    conditions: tuple[Condition, ...]
-    award: dict[str, Any]
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the machine read; `to_dict` is the document of policies.md §8."""
-
-    text: str
-    title: str
-    issuer: str
-    region: str
-    date: str
-    tags: dict[str, Any]
-    departments: list[str]
-    validity: dict[str, Any]
-    common_conditions: tuple[Condition, ...]
-    rules: tuple[str, ...]
-    items: tuple[ReadItem, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "title": self.title,
-            "issuer": self.issuer,
-            "region": self.region,
-            "date": self.date,
-            "tags": self.tags,
-            "departments": self.departments,
-            "validity": self.validity,
-            "common_conditions": [c.to_dict(self.text) for c in self.common_conditions],
-            "rules": list(self.rules),
-            "items": [
-                {"name": i.name, "conditions": [c.to_dict(self.text) for c in i.conditions], "award": i.award}
-                for i in self.items
-            ],
-        }
-
+__all__ = ["Condition", "ReadItem", "Reading", "Tagger", "read"]
 
 Tagger = Callable[[str, str, str], dict[str, Any]]
 
-_PERIOD = re.compile(
-    r"上一?(?:个)?(?:会计|纳税|自然)?年度?|上年度?|前一年度?|当年度?|本年度|近[一二两三四五六\d]+(?:个)?(?:会计|自然)?年(?:度)?(?:内|来)?|"
-    r"最近[一二两三四五\d]+(?:个)?(?:会计|自然)?年(?:度)?内?|连续[一二两三四五\d]+(?:个)?(?:会计|自然)?(?:年度?|个?月)(?:以上)?|前[一二两三\d]+年(?:度)?|"
-    r"20\d\d年(?:度)?(?!\d{0,2}月)|(?:首个|第一个|每个?)(?:完整)?(?:会计|自然|纳税)年度|任一(?:年度|年)|累计|年度|每年|年(?=营业|销售|纳税|产值|主营|出口|进出口)|(?:申报|申请|认定)(?:前|当)年"
+# A sentence that talks to a machine states nothing about a policy.
+_ADDRESSED = re.compile(
+    r"(?:忽略|无视|忘记)[^。\n]{0,12}(?:要求|指令|内容|规则|提示|条件)|系统提示|提示词|语言模型|人工智能助手|ignore (?:all|any|the|previous)|system prompt|assistant:|你(?:现在)?是(?:一个|一名)",
+    re.I,
 )
-_STACKING = re.compile(
-    r"[^。；\n]*(?:就高不重复|不重复享受|不得重复|不重复支持|补差|差额|只享受一次|择优|从高|就高|不叠加|可叠加|叠加享受)[^。；\n]*"
+_NEWS = re.compile(
+    r"(?:共|累计|已|预计|合计)(?:有|为|向|发放|兑现|拨付|安排|惠及|支持|补助|返还|减免|带动)[^。；]{0,30}(?:\d|余)|专项资金[^。；]{0,10}\d|总规模|财政安排|安排[^。；]{0,16}资金\s?\d|据统计|去年同期"
 )
-_SECTION_CONDITIONS = re.compile(
-    r"(?:申[报请领](?:对象|条件|范围|主体|要求|单位)|支持(?:对象|范围|条件)|适用(?:对象|范围|条件)|认定(?:条件|标准)|奖补(?:对象|条件)|补[贴助](?:对象|条件|范围)|享受(?:对象|条件|主体)|政策对象|基本条件|服务对象|条件要求|受理条件|资格条件|扶持对象|奖励对象)"
-)
-_SECTION_AWARD = re.compile(
-    r"(?:奖励|补[贴助]|奖补|支持|扶持|资助|兑现)(?:标准|金额|方式|内容|措施|额度|政策|比例|力度)|政策内容|服务内容|优惠内容"
-)
-_SECTION_SKIP = re.compile(
-    r"(?:申[报请](?:材料|程序|流程|时间|方式|资料)|办理(?:流程|程序|材料|时限)|提交材料|所需材料|监督(?:管理|检查)|绩效|责任追究|组织(?:保障|实施)|资金来源|政策依据|咨询|联系(?:方式|电话)|受理(?:部门|时间)|工作要求|职责分工|保障措施)"
-)
-_WHEN = re.compile(r"(?:其中|对于|对)[，,]?(?P<who>[^，。；]{2,24}?(?:企业|单位|项目|机构))[，,]?(?:的)?")
-_APPLY = re.compile(r"材料|证明|复印件|原件|盖章|申请表|报送|公示|提交")
+_PAPERS = re.compile(r"复印件|原件|盖章|申请表|一式[一二两三四\d]+份|营业执照副本|提交材料")
 
 
 def read(
@@ -110,38 +38,15 @@ def read(
 ) -> Reading:
     """Reads one policy text.
 
-    `region` and `issuer` say what 我市 and 本区 stand for. `tagger(text, title, issuer)` supplies the tags of the document. Never raises on any text:
-    what it does not understand it leaves out of the conditions or keeps as `other_requirement`.
+    `region` and `issuer` say what 我市 and 本区 stand for, `date` (ISO) when 自印发之日起 begins. `tagger(text, title, issuer)` supplies the
+    tags of the document (default: rule tags). Never raises on any text: what it does not understand it leaves out of the conditions.
     """
     flat = plain(text)
-    here = _here(region, issuer, title, flat)
-    found = quantities(flat)
-    root = outline(flat)
-    units = _units(flat, root)
-    common: list[Condition] = []
-    items: list[ReadItem] = []
-    pending: list[Condition] = []
-    by_article: dict[int, list[Condition]] = {}
-    for unit in units:
-        conditions, amounts = _read_unit(flat, unit, found, here)
-        if unit.skip:
-            continue
-        if not amounts:
-            if unit.common:
-                common += conditions
-            else:
-                by_article.setdefault(unit.owner, []).extend(conditions)
-                pending += conditions
-            continue
-        inherited = by_article.get(unit.owner, [])
-        items += _items(flat, unit, conditions, amounts, inherited)
-    items = _guide_shape(items, pending, by_article)
-    if not items and pending:
-        items = [ReadItem(title, tuple(_distinct(pending)), {}, 0, len(flat))]
-    bound = _bounds_defined(flat)
-    closed = [
-        replace(i, conditions=tuple(_grouped(flat, [_rebound(flat, c, bound) for c in i.conditions]))) for i in items
-    ]
+    here, level = document.here_of(region, issuer, title)
+    place = soft.Here(here, level)
+    index = _Index(quantities(flat))
+    common, items = _assembled(flat, _units_read(flat, index, place), title)
+    said = document.bounds_defined(flat)
     return Reading(
         text=text,
         title=title,
@@ -149,11 +54,11 @@ def read(
         region=region,
         date=date,
         tags=(tagger or _rule_tags)(flat, title, issuer),
-        departments=_departments(flat, issuer),
-        validity=_validity(flat, date),
-        common_conditions=tuple(_rebound(flat, c, bound) for c in _distinct(common)),
-        rules=tuple(dict.fromkeys(m[0].strip() for m in _STACKING.finditer(flat) if len(m[0].strip()) > 4)),
-        items=tuple(closed),
+        departments=document.departments(flat, issuer),
+        validity=document.validity(flat, date),
+        common_conditions=tuple(_finished(flat, common, said)),
+        rules=document.rules(flat),
+        items=tuple(replace(i, conditions=tuple(_finished(flat, list(i.conditions), said))) for i in items),
     )
 
 
@@ -169,82 +74,183 @@ def _rule_tags(text: str, title: str, issuer: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class _Unit:
-    """A stretch that is read as one: a leaf paragraph or an introduction, with the article it belongs to."""
-
-    start: int
-    end: int
-    owner: int
-    name: str
-    common: bool
-    skip: bool
+def _finished(text: str, conditions: list[Condition], said: dict[str, bool]) -> list[Condition]:
+    shared = bounds_shared(text, [rebound(text, c, said) for c in distinct(conditions)])
+    return grouped(text, shared)
 
 
-def _units(text: str, root: Paragraph) -> list[_Unit]:
-    """Leaf paragraphs in order; the words of a parent before its children are a unit of their own owned by that parent."""
-    units: list[_Unit] = []
-    for node in root.walk():
-        if node.end <= node.body and node is not root:
+class _Index:
+    """Quantities by position."""
+
+    def __init__(self, found: list[Quantity]) -> None:
+        self.found = found
+        self.starts = [q.start for q in found]
+
+    def within(self, start: int, end: int) -> list[Quantity]:
+        return self.found[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
+
+
+UnitRead = tuple[Unit, list[Condition], list[awards.Amount]]
+
+
+def _units_read(text: str, index: _Index, here: soft.Here) -> list[UnitRead]:
+    table = False
+    found: list[UnitRead] = []
+    for unit in units(text, outline(text)):
+        if unit.skip:
             continue
-        own_end = min(node.end, node.children[0].start) if node.children else node.end
-        if own_end <= node.body or not text[node.body : own_end].strip():
+        conditions, amounts, table = _unit_read(text, unit, index, here, table)
+        found.append((unit, conditions, amounts))
+    return found
+
+
+def _assembled(text: str, found: list[UnitRead], title: str) -> tuple[list[Condition], list[ReadItem]]:
+    """Items with what their article, their subtitle and their section ask for; what belongs to no single item is common to all."""
+    common: list[Condition] = []
+    items: list[ReadItem] = []
+    waiting: dict[int, list[Condition]] = {}
+    taken: set[int] = set()
+    subtitle: ReadItem | None = None
+    for unit, conditions, amounts in found:
+        if amounts:
+            inherited = [c for parent in (unit.owner, *unit.parents) for c in waiting.get(parent, [])]
+            taken.update((unit.owner, *unit.parents))
+            new = items_of(text, unit, conditions, amounts, inherited)
+            items += new
+            subtitle = new[-1] if _is_subtitle(text, new[-1], unit) else None
+        elif not conditions:
             continue
-        headings = [text[a.body : a.body + 40].split("\n")[0] for a in [node, *node.ancestors()] if a.rank >= 0]
-        owner_node = node if node.children or node.parent is None else node.parent
-        heading = " ".join(headings)
-        units.append(
-            _Unit(
-                start=node.body,
-                end=own_end,
-                owner=id(owner_node) if owner_node.rank >= 0 else id(root),
-                name=_name(headings[0] if headings else text[:30]),
-                common=bool(
-                    re.search(
-                        r"总则|适用(?:范围|对象)|基本条件|附则|申报主体|支持对象|本(?:办法|措施|政策|细则|规定)(?:所称|适用|支持)",
-                        heading + text[node.body : node.body + 30],
-                    )
-                ),
-                skip=bool(_SECTION_SKIP.search(" ".join(h[:14] for h in headings))),
-            )
-        )
-    return units
+        elif unit.common:
+            common += conditions
+        elif subtitle is not None:
+            items[-1] = subtitle = replace(subtitle, conditions=tuple(distinct([*subtitle.conditions, *conditions])))
+        else:
+            waiting.setdefault(unit.owner, []).extend(conditions)
+    left = [c for owner, conditions in waiting.items() if owner not in taken for c in conditions]
+    if not items:
+        every = distinct([*common, *left])
+        return [], [ReadItem(title, tuple(every), {}, 0, len(text))] if every else []
+    if len(items) == 1:
+        return common, [replace(items[0], conditions=tuple(distinct([*left, *items[0].conditions])))]
+    return [*common, *left], items
 
 
-def _name(heading: str) -> str:
-    return re.split(r"[。；：:，\n]", heading.strip())[0][:40]
+def _is_subtitle(text: str, item: ReadItem, unit: Unit) -> bool:
+    """An amount on a line of its own (众创空间（奖励20万元）), with its standards in the paragraphs below."""
+    tail = text[item.end : unit.end].strip()
+    return "。" not in text[item.start : item.end] and len(tail) <= 24 and not re.search(r"[。；]", tail)
 
 
-def _read_unit(text: str, unit: _Unit, found: list[Quantity], here: str) -> tuple[list[Condition], list[awards.Amount]]:
+def _unit_read(
+    text: str, unit: Unit, index: _Index, here: soft.Here, table: bool
+) -> tuple[list[Condition], list[awards.Amount], bool]:
     conditions: list[Condition] = []
     amounts: list[awards.Amount] = []
-    # 500万元至1000万元的，奖励…；1000万元以上的，奖励…: a later tier names no measure, it goes on with the one before.
     carried: dict[str, Condition] = {}
     for sentence in sentences(text, unit.start, unit.end):
-        schedule = awards.is_schedule(text, sentence)
-        inside = [q for q in found if sentence.start <= q.start < sentence.end]
-        spans = clauses(text, sentence.start, sentence.end)
-        last: Condition | None = None
-        for quantity in inside:
-            clause = next((c for c in spans if c.start <= quantity.start < c.end), Span(sentence.start, sentence.end))
-            if schedule and quantity.kind == "ratio":
-                continue
-            if awards.is_award(text, quantity, sentence, clause) or _continues_award(text, amounts, quantity, sentence):
-                amounts.append(awards.amount_of(text, quantity, sentence, clause))
-                continue
-            condition = _numeric(text, quantity, clause, sentence, last, carried.get(quantity.kind))
-            if condition is not None:
-                conditions.append(condition)
-                last = carried[quantity.kind] = condition
+        words = text[sentence.start : sentence.end]
+        if _ADDRESSED.search(words):
+            continue
+        table = awards.heads_table(words) or (table and "。" not in words)
+        asked, given = _sentence_read(text, unit, sentence, index, carried, amounts, table)
+        amounts += given
+        if _PAPERS.search(words):
+            continue
+        conditions += asked
         conditions += [
-            Condition(s.start, s.end, s.field, s.op, s.value, {"period": s.period} if s.period else {})
+            Condition(s.start, s.end, s.field, s.op, s.value, {"period": s.period} if s.period else dict(s.extra))
             for s in soft.soft_conditions(text, sentence.start, sentence.end, here)
-            if not _APPLY.search(text[s.start : s.end])
         ]
-    return sorted(conditions, key=lambda c: (c.start, c.end)), amounts
+    return sorted(conditions, key=lambda c: (c.start, c.end)), amounts, table
 
 
-def _continues_award(text: str, amounts: list[awards.Amount], quantity: Quantity, sentence: Span) -> bool:
+def _sentence_read(
+    text: str,
+    unit: Unit,
+    sentence: Span,
+    index: _Index,
+    carried: dict[str, Condition],
+    earlier: list[awards.Amount],
+    table: bool,
+) -> tuple[list[Condition], list[awards.Amount]]:
+    words = text[sentence.start : sentence.end]
+    schedule = awards.is_schedule(words)
+    news = bool(_NEWS.search(words))
+    spans = clauses(text, sentence.start, sentence.end)
+    starts = [c.start for c in spans]
+    conditions: list[Condition] = []
+    amounts = awards.worded(text, sentence)
+    last: Condition | None = None
+    inside = index.within(sentence.start, sentence.end)
+    for n, quantity in enumerate(inside):
+        at = bisect_left(starts, quantity.start + 1) - 1
+        clause = spans[at] if at >= 0 else Span(sentence.start, sentence.end)
+        if (schedule and quantity.kind == "ratio") or awards.is_replaced(text, quantity):
+            continue
+        given = (
+            awards.is_award(text, quantity, sentence, clause)
+            or _goes_on(text, amounts or earlier[-1:], quantity, sentence)
+            or (unit.gives and awards.is_award_in_section(text, quantity, clause))
+            or (table and quantity.kind in ("money", "ratio") and not quantity.op)
+        )
+        if given:
+            if not news or quantity.kind != "money":
+                amounts.append(awards.amount_of(text, quantity, sentence, clause))
+            continue
+        if news and not quantity.op:
+            continue
+        condition = numeric_condition(text, quantity, clause, sentence, last, carried.get(quantity.kind))
+        if condition is None:
+            continue
+        last = carried[quantity.kind] = condition
+        if _selects(text, quantity, inside[n + 1 :], sentence):
+            subgroup = text[condition.start : _end_of_subgroup(text, quantity, sentence)]
+            conditions.append(replace(condition, extra={**condition.extra, "_subgroup": subgroup}))
+            continue
+        conditions.append(condition)
+    amounts.sort(key=lambda a: a.quantity.start)
+    return _with_subgroups(joined_bounds(text, conditions)), amounts
+
+
+_SUBGROUP = re.compile(r"(?:的|参保|规模的?|及以下的?|\(含\))*[\u4e00-\u9fa5]{0,6}?(?:企业|单位|机构|用人单位)[，,]?")
+
+
+def _selects(text: str, quantity: Quantity, later: list[Quantity], sentence: Span) -> bool:
+    """30人以下的企业裁员率不高于20%: the number says for whom the next threshold holds."""
+    if quantity.kind not in ("count", "money") or not later or later[0].kind != "ratio" or not later[0].op:
+        return False
+    if quantity.kind == "count" and quantity.unit != "人":
+        return False
+    match = _SUBGROUP.match(text, quantity.right, sentence.end)
+    if not match or re.search(r"[。；给奖补按]", text[match.end() : later[0].left]):
+        return False
+    if quantity.kind == "count":
+        return True
+    others = sum(1 for q in later if q.kind == "ratio" and q.op)
+    return others >= 1 and bool(
+        re.search(r"企业[，,]?[^，。；]{0,14}(?:占|比例|比重|增)", text[quantity.right : later[0].right])
+    )
+
+
+def _end_of_subgroup(text: str, quantity: Quantity, sentence: Span) -> int:
+    match = _SUBGROUP.match(text, quantity.right, sentence.end)
+    assert match
+    return match.end() - 1 if text[match.end() - 1] in "，," else match.end()
+
+
+def _with_subgroups(conditions: list[Condition]) -> list[Condition]:
+    out: list[Condition] = []
+    when = ""
+    for condition in conditions:
+        if "_subgroup" in condition.extra:
+            when = condition.extra["_subgroup"]
+            continue
+        out.append(replace(condition, extra={**condition.extra, "when": when}) if when else condition)
+        when = ""
+    return out
+
+
+def _goes_on(text: str, amounts: list[awards.Amount], quantity: Quantity, sentence: Span) -> bool:
     """30 万元、50 万元、100 万元: what follows an amount by 、 is an amount."""
     if not amounts or amounts[-1].quantity.kind != quantity.kind or amounts[-1].sentence.start != sentence.start:
         return False
@@ -253,268 +259,3 @@ def _continues_award(text: str, amounts: list[awards.Amount], quantity: Quantity
             r"\s?(?:、|和|及|或|;|以及)\s?(?:最高|不超过|分别)?", text[amounts[-1].quantity.right : quantity.left]
         )
     )
-
-
-def _numeric(
-    text: str, quantity: Quantity, clause: Span, sentence: Span, last: Condition | None, carried: Condition | None
-) -> Condition | None:
-    follows = bool(
-        last
-        and re.fullmatch(r"[\s、和及或;,，至]*(?:以上|不足|但|且|、)*[\s、和及或,，]*", text[last.end : quantity.left])
-        and last.extra.get("_kind") == quantity.kind
-    )
-    if stay := _stay(text, quantity, clause):
-        return stay
-    if not quantity.op and quantity.high is None and not follows:
-        return None
-    if _is_window(text, quantity) or _limits_award(text, quantity, clause):
-        return None
-    opens = bool(
-        re.fullmatch(
-            r"[\s(]*(?:[一二三四五六七八九十\d]+[)、.]?\s*)?(?:对|其中|达到?|凡)?[，,]?",
-            text[sentence.start : quantity.left],
-        )
-    )
-    if not follows and opens and carried is not None:
-        follows, last = True, carried
-    if follows and last is not None:
-        name, op, start = last.field, quantity.op or last.op, quantity.left
-        extra = {k: v for k, v in last.extra.items() if k in ("metric", "period")}
-    else:
-        hung = field_of(text, quantity, clause.start, sentence.start, clause.end)
-        if hung is None:
-            return None
-        cue, left, right = hung
-        name, op = cue.field, quantity.op
-        start = min(left, quantity.left) if left >= clause.start or right > quantity.right else quantity.left
-        extra = {"metric": cue.metric} if cue.metric else {}
-        before = text[max(sentence.start, start - 14) : quantity.start]
-        if match := list(_PERIOD.finditer(before)):
-            extra["period"] = match[-1][0]
-            start = min(start, max(sentence.start, start - 14) + match[-1].start())
-        if name == "talent_age" and not re.search(r"岁", text[quantity.start : quantity.end]):
-            return None
-    if op == "" and quantity.high is None and follows and last is not None:
-        op = last.op
-    end = max(quantity.right, quantity.end)
-    extra["_kind"] = quantity.kind
-    if quantity.unit == "USD" or quantity.kind in ("count", "area", "duration", "age"):
-        extra["unit"] = quantity.unit
-    if quantity.kind == "money" and quantity.unit != "元":
-        extra["unit"] = quantity.unit
-    if quantity.high is not None:
-        bounds = "[" + (")" if quantity.closed is False else "]")
-        return Condition(
-            start, end, name, "between", [_value(quantity.value), _value(quantity.high)], {**extra, "bounds": bounds}
-        )
-    return Condition(start, end, name, op, _value(quantity.value), extra)
-
-
-def _stay(text: str, quantity: Quantity, clause: Span) -> Condition | None:
-    """承诺五年内不迁离: the length of the promise, always at least."""
-    if quantity.kind != "duration" or quantity.unit != "年":
-        return None
-    if not re.match(
-        r"(?:内|以上|期)?[^，。；\d]{0,8}不(?:迁离|迁出|外迁|搬离|搬迁|迁移|转移|变更|撤离|改变)",
-        text[quantity.end : clause.end],
-    ):
-        return None
-    start = text.rfind("承诺", clause.start, quantity.start)
-    extra = {"unit": "年", "_kind": "duration"}
-    return Condition(
-        start if start >= 0 else quantity.left,
-        quantity.right,
-        "commitment_stay_years",
-        ">=",
-        _value(quantity.value),
-        extra,
-    )
-
-
-def _limits_award(text: str, quantity: Quantity, clause: Span) -> bool:
-    """补贴面积最高不超过500平方米, 期限最长不超过2年: a limit of what is given, not a test of who asks."""
-    if quantity.kind == "ratio" or quantity.op not in ("<=", ""):
-        return False
-    return bool(
-        re.search(
-            r"(?:补贴|补助|奖励|资助|扶持|享受|支持|贴息|减免|免租|返还|累计|期限)[^，。；]{0,10}$",
-            text[clause.start : quantity.left],
-        )
-    )
-
-
-def _is_window(text: str, quantity: Quantity) -> bool:
-    """近三年内, 三年内, 自…起两年: a time in which, not a length that is tested."""
-    before = text[max(0, quantity.start - 4) : quantity.start]
-    return quantity.kind == "duration" and (
-        bool(re.search(r"近|最近|前|连续|自|每|第|未来|后|有效期|办法|给予|分|最长|为期", before))
-        or (quantity.op == "<=" and quantity.word in ("以内", "之内"))
-    )
-
-
-def _value(value: Any) -> int | float:
-    number = float(value)
-    return int(number) if number == int(number) else round(number, 6)
-
-
-def _items(
-    text: str, unit: _Unit, conditions: list[Condition], amounts: list[awards.Amount], inherited: list[Condition]
-) -> list[ReadItem]:
-    """One item per sentence that gives, unless its neighbours are tiers of the same test."""
-    groups: list[tuple[list[Condition], list[awards.Amount]]] = []
-    for sentence in sentences(text, unit.start, unit.end):
-        asked = [c for c in conditions if sentence.start <= c.start < sentence.end]
-        given = [a for a in amounts if a.sentence.start == sentence.start]
-        if not given:
-            if groups and not asked:
-                continue
-            (inherited := [*inherited, *asked]) if not groups else groups[-1][0].extend(asked)
-            continue
-        numeric = {c.field for c in asked if c.op in (">=", ">", "<", "<=", "between")}
-        separate = bool(
-            re.match(
-                r"\s*(?:[一二三四五六七八九十\d(][^对凡]{0,8})?(?:对|凡|属于)", text[sentence.start : sentence.end]
-            )
-        )
-        if groups and (
-            (not asked and not separate)
-            or (numeric and numeric == {c.field for c in groups[-1][0] if c.op in (">=", ">", "<", "<=", "between")})
-        ):
-            groups[-1][0].extend(asked)
-            groups[-1][1].extend(given)
-        else:
-            groups.append((asked, given))
-    items = []
-    for asked, given in groups:
-        whole = _tiered(_distinct([*inherited, *asked]), given)
-        start = min([a.sentence.start for a in given])
-        items.append(
-            ReadItem(unit.name, tuple(whole), awards.award(given, text), start, max(a.sentence.end for a in given))
-        )
-    return items
-
-
-def _tiered(conditions: list[Condition], given: list[awards.Amount]) -> list[Condition]:
-    """Thresholds of one field in a row are tiers when there are as many as there are amounts."""
-    by_field: dict[str, list[Condition]] = {}
-    for condition in conditions:
-        if condition.op in (">=", ">", "between") and not isinstance(condition.value, bool):
-            by_field.setdefault(condition.field, []).append(condition)
-    tiers: dict[int, int] = {}
-    for same in by_field.values():
-        if len(same) > 1 and len({str(c.value) for c in same}) == len(same):
-            for n, condition in enumerate(same, start=1):
-                tiers[condition.start] = n
-    return [
-        replace(c, extra={**c.extra, "tier": tiers[c.start]})
-        if c.start in tiers and c.op in (">=", ">", "between")
-        else c
-        for c in conditions
-    ]
-
-
-def _guide_shape(
-    items: list[ReadItem], pending: list[Condition], by_article: dict[int, list[Condition]]
-) -> list[ReadItem]:
-    """A guide tells conditions in one section and the award in another: an item alone in its document takes them all."""
-    if len(items) == 1:
-        only = items[0]
-        return [replace(only, conditions=tuple(_distinct([*pending, *only.conditions])))]
-    return items
-
-
-def _distinct(conditions: list[Condition]) -> list[Condition]:
-    seen: set[tuple[str, str, str]] = set()
-    kept = []
-    for condition in sorted(conditions, key=lambda c: (c.start, c.end)):
-        key = (condition.field, condition.op, str(condition.value))
-        if key not in seen:
-            seen.add(key)
-            kept.append(condition)
-    return kept
-
-
-def _grouped(text: str, conditions: list[Condition]) -> list[Condition]:
-    """Marks conditions between which the text says 或 as one OR group; drops our own working marks."""
-    out: list[Condition] = []
-    group = 0
-    for condition in conditions:
-        extra = {k: v for k, v in condition.extra.items() if not k.startswith("_")}
-        if out and 0 <= condition.start - out[-1].end <= 6 and re.search(r"或", text[out[-1].end : condition.start]):
-            if "any_of" not in out[-1].extra:
-                group += 1
-                out[-1] = replace(out[-1], extra={**out[-1].extra, "any_of": group})
-            extra["any_of"] = out[-1].extra["any_of"]
-        out.append(replace(condition, extra=extra))
-    return out
-
-
-def _bounds_defined(text: str) -> dict[str, bool]:
-    """What a closing article says of 以上 and 以下 for the whole document: included or not."""
-    said: dict[str, bool] = {}
-    for match in re.finditer(
-        r"(?:所称|所指|中|提到)?[\"“”‘’]?(?P<words>(?:以上|以下|以内|超过|不足|、|[\"“”‘’,，和])+)[\"“”‘’]?(?:均|都|,|，)?(?P<not>不)?(?:包括|包含|含)(?:本数|本级)",
-        text,
-    ):
-        for word in ("以上", "以下", "以内", "超过", "不足"):
-            if word in match["words"]:
-                said[word] = match["not"] is None
-    return said
-
-
-def _rebound(text: str, condition: Condition, said: dict[str, bool]) -> Condition:
-    words = text[condition.start : condition.end]
-    extra = {k: v for k, v in condition.extra.items() if k != "_kind"}
-    op = condition.op
-    if not re.search(r"含", words):
-        for word, included in said.items():
-            if word in words and op in (">=", ">", "<", "<="):
-                op = (
-                    {">=": ">=", ">": ">=", "<=": "<=", "<": "<="}[op]
-                    if included
-                    else {">=": ">", ">": ">", "<=": "<", "<": "<"}[op]
-                )
-    return replace(condition, op=op, extra=extra)
-
-
-def _here(region: str, issuer: str, title: str, text: str) -> str:
-    if region:
-        return region
-    for words in (issuer, title, text[:200]):
-        if match := re.search(r"([\u4e00-\u9fa5]{2,8}?(?:自治区|自治县|新区|开发区|高新区|省|市|区|县|州))", words):
-            return match[1]
-    return ""
-
-
-def _departments(text: str, issuer: str) -> list[str]:
-    names = re.findall(
-        r"(?:省|市|区|县)?[\u4e00-\u9fa5]{2,10}?(?:局|厅|委员会|管委会|办公室|发改委|工信委)(?=[、，。；:：负会牵)\s])",
-        text,
-    )
-    return list(dict.fromkeys([issuer, *names] if issuer else names))[:12]
-
-
-def _validity(text: str, date: str) -> dict[str, Any]:
-    said: dict[str, Any] = {}
-    match = re.search(
-        r"[^。；\n]*(?:有效期|有效至|施行至|执行至|截止|自[^。；\n]{0,20}(?:起|之日)[^。；\n]{0,6}(?:施行|实施|执行|生效))[^。；\n]*",
-        text,
-    )
-    if not match:
-        return said
-    said["text"] = match[0].strip()
-    dates = re.findall(r"(20\d\d)年(\d{1,2})月(\d{1,2})日", match[0])
-    iso = [f"{y}-{int(m):02d}-{int(d):02d}" for y, m, d in dates]
-    if iso and re.search(r"自20|从20", match[0]):
-        said["from"] = iso[0]
-        iso = iso[1:]
-    elif date and re.search(r"(?:印发|发布|公布)之日", match[0]):
-        said["from"] = date
-    if iso and re.search(r"至|止|截止", match[0]):
-        said["to"] = iso[-1]
-    if years := re.search(r"有效期(?:为)?([一二三四五六七八九十\d]+)年", match[0]):
-        from matching.text.quantities import chinese_number
-
-        n = int(years[1]) if years[1].isdigit() else int(chinese_number(years[1]) or 0)
-        said["years"] = n
-    return said

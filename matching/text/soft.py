@@ -1,5 +1,6 @@
 """Conditions without a number: where, who, recognised as what, never punished for what (policies.md §5, §8)."""
 
+import dataclasses
 import re
 from dataclasses import dataclass
 
@@ -16,6 +17,15 @@ class Soft:
     op: str
     value: object
     period: str = ""
+    extra: dict[str, object] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Here:
+    """What 我市 and 本区 stand for: `name`, and `level`, the last syllable of it where it is an administrative place."""
+
+    name: str
+    level: str
 
 
 _HERE = re.compile(
@@ -185,20 +195,20 @@ _EDUCATION = re.compile(
 )
 
 
-def soft_conditions(text: str, start: int, end: int, here: str) -> list[Soft]:
+def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
     """Every soft condition in `text[start:end]`; `here` is the name that 我市 / 本区 stands for, empty if not known."""
     found: list[Soft] = []
     found += _regions(text, start, end, here)
-    for pattern, field, op, value in _STATE_ONLY:
+    for pattern, name, op, value in _STATE_ONLY:
         for match in re.finditer(pattern, text[start:end]):
-            found.append(Soft(start + match.start(), start + match.end(), field, op, value))
-    for field, names in (
+            found.append(Soft(start + match.start(), start + match.end(), name, op, value))
+    for name, names in (
         ("certifications", CERTIFICATIONS),
         ("honors", HONORS),
         ("innovation_platform", PLATFORMS),
         ("listed_status", _LISTED),
     ):
-        found += _named(text, start, end, field, names)
+        found += _named(text, start, end, name, names)
     for pattern, sizes in _SIZES:
         for match in re.finditer(pattern, text[start:end]):
             before = text[max(0, start + match.start() - 8) : start + match.start()]
@@ -210,7 +220,7 @@ def soft_conditions(text: str, start: int, end: int, here: str) -> list[Soft]:
     return _without_overlap(found)
 
 
-def _regions(text: str, start: int, end: int, here: str) -> list[Soft]:
+def _regions(text: str, start: int, end: int, here: Here) -> list[Soft]:
     found: list[Soft] = []
     for pattern in (_PLACE_BEFORE_REGISTER, _REGISTER_THEN_PLACE):
         for match in pattern.finditer(text, start, end):
@@ -232,25 +242,25 @@ def _regions(text: str, start: int, end: int, here: str) -> list[Soft]:
     return found
 
 
-def _place(words: str, here: str) -> str:
+def _place(words: str, here: Here) -> str:
     match = _HERE.search(re.sub(r"^(?:在|于)", "", words))
     if not match:
         return ""
     place = match["place"]
     if re.match(r"我|本|全|(?:省|市|区|县|州|辖区|境)(?:域)?内|辖区", place):
-        return here or place
+        return here.name or place
     return re.sub(r"^(?:在|于|均|地)", "", place)
 
 
-def _named(text: str, start: int, end: int, field: str, names: tuple[tuple[str, str], ...]) -> list[Soft]:
+def _named(text: str, start: int, end: int, indicator: str, names: tuple[tuple[str, str], ...]) -> list[Soft]:
     found: list[Soft] = []
     for pattern, name in names:
         for match in re.finditer(pattern, text[start:end]):
             at, stop = start + match.start(), start + match.end()
             before = text[max(start, at - 24) : at]
-            found.append(Soft(at, stop, field, "in", [name]))
+            found.append(Soft(at, stop, indicator, "in", [name]))
             if (
-                field != "listed_status"
+                indicator != "listed_status"
                 and (first := list(_FIRST.finditer(before)))
                 and not re.search(r"[，。；]", before[first[-1].end() :])
             ):

@@ -1,0 +1,219 @@
+"""Conditions and amounts put together: one item per test and award, tiers, OR groups, owners of shared bounds."""
+
+import re
+from dataclasses import replace
+
+from matching.text import awards
+from matching.text.model import Condition, ReadItem
+from matching.text.outline import sentences
+from matching.text.units import Unit
+
+_LOWER = (">=", ">")
+_UPPER = ("<=", "<")
+_NUMERIC = (*_LOWER, *_UPPER, "between")
+
+
+def items_of(
+    text: str, unit: Unit, conditions: list[Condition], amounts: list[awards.Amount], inherited: list[Condition]
+) -> list[ReadItem]:
+    """One item per sentence that gives, unless its neighbours are tiers of the same test."""
+    groups: list[tuple[list[Condition], list[awards.Amount]]] = []
+    before: list[Condition] = []
+    asked_at, given_at = 0, 0
+    conditions = sorted(conditions, key=lambda c: (c.start, c.end))
+    for sentence in sentences(text, unit.start, unit.end):
+        asked: list[Condition] = []
+        while asked_at < len(conditions) and conditions[asked_at].start < sentence.end:
+            asked.append(conditions[asked_at])
+            asked_at += 1
+        given: list[awards.Amount] = []
+        while given_at < len(amounts) and amounts[given_at].quantity.start < sentence.end:
+            given.append(amounts[given_at])
+            given_at += 1
+        if not given:
+            (groups[-1][0] if groups else before).extend(asked)
+            continue
+        numeric = {c.field for c in asked if c.op in _NUMERIC}
+        separate = bool(
+            re.match(
+                r"\s*(?:[一二三四五六七八九十\d(][^对凡]{0,8})?(?:对|凡|属于|支持|鼓励)",
+                text[sentence.start : sentence.end],
+            )
+        )
+        if groups and (
+            (not asked and not separate)
+            or (numeric and numeric == {c.field for c in groups[-1][0] if c.op in _NUMERIC})
+        ):
+            groups[-1][0].extend(asked)
+            groups[-1][1].extend(given)
+        else:
+            groups.append((asked, given))
+    return [
+        ReadItem(
+            unit.name,
+            tuple(_tiered(distinct([*inherited, *before, *asked]))),
+            awards.award(given, text),
+            min(a.sentence.start for a in given),
+            max(a.sentence.end for a in given),
+        )
+        for asked, given in groups
+    ]
+
+
+def _tiered(conditions: list[Condition]) -> list[Condition]:
+    """Several thresholds of one field are tiers, numbered as they stand."""
+    by_field: dict[str, list[Condition]] = {}
+    for condition in conditions:
+        if condition.op in (*_LOWER, "between") and "when" not in condition.extra:
+            by_field.setdefault(condition.field + str(condition.extra.get("metric", "")), []).append(condition)
+    tiers = {
+        condition.start: n
+        for same in by_field.values()
+        if len(same) > 1 and len({str(c.value) for c in same}) == len(same)
+        for n, condition in enumerate(same, start=1)
+    }
+    return [
+        replace(c, extra={**c.extra, "tier": tiers[c.start]})
+        if c.start in tiers and c.op in (*_LOWER, "between")
+        else c
+        for c in conditions
+    ]
+
+
+def joined_bounds(text: str, conditions: list[Condition]) -> list[Condition]:
+    """100万元以上500万元以下 is one range; conditions in order of position."""
+    out: list[Condition] = []
+    for condition in conditions:
+        earlier = out[-1] if out else None
+        if (
+            earlier is not None
+            and earlier.op in _LOWER
+            and condition.op in _UPPER
+            and earlier.field == condition.field
+            and not isinstance(condition.value, str)
+            and earlier.value < condition.value
+            and re.fullmatch(r"[\s、，,]?(?:且|但|并|、|，)?[\s]?", text[earlier.end : condition.start])
+        ):
+            bounds = ("[" if earlier.op == ">=" else "(") + ("]" if condition.op == "<=" else ")")
+            out[-1] = replace(
+                earlier,
+                end=condition.end,
+                op="between",
+                value=[earlier.value, condition.value],
+                extra={**earlier.extra, "bounds": bounds},
+            )
+            continue
+        out.append(condition)
+    return out
+
+
+def bounds_shared(text: str, conditions: list[Condition]) -> list[Condition]:
+    """Between neighbouring tiers the one that says 含 owns the bound; if neither does, the upper tier owns it."""
+    starts: dict[tuple[str, str], list[Condition]] = {}
+    for condition in conditions:
+        if condition.op == "between":
+            starts.setdefault((condition.field, str(condition.value[0])), []).append(condition)
+        elif condition.op in _LOWER and not isinstance(condition.value, str):
+            starts.setdefault((condition.field, str(condition.value)), []).append(condition)
+    claimed: set[tuple[str, str]] = set()
+    out = []
+    for condition in conditions:
+        top = condition.value[1] if condition.op == "between" else condition.value if condition.op == "<=" else None
+        key = (condition.field, str(top))
+        if top is None or key not in starts:
+            out.append(condition)
+            continue
+        if re.search(r"\(含\)$|\(含本数\)$|\(含\)以下$|以下\(含\)$", text[condition.start : condition.end]):
+            claimed.add(key)
+            out.append(condition)
+        elif condition.op == "between":
+            out.append(replace(condition, extra={**condition.extra, "bounds": condition.extra["bounds"][0] + ")"}))
+        else:
+            out.append(replace(condition, op="<"))
+    if not claimed:
+        return out
+    return [_strict(c) if _floor(c) in claimed and "含" not in text[c.start : c.end] else c for c in out]
+
+
+def _floor(condition: Condition) -> tuple[str, str]:
+    low = condition.value[0] if condition.op == "between" else condition.value
+    return condition.field, str(low)
+
+
+def _strict(condition: Condition) -> Condition:
+    if condition.op == "between":
+        return replace(condition, extra={**condition.extra, "bounds": "(" + condition.extra["bounds"][1]})
+    return replace(condition, op=">" if condition.op == ">=" else condition.op)
+
+
+def rebound(text: str, condition: Condition, said: dict[str, bool]) -> Condition:
+    """A condition under the document's own definition of 以上 and 以下; an explicit 含 in its words wins."""
+    words = text[condition.start : condition.end]
+    if "含" in words or condition.op not in _NUMERIC:
+        return condition
+    op = condition.op
+    if op == "between":
+        bounds = condition.extra.get("bounds", "[]")
+        if "以上" in words and "以上" in said:
+            bounds = ("[" if said["以上"] else "(") + bounds[1]
+        if "以下" in words and "以下" in said:
+            bounds = bounds[0] + ("]" if said["以下"] else ")")
+        return replace(condition, extra={**condition.extra, "bounds": bounds})
+    for word, included in said.items():
+        if word in words:
+            op = (
+                {">": ">=", "<": "<="}.get(op, op)
+                if included and word in ("超过", "不足")
+                else {">=": ">", "<=": "<"}.get(op, op)
+                if not included
+                else op
+            )
+    return replace(condition, op=op)
+
+
+def distinct(conditions: list[Condition]) -> list[Condition]:
+    seen: set[tuple[str, str, str, str]] = set()
+    kept = []
+    for condition in sorted(conditions, key=lambda c: (c.start, c.end)):
+        key = (
+            condition.field,
+            condition.op,
+            str(condition.value),
+            str(condition.extra.get("when", "") or condition.extra.get("metric", "")),
+        )
+        if key not in seen:
+            seen.add(key)
+            kept.append(condition)
+    return kept
+
+
+_ONE_OF = re.compile(r"之一|其中一项|任一(?:条件|项)|任意一项|至少(?:符合|满足|具备)?(?:其中)?(?:一项|一条)")
+
+
+def grouped(text: str, conditions: list[Condition]) -> list[Condition]:
+    """Marks what the text joins by 或, or lists under 符合以下条件之一, as one OR group."""
+    out: list[Condition] = []
+    group = 0
+    one_of: int | None = None
+    for condition in conditions:
+        extra = dict(condition.extra)
+        earlier = out[-1] if out else None
+        between = (
+            text[earlier.end : condition.start]
+            if earlier is not None
+            else text[max(0, condition.start - 60) : condition.start]
+        )
+        if len(between) <= 400 and (match := _ONE_OF.search(between[:400])) and "：" in between[match.end() :] + "：":
+            group += 1
+            one_of = group
+        elif one_of is not None and (len(between) > 60 or re.search(r"。|给予|奖励|补助", between)):
+            one_of = None
+        if one_of is not None:
+            extra["any_of"] = one_of
+        elif earlier is not None and len(between) <= 16 and re.search(r"或者?(?!许)", between):
+            if "any_of" not in earlier.extra:
+                group += 1
+                out[-1] = replace(earlier, extra={**earlier.extra, "any_of": group})
+            extra["any_of"] = out[-1].extra["any_of"]
+        out.append(replace(condition, extra=extra))
+    return out
