@@ -74,6 +74,10 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
         return _given(before) and not re.search(r"对|达到|超过|满", before[-12:])
     if _given(before):
         return True
+    if quantity.kind == "ratio" and re.search(r"(?:上浮|加成|上调|标准的|再增加|额外增加)\s?$", before):
+        return True
+    if quantity.op in ("", "<=") and re.search(r"(?:按照?|以|分别)\s?$", before) and _GIVE.search(after):
+        return True
     if (
         quantity.kind == "ratio"
         and re.search(r"按照?|以|给予", before)
@@ -151,10 +155,21 @@ def amount_of(text: str, quantity: Quantity, sentence: Span, clause: Span) -> Am
     )
 
 
-def is_schedule(words: str) -> bool:
-    """Shares that say when money is paid out, not how much (分三年按 40%、30%、30% 拨付)."""
+def schedule_from(words: str) -> int | None:
+    """Where shares begin that say when money is paid out, not how much (分三年按 40%、30%、30% 拨付); None if they do not."""
+    match = _SCHEDULE.search(words)
+    if match is None or words.count("%", match.start()) < 2 or not re.search(r"拨付|兑现|发放|兑付|到位|支付", words):
+        return None
+    return match.start()
+
+
+def goes_on_giving(text: str, quantity: Quantity, clause: Span) -> bool:
+    """完成股改的50万元，成功上市的300万元: a sum without comparator in a sentence that has already given."""
+    lead = text[clause.start : quantity.left]
     return (
-        bool(_SCHEDULE.search(words)) and bool(re.search(r"拨付|兑现|发放|兑付|到位", words)) and words.count("%") >= 2
+        quantity.kind == "money"
+        and quantity.op == ""
+        and bool(re.search(r"(?:^|的|为|企业|项目|级|类|奖|档|名)\s?$", lead))
     )
 
 
@@ -206,7 +221,7 @@ def worded(text: str, sentence: Span) -> list[Amount]:
     return found
 
 
-def award(amounts: list[Amount], text: str) -> dict[str, object]:
+def award(amounts: list[Amount], text: str, source: str) -> dict[str, object]:
     """The award of one item, as policies.md §8 writes it; empty when nothing is given.
 
     Shares become `rate`, the sum that limits a share becomes `cap_yuan`; several sums or shares at one level are tiers; a sum after 每增加 is a step.
@@ -214,7 +229,7 @@ def award(amounts: list[Amount], text: str) -> dict[str, object]:
     if not amounts:
         return {}
     first, last = amounts[0], amounts[-1]
-    said: dict[str, object] = {"text": text[first.sentence.start : last.sentence.end].strip()}
+    said: dict[str, object] = {"text": source[first.sentence.start : last.sentence.end].strip()}
     steps = [a for a in amounts if a.step and a.quantity.kind == "money"]
     plain_sums = [a for a in amounts if not a.step and a.quantity.kind == "money"]
     caps = [a for a in plain_sums if a.cap]
@@ -243,7 +258,8 @@ def award(amounts: list[Amount], text: str) -> dict[str, object]:
         said["amount_yuan"] = _plain(max(s.quantity.value for s in sums))
     if caps:
         said["cap_yuan"] = _plain(max(c.quantity.value for c in caps))
-        said["cap_text"] = text[caps[-1].quantity.left : caps[-1].quantity.right]
+        said["cap_text"] = source[caps[-1].quantity.left : caps[-1].quantity.right]
+        said.update(_further_caps(text, caps, said))
     if per := next((a.per for a in amounts if a.per), ""):
         said["per"] = per
     if steps:
@@ -255,6 +271,21 @@ def award(amounts: list[Amount], text: str) -> dict[str, object]:
     if any(a.loan for a in amounts):
         said["note"] = "loan ceiling, not a grant"
     return said
+
+
+def _further_caps(text: str, caps: list[Amount], said: dict[str, object]) -> dict[str, object]:
+    """The caps beside the highest one: per project, per year, else the tiers' own."""
+    if said.get("kind") == "tiered" and "cap_yuan" in (said.get("tiers") or [{}])[0]:  # type: ignore[index]
+        return {}
+    further: dict[str, object] = {}
+    rest = [c for c in caps if _plain(c.quantity.value) != said["cap_yuan"]]
+    for cap in rest:
+        lead = text[max(cap.sentence.start, cap.quantity.left - 14) : cap.quantity.left]
+        name = "cap_annual" if re.search(r"年", lead) else "cap_per_voucher" if "券" in lead else "cap_project"
+        further.setdefault(name, _plain(cap.quantity.value))
+    if len(rest) > len(further):
+        further["tiers"] = [*said.get("tiers", []), *({"cap_yuan": _plain(c.quantity.value)} for c in caps)]  # type: ignore[misc]
+    return further
 
 
 def _plain(value: object) -> int | float:

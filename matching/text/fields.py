@@ -66,7 +66,7 @@ CUES: tuple[Cue, ...] = (
     _cue(
         "revenue_growth_rate",
         "ratio multiple",
-        rf"(?:{_REVENUE}|产值|业绩|营业收入){_R}{{0,16}}(?:增长|增幅|增速|提高|增加){_R}{{0,8}}",
+        rf"(?:{_REVENUE}|业绩|收入){_R}{{0,16}}(?:增长|增幅|增速|提高|增加){_R}{{0,8}}",
     ),
     _cue(
         "other_metric",
@@ -108,6 +108,7 @@ CUES: tuple[Cue, ...] = (
         rf"(?:知识产权|实用新型|外观设计|软件著作权|著作权|商标|专利|植物新品种|集成电路布图){_R}{{0,16}}",
     ),
     _cue("standards_led", "count", rf"(?:主导|参与)?制定?{_R}{{0,8}}标准{_R}{{0,6}}"),
+    _cue("talent_income", "money", rf"年薪|薪酬|工资薪金|应纳税工资|年收入(?=.{{0,4}}人才)|薪资{_R}{{0,8}}"),
     _cue("rd_expense", "money", rf"{_RD}{_R}{{0,10}}"),
     _cue(
         "local_contribution",

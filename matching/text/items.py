@@ -14,9 +14,14 @@ _NUMERIC = (*_LOWER, *_UPPER, "between")
 
 
 def items_of(
-    text: str, unit: Unit, conditions: list[Condition], amounts: list[awards.Amount], inherited: list[Condition]
+    text: str,
+    source: str,
+    unit: Unit,
+    conditions: list[Condition],
+    amounts: list[awards.Amount],
+    inherited: list[Condition],
 ) -> list[ReadItem]:
-    """One item per sentence that gives, unless its neighbours are tiers of the same test."""
+    """One item per sentence that gives, unless its neighbours are tiers of the same test. `source` is the text as written."""
     groups: list[tuple[list[Condition], list[awards.Amount]]] = []
     before: list[Condition] = []
     asked_at, given_at = 0, 0
@@ -50,14 +55,19 @@ def items_of(
             groups.append((asked, given))
     return [
         ReadItem(
-            unit.name,
+            unit.name if n == 0 else _opening(text, given[0]),
             tuple(_tiered(distinct([*inherited, *before, *asked]))),
-            awards.award(given, text),
+            awards.award(given, text, source),
             min(a.sentence.start for a in given),
             max(a.sentence.end for a in given),
         )
-        for asked, given in groups
+        for n, (asked, given) in enumerate(groups)
     ]
+
+
+def _opening(text: str, amount: awards.Amount) -> str:
+    words = text[amount.sentence.start : amount.sentence.end].strip()
+    return re.split(r"[。；：:，\n]", words)[0][:40]
 
 
 def _tiered(conditions: list[Condition]) -> list[Condition]:

@@ -10,9 +10,9 @@ from matching.text.outline import Span
 from matching.text.quantities import Quantity
 
 PERIOD = re.compile(
-    r"上一?(?:个)?(?:会计|纳税|自然)?年度?|上年度?|前一年度?|当年度?|本年度|近[一二两三四五六\d]+(?:个)?(?:会计|自然)?年(?:度)?(?:内|来)?|"
+    r"(?<!毕业)上一?(?:个)?(?:会计|纳税|自然)?年度?|上年度?|前一年度?|当年度?|本年度|近[一二两三四五六\d]+(?:个)?(?:会计|自然)?年(?:度)?(?:内|来)?|"
     r"最近[一二两三四五\d]+(?:个)?(?:会计|自然)?年(?:度)?内?|连续[一二两三四五\d]+(?:个)?(?:会计|自然)?(?:年度?|个?月)(?:以上)?|前[一二两三\d]+年(?:度)?|"
-    r"20\d\d年(?:度)?(?!\d{0,2}月)|(?:首个|第一个|每个?)(?:完整)?(?:会计|自然|纳税)年度|任一(?:年度|年)|累计|年度|每年|年(?=营业|销售|纳税|产值|主营|出口|进出口)|(?:申报|申请|认定)(?:前|当)年"
+    r"20\d\d年(?:度)?(?!\d{0,2}月)|(?:首个|第一个|每个?)(?:完整)?(?:会计|自然|纳税)年度|任一(?:年度|年)|累计|(?<!毕业)年度|每年|年(?=营业|销售|纳税|产值|主营|出口|进出口)|(?:申报|申请|认定)(?:前|当)年"
 )
 _UNIT_KINDS = ("count", "area", "duration", "age", "multiple")
 _INVERSE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
@@ -52,7 +52,7 @@ def numeric_condition(
         kind == "duration" and _PROCEDURE.search(text[quantity.right : quantity.right + 16])
     ):
         return None
-    condition = _measured(text, quantity, clause, sentence, last if follows else None, carried)
+    condition = _measured(text, quantity, clause, sentence, last if follows else None, carried, last)
     if condition is None:
         return None
     if re.match(
@@ -63,7 +63,13 @@ def numeric_condition(
 
 
 def _measured(
-    text: str, quantity: Quantity, clause: Span, sentence: Span, last: Condition | None, carried: Condition | None
+    text: str,
+    quantity: Quantity,
+    clause: Span,
+    sentence: Span,
+    last: Condition | None,
+    carried: Condition | None,
+    latest: Condition | None,
 ) -> Condition | None:
     opens = bool(
         re.fullmatch(
@@ -83,11 +89,14 @@ def _measured(
     else:
         hung = field_of(text, quantity, clause.start, sentence.start, clause.end)
         if hung is None:
-            name, extra = "other_metric", {}
-            metric = _metric(text, clause, quantity)
+            name, extra = _growth_of(text, clause, quantity, latest), {}
+            metric = "" if name != "other_metric" else _metric(text, clause, quantity)
+            if name != "other_metric":
+                metric = name
             if not metric:
                 return None
-            extra["metric"] = metric
+            if name == "other_metric":
+                extra["metric"] = metric
         else:
             cue, left, right = hung
             name = cue.field
@@ -105,7 +114,7 @@ def _measured(
         extra["unit"] = quantity.unit
     end = max(quantity.right, quantity.end)
     if quantity.high is not None:
-        bounds = "[" + (")" if quantity.closed is False else "]")
+        bounds = ("(" if quantity.open_low else "[") + (")" if quantity.closed is False else "]")
         values = [plain_number(quantity.value), plain_number(quantity.high)]
         return Condition(start, end, name, "between", values, {**extra, "bounds": bounds})
     if not op:
@@ -113,11 +122,33 @@ def _measured(
     return Condition(start, end, name, op, plain_number(quantity.value), extra)
 
 
+_GROWS = {
+    "revenue_last_year": "revenue_growth_rate",
+    "trade_value": "trade_growth",
+    "export_value": "trade_growth",
+    "import_value": "trade_growth",
+    "rd_expense": "rd_expense_growth",
+    "local_contribution": "local_contribution_growth",
+}
+
+
+def _growth_of(text: str, clause: Span, quantity: Quantity, latest: Condition | None) -> str:
+    """销售额2亿元以上且同比增长10%: growth of what was just measured."""
+    lead = text[clause.start : quantity.left]
+    if quantity.kind != "ratio" or latest is None or not re.search(r"(?:增长|增速|增幅|递增)[^，。；]{0,6}$", lead):
+        return "other_metric"
+    if re.search(
+        r"[\u4e00-\u9fa5]{3,}(?:同比|较|比|年均|增)", re.sub(r"^.*[且并]|较?上年度?|同比|年均|比上年", "", lead)
+    ):
+        return "other_metric"
+    return _GROWS.get(latest.field, "other_metric")
+
+
 def _names_nothing(lead: str) -> bool:
-    """达到15%以上: no measure of its own in the clause."""
+    """达到15%以上: no measure of its own in the clause, or only those for whom it holds."""
     return bool(
         re.fullmatch(
-            r"[\s(]*(?:[一二三四五六七八九十\d]+[)、.]?\s*)?(?:其中|对|对于|其他企业|其他|企业|的|达到?|占比|比例|的企业)*[，,]?\s*",
+            r"[\s(]*(?:(?:超过)?[\d.]+\s?(?:万元|亿元|人)(?:\([^)]{1,4}\))?(?:以[上下])?(?:\([^)]{1,4}\))?的?企业)?(?:[一二三四五六七八九十\d]+[)、.]?\s*)?(?:其中|对|对于|其他企业|其他|企业|的|达到?|占比|比例|的企业)*[，,]?\s*",
             lead,
         )
     )
@@ -163,8 +194,10 @@ def _limits_award(text: str, quantity: Quantity, clause: Span, sentence: Span) -
     lead = text[clause.start : quantity.left]
     if re.search(r"(?:补贴|补助|奖励|资助|扶持|享受|支持|贴息|减免|免租|返还|累计|发放|租金)[^，。；]{0,10}$", lead):
         return True
-    if quantity.kind in ("area", "duration") and re.search(r"面积|期限|时间|年限", lead) and "最" in quantity.word:
-        return True
+    if quantity.kind in ("area", "duration") and re.search(r"面积|期限|时间|年限", lead):
+        gives = re.search(r"给予|补贴|补助|奖励|返还|贴息|享受|减免", text[sentence.start : clause.start])
+        if "最" in quantity.word or gives:
+            return True
     return quantity.kind == "money" and quantity.word in ("最高", "封顶")
 
 

@@ -19,7 +19,8 @@ class Quantity:
 
     `value` is normalised: 元 (or the foreign unit), a share of 1, 年 or 月, the written count unit. `start:end` is the number with its unit;
     `left:right` also covers the comparator words. `op` is empty when no comparator stands beside it. `closed` is True or False
-    when （含）/（不含） says so. `high` is the upper end of a range.
+    when （含）/（不含） says so. `high` is the upper end of a range, whose lower end is
+    not part of it if `open_low`.
     """
 
     start: int
@@ -33,6 +34,7 @@ class Quantity:
     word: str = ""
     closed: bool | None = None
     high: Decimal | None = None
+    open_low: bool = False
 
 
 _DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
@@ -58,11 +60,11 @@ _UNIT = (
     r"|(?P<age>周岁|岁)"
     r"|(?P<duration>年(?!度|代|内新|级|均|产|[初中末底来前]|\d)|个?自然年|个?会计年度|个?纳税年度|个年度|个月|月(?!\d)|季度|个季度|天|个?工作日|日(?!\d))"
     r"|(?P<multiple>倍)"
-    r"|(?P<count>(?:万|千|百)?\s{0,2}(?:人次|人|名|件|项|户|台|套|笔|次|家|个|单|场|款|只|艘|架|辆|标箱|标准箱|TEU|吨|篇|种|类|间|张|万股|位|头|期|门|届|公里|千瓦时|千瓦|度)(?!以?百分点))"
+    r"|(?P<count>(?:万|千|百)?\s{0,2}(?:人次|立方米|m³|吨标准煤|吨标煤|台\(套\)|台套|课时|学时|小时|平方公里|万千瓦|人|名|件|项|户|台|套|笔|次|家|个|单|场|款|只|艘|架|辆|标箱|标准箱|TEU|吨|篇|种|类|间|张|万股|位|头|期|门|届|公里|千瓦时|千瓦|兆瓦|度|晚|夜|头|羽|尾|株|棵|部|集|座|条|床|周|枚|幅|根|片|班|亩次|车次|航次|班次|列)(?!以?百分点))"
 )
 _NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<cn>{_CN})")
 _UNIT_RE = re.compile(rf"\s{{0,2}}(?:{_UNIT})", re.I)
-_RANGE = re.compile(r"\s?(?:-|—|–|~|至|到|―|－|～)+\s?")
+_RANGE = re.compile(r"\s?(?:\(不?含(?:本数)?\)|以上|以下)?\s?(?:-|—|–|~|至|到|―|－|～)+\s?")
 _LIST = re.compile(r"\s?(?:、|和|及|或|/)\s?")
 _CN_DIGIT = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _CN_SCALE = {"十": 10, "百": 100, "千": 1000}
@@ -100,6 +102,10 @@ _SUFFIX_RE = re.compile(
     rf"(?:(?P<up>(?:\(?含\)?)?(?:及其?以上|或以上|或更多|以上|起))|(?P<down>(?:及以下|以下|以内|之内|或以下)))?"
     rf"{_SPACE}(?P<b>{_INCLUDED}|{_EXCLUDED})?"
 )
+
+
+# （含5%）repeats the number before it
+_REPEATED = re.compile(r"\((?:不?含|包括|包含)\s?$")
 
 
 def chinese_number(word: str) -> Decimal | None:
@@ -258,6 +264,8 @@ def quantities(text: str) -> list[Quantity]:
     for start, end, number, (kind, unit, factor) in sorted(_bare_runs(text), key=lambda run: run[0]):
         if kind == "duration" and _is_date(text, start, end, unit, number):
             continue
+        if _REPEATED.search(text[max(0, start - 5) : start]):
+            continue
         quantity = Quantity(start, end, start, end, number * factor, unit, kind)
         if (
             found
@@ -266,7 +274,8 @@ def quantities(text: str) -> list[Quantity]:
             and _RANGE.fullmatch(text[found[-1].end : start])
         ):
             earlier = found.pop()
-            found.append(replace(earlier, end=end, right=end, high=quantity.value))
+            opened = "不含" in text[earlier.end : start]
+            found.append(replace(earlier, end=end, right=end, high=quantity.value, open_low=opened))
             continue
         found.append(quantity)
     return [_compared(text, quantity) for quantity in found]

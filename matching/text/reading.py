@@ -45,7 +45,7 @@ def read(
     here, level = document.here_of(region, issuer, title)
     place = soft.Here(here, level)
     index = _Index(quantities(flat))
-    common, items = _assembled(flat, _units_read(flat, index, place), title)
+    common, items = _assembled(flat, text, _units_read(flat, index, place), title)
     said = document.bounds_defined(flat)
     return Reading(
         text=text,
@@ -104,7 +104,7 @@ def _units_read(text: str, index: _Index, here: soft.Here) -> list[UnitRead]:
     return found
 
 
-def _assembled(text: str, found: list[UnitRead], title: str) -> tuple[list[Condition], list[ReadItem]]:
+def _assembled(text: str, source: str, found: list[UnitRead], title: str) -> tuple[list[Condition], list[ReadItem]]:
     """Items with what their article, their subtitle and their section ask for; what belongs to no single item is common to all."""
     common: list[Condition] = []
     items: list[ReadItem] = []
@@ -115,7 +115,7 @@ def _assembled(text: str, found: list[UnitRead], title: str) -> tuple[list[Condi
         if amounts:
             inherited = [c for parent in (unit.owner, *unit.parents) for c in waiting.get(parent, [])]
             taken.update((unit.owner, *unit.parents))
-            new = items_of(text, unit, conditions, amounts, inherited)
+            new = items_of(text, source, unit, conditions, amounts, inherited)
             items += new
             subtitle = new[-1] if _is_subtitle(text, new[-1], unit) else None
         elif not conditions:
@@ -174,7 +174,7 @@ def _sentence_read(
     table: bool,
 ) -> tuple[list[Condition], list[awards.Amount]]:
     words = text[sentence.start : sentence.end]
-    schedule = awards.is_schedule(words)
+    schedule = awards.schedule_from(words)
     news = bool(_NEWS.search(words))
     spans = clauses(text, sentence.start, sentence.end)
     starts = [c.start for c in spans]
@@ -185,12 +185,14 @@ def _sentence_read(
     for n, quantity in enumerate(inside):
         at = bisect_left(starts, quantity.start + 1) - 1
         clause = spans[at] if at >= 0 else Span(sentence.start, sentence.end)
-        if (schedule and quantity.kind == "ratio") or awards.is_replaced(text, quantity):
+        scheduled = schedule is not None and quantity.start >= sentence.start + schedule
+        if (scheduled and quantity.kind == "ratio") or awards.is_replaced(text, quantity):
             continue
         given = (
             awards.is_award(text, quantity, sentence, clause)
             or _goes_on(text, amounts or earlier[-1:], quantity, sentence)
             or (unit.gives and awards.is_award_in_section(text, quantity, clause))
+            or (amounts and awards.goes_on_giving(text, quantity, clause))
             or (table and quantity.kind in ("money", "ratio") and not quantity.op)
         )
         if given:
