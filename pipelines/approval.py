@@ -97,9 +97,10 @@ class Desk:
                 (first.isoformat(), last.isoformat(), list_id),
             )
 
-    def object(self, list_id: str, line_key: str, note: str, actor: str, at: datetime) -> None:
+    def object(self, list_id: str, line_key: str, note: str, actor: str, phrase: str, at: datetime) -> None:
         """Notes an objection (异议) against one line during the notice; the list cannot be approved with it."""
         with self._act(at, actor, "object", list_id, {"line_key": line_key, "note": note}) as db:
+            prove(db, actor, phrase, "analyst", "approver")
             row_of(db, list_id, "publicised")
             if not db.execute(
                 "SELECT 1 FROM push_line WHERE list_id = ? AND line_key = ?", (list_id, line_key)
@@ -210,9 +211,10 @@ class Desk:
         with self._act(at, actor, action, list_id, {}):
             raise RefusedError(reason)
 
-    def opt_out(self, enterprise_id: str, scope: str, source: str, actor: str, at: datetime) -> None:
+    def opt_out(self, enterprise_id: str, scope: str, source: str, actor: str, phrase: str, at: datetime) -> None:
         """Notes that a firm wants no messages, no automatic awards, or neither."""
         with self._act(at, actor, "opt_out", enterprise_id, {"scope": scope, "source": source}) as db:
+            prove(db, actor, phrase, "analyst", "approver")
             db.execute(
                 "INSERT INTO opt_out VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (enterprise_id, scope, at.date().isoformat(), source),

@@ -1,14 +1,12 @@
 """`huiqi lists`, `list show`, `approve`, `freeze`, `export`, `reconcile`, `audit verify`: people acting on what a run proposed."""
 
 import json as jsonlib
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -16,18 +14,14 @@ from matching.push.kinds import KINDS, MESSAGE, MONEY, REASONS
 from matching.push.review import checks, sample
 from matching.push.settle import STATES
 from pipelines.approval import Desk
-from pipelines.audit import trail
-from pipelines.cli import output
+from pipelines.cli import output, people
+from pipelines.cli.acting import As, Note, desk_of, moment_of, phrase_of, refusals, tell
 from pipelines.cli.output import Home, Json, Stop
-from pipelines.control import ControlStore
 from pipelines.docket import STATUSES, RefusedError, needed
-from pipelines.export import ExportError, export
-from pipelines.officers import ROLES, OfficerError, enrol, remove
+from pipelines.export import export
 from pipelines.published import open_published
 from pipelines.recompute import rechecked, recomputed
 
-As = Annotated[str, typer.Option("--as", help="办理人姓名（须先登记，口令取自环境变量 HUIQI_PASSPHRASE 或当场输入）")]
-Note = Annotated[str, typer.Option("--note", help="意见", show_default=False)]
 ListId = Annotated[str, typer.Argument(metavar="ID", help="清单编号，见 huiqi lists")]
 
 
@@ -50,38 +44,7 @@ def register(app: typer.Typer) -> None:
     )
     app.command("export", help="导出：人看的表、短信网关文件、付款文件。示例：huiqi export ID --as 王经办")(export_)
     app.command("reconcile", help="与财政兑现台账对账。示例：huiqi reconcile ID --as 王经办")(reconcile)
-    audit = typer.Typer(help="审计记录", no_args_is_help=True)
-    audit.command("verify", help="证明审计记录没有被改、删、截断。示例：huiqi audit verify")(verify)
-    app.add_typer(audit, name="audit")
-    people = typer.Typer(help="办理人员：登记、离岗", no_args_is_help=True)
-    people.command("add", help="登记人员。示例：huiqi officers add 李审批 --role approver")(add_officer)
-    people.command("remove", help="人员离岗。示例：huiqi officers remove 李审批")(remove_officer)
-    app.add_typer(people, name="officers")
-    app.command("opt-out", help="登记退订或放弃。示例：huiqi opt-out 91460100MA5T000001 --scope message --as 王经办")(
-        opt_out
-    )
-
-
-def _now() -> datetime:
-    """The moment a person acts: the one place here where the clock is read, and never to decide who is eligible."""
-    return datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None, microsecond=0)
-
-
-def _desk(home: Path) -> Desk:
-    return Desk(ControlStore(home / "control.sqlite"), trail(home))
-
-
-def _phrase(name: str) -> str:
-    given = os.environ.get("HUIQI_PASSPHRASE")
-    return given if given is not None else str(typer.prompt(f"{name} 的口令", hide_input=True, err=True))
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except (RefusedError, OfficerError, ExportError) as error:
-        raise Stop(f"不予办理：{error}", output.REFUSED) from error
+    people.register(app)
 
 
 def _proposed(home: Path, list_id: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
@@ -122,7 +85,8 @@ def lists(
 ) -> None:
     where = output.home_of(home)
     statuses = {
-        row["list_id"]: row for row in _desk(where).control.rows("SELECT list_id, status, maker, header FROM push_list")
+        row["list_id"]: row
+        for row in desk_of(where).control.rows("SELECT list_id, status, maker, header FROM push_list")
     }
     with closing(open_published(where)) as con:
         rows = con.sql(
@@ -157,7 +121,7 @@ def lists(
 
 def show(list_id: ListId, home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
-    desk = _desk(where)
+    desk = desk_of(where)
     kept = _stored(desk, list_id)
     if kept:
         header, lines = jsonlib.loads(kept["header"]), _kept_lines(desk, list_id)
@@ -235,13 +199,13 @@ def _last(desk: Desk, header: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def check(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
-    desk = _desk(where)
+    desk = desk_of(where)
     header, lines, held = _proposed(where, list_id)
     reviewed = checks(header, lines, _last(desk, header))
     arms = [_arm(row) for row in (*lines, *held) if row["arm"] and row["kind"] in MESSAGE]
-    with _refusals():
-        desk.submit(header, lines, arms, reviewed, by, _phrase(by), _now())
-    _tell(
+    with refusals():
+        desk.submit(header, lines, arms, reviewed, by, phrase_of(by), moment_of(where))
+    tell(
         json,
         {"list_id": list_id, "status": "checked", "checks": reviewed},
         f"{list_id} 已核对并提交；下一步{_next(header)}",
@@ -270,13 +234,14 @@ def notice(
     home: Home = None,
     json: Json = False,
 ) -> None:
+    where = output.home_of(home)
     try:
         days = date.fromisoformat(first), date.fromisoformat(last)
     except ValueError as error:
         raise Stop(f"日期应为 YYYY-MM-DD：{error}") from error
-    with _refusals():
-        _desk(output.home_of(home)).publicise(list_id, by, _phrase(by), *days, _now())
-    _tell(
+    with refusals():
+        desk_of(where).publicise(list_id, by, phrase_of(by), *days, moment_of(where))
+    tell(
         json,
         {"list_id": list_id, "status": "publicised", "from": days[0], "to": days[1]},
         f"{list_id} 公示 {first} 至 {last}",
@@ -291,13 +256,14 @@ def object_(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    desk = _desk(output.home_of(home))
+    where = output.home_of(home)
+    desk = desk_of(where)
     keys = [line["line_key"] for line in _kept_lines(desk, list_id) if line["uscc"] == uscc]
     if not keys:
         raise Stop(f"清单 {list_id} 里没有 {uscc}")
-    with _refusals():
-        desk.object(list_id, keys[0], note, by, _now())
-    _tell(json, {"list_id": list_id, "uscc": uscc, "note": note}, f"已登记对 {uscc} 的异议")
+    with refusals():
+        desk.object(list_id, keys[0], note, by, phrase_of(by), moment_of(where))
+    tell(json, {"list_id": list_id, "uscc": uscc, "note": note}, f"已登记对 {uscc} 的异议")
 
 
 def approve(
@@ -308,46 +274,50 @@ def approve(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    desk = _desk(output.home_of(home))
+    where = output.home_of(home)
+    desk = desk_of(where)
     kept = _stored(desk, list_id)
-    with _refusals():
-        status = desk.approve(list_id, sha256 or (kept["sha256"] if kept else ""), by, _phrase(by), note, _now())
-    _tell(json, {"list_id": list_id, "status": status}, f"{by} 已批准 {list_id}；状态 {STATUSES[status]}")
+    with refusals():
+        status = desk.approve(
+            list_id, sha256 or (kept["sha256"] if kept else ""), by, phrase_of(by), note, moment_of(where)
+        )
+    tell(json, {"list_id": list_id, "status": status}, f"{by} 已批准 {list_id}；状态 {STATUSES[status]}")
 
 
 def reject(list_id: ListId, by: As, note: Note = "", home: Home = None, json: Json = False) -> None:
-    with _refusals():
-        _desk(output.home_of(home)).reject(list_id, by, _phrase(by), note, _now())
-    _tell(json, {"list_id": list_id, "status": "rejected"}, f"{list_id} 已否决")
+    where = output.home_of(home)
+    with refusals():
+        desk_of(where).reject(list_id, by, phrase_of(by), note, moment_of(where))
+    tell(json, {"list_id": list_id, "status": "rejected"}, f"{list_id} 已否决")
 
 
 def freeze(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
-    with _refusals():
-        result = _desk(where).freeze(
+    with refusals():
+        result = desk_of(where).freeze(
             list_id,
             by,
-            _phrase(by),
-            _now(),
+            phrase_of(by),
+            moment_of(where),
             lambda lines: rechecked(where, lines),
             lambda header, lines: recomputed(where, header, lines),
         )
-    _tell(json, {"list_id": list_id, "status": "frozen", **result}, f"{list_id} 已冻结：{result['rows']} 行")
+    tell(json, {"list_id": list_id, "status": "frozen", **result}, f"{list_id} 已冻结：{result['rows']} 行")
 
 
 def export_(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
-    desk = _desk(where)
-    with _refusals():
-        desk.identify(list_id, by, _phrase(by), "export", _now())
+    desk = desk_of(where)
+    with refusals():
+        desk.identify(list_id, by, phrase_of(by), "export", moment_of(where))
         kept = _stored(desk, list_id)
         if kept is None or kept["status"] != "frozen":
-            desk.refuse(list_id, by, "export", "只有刚冻结的清单可以导出，且只导出一次", _now())
+            desk.refuse(list_id, by, "export", "只有刚冻结的清单可以导出，且只导出一次", moment_of(where))
         assert kept is not None
         files = export(where, jsonlib.loads(kept["header"]), _kept_lines(desk, list_id))
         told = [{**asdict(file), "path": str(file.path.relative_to(where))} for file in files]
-        desk.mark(list_id, "exported", by, _now(), {"files": told})
-    _tell(
+        desk.mark(list_id, "exported", by, moment_of(where), {"files": told})
+    tell(
         json,
         {"list_id": list_id, "status": "exported", "files": told},
         "\n".join(f"{f['purpose']}  {f['path']}" for f in told),
@@ -356,16 +326,16 @@ def export_(list_id: ListId, by: As, home: Home = None, json: Json = False) -> N
 
 def reconcile(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
-    desk = _desk(where)
+    desk = desk_of(where)
     kept = _stored(desk, list_id)
-    with _refusals():
-        desk.identify(list_id, by, _phrase(by), "reconcile", _now())
+    with refusals():
+        desk.identify(list_id, by, phrase_of(by), "reconcile", moment_of(where))
         if kept is None or kept["kind"] not in MONEY or kept["status"] not in ("exported", "reconciled"):
-            desk.refuse(list_id, by, "reconcile", "只有已导出的兑付名单可以对账", _now())
+            desk.refuse(list_id, by, "reconcile", "只有已导出的兑付名单可以对账", moment_of(where))
         result = _settlement(where, list_id)
         if kept is not None and kept["status"] == "exported" and not result["open"]:
-            desk.mark(list_id, "reconciled", by, _now(), {k: v for k, v in result.items() if k != "lines"})
-    _tell(json, {"list_id": list_id, **result}, None)
+            desk.mark(list_id, "reconciled", by, moment_of(where), {k: v for k, v in result.items() if k != "lines"})
+    tell(json, {"list_id": list_id, **result}, None)
     if not json:
         said = [{**line, "state": STATES[line["state"]]} for line in result["lines"]]
         output.print_table(
@@ -389,69 +359,3 @@ def _settlement(home: Path, list_id: str) -> dict[str, Any]:
     if not lines:
         raise RefusedError("最新发布早于这份名单的导出；先运行 huiqi run，再对账")
     return {"open": sum(line["state"] not in ("paid", "split") for line in lines), "lines": lines}
-
-
-def verify(home: Home = None, json: Json = False) -> None:
-    desk = _desk(output.home_of(home))
-    findings = [asdict(finding) for finding in desk.trail.verify(desk.control)]
-    rows = desk.control.rows("SELECT count(*) AS n FROM audit")[0]["n"]
-    document = {"rows": rows, "intact": not findings, "findings": findings, "head": desk.trail.head(desk.control)}
-    if json:
-        output.print_json(document)
-    elif findings:
-        for finding in findings:
-            output.console.print(f"[red]异常[/red] {finding['reason']}")
-    else:
-        output.console.print(f"审计记录 {rows} 行，完整；链首 {document['head']}", soft_wrap=True)
-    raise typer.Exit(output.ATTENTION if findings else output.DONE)
-
-
-def add_officer(
-    name: Annotated[str, typer.Argument(help="姓名")],
-    role: Annotated[str, typer.Option("--role", help=f"角色：{'、'.join(f'{k} {v}' for k, v in ROLES.items())}")],
-    home: Home = None,
-) -> None:
-    desk = _desk(output.home_of(home))
-    phrase = _phrase(name)
-    with _refusals(), desk.control.transaction() as db:
-        enrol(db, name, role, phrase)
-        desk.trail.record(db, _now(), "系统管理员", "officer.add", name, {"role": role})
-    desk.trail.anchor(desk.control)
-    output.messages.print(f"已登记 {name}（{ROLES[role]}）", markup=False)
-
-
-def remove_officer(name: Annotated[str, typer.Argument(help="姓名")], home: Home = None) -> None:
-    desk = _desk(output.home_of(home))
-    with _refusals(), desk.control.transaction() as db:
-        remove(db, name)
-        desk.trail.record(db, _now(), "系统管理员", "officer.remove", name, {})
-    desk.trail.anchor(desk.control)
-    output.messages.print(f"{name} 已离岗", markup=False)
-
-
-def opt_out(
-    uscc: Annotated[str, typer.Argument(metavar="USCC", help="统一社会信用代码")],
-    by: As,
-    scope: Annotated[str, typer.Option("--scope", help="message 不再提醒，award 放弃免申即享，all 两者")] = "message",
-    source: Annotated[str, typer.Option("--source", help="从哪里得知")] = "登记",
-    home: Home = None,
-) -> None:
-    if scope not in ("message", "award", "all"):
-        raise Stop(f"--scope 应为 message、award 或 all，实际为 {scope}")
-    where = output.home_of(home)
-    with closing(open_published(where)) as con:
-        found = con.execute(
-            "SELECT enterprise_id FROM profile.enterprise WHERE uscc = $uscc", {"uscc": uscc}
-        ).fetchall()
-    if not found:
-        raise Stop(f"没有统一社会信用代码为 {uscc} 的企业")
-    with _refusals():
-        _desk(where).opt_out(found[0][0], scope, source, by, _now())
-    output.messages.print(f"已登记 {uscc} 的退订（{scope}）", markup=False)
-
-
-def _tell(json: bool, document: Mapping[str, Any], said: str | None) -> None:
-    if json:
-        output.print_json(document)
-    elif said:
-        output.console.print(said, soft_wrap=True)

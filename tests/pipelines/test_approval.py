@@ -243,7 +243,7 @@ def test_amounts_that_are_no_money_are_refused(desk: Desk, amount: str) -> None:
 
 def test_a_firm_that_changed_its_mind_voids_the_list(desk: Desk) -> None:
     header = approved(desk)
-    desk.opt_out("E2", "award", "电话", "王经办", AT)
+    desk.opt_out("E2", "award", "电话", "王经办", PHRASE, AT)
     refused("91462：已退订", lambda: frozen(desk, header), desk)
     assert status(desk, header) == "void"
     fresh = approved(desk, [line(1)])
@@ -268,7 +268,7 @@ def test_an_amount_that_the_second_path_does_not_confirm_stops_the_list(desk: De
 def test_an_expired_list_and_an_objection_stop_the_list(desk: Desk) -> None:
     header = submitted(desk, [line(1), line(2)], valid_until=dt.date(2024, 12, 20))
     shown(desk, header)
-    desk.object(header["list_id"], line(1)["line_key"], "材料不实", "群众", AT)
+    desk.object(header["list_id"], line(1)["line_key"], "材料不实", "王经办", PHRASE, AT)
     refused("异议", lambda: desk.approve(header["list_id"], header["sha256"], "李审批", PHRASE, "", AFTER_NOTICE), desk)
     late = approved(desk, [line(3)], valid_until=dt.date(2024, 12, 20))
     refused("已过期", lambda: frozen(desk, late), desk)

@@ -103,9 +103,10 @@ def huiqi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     app = typer.Typer()
     lists.register(app)
     monkeypatch.setenv("HUIQI_PASSPHRASE", "correct horse")
+    (tmp_path / "world.json").write_text("{}", encoding="utf-8")
 
     def run(*words: str, at: str = "2024-12-11T09:00:00") -> tuple[int, Any]:
-        monkeypatch.setattr(lists, "_now", lambda: dt.datetime.fromisoformat(at))
+        monkeypatch.setenv("HUIQI_MOCK_CLOCK", at)
         result = CliRunner().invoke(app, [*words, "--home", str(tmp_path)], catch_exceptions=True)
         if isinstance(result.exception, Stop):
             return result.exception.code, str(result.exception)

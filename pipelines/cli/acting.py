@@ -1,0 +1,54 @@
+"""Who acts on the command line, when, at whose desk, and how a refusal is told."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.approval import Desk
+from pipelines.audit import trail
+from pipelines.cli import output
+from pipelines.cli.output import Stop
+from pipelines.control import ControlStore
+from pipelines.docket import RefusedError
+from pipelines.export import ExportError
+from pipelines.moment import ClockError, moment
+from pipelines.officers import OfficerError
+
+As = Annotated[str, typer.Option("--as", help="办理人姓名（须先登记，口令取自环境变量 HUIQI_PASSPHRASE 或当场输入）")]
+Note = Annotated[str, typer.Option("--note", help="意见", show_default=False)]
+
+
+def moment_of(home: Path) -> datetime:
+    try:
+        return moment(home)
+    except ClockError as error:
+        raise Stop(str(error), output.REFUSED) from error
+
+
+def desk_of(home: Path) -> Desk:
+    return Desk(ControlStore(home / "control.sqlite"), trail(home))
+
+
+def phrase_of(name: str) -> str:
+    given = os.environ.get("HUIQI_PASSPHRASE")
+    return given if given is not None else str(typer.prompt(f"{name} 的口令", hide_input=True, err=True))
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    try:
+        yield
+    except (RefusedError, OfficerError, ExportError) as error:
+        raise Stop(f"不予办理：{error}", output.REFUSED) from error
+
+
+def tell(json: bool, document: Mapping[str, Any], said: str | None) -> None:
+    if json:
+        output.print_json(document)
+    elif said:
+        output.console.print(said, soft_wrap=True)
