@@ -37,11 +37,15 @@ def set_aside(frame: pl.DataFrame, form: Form, table: Table, reading: Reading) -
         .then(pl.lit("header"))
         .otherwise(pl.lit("fact"))
     )
-    marked = frame.with_columns(first.alias("_first"), filled.alias("_filled")).with_columns(kind.alias("_kind"))
-    for found, count in Counter(marked["_kind"].to_list()).items():
+    # Two eager steps: the optimiser a lazy plan goes through costs more than these rows.
+    kinds = frame.with_columns(first.alias("_first"), filled.alias("_filled")).select(kind.alias("_kind"))["_kind"]
+    counts = Counter(kinds.to_list())
+    if counts.keys() == {"fact"}:
+        return _filled_down(frame, table)
+    for found, count in counts.items():
         if found != "fact":
             reading.aside(found, count)
-    return _filled_down(marked.filter(pl.col("_kind") == "fact").drop("_first", "_filled", "_kind"), table)
+    return _filled_down(frame.filter(kinds == "fact"), table)
 
 
 def _total_pattern(words: tuple[str, ...]) -> str:

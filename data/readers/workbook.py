@@ -132,7 +132,8 @@ def _header(grid: Grid, merges: Merges, table: Table) -> tuple[dict[str, int], i
             score = len(found.positions)
             if best is None or score > best[0]:
                 best = (score, top, depth, found, names)
-        if best and best[0] == len(table.columns):
+        # Every promised column and nothing unexplained: no row further down can do better.
+        if best and not best[3].missing and not best[3].extra:
             break
     if best is None or best[0] == 0:
         if refused:
