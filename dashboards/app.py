@@ -25,6 +25,7 @@ from dashboards.pages import Pages
 from dashboards.policies import policies_page, policy_page
 from dashboards.pushes import list_page, pushes_page
 from dashboards.quality import case_page, csv_download, dictionary_page, feeds_page, metric_page
+from dashboards.whatif import whatif_csv, whatif_page
 from pipelines.published import NotPublishedError
 
 STATIC = Path(__file__).with_name("static")
@@ -75,6 +76,8 @@ def create(home: Path) -> Starlette:
             route("/feeds", feeds_page, "feeds"),
             route("/metrics", dictionary_page, "metrics"),
             route("/metrics/{metric}", metric_page, "metric"),
+            route("/whatif", whatif_page, "whatif"),
+            route("/csv/whatif_{part}", whatif_csv, "whatif_csv"),
             route("/csv/{chart}", csv_download, "csv"),
             Route("/favicon.ico", lambda request: RedirectResponse(URL("/static/mark.svg"), 308)),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),

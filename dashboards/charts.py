@@ -115,6 +115,11 @@ def drawn(mart: Mart, chart: Chart, parameters: Mapping[str, Any] | None = None)
         {name: chart.words[name].get(value, value) if name in chart.words else value for name, value in row.items()}
         for row in mart.rows(chart.sql, parameters)
     ]
+    return drawn_rows(chart, rows, "&".join(f"{name}={value}" for name, value in sorted((parameters or {}).items())))
+
+
+def drawn_rows(chart: Chart, rows: list[Row], query: str) -> Drawn:
+    """Draws rows that are already there; `query` is how the same rows are asked for as CSV."""
     safe = [
         {
             name: None
@@ -125,7 +130,6 @@ def drawn(mart: Mart, chart: Chart, parameters: Mapping[str, Any] | None = None)
         for row in rows
     ]
     option = {**BASE, **chart.draw(safe)} if rows else {}
-    query = "&".join(f"{name}={value}" for name, value in sorted((parameters or {}).items()))
     return Drawn(chart, rows, option, query)
 
 

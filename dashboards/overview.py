@@ -88,7 +88,7 @@ def questions_page(pages: Pages, request: Request) -> Response:
             mart,
             unreached=_unreached(mart),
             stuck=_stuck(mart),
-            strict=_strict(mart),
+            strict=strict(mart),
             overlap=_overlap(mart),
             works=[row for row in mart.metrics().values() if row["metric_group"] == "效果"],
             time_by_step=pages.chart(mart, "time_by_step"),
@@ -117,17 +117,18 @@ def _stuck(mart: Mart) -> list[Row]:
     )
 
 
-def _strict(mart: Mart) -> list[Row]:
+def strict(mart: Mart) -> list[Row]:
+    """The numeric conditions that alone keep most enterprises out: item, condition, how many, and how many are in."""
     return mart.rows(
         # A category (零售企业) is no threshold: only conditions that compare with a number can be strict by a hair.
-        """SELECT f.item_id, i.title, c.text, count(*) AS n,
+        """SELECT f.item_id, i.title, f.condition_id, c.text, count(*) AS n,
                   (SELECT coalesce(sum(m.n), 0) FROM mart.fact_match AS m
                    WHERE m.item_id = f.item_id AND m.version = f.version AND m.verdict IN ('eligible', 'declarable')) AS eligible
            FROM (SELECT item_id, version, unnest(failed) AS condition_id FROM match.pair WHERE near_miss) AS f
            JOIN mart.dim_item AS i ON i.item_id = f.item_id AND i.version = f.version AND i.is_current
            JOIN policy.condition AS c ON c.item_id = f.item_id AND c.version = f.version AND c.condition_id = f.condition_id
            WHERE regexp_matches(c.expr, '[<>]')
-           GROUP BY f.item_id, f.version, i.title, c.text ORDER BY n DESC, f.item_id, c.text LIMIT 8"""
+           GROUP BY f.item_id, f.version, i.title, f.condition_id, c.text ORDER BY n DESC, f.item_id, c.text LIMIT 8"""
     )
 
 

@@ -39,6 +39,8 @@ PAGES = [
     "/metrics",
     "/metrics/redemption_rate",
     "/metrics/uplift",
+    "/whatif",
+    "/whatif?item=hn-biomed-voucher&condition=c3&threshold=2000000",
 ]
 
 

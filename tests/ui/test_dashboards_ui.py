@@ -45,6 +45,7 @@ PATHS = [
     "/feeds",
     "/metrics",
     "/metrics/redemption_rate",
+    "/whatif?item=hn-biomed-voucher&condition=c3&threshold=2000000",
 ]
 # First page, cold, over the wire: mart.md asks for at most 2 MB.
 HEAVIEST = 2_000_000
