@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.datastructures import URL
+from starlette.datastructures import URL, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.enterprises import enterprise_page, enterprise_search
 from dashboards.explanations import explanation_page
@@ -25,6 +25,7 @@ from dashboards.pages import Pages
 from dashboards.policies import policies_page, policy_page
 from dashboards.pushes import list_page, pushes_page
 from dashboards.quality import case_page, csv_download, dictionary_page, feeds_page, metric_page
+from dashboards.service.app import service
 from dashboards.whatif import whatif_csv, whatif_page
 from pipelines.published import NotPublishedError
 
@@ -44,18 +45,27 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Pages, Request], Response]
 
 
-class _Headers(BaseHTTPMiddleware):
-    async def dispatch(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call_next(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        if request.url.path.startswith("/static/vendor/"):
-            response.headers["Cache-Control"] = "public, max-age=604800"
-        return response
+class _Headers:
+    """Sets the strict headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["path"].startswith("/static/vendor/"):
+                    headers["Cache-Control"] = "public, max-age=604800"
+            await send(message)
+
+        await self.app(scope, receive, sent if scope["type"] == "http" else send)
 
 
 def create(home: Path) -> Starlette:
-    """The dashboards on one home. Reads the published mart only, and the newest one at every request."""
+    """The dashboards on one home, and the decision service under /v1. Reads the published mart only, and the newest one at every request."""
     pages = Pages(home)
 
     def route(path: str, handler: Handler, name: str) -> Route:
@@ -80,6 +90,7 @@ def create(home: Path) -> Starlette:
             route("/csv/whatif_{part}", whatif_csv, "whatif_csv"),
             route("/csv/{chart}", csv_download, "csv"),
             Route("/favicon.ico", lambda request: RedirectResponse(URL("/static/mark.svg"), 308)),
+            Mount("/v1", service(home), name="service"),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
         ],
         middleware=[Middleware(_Headers), Middleware(GZipMiddleware, minimum_size=1024)],

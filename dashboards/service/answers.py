@@ -91,8 +91,8 @@ class Answers:
         registers = verdicts.kernel.registers
         ids = [c.id for c in plan.item.text.conditions]
         verdict = np.zeros(height, np.int64)
-        for rank, name in enumerate(VERDICTS):
-            verdict[bits(getattr(planes, name), height)] = rank
+        for rank, kind in enumerate(VERDICTS):
+            verdict[bits(getattr(planes, kind), height)] = rank
         near = bits(planes.near_miss, height)
         bar = bits(planes.bar_unknown, height) + 2 * bits(planes.barred, height).astype(np.int64)
         truths = []
@@ -120,7 +120,8 @@ class Answers:
                     _state(head, int(verdict[row]), bool(near[row]), int(bar[row]), failed, unknown)
                 )
             codes[at] = known[state]
-        return codes[inverse.reshape(-1)]
+        coded: npt.NDArray[np.uint16] = codes[inverse.reshape(-1)]
+        return coded
 
     def _scores_of(self, profiles: pl.DataFrame, scores: pl.DataFrame | None) -> None:
         numbers = pl.DataFrame(
