@@ -124,7 +124,7 @@ def _visible_ctes(node: exp.Expression) -> set[str]:
 
 @cache
 def _query(sql: str, where: str) -> exp.Query:
-    """The parsed SELECT, which nobody changes: parsing is nine tenths of what loading the graph costs, so each text is parsed once."""
+    """The parsed SELECT, which nobody changes: parsing is the dearest part of loading the graph, so each text is parsed once."""
     try:
         statements = [statement for statement in sqlglot.parse(sql, dialect="duckdb") if statement is not None]
     except sqlglot.ParseError as error:

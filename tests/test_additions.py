@@ -83,7 +83,7 @@ def test_a_department_is_one_file(copy: Path) -> None:
 
 def test_an_unknown_key_in_a_contract_stops_the_load_and_is_named(copy: Path) -> None:
     (copy / "data" / "departments" / "ecology.yml").write_text(
-        ECOLOGY.lstrip().replace("cadence: month", "cadense: month"), encoding="utf-8"
+        ECOLOGY.lstrip().replace("cadence: month", "cadence: month\n    cadense: month"), encoding="utf-8"
     )
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(copy)!r}); import assets.raw"],
