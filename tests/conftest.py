@@ -58,8 +58,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker per file, and one for all that share the finished run, which starts first because it takes longest."""
+    """One worker per file, one for all that share the finished run, which starts first because it takes longest, one for the world's."""
     for item in items:
         shared = "ran" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("ran" if shared else item.path.stem))
+        group = "ran" if shared else "world" if item.path.parent.name == "world" else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: "ran" not in getattr(item, "fixturenames", ()))
