@@ -14,7 +14,7 @@ from matching.push import kinds
 from matching.push.budget import beyond_budget
 from matching.push.candidates import grouped_awards
 from matching.push.groups import lower_awards
-from matching.push.inputs import AWARDS, CASES, LISTED, OPT_OUTS, UNFIT, Dates, Inputs, Limits, shaped
+from matching.push.inputs import AWARDS, CASES, LISTED, OPT_OUTS, SENT, UNFIT, Dates, Inputs, Limits, shaped
 from matching.push.quiet import next_send
 
 Find = Callable[[pl.DataFrame, Inputs, Dates, Limits], pl.DataFrame]
@@ -205,11 +205,20 @@ def amount_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Li
     return _hits(bad, pl.format("金额为 {}", pl.col("amount_yuan").cast(pl.String).fill_null("空")))
 
 
-def low_score(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
-    """匹配分低于门槛，不主动提醒（符合条件或仅差承诺的除外）。"""
-    weak = frame.filter((pl.col("verdict") == "unknown") & (pl.col("score").fill_null(0.0) < limits.score_cut))
+def outranked(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """缺数据、尚不能判定的事项，每家企业一次只提醒匹配分最高的几项（符合条件或仅差承诺的不受此限）。"""
+    sent = shaped(inputs.sent, SENT, "已发送").group_by("enterprise_id", "item_id", "cycle").len("_waves")
+    # What has had all its reminders no longer holds a place, so that the next best gets its turn.
+    waiting = (
+        frame.filter(pl.col("verdict") == "unknown")
+        .join(sent, on=["enterprise_id", "item_id", "cycle"], how="left")
+        .filter(pl.col("_waves").fill_null(0) < limits.messages_per_cycle)
+        .sort("enterprise_id", "score", "item_id", "row", descending=[False, True, False, False], nulls_last=True)
+        .with_columns((pl.int_range(pl.len()).over("enterprise_id") + 1).alias("_place"))
+    )
     return _hits(
-        weak, pl.format("匹配分 {}，门槛 {}", pl.col("score").fill_null(0.0).round(3), pl.lit(limits.score_cut))
+        waiting.filter(pl.col("_place") > limits.undecided_at_once),
+        pl.format("待判定事项中匹配分排第 {}，一次提醒前 {} 项", "_place", pl.lit(limits.undecided_at_once)),
     )
 
 
@@ -288,7 +297,7 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate("feed_unfit", kinds.MONEY, feed_unfit),
     Gate("amount_unknown", kinds.MONEY, amount_unknown),
     Gate("opted_out", kinds.MONEY | kinds.ADDRESSED, opted_out),
-    Gate("low_score", kinds.MESSAGE, low_score),
+    Gate("outranked", kinds.MESSAGE, outranked),
     Gate("exclusion_group", kinds.EVERY, exclusion_group),
     Gate("budget_exhausted", kinds.MONEY | kinds.MESSAGE, budget_exhausted),
     Gate("no_contact", kinds.MESSAGE, no_contact),

@@ -131,7 +131,8 @@ class Limits:
     reminder_days: int = 15
     # the control group is released this many days before the deadline, so that nobody loses money
     release_days: int = 10
-    score_cut: float = 0.72
+    # of the items a firm can not yet be judged for, only its best so many are mentioned: what the weekly cap has room for
+    undecided_at_once: int = 2
     holdout_share: float = 0.08
     # a control group that could not show even this effect (in percentage points of take-up) is not formed
     largest_useful_effect: float = 0.20

@@ -50,7 +50,7 @@ REASONS: Final[dict[str, str]] = {
     "amount_unknown": "金额算不出",
     "exclusion_group": "就高不重复",
     "budget_exhausted": "预算已用完",
-    "low_score": "匹配分低于门槛",
+    "outranked": "尚待判定，排名靠后",
     "holdout": "对照组，暂不提醒",
     "cap": "超过提醒次数上限，并入合并提醒",
     "quiet_hours": "可发送时段晚于截止",

@@ -101,7 +101,7 @@ def test_one_list_per_mode_with_reasons_and_suppression(home: DuckWarehouse) -> 
     lists = home.frame("SELECT * FROM push.list ORDER BY kind")
     assert lists.select("kind", "item_id", "row_count").rows() == [
         ("auto_award", "auto", 1),
-        ("invite", "invite", 1),
+        ("invite", "invite", 2),
         ("nudge", "nudge", 1),
     ]
     assert lists["amount_yuan"].to_list() == [Decimal("90000.00"), None, None]
@@ -118,7 +118,7 @@ def test_one_list_per_mode_with_reasons_and_suppression(home: DuckWarehouse) -> 
         "valid_at": "2023-12-31",
     }
     held = home.frame("SELECT enterprise_id, item_id, reason FROM push.suppression ORDER BY ALL")
-    assert held.rows() == [("E2", "auto", "bar_unknown"), ("E3", "invite", "low_score")]
+    assert held.rows() == [("E2", "auto", "bar_unknown")]
     asked = home.frame("SELECT missing, message FROM push.line WHERE item_id = 'nudge'").row(0, named=True)
     assert json.loads(asked["missing"]) == [{"condition_id": "o1", "text": "项目已竣工", "why": "需承诺"}]
     assert asked["message"].endswith("回T退订")

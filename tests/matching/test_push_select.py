@@ -247,6 +247,28 @@ def test_gates_that_do_not_apply_let_the_pair_through() -> None:
         assert proposal.lines.height == 1, history
 
 
+def test_a_firm_hears_of_its_best_undecided_items_and_of_every_certain_one() -> None:
+    items = [item(name, "即申即享") for name in "abcde"]
+    scores = {"a": 0.4, "b": 0.9, "c": 0.4, "d": None}
+    undecided = [pair("E1", name, "unknown", score=score) for name, score in scores.items()]
+    inputs = given_inputs(items, [*undecided, pair("E1", "e", score=0.1)])
+    many = replace(LIMITS, messages_per_week=9)
+    told = propose(inputs, DATES, many)
+    assert set(told.lines["item_id"]) == {"a", "b", "e"}  # the tie between a and c goes by item id
+    held = told.suppressions.select("item_id", "reason", "detail").rows()
+    assert [row[:2] for row in held] == [("c", "outranked"), ("d", "outranked")]
+    assert held[0][2] == "待判定事项中匹配分排第 3，一次提醒前 2 项"
+    # two whose reminders are used up make room for the next two
+    used = [
+        {"enterprise_id": "E1", "item_id": name, "cycle": "2024", "sent_on": AS_OF - dt.timedelta(days=20 * n)}
+        for name in "ab"
+        for n in (1, 2, 3)
+    ]
+    later = propose(replace(inputs, sent=pl.DataFrame(used, schema=shapes.SENT)), DATES, many)
+    assert set(later.lines.filter(pl.col("kind") == "invite")["item_id"]) == {"c", "d", "e"}
+    assert set(later.suppressions["reason"]) == {"cap"}
+
+
 def test_the_higher_award_is_kept_and_the_lower_says_so() -> None:
     items = [item("a", excludes=["b"]), item("b"), item("c", excludes=["b"])]
     pairs = [
