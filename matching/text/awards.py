@@ -12,7 +12,7 @@ _GIVE = re.compile(
 )
 # Money words that look like awards and are not (policies.md §5).
 _NOT_AWARD = re.compile(
-    r"罚款|注册资|总规模|资金规模|基金规模|预算|总额度不超|授信|收费|保证金|门票|工本费|年度资金|专项资金规模"
+    r"罚款|总规模|资金规模|基金规模|预算|总额度不超|授信|收费|保证金|门票|工本费|年度资金|专项资金规模"
 )
 _CAP = re.compile(r"最高|不超过|不得超过|不高于|封顶|上限|限额|累计不超|总额不超|最多|以内")
 _PER = re.compile(
@@ -105,7 +105,8 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
         and quantity.word in ("最高", "不超过", "不高于", "不得超过", "封顶")
         and quantity.kind == "money"
     ):
-        return bool(_GIVE.search(text[sentence.start : quantity.left]))
+        asked = re.search(r"(?:人数|总额|收入|所得额|资产|年限|时间|面积|成立|资本|规模|投资)[^，。；、]{0,3}$", before)
+        return not asked and bool(_GIVE.search(text[sentence.start : quantity.left]))
     return False
 
 
@@ -163,6 +164,17 @@ def schedule_from(words: str) -> int | None:
     return match.start()
 
 
+def follows_threshold(text: str, quantity: Quantity, threshold_end: int) -> bool:
+    """1000万元以上的2万元; 500万元以上的，50万元: a bare sum right behind a threshold is what that tier gives."""
+    if quantity.kind not in ("money", "ratio") or quantity.op not in ("", "<="):
+        return False
+    between = re.fullmatch(
+        r"[^，。；：、\d]{0,12}?(?:的|企业|单位|项目|部分|[，,：:\s])+(?:按|最高|不超过|分别)?\s?",
+        text[threshold_end : quantity.left],
+    )
+    return bool(between) and not re.match(r"\s?(?:以上|以下|以内|至|-|—)", text[quantity.end : quantity.end + 3])
+
+
 def goes_on_giving(text: str, quantity: Quantity, clause: Span) -> bool:
     """完成股改的50万元，成功上市的300万元: a sum without comparator in a sentence that has already given."""
     lead = text[clause.start : quantity.left]
@@ -174,6 +186,11 @@ def goes_on_giving(text: str, quantity: Quantity, clause: Span) -> bool:
 
 
 _TABLE_HEAD = re.compile(r"(?:奖励|补助|补贴|资助|扶持|奖补)(?:金额|标准|额度)|金额[(]?万?元|标准[(]?万?元")
+
+
+def gives(words: str) -> bool:
+    """Whether the words give anything at all."""
+    return bool(_GIVE.search(words))
 
 
 def heads_table(words: str) -> bool:

@@ -14,6 +14,7 @@ PERIOD = re.compile(
     r"最近[一二两三四五\d]+(?:个)?(?:会计|自然)?年(?:度)?内?|连续[一二两三四五\d]+(?:个)?(?:会计|自然)?(?:年度?|个?月)(?:以上)?|前[一二两三\d]+年(?:度)?|"
     r"20\d\d年(?:度)?(?!\d{0,2}月)|(?:首个|第一个|每个?)(?:完整)?(?:会计|自然|纳税)年度|任一(?:年度|年)|累计|(?<!毕业)年度|每年|年(?=营业|销售|纳税|产值|主营|出口|进出口)|(?:申报|申请|认定)(?:前|当)年"
 )
+_MIRRORED = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
 _UNIT_KINDS = ("count", "area", "duration", "age", "multiple")
 _INVERSE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 # What a share or a count is measured against is no condition: 员工总数的, 较2020年增长
@@ -103,10 +104,16 @@ def _measured(
             extra = {"metric": cue.metric} if cue.metric else {}
             if left >= clause.start or right > quantity.right:
                 start = min(left, quantity.left)
-        before = text[max(sentence.start, start - 14) : quantity.start]
-        if match := list(PERIOD.finditer(before)):
+        edge = max(clause.start, start - 14)
+        if match := list(PERIOD.finditer(text[edge : quantity.start])):
             extra["period"] = match[-1][0]
-            start = min(start, max(sentence.start, start - 14) + match[-1].start())
+            start = min(start, edge + match[-1].start())
+        if quantity.kind == "area" and name in ("planting_area", "site_area"):
+            name = (
+                "planting_area"
+                if quantity.unit == "亩" and not _BUILT.search(text[clause.start : start + 12])
+                else "site_area"
+            )
     if name == "talent_age" and quantity.kind != "age":
         return None
     extra["_kind"] = quantity.kind
@@ -117,8 +124,13 @@ def _measured(
         bounds = ("(" if quantity.open_low else "[") + (")" if quantity.closed is False else "]")
         values = [plain_number(quantity.value), plain_number(quantity.high)]
         return Condition(start, end, name, "between", values, {**extra, "bounds": bounds})
-    if not op:
+    if not op or op == "between":
         return None
+    value = plain_number(quantity.value)
+    if name.endswith("_rate") or name in ("trade_growth", "local_contribution_growth"):
+        lead = text[clause.start : quantity.left]
+        if name != "layoff_rate" and re.search(r"(?:下降|降低|减少|下滑|降幅)[^，。；]{0,6}$", lead):
+            return Condition(start, end, name, _MIRRORED.get(op, op), -value, extra)
     return Condition(start, end, name, op, plain_number(quantity.value), extra)
 
 
@@ -142,6 +154,9 @@ def _growth_of(text: str, clause: Span, quantity: Quantity, latest: Condition | 
     ):
         return "other_metric"
     return _GROWS.get(latest.field, "other_metric")
+
+
+_BUILT = re.compile(r"占地|用地|厂房|园区|建筑|仓储")
 
 
 def _names_nothing(lead: str) -> bool:
@@ -211,7 +226,7 @@ def _is_window(text: str, quantity: Quantity, clause: Span) -> bool:
             r"缴|参保|经营|运营|举办", text[clause.start : clause.end]
         )
     if quantity.op == "<=" and quantity.word in ("以内", "之内"):
-        return not re.search(r"期限|租期|合同|成立|注册", text[clause.start : quantity.start])
+        return not re.search(r"期限|租期|合同|成立|注册|设立|登记|存续|经营", text[clause.start : quantity.start])
     return False
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 _MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("chapter", re.compile(r"\s*第[一二三四五六七八九十百\d]+[章编]\s*")),
     ("section", re.compile(r"\s*第[一二三四五六七八九十百\d]+节\s*")),
+    # 【补贴标准】 and ● 优惠内容： head a section wherever they stand
+    ("head", re.compile(r"\s*(?:【|●|◆|■|★)\s*")),
     ("article", re.compile(r"\s*第[一二三四五六七八九十百\d]+条\s*")),
     ("one", re.compile(r"\s*[一二三四五六七八九十]{1,3}、\s*")),
     ("bracket", re.compile(r"\s*\([一二三四五六七八九十]{1,3}\)、?\s*")),
@@ -84,7 +86,7 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
     for line in re.finditer(r"[^\n]+", text):
         start = line.start()
         for cut in re.finditer(
-            r"(?<=[。；：;:])\s*(?=第[一二三四五六七八九十百]+条|\([一二三四五六七八九十]{1,3}\)|\(\d{1,2}\)|[①-⑳]|\d{1,2}[.、](?!\d)|[一二三四五六七八九十]是)",
+            r"(?<=[。；：;:])\s*(?=【|●|◆|■|★|第[一二三四五六七八九十百]+条|\([一二三四五六七八九十]{1,3}\)|\(\d{1,2}\)|[①-⑳]|\d{1,2}[.、](?!\d)|[一二三四五六七八九十]是)",
             line[0],
         ):
             at = line.start() + cut.end()

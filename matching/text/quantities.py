@@ -60,7 +60,7 @@ _UNIT = (
     r"|(?P<age>周岁|岁)"
     r"|(?P<duration>年(?!度|代|内新|级|均|产|[初中末底来前]|\d)|个?自然年|个?会计年度|个?纳税年度|个年度|个月|月(?!\d)|季度|个季度|天|个?工作日|日(?!\d))"
     r"|(?P<multiple>倍)"
-    r"|(?P<count>(?:万|千|百)?\s{0,2}(?:人次|立方米|m³|吨标准煤|吨标煤|台\(套\)|台套|课时|学时|小时|平方公里|万千瓦|人|名|件|项|户|台|套|笔|次|家|个|单|场|款|只|艘|架|辆|标箱|标准箱|TEU|吨|篇|种|类|间|张|万股|位|头|期|门|届|公里|千瓦时|千瓦|兆瓦|度|晚|夜|头|羽|尾|株|棵|部|集|座|条|床|周|枚|幅|根|片|班|亩次|车次|航次|班次|列)(?!以?百分点))"
+    r"|(?P<count>(?:万|千|百)?\s{0,2}(?:人次|立方米|m³|吨标准煤|吨标煤|台\(套\)|台套|课时|学时|小时|平方公里|万千瓦|人|名|件|项|户|台|套|笔|次|家|个|单|场|款|只|艘|架|辆|标箱|标准箱|TEU|吨|篇|种|类|间|张|万股|位|头|期|门|届|公里|千瓦时|千瓦|兆瓦|度|晚|夜|头|羽|尾|株|棵|部|集|座|条|床|周|枚|幅|根|片|班|亩次|车次|航次|班次|列|例|席|人月)(?!以?百分点))"
 )
 _NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<cn>{_CN})")
 _UNIT_RE = re.compile(rf"\s{{0,2}}(?:{_UNIT})", re.I)
@@ -98,7 +98,7 @@ _PREFIX_SHARE = re.compile(
 _INCLUDED = r"\((?:含|包含|包括|含本数|含\d[^)]{0,10})\)"
 _EXCLUDED = r"\((?:不含|不包含|不包括|不含本数|不含\d[^)]{0,10})\)"
 _SUFFIX_RE = re.compile(
-    rf"{_SPACE}(?P<a>{_INCLUDED}|{_EXCLUDED})?{_SPACE}"
+    rf"{_SPACE}(?P<a>{_INCLUDED}|{_EXCLUDED}|\(\d+[人名户家件]\))?{_SPACE}"
     rf"(?:(?P<up>(?:\(?含\)?)?(?:及其?以上|或以上|或更多|以上|起))|(?P<down>(?:及以下|以下|以内|之内|或以下)))?"
     rf"{_SPACE}(?P<b>{_INCLUDED}|{_EXCLUDED})?"
 )
@@ -294,7 +294,7 @@ def _compared(text: str, quantity: Quantity) -> Quantity:
     closed: bool | None = None
     if suffix:
         for mark in (suffix["a"], suffix["b"]):
-            if mark:
+            if mark and "含" in mark:
                 closed = "不" not in mark
                 right = suffix.end()
         if suffix["up"]:

@@ -14,6 +14,7 @@ from matching.text.items import bounds_shared, distinct, grouped, items_of, join
 from matching.text.model import Condition, Reading, ReadItem
 from matching.text.numeric import numeric_condition
 from matching.text.outline import Span, clauses, outline, sentences
+from matching.text.places import Here
 from matching.text.plain import plain
 from matching.text.quantities import Quantity, quantities
 from matching.text.units import Unit, units
@@ -43,7 +44,7 @@ def read(
     """
     flat = plain(text)
     here, level = document.here_of(region, issuer, title)
-    place = soft.Here(here, level)
+    place = Here(here, level)
     index = _Index(quantities(flat))
     common, items = _assembled(flat, text, _units_read(flat, index, place), title)
     said = document.bounds_defined(flat)
@@ -93,7 +94,7 @@ class _Index:
 UnitRead = tuple[Unit, list[Condition], list[awards.Amount]]
 
 
-def _units_read(text: str, index: _Index, here: soft.Here) -> list[UnitRead]:
+def _units_read(text: str, index: _Index, here: Here) -> list[UnitRead]:
     table = False
     found: list[UnitRead] = []
     for unit in units(text, outline(text)):
@@ -142,7 +143,7 @@ def _is_subtitle(text: str, item: ReadItem, unit: Unit) -> bool:
 
 
 def _unit_read(
-    text: str, unit: Unit, index: _Index, here: soft.Here, table: bool
+    text: str, unit: Unit, index: _Index, here: Here, table: bool
 ) -> tuple[list[Condition], list[awards.Amount], bool]:
     conditions: list[Condition] = []
     amounts: list[awards.Amount] = []
@@ -158,7 +159,9 @@ def _unit_read(
             continue
         conditions += asked
         conditions += [
-            Condition(s.start, s.end, s.field, s.op, s.value, {"period": s.period} if s.period else dict(s.extra))
+            Condition(
+                s.start, s.end, s.field, s.op, s.value, {**s.extra, "period": s.period} if s.period else dict(s.extra)
+            )
             for s in soft.soft_conditions(text, sentence.start, sentence.end, here)
         ]
     return sorted(conditions, key=lambda c: (c.start, c.end)), amounts, table
@@ -176,6 +179,12 @@ def _sentence_read(
     words = text[sentence.start : sentence.end]
     schedule = awards.schedule_from(words)
     news = bool(_NEWS.search(words))
+    # the intro of a list (给予奖励：) or a heading says that what follows is given
+    giving = (
+        unit.gives
+        or awards.gives(text[max(unit.start, sentence.start - 400) : sentence.end])
+        or awards.gives(unit.lead)
+    )
     spans = clauses(text, sentence.start, sentence.end)
     starts = [c.start for c in spans]
     conditions: list[Condition] = []
@@ -192,6 +201,7 @@ def _sentence_read(
             awards.is_award(text, quantity, sentence, clause)
             or _goes_on(text, amounts or earlier[-1:], quantity, sentence)
             or (unit.gives and awards.is_award_in_section(text, quantity, clause))
+            or (giving and last is not None and awards.follows_threshold(text, quantity, last.end))
             or (amounts and awards.goes_on_giving(text, quantity, clause))
             or (table and quantity.kind in ("money", "ratio") and not quantity.op)
         )

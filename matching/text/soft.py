@@ -4,6 +4,9 @@ import dataclasses
 import re
 from dataclasses import dataclass
 
+from matching.text.names import APPLICANTS, CERTIFICATIONS, FINANCING, HONORS, LISTED, PLATFORMS, PRODUCTS
+from matching.text.places import Here, placed
+
 _R = r"[^，。；：;\n]"
 
 
@@ -20,74 +23,6 @@ class Soft:
     extra: dict[str, object] = dataclasses.field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Here:
-    """What 我市 and 本区 stand for: `name`, and `level`, the last syllable of it where it is an administrative place."""
-
-    name: str
-    level: str
-
-
-_HERE = re.compile(
-    r"(?:在|于)?(?P<place>我(?:省|市|区|县|州|镇|园区)|本(?:省|市|区|县|州|辖区|园区)|全(?:省|市|区|县)|(?:省|市|区|县|州|辖区|境)(?:域)?内|辖区|[\u4e00-\u9fa5]{2,10}?(?:自治区|自治县|新区|高新区|开发区|示范区|自贸港|省|市|区|县|州|园区|科技城|岛))(?:范围内|行政区域内|行政区域|辖区内|境内|域内|内)?"
-)
-_REGISTERED = re.compile(rf"(?:工商)?(?:登记)?(?:注册|登记|设立)(?:地|登记|所在地)?{_R}{{0,4}}(?:在|于|为)?")
-_PLACE_BEFORE_REGISTER = re.compile(
-    rf"(?:在|于){_R}{{1,18}}?(?:依法|合法|工商|办理)?(?:登记注册|注册登记|工商注册|依法注册|依法登记|注册|登记|设立|成立)"
-)
-_REGISTER_THEN_PLACE = re.compile(
-    rf"(?:工商(?:登记)?注册地|注册登记地|登记注册地|注册地(?:址)?|工商注册|登记注册|注册登记|注册){_R}{{0,14}}?(?:均|都)?(?:在|于|位于){_R}{{1,14}}"
-)
-_TAX = re.compile(r"纳税|税收(?:征管|户管|解缴|缴纳)|税务(?:登记|征管|关系)|税收关系|税源|缴税|税务登记")
-_STAT = re.compile(r"纳统|统计(?:关系|隶属|登记|管理|入库)|入统|在地统计")
-
-CERTIFICATIONS: tuple[tuple[str, str], ...] = (
-    (r"(?:国家级?)?高新技术企业|国高企|高企(?!业)", "高新技术企业"),
-    (r"科技型中小企业", "科技型中小企业"),
-    (r"专精特新[\"“”]?\s?[\"“”]?小巨人[\"“”]?(?:企业)?|(?:国家级)?[\"“”]?小巨人[\"“”]?企业", "专精特新小巨人"),
-    (
-        r"[\"“”]?专精特新[\"“”]?中小企业|[\"“”]?专精特新[\"“”]?企业|(?<!小巨人)[\"“”]?专精特新[\"“”]?(?!.{0,2}小巨人)",
-        "专精特新中小企业",
-    ),
-    (r"创新型中小企业", "创新型中小企业"),
-    (r"(?:制造业)?单项冠军(?:企业|产品|示范企业)?", "制造业单项冠军"),
-    (r"瞪羚企业", "瞪羚企业"),
-    (r"独角兽企业", "独角兽企业"),
-    (r"技术先进型服务企业", "技术先进型服务企业"),
-    (r"AEO|高级认证企业", "AEO高级认证企业"),
-    (r"知识产权管理体系(?:认证)?|知识产权贯标|贯标认证", "知识产权管理体系认证"),
-    (r"两化融合管理体系(?:贯标|评定)?", "两化融合管理体系贯标"),
-    (r"知识产权(?:示范|优势)企业", "知识产权示范企业"),
-    (r"农业产业化(?:国家|省级|市级|区级|县级)?(?:重点)?龙头企业|农业龙头企业", "农业产业化龙头企业"),
-    (r"绿色工厂", "绿色工厂"),
-    (r"智能工厂|智能车间|数字化车间", "智能工厂"),
-    (r"绿色食品|有机(?:农)?产品认证|有机食品|地理标志", "绿色食品"),
-    (r"总部企业", "总部企业"),
-    (r"DCMM|数据管理能力成熟度", "DCMM"),
-    (r"CMMI", "CMMI"),
-)
-HONORS: tuple[tuple[str, str], ...] = (
-    (r"(?:世界|全球|财富)500强", "世界500强"),
-    (r"中国(?:企业|民营企业|服务业|制造业)?500强|民营企业500强", "中国500强"),
-    (r"[1-5]A级物流企业|A级物流企业|[1-5]A级(?:以上)?物流", "A级物流企业"),
-    (r"中国质量奖|省长质量奖|政府质量奖|市长质量奖", "质量奖"),
-    (r"中国驰名商标|驰名商标", "驰名商标"),
-    (r"国家(?:科学技术|科技进步|技术发明|自然科学)奖|省(?:级)?科学技术奖|省科技进步奖", "科学技术奖"),
-    (r"中国专利(?:金|银|优秀)?奖", "中国专利奖"),
-    (r"[2-5]A级(?:旅游)?景区", "A级旅游景区"),
-    (r"[三四五]星级(?:酒店|饭店|旅游饭店)", "星级饭店"),
-)
-PLATFORMS: tuple[tuple[str, str], ...] = (
-    (r"(?:国家|省|市)?(?:级)?(?:工程)?重点实验室", "重点实验室"),
-    (r"企业技术中心", "企业技术中心"),
-    (r"工程(?:技术)?研究中心|工程中心", "工程研究中心"),
-    (r"院士(?:专家)?工作站", "院士工作站"),
-    (r"博士后(?:科研)?(?:工作站|创新实践基地)", "博士后工作站"),
-    (r"新型研发机构", "新型研发机构"),
-    (r"制造业创新中心|产业创新中心|技术创新中心", "创新中心"),
-    (r"科技企业孵化器|孵化器", "科技企业孵化器"),
-    (r"众创空间", "众创空间"),
-)
 _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
     (
         rf"独立(?:的)?(?:企业)?法人(?:资格|地位|单位|机构)?|(?:具有|具备){_R}{{0,6}}法人资格",
@@ -108,7 +43,7 @@ _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
         False,
     ),
     (
-        rf"(?:未|没有|无|不存在){_R}{{0,16}}(?:重大)?(?:税收)?(?:违法|违规|行政处罚|刑事|犯罪)(?:违规|违纪)?(?:行为|记录|案件)?|无违法违规",
+        rf"(?:未|没有|无|不存在)(?:(?!环境|环保|污染|失信|安全)[^，。；：;\n]){{0,16}}(?:重大)?(?:税收)?(?:违法|违规|行政处罚|刑事|犯罪)(?:违规|违纪)?(?:行为|记录|案件)?|无违法违规|(?:有|存在|发生|受到|因){_R}{{0,10}}(?:重大|严重)?(?:违法|行政处罚|刑事处罚){_R}{{0,10}}(?:不予|不得|取消|除外|不享受)",
         "major_violation",
         "==",
         False,
@@ -133,7 +68,7 @@ _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
         True,
     ),
     (
-        rf"(?:首次|新|初次)(?:升规|纳统|入规|上规|升限|入统|纳入{_R}{{0,6}}统计|进入{_R}{{0,4}}规(?:模以)?上|成为{_R}{{0,6}}规模?以?上|达到规模以上|上限纳统)|[\"“”]?(?:小升规|个转企升规|小进规)[\"“”]?|升规(?:入统|纳统)?|当年新增(?:的)?规(?:模以)?上",
+        rf"(?:首次|新|初次)(?:升规|纳统|入规|上规|升限|入统|纳入{_R}{{0,6}}统计|进入{_R}{{0,4}}规(?:模以)?上|成为{_R}{{0,6}}规模?以?上|达到规模以上|上限纳统)|[\"“”]?(?:小升规|个转企升规|小进规)[\"“”]?|升规(?:入统|纳统)?|当年新增(?:的)?规(?:模以)?上|新增(?:纳入|进入)?[^，。；：\n]{{0,6}}(?:限额以上|限上|规模以上|规上)(?:[^，。；：\n]{{0,6}}(?:统计|入库|企业|单位))?|升规入统",
         "first_time_above_scale",
         "is_true",
         True,
@@ -145,7 +80,39 @@ _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
         True,
     ),
     (
-        rf"新(?:引进|落户|迁入|入驻|设立|注册|成立)(?:的)?{_R}{{0,10}}(?:企业|项目|机构|总部|公司|单位)|(?:首次|新近)(?:落户|入驻|迁入)|从{_R}{{0,6}}(?:市|省|区|县)外(?:迁入|引进|整体搬迁)",
+        rf"受{_R}{{0,8}}疫情{_R}{{0,8}}影响|(?:生产)?经营{_R}{{0,6}}困难|暂时{_R}{{0,4}}困难",
+        "in_difficulty",
+        "is_true",
+        True,
+    ),
+    (
+        rf"承租{_R}{{0,16}}国有{_R}{{0,14}}(?:房屋|物业|房产|用房|资产|场所)|租用{_R}{{0,8}}国有{_R}{{0,10}}(?:房屋|物业|房产|用房)",
+        "leases_state_property",
+        "is_true",
+        True,
+    ),
+    (
+        r"(?:新招用|招用|吸纳|招录|招收|聘用)[^，。；：\d\n]{0,16}(?:毕业生|失业人员|劳动力|登记失业|困难人员|退役军人|重点群体|青年)(?![^，。；\n]{0,4}\d)",
+        "new_hires",
+        "is_true",
+        True,
+    ),
+    (
+        rf"缴纳{_R}{{0,10}}社会?保险?费?|参加{_R}{{0,4}}(?:失业|养老|工伤|社会)保险",
+        "social_insurance_paid",
+        "is_true",
+        True,
+    ),
+    (
+        rf"(?:列入|纳入|入选|进入|入库){_R}{{0,16}}(?:白名单|重点{_R}{{0,8}}名单|培育库|后备库|后备企业|重点企业库|储备库|重点培育|名录库)",
+        "key_list",
+        "is_true",
+        True,
+    ),
+    (r"参加[^，。；\n]{0,14}(?:展会|展览会|博览会|交易会|展销会)|参展(?!商|面积)", "activity", "is_true", True),
+    (r"实施[^，。；\n]{0,14}(?:数字化|智能化|节能|技术|绿色)改造", "activity", "is_true", True),
+    (
+        rf"整体(?:迁入|搬迁至|搬迁到)|(?:迁入|落户|入驻)(?:我|本)(?:市|区|县|园区)|(?:新|对)引进(?:的)?{_R}{{0,16}}(?:企业|项目|机构|总部|公司|单位|首店|强)|新(?:落户|迁入|入驻|设立|注册|成立|设|办|建)(?:的)?{_R}{{0,10}}(?:企业|项目|机构|总部|公司|单位)|(?:首次|新近)(?:落户|入驻|迁入)|从{_R}{{0,6}}(?:市|省|区|县)外(?:迁入|引进|整体搬迁)",
         "newly_settled",
         "is_true",
         True,
@@ -177,28 +144,15 @@ _BARS = re.compile(
     rf"(?:不含|不包括|不包含|除外|除|剔除){_R}{{0,4}}?(?P<a>(?:房地产|金融|烟草|建筑|劳务派遣|僵尸|娱乐|电力|供电|供水|垄断|高耗能|高污染|投资|类金融)(?:业|企业|开发|类|、|和|及|机构)*{_R}{{0,14}}?)(?:除外|的企业|企业|\)|，|$)"
     rf"|(?P<b>(?:房地产|金融|僵尸|劳务派遣|烟草|娱乐)(?:业|企业|开发|类|、|和|及)*{_R}{{0,8}}?)(?:除外|不予|不适用|不享受)"
 )
-_LISTED: tuple[tuple[str, str], ...] = (
-    (
-        r"(?:主板|科创板|创业板|北交所|境内外|境内|境外|境内外证券交易所|沪深|A股)[^，。；]{0,10}(?:上市|挂牌)|首发上市|成功上市|首次公开发行|IPO",
-        "上市",
-    ),
-    (r"新三板(?:挂牌)?|全国中小企业股份转让系统", "新三板挂牌"),
-    (r"区域性股权(?:交易)?市场|股权交易中心", "区域股权市场挂牌"),
-    (r"上市辅导|辅导备案|辅导验收", "上市辅导"),
-    (r"股份制改造|股改", "股份制改造"),
-)
 _TALENT = re.compile(
     r"(?P<level>[A-E](?:、[A-E])*类(?:及以上)?(?:高层次)?人才|领军人才|高层次人才|拔尖人才|急需紧缺人才|顶尖人才)"
-)
-_EDUCATION = re.compile(
-    r"(?P<degree>博士后|博士|硕士|本科|大专|专科|高校毕业生)(?:研究生)?(?:学历|学位)?(?:\(?含\)?)?(?P<up>及?以上)?(?:学历|学位|毕业生|人才)?"
 )
 
 
 def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
     """Every soft condition in `text[start:end]`; `here` is the name that 我市 / 本区 stands for, empty if not known."""
     found: list[Soft] = []
-    found += _regions(text, start, end, here)
+    found += [Soft(p.start, p.end, p.field, "in", [p.place]) for p in placed(text, start, end, here)]
     for pattern, name, op, value in _STATE_ONLY:
         for match in re.finditer(pattern, text[start:end]):
             found.append(Soft(start + match.start(), start + match.end(), name, op, value))
@@ -206,50 +160,104 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
         ("certifications", CERTIFICATIONS),
         ("honors", HONORS),
         ("innovation_platform", PLATFORMS),
-        ("listed_status", _LISTED),
+        ("listed_status", LISTED),
+        ("financing_type", FINANCING),
+        ("product_certificate", PRODUCTS),
+        ("applicant_type", APPLICANTS),
     ):
         found += _named(text, start, end, name, names)
     for pattern, sizes in _SIZES:
         for match in re.finditer(pattern, text[start:end]):
             before = text[max(0, start + match.start() - 8) : start + match.start()]
-            if not re.search(r"科技型|创新型|专精特新[\"“”]?$|服务|培育|支持$|促进", before):
+            if not re.search(r"(?:科技型|创新型|专精特新[\"“”]?|培育|促进)$", before):
                 found.append(Soft(start + match.start(), start + match.end(), "enterprise_size", "in", sizes))
     for match in _BARS.finditer(text, start, end):
         words = match["a"] or match["b"]
         found.append(Soft(match.start(), match.end(), "excluded_category", "in", _split(words)))
-    return _without_overlap(found)
+    found += _persons(text, start, end)
+    found += _lists(text, start, end)
+    return [_dated(text, soft, start) for soft in _without_overlap(found)]
 
 
-def _regions(text: str, start: int, end: int, here: Here) -> list[Soft]:
-    found: list[Soft] = []
-    for pattern in (_PLACE_BEFORE_REGISTER, _REGISTER_THEN_PLACE):
-        for match in pattern.finditer(text, start, end):
-            place = _place(match[0], here)
-            if place:
-                found.append(Soft(match.start(), match.end(), "registered_region", "in", [place]))
-                stretch = text[match.start() : min(end, match.end() + 20)].split("。")[0]
-                if _TAX.search(stretch):
-                    found.append(Soft(match.start(), match.start() + len(stretch), "tax_region", "in", [place]))
-                if _STAT.search(stretch):
-                    found.append(Soft(match.start(), match.start() + len(stretch), "stat_region", "in", [place]))
-    if not found:
-        for match in re.finditer(
-            rf"(?:在|于){_R}{{1,12}}?(?:依法)?(?:纳税|缴税)|(?:税收|税务){_R}{{0,10}}(?:在|属地){_R}{{1,8}}",
-            text[start:end],
-        ):
-            if place := _place(match[0], here):
-                found.append(Soft(start + match.start(), start + match.end(), "tax_region", "in", [place]))
+_EDUCATION = re.compile(
+    r"(?P<degree>博士后|博士|硕士|本科|学士|大专|专科)(?:研究生)?(?:\(?含\)?)?(?:(?:学历|学位)(?:学位)?(?:及?以上)?|(?:及?以上)(?:学历|学位)?)"
+)
+
+
+def _persons(text: str, start: int, end: int) -> list[Soft]:
+    found = [Soft(m.start(), m.end(), "talent_level", "in", [m["level"]]) for m in _TALENT.finditer(text, start, end)]
+    for match in _EDUCATION.finditer(text, start, end):
+        if re.match(r"[^，。；]{0,12}占", text[match.end() : match.end() + 14]):
+            continue
+        degree = {"学士": "本科", "专科": "大专"}.get(match["degree"], match["degree"])
+        found.append(Soft(match.start(), match.end(), "talent_education", ">=", degree))
     return found
 
 
-def _place(words: str, here: Here) -> str:
-    match = _HERE.search(re.sub(r"^(?:在|于)", "", words))
-    if not match:
-        return ""
-    place = match["place"]
-    if re.match(r"我|本|全|(?:省|市|区|县|州|辖区|境)(?:域)?内|辖区", place):
-        return here.name or place
-    return re.sub(r"^(?:在|于|均|地)", "", place)
+_STANDARDS = re.compile(
+    rf"(?:主导|牵头|参与){_R}{{0,6}}(?:制定|修订|制修订|起草){_R}{{0,4}}?(?P<levels>(?:(?:国际|国家|行业|地方|团体|企业)(?:标准)?(?:、|和|或|及)?)+)标?准?"
+)
+_PERMIT = re.compile(
+    r"(?:取得|持有|获得|具有|具备|办理|依法取得)[^，。；《\n]{0,8}(?:《(?P<title>[^》\n]{2,24}(?:证|证书|许可|回执|备案|资质))》|(?P<name>[\u4e00-\u9fa5]{2,12}(?:许可证|经营许可|施工总承包资质|专业承包资质)))"
+    r"|(?P<grade>施工总承包|专业承包)(?:[特一二三]级)?资质"
+)
+_REFERENCE = re.compile(
+    rf"(?P<what>裁员率|增[速幅]|增长率|比例|占比|收入|能耗|费率|利率|水平){_R}{{0,4}}?(?P<op>不高于|不低于|高于|低于|不超过|超过|优于)(?P<words>{_R}{{0,24}}?(?:平均水平|平均值|平均增速|平均|失业率(?:控制目标|调控目标)?|限额标准|标准值|控制目标|同期水平|上年水平|水平))(?!\s?\(?\d)"
+)
+_OPS = {"不高于": "<=", "不超过": "<=", "不低于": ">=", "高于": ">", "超过": ">", "优于": ">", "低于": "<"}
+
+
+def _lists(text: str, start: int, end: int) -> list[Soft]:
+    found = []
+    for match in _STANDARDS.finditer(text, start, end):
+        levels = [f"{level}标准" for level in re.findall(r"国际|国家|行业|地方|团体|企业", match["levels"])]
+        found.append(Soft(match.start(), match.end(), "standards_led", "in", levels))
+    for match in _PERMIT.finditer(text, start, end):
+        name = match["title"] or match["name"] or f"{match['grade']}资质"
+        found.append(Soft(match.start(), match.end(), "permits", "in", [name]))
+    for match in _REFERENCE.finditer(text, start, end):
+        lead = text[max(start, match.start() - 12) : match.start()]
+        name = "layoff_rate" if match["what"] == "裁员率" else _measure_of(match["what"], lead)
+        extra: dict[str, object] = {"metric": match["what"]} if name == "other_metric" else {}
+        found.append(Soft(match.start(), match.end(), name, _OPS[match["op"]], match["words"], extra=extra))
+    return found
+
+
+def _measure_of(what: str, lead: str) -> str:
+    if re.match(r"增", what):
+        if re.search(r"进出口|出口|进口|外贸", lead):
+            return "trade_growth"
+        if re.search(r"收入|营收|销售", lead):
+            return "revenue_growth_rate"
+    return "other_metric"
+
+
+_LOOKS_BACK = re.compile(
+    r"(?:近|最近|前)[一二两三四五\d]+(?:个)?(?:会计|自然)?年(?:度)?(?:内|来)?|上一?年度|当年度?|申报(?:前|当)年"
+)
+
+
+def _dated(text: str, soft: Soft, start: int) -> Soft:
+    """The period that stands before or inside the words of a condition on conduct or recognition."""
+    if soft.period or soft.field in (
+        "registered_region",
+        "tax_region",
+        "stat_region",
+        "enterprise_size",
+        "legal_entity",
+    ):
+        return soft
+    lead = re.split(r"[，。；\n]", text[max(start, soft.start - 14) : soft.start])[-1]
+    found = list(_LOOKS_BACK.finditer(lead + text[soft.start : soft.end]))
+    return dataclasses.replace(soft, period=found[-1][0]) if found else soft
+
+
+_NEEDS_VERB = ("innovation_platform", "certifications", "honors", "product_certificate")
+# A name alone may be a heading or a purpose; it is asked for where something is recognised, obtained, listed, or given to its holder.
+_RECOGNISED = re.compile(
+    r"认定|评定|评为|获|批准|备案|入选|入围|列入|通过|取得|设立|建立|组建|新建|建成|授予|验收|达到|具有|具备|属于|为|是|对|的企业|企业|资质|称号|认证|的，|给予|奖励|、"
+)
+_APPLIES = re.compile(r"对|凡|的|支持|鼓励|给予|，|：|、|；")
 
 
 def _named(text: str, start: int, end: int, indicator: str, names: tuple[tuple[str, str], ...]) -> list[Soft]:
@@ -258,9 +266,13 @@ def _named(text: str, start: int, end: int, indicator: str, names: tuple[tuple[s
         for match in re.finditer(pattern, text[start:end]):
             at, stop = start + match.start(), start + match.end()
             before = text[max(start, at - 24) : at]
+            if indicator in _NEEDS_VERB and not _RECOGNISED.search(text[max(start, at - 14) : min(end, stop + 10)]):
+                continue
+            if indicator == "applicant_type" and not _APPLIES.search(text[max(start, at - 8) : min(end, stop + 6)]):
+                continue
             found.append(Soft(at, stop, indicator, "in", [name]))
             if (
-                indicator != "listed_status"
+                indicator in ("certifications", "honors", "innovation_platform", "product_certificate")
                 and (first := list(_FIRST.finditer(before)))
                 and not re.search(r"[，。；]", before[first[-1].end() :])
             ):
@@ -272,7 +284,7 @@ def _split(words: str) -> list[str]:
     return [
         w
         for part in re.split(r"[、和及]", words)
-        if (w := re.sub(r"(?:等|类|项目|企业|行业|开发项目)+$", "", part.strip()))
+        if (w := re.sub(r"(?:等|类|项目|企业|行业|开发项目|业)+$", "", part.strip()))
     ]
 
 

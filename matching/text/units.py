@@ -10,10 +10,10 @@ _SKIP = re.compile(
     r"组织(?:保障|实施|领导)|资金(?:来源|管理|拨付)|政策依据|咨询|联系(?:方式|电话|人)|受理(?:部门|时间|地点|单位)|工作要求|职责分工|保障措施|审核(?:程序|流程)|评审程序"
 )
 _CONDITIONS = re.compile(
-    r"申[报请领](?:对象|条件|范围|主体|要求|单位)|(?:支持|适用|扶持|奖励|奖补|补[贴助]|享受|资助|政策|服务|认定)(?:对象|范围|条件|主体|标准)|基本条件|条件要求|受理条件|资格条件|具备(?:以下|下列)条件|准入条件|入选条件"
+    r"申[报请领](?:对象|条件|范围|主体|要求|单位)|(?:支持|适用|扶持|奖励|奖补|补[贴助]|享受|资助|政策|服务|认定)(?:对象|范围|条件|主体)|(?:认定|评定|准入|申报)标准|基本条件|条件要求|受理条件|资格条件|具备(?:以下|下列)条件|准入条件|入选条件|谁能享受|适用人员|^对象$|^条件$|^要求$"
 )
 _AWARD = re.compile(
-    r"(?:奖励|补[贴助]|奖补|支持|扶持|资助|兑现|返还|优惠|贴息)(?:标准|金额|方式|内容|措施|额度|政策|比例|力度|期限)|政策内容|服务内容|支持力度"
+    r"(?:奖励|补[贴助]|奖补|支持|扶持|资助|兑现|返还|优惠|贴息)(?:标准|金额|方式|内容|措施|额度|政策|比例|力度|期限)|政策内容|服务内容|支持力度|^标准$|^(?:优惠|奖励|补贴|补助|奖补|资助|支持)$"
 )
 _COMMON = re.compile(
     r"总则|适用(?:范围|对象)|基本条件|附则|申报主体|支持对象|申[报请](?:单位|企业|人|主体)(?:应|须|需|必须)(?:当|同时)?(?:符合|具备|满足|为|是)|本(?:办法|措施|政策|细则|规定|意见)(?:所称|适用|支持)"
@@ -22,7 +22,8 @@ _COMMON = re.compile(
 
 @dataclass(frozen=True)
 class Unit:
-    """`start:end` of the text; `owner` and `parents` name paragraphs, innermost first; `name` is a short heading."""
+    """`start:end` of the text; `owner` and `parents` name paragraphs, innermost first; `name` is a short heading, `lead` the end of what
+    the paragraph above says before its list."""
 
     start: int
     end: int
@@ -32,6 +33,7 @@ class Unit:
     common: bool
     skip: bool
     gives: bool
+    lead: str
 
 
 def units(text: str, root: Paragraph) -> list[Unit]:
@@ -42,7 +44,7 @@ def units(text: str, root: Paragraph) -> list[Unit]:
         if own_end <= node.body or not text[node.body : own_end].strip():
             continue
         chain = [a for a in [node, *node.ancestors()] if a.rank >= 0]
-        headings = [re.split(r"[。；：:，\n]", text[a.body : a.body + 40])[0] for a in chain]
+        headings = [re.split(r"[。；：:，\n】]", text[a.body : a.body + 40])[0].strip() for a in chain]
         heading = " ".join(h[:18] for h in headings)
         owner = node if node.children or node.parent is None else node.parent
         found.append(
@@ -55,9 +57,17 @@ def units(text: str, root: Paragraph) -> list[Unit]:
                 common=bool(_COMMON.search(heading + text[node.body : node.body + 30])),
                 skip=any(_SKIP.search(h[:14]) for h in headings),
                 gives=any(_AWARD.search(h[:18]) and not _CONDITIONS.search(h[:18]) for h in headings),
+                lead=_lead(text, node),
             )
         )
     return found
+
+
+def _lead(text: str, node: Paragraph) -> str:
+    parent = node.parent
+    if parent is None or parent.rank < 0:
+        return ""
+    return text[parent.body : min(parent.children[0].start, parent.end)][-120:]
 
 
 def _name(headings: list[str], words: str) -> str:

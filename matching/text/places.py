@@ -1,0 +1,73 @@
+"""Where an enterprise must be registered, taxed and counted: three facts in one breath (policies.md §5)."""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+_R = r"[^，。；：;\n]"
+_ZONE = r"自治区|自治县|自治州|新区|高新区|高新技术产业开发区|经开区|经济技术开发区|开发区|示范区|实验区|保税区|港务区|港区|产业园区|工业园区|产业园|工业园|园区|科技城|科学城|自贸港|自由贸易港|自贸试验区|省|市|区|县|州|旗|盟"
+_OURS = re.compile(
+    r"(?:我|本|全)(?:省|市|区|县|州|镇|旗|园区|新区|自治区|辖区|行政区)|(?:省|市|区|县|州|辖区|境|园区|域|行政区域)(?:域)?内|辖区|所在地"
+)
+_NAMED = re.compile(
+    rf"(?:在|于|至|到|均为|落户|入驻|迁入|位于)(?P<place>[\u4e00-\u9fa5]{{1,12}}?(?:{_ZONE}))(?!域|级|属)|在(?P<short>琼|京|沪|渝|深|浙|苏|粤|鲁|鄂|湘|皖|赣|闽|川|黔|滇|桂|宁|杭|蓉|汉)(?=依法|登记|注册|纳税|设立)"
+)
+_REGISTERED = re.compile(
+    rf"(?:在|于){_R}{{1,22}}?(?:依法|合法|工商|办理)*(?:登记注册|注册登记|工商注册|注册|登记|设立|成立)(?!资本|会计|商标)"
+    rf"|(?:注册|登记|工商)(?:登记)?(?:注册)?(?:地址?|所在地)?(?:、|和|及|，)?(?:[^。；\n]{{0,24}}?)(?:均|都)?(?:在|于|位于){_R}{{1,16}}"
+    r"|(?:我|本)(?:省|市|区|县|州|旗)(?:注册|登记|依法)"
+    r"|(?:对|凡|支持|鼓励|，|。|^|\n)(?:我|本)(?:省|市|区|县|州|旗)(?:内|辖区内|范围内)?(?:[^，。；：、的局委]{0,6})(?:企业|单位|法人|机构|合作社)(?!技术|家|开办|服务|名录)"
+)
+_TAX = re.compile(r"纳税|税收(?:征管|户管|解缴|缴纳)?(?:关系)?|税务(?:登记|征管|关系)|税源|缴税")
+_STAT = re.compile(r"纳统|统计(?:关系|隶属|登记|管理|入库)|入统|在地统计")
+_TAX_ALONE = re.compile(
+    rf"(?:在|于){_R}{{1,14}}?(?:依法)?(?:纳税|缴税|缴纳税)|(?:税收|税务|纳税){_R}{{0,10}}(?:在|属于?){_R}{{1,12}}"
+)
+
+
+@dataclass(frozen=True)
+class Here:
+    """What 我市 and 本区 stand for: `name`, and `level`, the last syllable of it where it is an administrative place."""
+
+    name: str
+    level: str
+
+
+class Placed(NamedTuple):
+    """`start:end` asks for `place`; `field` says as what."""
+
+    start: int
+    end: int
+    field: str
+    place: str
+
+
+def placed(text: str, start: int, end: int, here: Here) -> list[Placed]:
+    found: list[Placed] = []
+    for match in _REGISTERED.finditer(text, start, end):
+        place = place_in(match[0], here)
+        if not place:
+            continue
+        found.append(Placed(match.start(), match.end(), "registered_region", place))
+        stretch = re.split(r"[。；\n]", text[match.start() : min(end, match.end() + 20)])[0]
+        for field, words in (("tax_region", _TAX), ("stat_region", _STAT)):
+            if words.search(stretch):
+                found.append(Placed(match.start(), match.start() + len(stretch), field, place))
+    if not found:
+        for match in _TAX_ALONE.finditer(text, start, end):
+            if place := place_in(match[0], here):
+                found.append(Placed(match.start(), match.end(), "tax_region", place))
+    return found
+
+
+def place_in(words: str, here: Here) -> str:
+    """The place that `words` name, in full where they mean the place the document speaks for; empty if they name none."""
+    if match := _OURS.search(words):
+        mine = re.search(r"[省市区县州旗]", match[0])
+        if here.name and (not mine or not here.level or mine[0] == here.level or mine[0] in here.name):
+            return here.name
+        return match[0] if not here.name or match[0][0] in "我本" else ""
+    if match := _NAMED.search(words):
+        place = match["place"] or match["short"]
+        return here.name if here.name and (place in here.name or here.name.endswith(place)) else place
+    return ""
