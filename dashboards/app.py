@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.enterprises import enterprise_page, enterprise_search
 from dashboards.explanations import explanation_page
+from dashboards.market import market_page
 from dashboards.overview import overview_page, questions_page
 from dashboards.pages import Pages
 from dashboards.policies import policies_page, policy_page
@@ -86,6 +87,7 @@ def create(home: Path) -> Starlette:
             route("/feeds", feeds_page, "feeds"),
             route("/metrics", dictionary_page, "metrics"),
             route("/metrics/{metric}", metric_page, "metric"),
+            route("/market", market_page, "market"),
             route("/whatif", whatif_page, "whatif"),
             route("/csv/whatif_{part}", whatif_csv, "whatif_csv"),
             route("/csv/{chart}", csv_download, "csv"),

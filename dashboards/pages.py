@@ -22,6 +22,7 @@ NAVIGATION = [
     ("/", "总览"),
     ("/questions", "五问"),
     ("/policies", "政策"),
+    ("/market", "政策超市"),
     ("/whatif", "推演"),
     ("/enterprises", "企业"),
     ("/pushes", "推送"),

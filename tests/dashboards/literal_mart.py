@@ -14,6 +14,7 @@ from assets.mart import reference
 from assets.sql import upstream_tables
 from evaluation.metrics import catalogue, dictionary_sql, metric_sql
 from matching.push.quiet import Calendar
+from matching.text.search import document_terms
 from pipelines.publish import publish
 from pipelines.scope import RunScope
 from pipelines.warehouse import DuckWarehouse
@@ -162,6 +163,26 @@ def conditions() -> pl.DataFrame:
     ]
     return pl.DataFrame(
         rows, schema=["item_id", "version", "condition_id", "text", "expr", "on_unknown", "outside"], orient="row"
+    )
+
+
+def search_terms() -> pl.DataFrame:
+    items = policy_items()
+    return items.select(
+        "item_id",
+        "version",
+        terms=pl.Series([document_terms(row["title"], row["text"]) for row in items.iter_rows(named=True)]),
+    )
+
+
+def tags() -> pl.DataFrame:
+    """Every item is for everybody; the biomedical voucher alone is 研发创新."""
+    rows = []
+    for item, version, *_ in ITEMS:
+        rows += [(item, version, "size", "不限", "reviewed"), (item, version, "industry", "不限", "reviewed")]
+        rows.append((item, version, "theme", "研发创新" if item == "hn-biomed-voucher" else "就业稳岗", "reviewed"))
+    return pl.DataFrame(rows, schema=["item_id", "version", "facet", "tag", "source"], orient="row").with_columns(
+        score=pl.lit(1.0), because=pl.lit("")
     )
 
 
@@ -436,6 +457,8 @@ def inputs() -> dict[str, pl.DataFrame]:
         "profile.evidence": evidence(firms),
         "policy.item": policy_items(),
         "policy.condition": conditions(),
+        "policy.search": search_terms(),
+        "policy.tag": tags(),
         "match.pair": pair,
         "match.total": total,
         "match.score": score,

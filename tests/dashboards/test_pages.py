@@ -39,6 +39,8 @@ PAGES = [
     "/metrics",
     "/metrics/redemption_rate",
     "/metrics/uplift",
+    "/market",
+    "/market?q=研发&theme=研发创新&fits=91460000000000005X",
     "/whatif",
     "/whatif?item=hn-biomed-voucher&condition=c3&threshold=2000000",
 ]
