@@ -28,9 +28,8 @@ _WIDTH = 28
 class State:
     """One way an item can turn out, as the two ends of its JSON object: the score and the amount go between."""
 
-    rank: int
     verdict: str
-    near_miss: bool
+    shelf: int
     head: str
     tail: str
 
@@ -64,26 +63,38 @@ class Answers:
                 if number in self._place:
                     self._fen[rows, self._place[number]] = _varying_award(found.plan, block)
         self._flat_text = [_yuan(NEVER if fen is None else fen) for fen in self._flat]
-        names = sorted(range(len(plans)), key=lambda n: (self.items[n].id, self.items[n].version))
-        self._order = {n: place for place, n in enumerate(names)}
+        # in the order in which equals are listed
+        self._listed = [
+            (number, self.states[number], self._place.get(number), self._flat_text[number])
+            for number in sorted(range(len(plans)), key=lambda n: self.items[n].id)
+        ]
         self._scores_of(profiles, scores)
 
     def matches(self, row: int, verdicts: frozenset[str] | None = None) -> str:
         """The JSON array of one enterprise's matches: best verdict first, near-misses before others, then by score and item id."""
-        found: list[tuple[int, bool, float, int, str]] = []
-        fen = self._fen[row].tolist()
+        codes, fen = self.codes[row].tolist(), self._fen[row].tolist()
         scores = self._score_row(row)
-        place, flat, order = self._place, self._flat_text, self._order
-        for number, (states, code) in enumerate(zip(self.states, self.codes[row].tolist(), strict=True)):
-            state = states[code]
+        # by verdict, near-misses first; sorting 127 tuples would cost as much as writing them
+        shelves: list[list[str]] = [[] for _ in range(2 * len(VERDICTS))]
+        scored: list[list[tuple[float, int, str]]] = [[] for _ in shelves]
+        for place, (number, states, varying, flat) in enumerate(self._listed):
+            state = states[codes[number]]
             if verdicts is not None and state.verdict not in verdicts:
                 continue
-            amount = _yuan(fen[place[number]]) if number in place else flat[number]
+            amount = flat if varying is None else _yuan(fen[varying])
             score = scores.get(number)
-            text = f'{state.head}{"null" if score is None else repr(score)}, "amount_yuan": {amount}{state.tail}'
-            found.append((state.rank, not state.near_miss, -(score or 0.0), order[number], text))
-        found.sort()
-        return f"[{', '.join(one[4] for one in found)}]"
+            told = "null" if score is None else repr(score)
+            text = f'{state.head}{told}, "amount_yuan": {amount}{state.tail}'
+            if score:
+                scored[state.shelf].append((-score, place, text))
+            else:
+                shelves[state.shelf].append(text)
+        listed: list[str] = []
+        for plain, ranked in zip(shelves, scored, strict=True):
+            ranked.sort()
+            listed += [text for _, _, text in ranked]
+            listed += plain
+        return f"[{', '.join(listed)}]"
 
     def _coded(self, verdicts: Verdicts, number: int, found: Found, head: str) -> npt.NDArray[np.uint16]:
         """The state of every row of a block, new states added."""
@@ -159,13 +170,8 @@ def _head(plan: Plan) -> str:
 def _state(head: str, rank: int, near: bool, bar: int, failed: Sequence[str], unknown: Sequence[str]) -> State:
     rest = {"failed": failed, "unknown": unknown, "near_miss": near, "bar": BARS[bar]}
     verdict = VERDICTS[rank]
-    return State(
-        rank,
-        verdict,
-        near,
-        f'{head}, "verdict": "{verdict}", "score": ',
-        f", {json.dumps(rest, ensure_ascii=False)[1:]}",
-    )
+    told = f'{head}, "verdict": "{verdict}", "score": '
+    return State(verdict, 2 * rank + (not near), told, f", {json.dumps(rest, ensure_ascii=False)[1:]}")
 
 
 def _flat_award(plan: Plan, profiles: pl.DataFrame, as_of: date) -> int | None:
