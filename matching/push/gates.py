@@ -14,7 +14,7 @@ from matching.push import kinds
 from matching.push.budget import beyond_budget
 from matching.push.candidates import grouped_awards
 from matching.push.groups import lower_awards
-from matching.push.inputs import AWARDS, CASES, LISTED, OPT_OUTS, SENT, UNFIT, Dates, Inputs, Limits, shaped
+from matching.push.inputs import AWARDS, CASES, ITEMS, LISTED, OPT_OUTS, SENT, UNFIT, Dates, Inputs, Limits, shaped
 from matching.push.quiet import next_send
 
 Find = Callable[[pl.DataFrame, Inputs, Dates, Limits], pl.DataFrame]
@@ -44,15 +44,26 @@ def verdict_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: L
 
 
 def not_current(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
-    """事项在事实日期尚未生效或已经失效。"""
+    """事项在事实日期尚未生效、已经失效，或已有更新的版本生效。"""
     early = (pl.col("valid_from") > dates.as_of).fill_null(False)
     late = (pl.col("valid_to") < dates.as_of).fill_null(False)
+    newest = (
+        shaped(inputs.items, ITEMS, "policy.item")
+        .filter(~(early | late))
+        .group_by("item_id")
+        .agg(pl.col("version").max().alias("_newest"))
+    )
+    # Two versions in force at once would be two rows of one award.
+    superseded = (pl.col("version") < pl.col("_newest")).fill_null(False)
     detail = (
         pl.when(early)
         .then(pl.format("{} 起生效", pl.col("valid_from")))
-        .otherwise(pl.format("{} 已失效", pl.col("valid_to")))
+        .when(late)
+        .then(pl.format("{} 已失效", pl.col("valid_to")))
+        .otherwise(pl.format("第 {} 版已生效", pl.col("_newest")))
     )
-    return _hits(frame.filter(early | late), detail)
+    dated = frame.join(newest, on="item_id", how="left", maintain_order="left")
+    return _hits(dated.filter(early | late | superseded), detail)
 
 
 def barred(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:

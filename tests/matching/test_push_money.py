@@ -121,3 +121,17 @@ def test_an_unfit_feed_pays_nobody() -> None:
     unfit = pl.DataFrame([{"item_id": "a", "version": 1, "detail": "被拒收"}], schema=shapes.UNFIT, orient="row")
     stopped = propose(replace(inputs, unfit=unfit), DATES)
     assert stopped.lines.is_empty() and stopped.suppressions["reason"].to_list() == ["feed_unfit"]
+
+
+def test_two_versions_in_force_pay_once() -> None:
+    item = {"item_id": "a", "mode": "免申即享", "entity": "enterprise", "cycle": "once", "award_expr": "1", "title": "甲", "issuer": "乙"}  # fmt: skip
+    pair = {"enterprise_id": "E1", "item_id": "a", "verdict": "eligible", "bar": "clear", "amount_yuan": FEN}
+    inputs = Inputs(
+        pairs=pl.DataFrame([pair | {"version": v} for v in (1, 2)], schema=shapes.PAIRS, orient="row"),
+        items=pl.DataFrame([item | {"version": v} for v in (1, 2)], schema=shapes.ITEMS, orient="row"),
+        conditions=shapes.empty(shapes.CONDITIONS),
+        enterprises=pl.DataFrame([{"enterprise_id": "E1"}], schema=shapes.ENTERPRISES),
+    )
+    proposal = propose(inputs, DATES)
+    assert proposal.lines["version"].to_list() == [2]
+    assert proposal.suppressions.select("version", "reason", "detail").rows() == [(1, "not_current", "第 2 版已生效")]
