@@ -1,13 +1,14 @@
 """The dates and identity of a run: what day the facts are about, what had been received, which rules, which build."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
+
+from assets.raw.door import RECEIPT, believable, moment
 
 PROJECT = Path(__file__).resolve().parent.parent
 # The code whose change may change a result. The mock world is a program of its own and is left out.
@@ -20,17 +21,14 @@ class NothingReceivedError(RuntimeError):
 
 
 def receipts(home: Path) -> list[dict[str, str]]:
-    """The receipts of every delivery at the door or let in, unsorted; a receipt that cannot be read is the door's business, not ours."""
+    """The receipts of every delivery at the door or let in, unsorted; one that cannot be believed is the door's business, not ours."""
     found = []
     for folder in (home / "landing", home / "accepted"):
-        for path in folder.rglob("*.receipt.json"):
-            try:
-                receipt = json.loads(path.read_text(encoding="utf-8"))
-                found.append(
-                    {"sha256": str(receipt["sha256"]), "received_at": str(receipt["received_at"]), "at": folder.name}
-                )
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
+        for path in folder.rglob(f"*{RECEIPT}"):
+            receipt = believable(path)
+            if receipt is not None:
+                at = moment(receipt["received_at"]).isoformat()
+                found.append({"sha256": receipt["sha256"], "received_at": at, "at": folder.name})
     return found
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import polars as pl
 
 _LINE = re.compile(r"\A(rows|amount|md5|period|batch)=(.*)\Z")
+_ROWS = re.compile(r"\d{1,15}", re.ASCII)
+_AMOUNT = re.compile(r"-?[\d,]{1,24}(?:\.\d{1,6})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,17 @@ def parse_control(text: str) -> ControlFile:
         if not found or found.group(1) in said:
             raise ValueError(f"控制文件第 {number} 行不合格式（应为 rows=、amount=、md5=、period=、batch= 各一行）")
         said[found.group(1)] = found.group(2).strip()
-    try:
-        rows = int(said["rows"]) if "rows" in said else None
-        amount = Decimal(said["amount"].replace(",", "")) if "amount" in said else None
-    except (ValueError, InvalidOperation):
-        raise ValueError("控制文件的 rows 或 amount 不是数") from None
+    if not _ROWS.fullmatch(said.get("rows", "0")) or not _AMOUNT.fullmatch(said.get("amount", "0")):
+        raise ValueError("控制文件的 rows 或 amount 不是数")
+    rows = int(said["rows"]) if "rows" in said else None
+    amount = Decimal(said["amount"].replace(",", "")) if "amount" in said else None
     return ControlFile(rows, amount, said.get("md5"), said.get("period"), said.get("batch"))
 
 
-def envelope_faults(control: ControlFile, raw: bytes, period: str, batch: str) -> list[str]:
-    """Contradictions that need no parsing: digest, period, batch."""
+def envelope_faults(control: ControlFile, md5: str, period: str, batch: str) -> list[str]:
+    """Contradictions that need no parsing: digest (`md5`: that of the bytes), period, batch."""
     faults = []
-    if control.md5 and control.md5.lower() != hashlib.md5(raw, usedforsecurity=False).hexdigest():
+    if control.md5 and control.md5.lower() != md5:
         faults.append("文件内容与控制文件的 md5 不符，传输中损坏或被截断")
     if control.period and control.period != period:
         faults.append(f"控制文件写的期间是 {control.period}，文件名是 {period}")

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import dagster as dg
 import polars as pl
 
 from assets.ports import Scope, Warehouse
-from assets.raw.door import CONTROL, RECEIPT, admit, recognised
+from assets.raw.door import CONTROL, RECEIPT, admit, moment, recognised
 from assets.raw.pull import pull_feeds
 from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS
 from quality.conform import no_subjects
@@ -128,7 +127,7 @@ def _accepted(home: Path, folder: Path, receipt_name: str, held: set[str]) -> tu
         parts.kind,
         parts.batch,
         int(receipt["bytes"]),
-        datetime.fromisoformat(receipt["received_at"][:19]),
+        moment(receipt["received_at"]),
         int(receipt["sequence"]),
         hashlib.sha256((folder / control).read_bytes()).hexdigest() if control in held else None,
         sum(1 for other in held if other.startswith(f"{name}.repeat-")),
@@ -141,7 +140,7 @@ def _refused(place: Path) -> tuple[Any, ...]:
     said = json.loads(place.read_text(encoding="utf-8"))
     receipt = said.get("receipt") or {}
     known = recognised(said["file"])
-    received = str(receipt.get("received_at", ""))[:19]
+    received = receipt.get("received_at")
     tables, form, parts = known if known else ([], "", None)
     return (
         said["sha256"][:16],
@@ -155,7 +154,7 @@ def _refused(place: Path) -> tuple[Any, ...]:
         parts.kind if parts else None,
         parts.batch if parts else None,
         int(receipt.get("bytes", 0)),
-        datetime.fromisoformat(received) if received else None,
+        moment(received) if received else None,
         int(receipt.get("sequence", 0)),
         None,
         0,

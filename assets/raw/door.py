@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,9 +13,11 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rapidfuzz import process
 
+from assets.raw.periods import period_end
 from data import contract
 from quality.reconcile import envelope_faults, parse_control
 
@@ -23,6 +26,11 @@ _ASIDE = (RECEIPT, CONTROL, ".ok", ".part", ".tmp")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,120}", re.ASCII)
 # A control file may come a little later than its delivery; after this the delivery is let in without it, and says so.
 CONTROL_WAIT = timedelta(hours=24)
+# A receipt dated later than this after the moment it was written is from the future.
+CLOCK_SLACK = timedelta(days=1)
+ZONE = ZoneInfo("Asia/Shanghai")
+MAX_RECEIPT = 64 << 10
+HASHED_BYTES = 4 << 30
 
 
 @dataclass
@@ -49,55 +57,132 @@ def admit(home: Path, known_at: datetime) -> Passed:
     """Moves every complete delivery received by `known_at` out of `landing/`. Later ones and their companions are left alone."""
     passed = Passed()
     landing = home / "landing"
-    for path in sorted(_deliveries(landing)):
-        if path.is_symlink():
-            _refuse(home, path, None, "是符号链接，不予接收", passed)
+    standing = sorted(_standing(landing))
+    bare = any(not os.path.lexists(path.with_name(path.name + RECEIPT)) for path in standing)
+    newest = max(received_days(home), default=known_at) if bare else known_at
+    first_seen = known_at if known_at.date() >= newest.date() else None
+    for path in standing:
+        fault = _kind_fault(path)
+        if fault:
+            _refuse(home, path, None, fault, passed)
             continue
-        receipt = _receipt(path)
+        receipt = _receipt(path, first_seen)
         if isinstance(receipt, str):
             _refuse(home, path, None, receipt, passed)
             continue
-        if datetime.fromisoformat(receipt["received_at"][:19]) > known_at:
+        if moment(receipt["received_at"]) > known_at:
             passed.later += 1
             continue
-        _one(home, path, receipt, known_at, passed)
+        try:
+            _one(home, path, receipt, known_at, passed)
+        except OSError as error:
+            # One file that cannot be moved must not keep the others out.
+            passed.refused.append((printable(path.name), f"文件系统不让读或移动：{error.strerror}；文件仍在 landing/"))
     return passed
 
 
-def _deliveries(landing: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(landing, followlinks=False):
+def received_days(home: Path) -> Iterator[datetime]:
+    """When each delivery at the door or let in was received, by receipts that can be believed."""
+    for folder in (home / "landing", home / "accepted"):
+        for place in folder.rglob(f"*{RECEIPT}"):
+            said = believable(place)
+            if said is not None:
+                yield moment(said["received_at"])
+
+
+def believable(place: Path) -> dict[str, Any] | None:
+    """A receipt that can be read, is not from the future and does not contradict the delivery beside it; None for any other.
+
+    The newest day of a home is taken from these alone: one lying receipt must not make every feed look late.
+    """
+    said = _read_receipt(place)
+    if isinstance(said, str):
+        return None
+    delivery = place.with_name(place.name.removesuffix(RECEIPT))
+    told = said["bytes"] >= 0 and os.path.lexists(delivery)
+    return None if told and delivery.lstat().st_size != said["bytes"] else said
+
+
+def moment(received_at: str) -> datetime:
+    """A receipt's time as naive Asia/Shanghai. Raises ValueError."""
+    found = datetime.fromisoformat(received_at)
+    return (found.astimezone(ZONE).replace(tzinfo=None) if found.tzinfo else found).replace(microsecond=0)
+
+
+def printable(name: str) -> str:
+    """A file name that any log, JSON file or table can hold: bytes that are no text are shown as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _standing(landing: Path) -> Iterator[Path]:
+    """What claims to be a delivery: files, and links and folders that bear a delivery's name."""
+    for folder, folders, names in os.walk(landing, followlinks=False):
+        for name in sorted(folders):
+            if (Path(folder) / name).is_symlink() or recognised(name):
+                folders.remove(name)
+                yield Path(folder) / name
         for name in names:
             if not name.startswith(".") and not name.endswith(_ASIDE):
                 yield Path(folder) / name
 
 
-def _receipt(path: Path) -> dict[str, Any] | str:
-    """The delivery's receipt, or one dated by the file itself if the front door lost it; or what is wrong with it."""
+def _kind_fault(path: Path) -> str | None:
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return "是符号链接，不予接收"
+    if stat.S_ISDIR(mode):
+        return "是目录，不是文件，不予接收"
+    return None if stat.S_ISREG(mode) else "不是普通文件（管道、套接字或设备），不予接收"
+
+
+def _receipt(path: Path, first_seen: datetime | None) -> dict[str, Any] | str:
+    """The delivery's receipt, or one made from the file itself if the front door lost it; or what is wrong with it.
+
+    A file without a receipt was received when it was last written, or, in a run at the newest day, at the latest by that day's end:
+    the clock of this machine must not decide that a file which lies there is not yet known.
+    """
     place = path.with_name(path.name + RECEIPT)
-    if not place.exists():
-        raw = path.read_bytes()
-        stat = path.stat()
-        # Kept only once the file is let in: a receipt left in the landing zone would move the day of the next run.
-        return {
-            "file": path.name,
-            "sha256": hashlib.sha256(raw).hexdigest(),
-            "bytes": len(raw),
-            "received_at": _mtime(stat.st_mtime),
-            "sequence": 0,
-            "made_by": "door",
-        }
+    if os.path.lexists(place):
+        said = _read_receipt(place)
+        if not isinstance(said, str) and (said["bytes"] < 0 or said["sequence"] < 0):
+            return "回执缺少 bytes 或 sequence，无法确认收到的内容"
+        return said
+    written = datetime.fromtimestamp(int(path.stat().st_mtime), tz=ZONE).replace(tzinfo=None)
+    received = min(written, first_seen) if first_seen else written
+    # Kept only once the file is let in: a receipt left in the landing zone would move the day of the next run.
+    return {
+        "file": path.name,
+        "sha256": None,
+        "bytes": path.stat().st_size,
+        "received_at": received.replace(tzinfo=ZONE).isoformat(),
+        "sequence": 0,
+        "made_by": "door",
+    }
+
+
+def _read_receipt(place: Path) -> dict[str, Any] | str:
     try:
-        receipt = json.loads(place.read_text(encoding="utf-8"))
-        datetime.fromisoformat(str(receipt["received_at"])[:19])
-        return {**receipt, "sequence": int(receipt["sequence"]), "bytes": int(receipt["bytes"])}
-    except (ValueError, KeyError, TypeError):
-        return "回执不合格式，无法确认收到的时间和内容"
-
-
-def _mtime(seconds: float) -> str:
-    from zoneinfo import ZoneInfo
-
-    return datetime.fromtimestamp(int(seconds), tz=ZoneInfo("Asia/Shanghai")).isoformat()
+        if not stat.S_ISREG(place.lstat().st_mode) or place.lstat().st_size > MAX_RECEIPT:
+            return "回执不是普通的小文件"
+        said = json.loads(place.read_text(encoding="utf-8"))
+        received = moment(said["received_at"])
+        written = datetime.fromtimestamp(place.lstat().st_ctime, tz=ZONE).replace(tzinfo=None)
+        kept = {
+            "file": str(said.get("file", "")),
+            "sha256": str(said["sha256"]).lower(),
+            "bytes": int(said.get("bytes", -1)),
+            "received_at": str(said["received_at"]),
+            "sequence": int(said.get("sequence", -1)),
+        }
+        if said.get("until") is not None and moment(said["until"]) <= received:
+            kept["until"] = str(said["until"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return "回执不合格式，无法确认收到的时间和内容（应有 file、sha256、bytes、received_at、sequence）"
+    if received > written + CLOCK_SLACK:
+        return f"回执写的收到时间 {received:%Y-%m-%d %H:%M} 晚于回执本身落地的时间，来自未来，不予接收"
+    if received.year < 2000 or kept["sequence"] >= 2**53 or kept["bytes"] >= 2**53:
+        return "回执的收到时间、序号或字节数超出可能的范围"
+    return kept
 
 
 def _one(home: Path, path: Path, receipt: dict[str, Any], known_at: datetime, passed: Passed) -> None:
@@ -107,30 +192,59 @@ def _one(home: Path, path: Path, receipt: dict[str, Any], known_at: datetime, pa
         _refuse(home, path, receipt, fault or "文件名不在任何合同之内" + _nearest(path.name), passed)
         return
     tables, form_id, parts = known
+    if period_end(parts.period) is None:
+        _refuse(home, path, receipt, f"文件名里的期间「{parts.period}」不是真实的日期、月份、季度或年度", passed)
+        return
     limit = max(t.forms[form_id].max_bytes for t in tables if form_id in t.forms)
     if path.stat().st_size > limit:
         _refuse(home, path, receipt, f"文件有 {path.stat().st_size} 字节，超过上限 {limit} 字节", passed)
         return
-    raw = path.read_bytes()
-    sha256 = hashlib.sha256(raw).hexdigest()
-    if sha256 != receipt.get("sha256") or len(raw) != int(receipt["bytes"]):
-        _refuse(home, path, receipt, "文件与回执的 sha256 或字节数不符，收到之后被改动过", passed)
+    sha256, md5, size = _digests(path)
+    if receipt["sha256"] is None:
+        receipt["sha256"] = sha256
+    if size != receipt["bytes"] or sha256 != receipt["sha256"]:
+        said = (
+            f"字节数（回执 {receipt['bytes']}，实际 {size}）"
+            if size != receipt["bytes"]
+            else f"sha256（回执 {receipt['sha256'][:16]}…，实际 {sha256[:16]}…）"
+        )
+        _refuse(home, path, receipt, f"文件与回执的{said}不符，收到之后被改动过，或回执写错", passed)
         return
     control = path.with_name(path.name + CONTROL)
+    moved = home / "accepted" / sha256[:2] / sha256 / control.name
     promised = any(t.control and t.control.required for t in tables)
-    age = known_at - datetime.fromisoformat(receipt["received_at"][:19])
-    if promised and not control.exists() and age < CONTROL_WAIT:
+    age = known_at - moment(receipt["received_at"])
+    if promised and not os.path.lexists(control) and not moved.exists() and age < CONTROL_WAIT:
         passed.waiting.append(path.name)
         return
-    if control.exists():
-        try:
-            faults = envelope_faults(parse_control(control.read_text(encoding="utf-8")), raw, parts.period, parts.batch)
-        except (ValueError, UnicodeDecodeError) as error:
-            faults = [str(error) if not isinstance(error, UnicodeDecodeError) else "控制文件不是 UTF-8 文本"]
+    if os.path.lexists(control):
+        faults = _control_faults(control, md5, parts)
         if faults:
             _refuse(home, path, receipt, "；".join(faults), passed)
             return
     _accept(home, path, receipt, sha256, passed)
+
+
+def _control_faults(control: Path, md5: str, parts: contract.Name) -> list[str]:
+    try:
+        if not stat.S_ISREG(control.lstat().st_mode) or control.lstat().st_size > MAX_RECEIPT:
+            return ["控制文件不是普通的小文件"]
+        return envelope_faults(parse_control(control.read_text(encoding="utf-8")), md5, parts.period, parts.batch)
+    except UnicodeDecodeError:
+        return ["控制文件不是 UTF-8 文本"]
+    except ValueError as error:
+        return [str(error)]
+
+
+def _digests(path: Path) -> tuple[str, str, int]:
+    """sha256, md5 and size of one pass over the bytes; never through a link."""
+    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as handle:
+        while chunk := handle.read(1 << 20):
+            sha256.update(chunk)
+            md5.update(chunk)
+            size += len(chunk)
+    return sha256.hexdigest(), md5.hexdigest(), size
 
 
 def _name_fault(name: str) -> str | None:
@@ -167,7 +281,8 @@ def _accept(home: Path, path: Path, receipt: dict[str, Any], sha256: str, passed
         return
     folder.mkdir(parents=True, exist_ok=True)
     # The same bytes under a second name (an unchanged snapshot) are another delivery and need an id of their own.
-    first = not any(p.name.endswith(RECEIPT) for p in folder.iterdir())
+    # Its own receipt may lie here already, from a run that was killed before the bytes moved.
+    first = not any(p.name.endswith(RECEIPT) and p.name != path.name + RECEIPT for p in folder.iterdir())
     digest = sha256 if first else hashlib.sha256(f"{sha256}/{path.name}".encode()).hexdigest()
     kept = {**receipt, "file_id": digest[:16], "sha256": sha256, "landed": str(path.relative_to(home / "landing"))}
     _store_json(folder / (path.name + RECEIPT), kept)
@@ -200,30 +315,38 @@ def _repeat(folder: Path, path: Path, receipt: dict[str, Any], control: Path) ->
 
 
 def _refuse(home: Path, path: Path, receipt: dict[str, Any] | None, reason: str, passed: Passed) -> None:
-    passed.refused.append((path.name, reason))
-    if path.is_symlink():
-        digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
-    else:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    name = printable(path.name)
+    passed.refused.append((name, reason))
+    regular = stat.S_ISREG(path.lstat().st_mode)
+    # What has no bytes of its own, or too many to read, is told apart by its name.
+    whole = regular and path.stat().st_size <= HASHED_BYTES
+    digest = _digests(path)[0] if whole else hashlib.sha256(os.fsencode(path.name)).hexdigest()
     folder = home / "refused" / digest
     folder.mkdir(parents=True, exist_ok=True)
-    said = {"file": path.name, "sha256": digest, "reason": reason, "receipt": receipt}
-    _store_json(folder / "reason.json", said)
+    _store_json(folder / "reason.json", {"file": name, "sha256": digest, "reason": reason, "receipt": receipt})
     for companion in (path.with_name(path.name + CONTROL), path.with_name(path.name + RECEIPT)):
-        if companion.exists() and not companion.is_symlink():
-            _move(companion, folder / companion.name)
-    if path.is_symlink():
-        path.unlink()
+        if os.path.lexists(companion):
+            _set_aside(companion, folder)
+    _set_aside(path, folder)
+
+
+def _set_aside(path: Path, folder: Path) -> None:
+    """Into `refused/`, under a harmless name; links and devices are removed, never followed."""
+    mode = path.lstat().st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        target = folder / printable(path.name)[-120:].lstrip(".")
+        if target.is_dir():
+            shutil.rmtree(target)
+        _move(path, target)
     else:
-        _move(path, folder / path.name)
+        path.unlink()
 
 
 def _move(source: Path, target: Path) -> None:
     try:
         source.replace(target)
     except OSError:
-        shutil.copyfile(source, target)
-        source.unlink()
+        shutil.move(source, target)
 
 
 def _store_json(path: Path, value: dict[str, Any]) -> None:

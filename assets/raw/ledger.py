@@ -1,7 +1,5 @@
 """Asset `raw/delivery`: one line per file and table with what became of every row, and how late it came."""
 
-import calendar
-import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 
@@ -9,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from assets.ports import Warehouse
+from assets.raw.periods import period_end
 from assets.raw.schema import LOAD_COLUMNS
 from data import contract
 
@@ -73,22 +72,3 @@ def late_days(
         return None
     due = end + timedelta(days=table.due_days + table.grace_days)
     return max(0, (date(received_at.year, received_at.month, received_at.day) - due).days)
-
-
-def period_end(period: str) -> date | None:
-    """The last day of `20241218`, `202412`, `2024Q4` or `2024`."""
-    quarter = re.fullmatch(r"(\d{4})Q([1-4])", period)
-    if quarter:
-        period = f"{quarter.group(1)}{int(quarter.group(2)) * 3:02d}"
-    try:
-        match len(period):
-            case 8:
-                return date(int(period[:4]), int(period[4:6]), int(period[6:]))
-            case 6:
-                year, month = int(period[:4]), int(period[4:])
-                return date(year, month, calendar.monthrange(year, month)[1])
-            case 4:
-                return date(int(period), 12, 31)
-    except ValueError:
-        return None
-    return None

@@ -39,7 +39,7 @@ class Loaded:
 def load(table: Table, warehouse: Warehouse, scope: Scope, todo: Backlog | None = None) -> Loaded:
     """Loads every accepted delivery of `table` known by the scope that is not yet loaded; `todo` is the run's backlog if it is known.
 
-    Writes nothing if a check is broken, if rows were lost on the way, or if every new delivery fails a blocking rule (`blocked` says why).
+    Writes nothing if a check is broken, if rows were lost on the way, or if nothing stands yet and every delivery fails a blocking rule (`blocked` says why).
     """
     todo = todo or backlog(warehouse, scope)
     files = [File(a, table.at(a["received_at"].date())) for a in todo.pending.pop(table.key, [])]
@@ -65,7 +65,7 @@ def load(table: Table, warehouse: Warehouse, scope: Scope, todo: Backlog | None 
             subjects.append(still_named(conformed.subjects, rows))
     results = validated(pl.concat(judged), table) if judged else [outcome(empty(table), rule) for rule in table.rules]
     loaded = Loaded(files, results, None)
-    loaded.blocked = _blocking(loaded, table)
+    loaded.blocked = _blocking(loaded, table, standing is not None and standing.rows > 0)
     if loaded.blocked:
         return loaded
     rows = pl.concat([empty(table), *kept])
@@ -155,7 +155,7 @@ def _read(home: Path, group: list[File], form: Form, table: Table, key: bytes) -
     return conformed
 
 
-def _blocking(loaded: Loaded, table: Table) -> str | None:
+def _blocking(loaded: Loaded, table: Table, stands: bool) -> str | None:
     broken = [o for o in loaded.outcomes if o.broken]
     if broken:
         return "检查本身坏了：" + "；".join(f"{o.rule.label}（{o.broken}）" for o in broken)
@@ -166,6 +166,7 @@ def _blocking(loaded: Loaded, table: Table) -> str | None:
     lost = unconserved(load_rows(loaded.files, table, None))
     if lost.height:
         return "行数不守恒（读入 ≠ 载入 + 退回 + 重复 + 合计行）：" + "、".join(lost["name"].to_list()[:5])
-    if loaded.files and all(f.rule_refusals for f in loaded.files):
+    # Where a good version stands, the refused deliveries are written down and the rest of the run goes on with that version.
+    if not stands and loaded.files and all(f.rule_refusals for f in loaded.files):
         return "每一份新交付都不满足阻断规则：" + "；".join(str(f.refusal) for f in loaded.files[:3])
     return None

@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from assets.raw.door import RECEIPT
+from assets.raw.door import RECEIPT, believable, moment
 from data import contract
 
 PAGE = 500
@@ -69,8 +69,8 @@ def cursor(home: Path, table: contract.Table) -> datetime | None:
     """Up to when this table has been pulled: the newest `until` among the receipts that are still with us."""
     prefix = f"{contract.feeds()[table.department].prefix}_{table.native}_"
     places = [*(home / "accepted").glob(f"*/*/{prefix}*{RECEIPT}"), *(home / "landing").rglob(f"{prefix}*{RECEIPT}")]
-    said = [json.loads(p.read_text(encoding="utf-8")).get("until") for p in places]
-    return max((datetime.fromisoformat(u) for u in said if u), default=None)
+    said = [receipt.get("until") for p in places if (receipt := believable(p)) is not None]
+    return max((moment(u) for u in said if u), default=None)
 
 
 @contextmanager

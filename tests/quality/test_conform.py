@@ -1,5 +1,6 @@
 """Every row of a text frame is loaded, a repeat, or rejected with column and reason; identity keys never reject; rules agree in two engines."""
 
+import hashlib
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -260,8 +261,8 @@ def test_share_decides_and_the_limit_is_inclusive() -> None:
 
 def test_control_files() -> None:
     control = parse_control("rows=3\namount=1,000.50\nmd5=900150983cd24fb0d6963f7d28e17f72\nperiod=202411\nbatch=1\n")
-    assert envelope_faults(control, b"abc", "202411", "01") == []
-    assert len(envelope_faults(control, b"abd", "202412", "02")) == 3
+    assert envelope_faults(control, hashlib.md5(b"abc").hexdigest(), "202411", "01") == []
+    assert len(envelope_faults(control, hashlib.md5(b"abd").hexdigest(), "202412", "02")) == 3
     assert content_faults(control, 3, Decimal("1000.50")) == []
     assert "相差 -1" in content_faults(control, 2, None)[0]
     assert "相差 -0.50" in content_faults(control, 3, Decimal("1000"))[0]
