@@ -311,10 +311,8 @@ _DUCKDB = {
 }
 
 
-def _cut_is_visible(table: Table) -> bool:
-    """Whether a delivery cut short can be told from a whole one: a control file, or a full delivery that cannot be opened when cut."""
-    if table.control is not None:
-        return True
+def _self_checking(table: Table) -> bool:
+    """Whether a full delivery that was cut short does not open, so that no control file is needed to see it."""
     forms = list(table.forms.values())
     full = [form for form in forms if form.kind == "F"] or forms
     return all(form.archive is not None or form.format in _SELF_CHECKING for form in full)
@@ -335,12 +333,19 @@ def unfit(
             "table_name": table.name,
             "stale_after_days": stale.get((table.department, table.name)),
             "max_reject_share": table.max_reject_share,
-            "has_control": _cut_is_visible(table),
+            "has_control": table.control is not None or _self_checking(table),
+            # The amounts of a table whose contract names a control rest on that control, whatever its form.
+            "self_checking": table.control is None and _self_checking(table),
         }
         for table in contract.tables()
     ]
+    arrived = warehouse.exists("raw.arrival")
+    controlled = "coalesce(a.control_sha IS NOT NULL, false)" if arrived else "true"
     deliveries = warehouse.frame(
-        "SELECT department, table_name, received_at, sequence, status, rows_in, rows_rejected FROM raw.delivery ORDER BY ALL"
+        "SELECT d.department, d.table_name, d.received_at, d.sequence, d.status, d.rows_in, d.rows_rejected,"
+        f" {controlled} AS controlled FROM raw.delivery d"
+        + (" LEFT JOIN raw.arrival a USING (file_id)" if arrived else "")
+        + " ORDER BY ALL"
     )
     feeds = unfit_feeds(
         pl.DataFrame(rows, schema=TABLES), shapes.shaped(deliveries, DELIVERIES, "raw.delivery"), scope.known_at

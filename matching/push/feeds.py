@@ -14,6 +14,7 @@ TABLES: Final = {
     "stale_after_days": pl.Int64,
     "max_reject_share": pl.Float64,
     "has_control": pl.Boolean,
+    "self_checking": pl.Boolean,
 }
 DELIVERIES: Final = {
     "department": pl.String,
@@ -23,13 +24,15 @@ DELIVERIES: Final = {
     "status": pl.String,
     "rows_in": pl.Int64,
     "rows_rejected": pl.Int64,
+    "controlled": pl.Boolean,
 }
 
 
 def unfit_feeds(tables: pl.DataFrame, deliveries: pl.DataFrame, known_at: dt.datetime) -> pl.DataFrame:
     """(department, table_name, detail) of the feeds no payment may rest on, as known at `known_at`.
 
-    `tables` (TABLES) is what contracts and catalogue say (`stale_after_days` null: never late), `deliveries` (DELIVERIES) what arrived. A refused delivery blocks its feed until
+    `tables` (TABLES) is what contracts and catalogue say (`stale_after_days` null: never late; `has_control`: a cut can be seen; `self_checking`: without a control file), `deliveries` (DELIVERIES)
+    what arrived, `controlled` with its control file. A refused delivery blocks its feed until
     a later one of the same table is let in.
     """
     seen = deliveries.filter(pl.col("received_at") <= known_at).sort(
@@ -39,7 +42,7 @@ def unfit_feeds(tables: pl.DataFrame, deliveries: pl.DataFrame, known_at: dt.dat
     loaded = (
         seen.filter(pl.col("status") != "refused")
         .group_by("department", "table_name", maintain_order=True)
-        .agg(pl.col("received_at").last().alias("_loaded_at"))
+        .agg(pl.col("received_at").last().alias("_loaded_at"), pl.col("controlled").last().alias("_controlled"))
     )
     state = (
         tables.join(newest, on=["department", "table_name"], how="left")
@@ -61,6 +64,9 @@ def unfit_feeds(tables: pl.DataFrame, deliveries: pl.DataFrame, known_at: dt.dat
         .then(pl.format("{} 退回 {} 行，超过允许比例", name, "rows_rejected"))
         .when(~pl.col("has_control"))
         .then(pl.format("{} 没有对账文件，截断看不出来", name))
+        # The door lets a delivery in after waiting in vain for the control file its contract promises.
+        .when(~pl.col("self_checking") & ~pl.col("_controlled").fill_null(False))
+        .then(pl.format("{} 最近一次交付（{}）没有附对账文件", name, pl.col("_loaded_at").dt.date()))
     )
     return (
         state.with_columns(detail.alias("detail"))

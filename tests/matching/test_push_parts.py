@@ -133,14 +133,16 @@ def test_groups_do_not_depend_on_who_wrote_the_exclusion(excludes: dict[str, lis
 KNOWN_AT = dt.datetime(2024, 12, 18, 23, 59)
 
 
-def feed(table: str, received: str, status: str = "loaded", rejected: int = 0, sequence: int = 1) -> dict[str, object]:
+def feed(
+    table: str, received: str, status: str = "loaded", rejected: int = 0, sequence: int = 1, controlled: bool = True
+) -> dict[str, object]:
     at = dt.datetime.fromisoformat(received)
     return {"department": "tax", "table_name": table, "received_at": at, "sequence": sequence, "status": status,
-            "rows_in": 100, "rows_rejected": rejected}  # fmt: skip
+            "rows_in": 100, "rows_rejected": rejected, "controlled": controlled}  # fmt: skip
 
 
 def test_each_unfit_feed_says_why() -> None:
-    names = ("fine", "late", "blocked", "mended", "dirty", "open", "never", "future")
+    names = ("fine", "late", "blocked", "mended", "dirty", "open", "never", "future", "bare", "sealed")
     tables = pl.DataFrame(
         [
             {
@@ -149,6 +151,7 @@ def test_each_unfit_feed_says_why() -> None:
                 "stale_after_days": 36,
                 "max_reject_share": 0.1,
                 "has_control": name != "open",
+                "self_checking": name == "sealed",
             }
             for name in names
         ],
@@ -163,6 +166,9 @@ def test_each_unfit_feed_says_why() -> None:
             feed("mended", "2024-12-01", "refused"),
             feed("mended", "2024-12-02"),
             feed("dirty", "2024-12-10", rejected=11),
+            feed("bare", "2024-11-12"),
+            feed("bare", "2024-12-10", controlled=False),
+            feed("sealed", "2024-12-10", controlled=False),
             feed("open", "2024-12-10"),
             feed("future", "2024-12-19"),
         ],
@@ -176,6 +182,7 @@ def test_each_unfit_feed_says_why() -> None:
         "open": "tax.open 没有对账文件，截断看不出来",
         "never": "tax.never 没有入库的交付",
         "future": "tax.future 没有入库的交付",
+        "bare": "tax.bare 最近一次交付（2024-12-10）没有附对账文件",
     }
     unfit = unfit_items(
         [("i", 1, "tax", "late"), ("i", 1, "tax", "dirty"), ("j", 1, "tax", "fine")],
