@@ -1,8 +1,11 @@
 """`huiqi read`: a policy text as conditions, awards and tags, for an official to confirm."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 import yaml
@@ -10,11 +13,16 @@ import yaml
 from pipelines.cli import output
 from pipelines.cli.output import Json
 
+if TYPE_CHECKING:
+    from matching.text import Reading
+
 MAX_BYTES = 5_000_000
 
 
 def register(app: typer.Typer) -> None:
-    app.command("read", help="读政策文本：条件、金额、标签，供人工确认。示例：huiqi read 措施.txt --region 海口市 --json")(read)
+    app.command(
+        "read", help="读政策文本：条件、金额、标签，供人工确认。示例：huiqi read 措施.txt --region 海口市 --json"
+    )(read)
 
 
 def read(
@@ -23,7 +31,9 @@ def read(
     issuer: str = typer.Option("", "--issuer", help="发文机关", show_default=False),
     region: str = typer.Option("", "--region", help="「我市」「本区」所指", show_default=False),
     date: str = typer.Option("", "--date", help="发文日期 YYYY-MM-DD", show_default=False),
-    draft: Path | None = typer.Option(None, "--draft", help="把结果写成政策文件，每个条件标「待核」", show_default=False),
+    draft: Path | None = typer.Option(
+        None, "--draft", help="把结果写成政策文件，每个条件标「待核」", show_default=False
+    ),
     json: Json = False,
 ) -> None:
     from matching.text import read as reader
@@ -39,8 +49,7 @@ def read(
     if draft is not None:
         from matching.text.draft import draft_file
 
-        draft.write_text(draft_file(reading), encoding="utf-8")
-        output.messages.print(f"已写出 {draft}；每个条件都标了「待核」，请逐条确认后再放入 data/policies/")
+        _draft(reading, draft, draft_file)
     document = reading.to_dict()
     if json:
         output.print_json(document)
@@ -53,6 +62,17 @@ def read(
         )
     if not document["items"]:
         output.messages.print("没有读出可申领的事项；文本可能只是通知、目录或新闻")
+
+
+def _draft(reading: Reading, draft: Path, draft_file: Callable[[Reading, int, str], str]) -> None:
+    """One file per item: the file's name is the item's id, further items get -2, -3."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", draft.stem):
+        raise output.Stop(f"{draft.name}：文件名就是事项编号，应为小写字母、数字和短横，例如 hk-rd-subsidy.md")
+    for n in range(max(1, len(reading.items))):
+        name = draft.stem if n == 0 else f"{draft.stem}-{n + 1}"
+        path = draft.with_name(f"{name}.md")
+        path.write_text(draft_file(reading, n, name), encoding="utf-8")
+        output.messages.print(f"已写出 {path}；每个条件都标了「待核」，请逐条确认后再放入 data/policies/")
 
 
 def _opened(file: Path) -> tuple[str, dict[str, str]]:
