@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,9 @@ from dashboards.pages import Pages
 from dashboards.policies import policies_page, policy_page
 from dashboards.pushes import list_page, pushes_page
 from dashboards.quality import case_page, csv_download, dictionary_page, feeds_page, metric_page
+from dashboards.reviews import review_act, review_page, sign_in, sign_in_page, sign_out
 from dashboards.service.app import service
+from dashboards.sessions import Sessions
 from dashboards.whatif import whatif_csv, whatif_page
 from pipelines.published import NotPublishedError
 
@@ -44,6 +46,7 @@ HEADERS = {
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Pages, Request], Response]
+Act = Callable[[Sessions, Pages, Request], Awaitable[Response]]
 
 
 class _Headers:
@@ -67,10 +70,13 @@ class _Headers:
 
 def create(home: Path) -> Starlette:
     """The dashboards on one home, and the decision service under /v1. Reads the published mart only, and the newest one at every request."""
-    pages = Pages(home)
+    pages, sessions = Pages(home), Sessions(home)
 
     def route(path: str, handler: Handler, name: str) -> Route:
         return Route(path, partial(handler, pages), name=name, methods=["GET"])
+
+    def act(path: str, handler: Act) -> Route:
+        return Route(path, partial(handler, sessions, pages), methods=["POST"])
 
     return Starlette(
         routes=[
@@ -83,6 +89,11 @@ def create(home: Path) -> Starlette:
             route("/enterprises/{key}/items/{item}", explanation_page, "explanation"),
             route("/pushes", pushes_page, "pushes"),
             route("/pushes/{list_id}", list_page, "list"),
+            route("/pushes/{list_id}/review", partial(review_page, sessions), "review"),
+            act("/pushes/{list_id}/review", review_act),
+            route("/sign-in", partial(sign_in_page, sessions), "sign_in"),
+            act("/sign-in", sign_in),
+            act("/sign-out", sign_out),
             route("/cases", case_page, "cases"),
             route("/feeds", feeds_page, "feeds"),
             route("/metrics", dictionary_page, "metrics"),

@@ -46,6 +46,7 @@ PATHS = [
     "/metrics",
     "/metrics/redemption_rate",
     "/market?q=研发",
+    "/sign-in",
     "/whatif?item=hn-biomed-voucher&condition=c3&threshold=2000000",
 ]
 # First page, cold, over the wire: mart.md asks for at most 2 MB.
