@@ -55,6 +55,11 @@ WITH yearly AS (
     FROM report
     WHERE _op <> 'D'
     GROUP BY enterprise_id
+), since AS (
+    -- a total is one only for those who were founded after the feed began
+    SELECT CAST(strptime(min(first_month), '%Y%m') AS DATE) AS first_day
+    FROM profile.feed
+    WHERE department = 'commerce' AND table_name = 'foreign_capital'
 ), filing AS (
     SELECT
         s.enterprise_id,
@@ -104,8 +109,8 @@ SELECT
     seen.sales_month_evidence,
     CAST(capital.last_year AS DECIMAL(18, 2)) AS foreign_capital_actual_last_year,
     CAST(capital.ytd AS DECIMAL(18, 2)) AS foreign_capital_actual_ytd,
-    CAST(capital.total AS DECIMAL(18, 2)) AS foreign_capital_actual_total,
-    CAST(capital.contracted AS DECIMAL(18, 2)) AS foreign_capital_contract_total,
+    CAST(CASE WHEN market.established_date >= since.first_day THEN capital.total END AS DECIMAL(18, 2)) AS foreign_capital_actual_total,
+    CAST(CASE WHEN market.established_date >= since.first_day THEN capital.contracted END AS DECIMAL(18, 2)) AS foreign_capital_contract_total,
     capital.foreign_capital_evidence,
     CASE WHEN filing.enterprise_id IS NOT NULL THEN TRUE END AS has_trade_filing,
     filing.trade_filing_evidence,
@@ -116,4 +121,6 @@ FULL JOIN seen USING (enterprise_id)
 FULL JOIN capital USING (enterprise_id)
 FULL JOIN filing USING (enterprise_id)
 FULL JOIN duty_free USING (enterprise_id)
+LEFT JOIN profile.market market USING (enterprise_id)
+CROSS JOIN since
 ORDER BY enterprise_id

@@ -48,6 +48,13 @@ WITH trade AS (
         PARTITION BY s.enterprise_id, z.customs_code, z.declared_date, z.goods_yuan
         ORDER BY z._received_at DESC, z._file_id DESC, z._row_no DESC
     ) = 1
+), covered AS (
+    -- corrections reach back before the first delivery: a year the feed does not hold from January is not a sum
+    SELECT
+        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 1, 1, 1), '%Y%m'), FALSE) AS last_year,
+        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 2, 1, 1), '%Y%m'), FALSE) AS year_before
+    FROM profile.feed
+    WHERE department = 'customs' AND table_name = 'trade_month'
 ), zero_tariff AS (
     SELECT
         enterprise_id,
@@ -62,22 +69,22 @@ WITH trade AS (
 )
 SELECT
     enterprise_id,
-    CAST(trade.export_last AS DECIMAL(18, 2)) AS export_value_usd_last_year,
-    CAST(trade.export_before AS DECIMAL(18, 2)) AS export_value_usd_before_last_year,
+    CAST(CASE WHEN covered.last_year THEN trade.export_last END AS DECIMAL(18, 2)) AS export_value_usd_last_year,
+    CAST(CASE WHEN covered.year_before THEN trade.export_before END AS DECIMAL(18, 2)) AS export_value_usd_before_last_year,
     CAST(trade.export_ytd AS DECIMAL(18, 2)) AS export_value_usd_ytd,
-    CAST(trade.import_last AS DECIMAL(18, 2)) AS import_value_usd_last_year,
-    CAST(trade.import_before AS DECIMAL(18, 2)) AS import_value_usd_before_last_year,
+    CAST(CASE WHEN covered.last_year THEN trade.import_last END AS DECIMAL(18, 2)) AS import_value_usd_last_year,
+    CAST(CASE WHEN covered.year_before THEN trade.import_before END AS DECIMAL(18, 2)) AS import_value_usd_before_last_year,
     CAST(trade.import_ytd AS DECIMAL(18, 2)) AS import_value_usd_ytd,
-    CAST(trade.trade_last AS DECIMAL(18, 2)) AS trade_value_usd_last_year,
-    CAST(trade.trade_before AS DECIMAL(18, 2)) AS trade_value_usd_before_last_year,
+    CAST(CASE WHEN covered.last_year THEN trade.trade_last END AS DECIMAL(18, 2)) AS trade_value_usd_last_year,
+    CAST(CASE WHEN covered.year_before THEN trade.trade_before END AS DECIMAL(18, 2)) AS trade_value_usd_before_last_year,
     CAST(trade.trade_ytd AS DECIMAL(18, 2)) AS trade_value_usd_ytd,
-    CAST(trade.yuan_last AS DECIMAL(18, 2)) AS trade_value_yuan_last_year,
-    CAST(trade.yuan_before AS DECIMAL(18, 2)) AS trade_value_yuan_before_last_year,
+    CAST(CASE WHEN covered.last_year THEN trade.yuan_last END AS DECIMAL(18, 2)) AS trade_value_yuan_last_year,
+    CAST(CASE WHEN covered.year_before THEN trade.yuan_before END AS DECIMAL(18, 2)) AS trade_value_yuan_before_last_year,
     CAST(trade.yuan_ytd AS DECIMAL(18, 2)) AS trade_value_yuan_ytd,
-    TRY_CAST(CASE WHEN trade.trade_before > 0 THEN (coalesce(trade.trade_last, 0) - trade.trade_before) / trade.trade_before END AS DECIMAL(18, 6)) AS trade_growth_ratio,
-    CAST(coalesce(trade.trade_last, 0) - coalesce(trade.trade_before, 0) AS DECIMAL(18, 2)) AS trade_growth_usd_delta,
-    TRY_CAST(CASE WHEN trade.export_before > 0 THEN (coalesce(trade.export_last, 0) - trade.export_before) / trade.export_before END AS DECIMAL(18, 6)) AS export_growth_ratio,
-    trade.markets AS trade_markets_last_year,
+    TRY_CAST(CASE WHEN covered.year_before AND trade.trade_before > 0 THEN (coalesce(trade.trade_last, 0) - trade.trade_before) / trade.trade_before END AS DECIMAL(18, 6)) AS trade_growth_ratio,
+    CAST(CASE WHEN covered.year_before THEN coalesce(trade.trade_last, 0) - coalesce(trade.trade_before, 0) END AS DECIMAL(18, 2)) AS trade_growth_usd_delta,
+    TRY_CAST(CASE WHEN covered.year_before AND trade.export_before > 0 THEN (coalesce(trade.export_last, 0) - trade.export_before) / trade.export_before END AS DECIMAL(18, 6)) AS export_growth_ratio,
+    CASE WHEN covered.last_year THEN trade.markets END AS trade_markets_last_year,
     trade.trade_month_evidence,
     registration.is_valid AS has_customs_registration,
     CASE WHEN registration.is_valid THEN
@@ -92,10 +99,11 @@ SELECT
     CAST(zero_tariff.saved AS DECIMAL(18, 2)) AS zero_tariff_relief_last_year,
     zero_tariff.zero_tariff_evidence,
     list_concat(
-        CASE WHEN coalesce(trade.trade_before, 0) <= 0 THEN ['trade_growth_ratio'] ELSE [] END,
-        CASE WHEN coalesce(trade.export_before, 0) <= 0 THEN ['export_growth_ratio'] ELSE [] END
+        CASE WHEN covered.year_before AND coalesce(trade.trade_before, 0) <= 0 THEN ['trade_growth_ratio'] ELSE [] END,
+        CASE WHEN covered.year_before AND coalesce(trade.export_before, 0) <= 0 THEN ['export_growth_ratio'] ELSE [] END
     ) AS not_applicable
 FROM trade
 FULL JOIN registration USING (enterprise_id)
 FULL JOIN zero_tariff USING (enterprise_id)
+CROSS JOIN covered
 ORDER BY enterprise_id

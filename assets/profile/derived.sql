@@ -7,6 +7,7 @@ WITH figures AS (
         any_value(revenue_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 2) AS revenue_before,
         any_value(revenue_evidence) FILTER (WHERE year = year(getvariable('as_of')) - 2) AS revenue_before_evidence,
         max(revenue_yuan) FILTER (WHERE year < year(getvariable('as_of')) - 1) AS revenue_max_before,
+        count(revenue_yuan) FILTER (WHERE year BETWEEN year(getvariable('as_of')) - 4 AND year(getvariable('as_of')) - 2) AS years_before,
         any_value(assets_yuan) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS assets,
         any_value(assets_evidence) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS assets_evidence,
         any_value(staff_count) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS staff,
@@ -171,7 +172,11 @@ SELECT
     CAST(figures.revenue - figures.revenue_before AS DECIMAL(18, 2)) AS revenue_growth_yuan,
     figures.revenue_evidence,
     figures.revenue_before AS revenue_before_last_year,
-    figures.revenue_max_before AS revenue_max_before_last_year,
+    -- the highest of the years held is only a lower bound: it tells of "first time" where the years are whole, or where it is not below last year's
+    CASE
+        WHEN figures.years_before >= least(3, year(getvariable('as_of')) - 1 - year(head.established_date)) THEN figures.revenue_max_before
+        WHEN figures.revenue_max_before >= figures.revenue THEN figures.revenue_max_before
+    END AS revenue_max_before_last_year,
     figures.revenue_before_evidence,
     sized.size AS enterprise_size,
     CASE WHEN sized.size IS NOT NULL THEN sized.staff_basis END AS enterprise_size_basis,

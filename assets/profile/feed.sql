@@ -4,6 +4,12 @@ SELECT
     table_name,
     max(received_at) AS last_received_at,
     arg_max(period, (received_at, file_id)) AS last_period,
+    -- the first month the feed speaks of: nothing is known of months before it
+    min(CASE
+        WHEN regexp_full_match(period, '\d{4}Q\d') THEN left(period, 4) || lpad(CAST(CAST(right(period, 1) AS INTEGER) * 3 - 2 AS VARCHAR), 2, '0')
+        WHEN length(period) = 4 THEN period || '01'
+        ELSE left(period, 6)
+    END) AS first_month,
     arg_max(file_id, (received_at, file_id)) AS last_file_id,
     count(*) AS deliveries,
     date_diff('day', max(received_at)::DATE, getvariable('as_of')) AS age_days

@@ -44,6 +44,7 @@ WITH gradient_row AS (
         any_value(output) FILTER (WHERE year = year(getvariable('as_of')) - 2) AS before_last_year,
         any_value(output) FILTER (WHERE year = year(getvariable('as_of'))) AS ytd,
         max(output) FILTER (WHERE year < year(getvariable('as_of')) - 1) AS highest_before,
+        count(*) FILTER (WHERE year BETWEEN year(getvariable('as_of')) - 4 AND year(getvariable('as_of')) - 2) AS years_before,
         any_value(electricity) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS electricity
     FROM year_output
     GROUP BY enterprise_id
@@ -110,7 +111,8 @@ SELECT
     CAST(output.before_last_year AS DECIMAL(18, 2)) AS output_value_before_last_year,
     CAST(output.ytd AS DECIMAL(18, 2)) AS output_value_ytd,
     TRY_CAST(CASE WHEN output.before_last_year > 0 THEN (output.last_year - output.before_last_year) / output.before_last_year END AS DECIMAL(18, 6)) AS output_value_growth_rate,
-    CAST(output.highest_before AS DECIMAL(18, 2)) AS output_value_max_before_last_year,
+    -- a feed that began later than that holds only a lower bound, which tells of "first time" where it is not below last year's
+    CAST(CASE WHEN output.years_before >= 3 OR output.highest_before >= output.last_year THEN output.highest_before END AS DECIMAL(18, 2)) AS output_value_max_before_last_year,
     CAST(output.electricity AS DECIMAL(18, 6)) AS electricity_kwh_last_year,
     output_seen.first_month AS output_first_month,
     output_seen.last_month AS output_last_month,

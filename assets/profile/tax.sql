@@ -87,7 +87,13 @@ WITH registered AS (
     WHERE _op <> 'D'
     GROUP BY enterprise_id
 ), fresh AS (
-    SELECT coalesce(bool_or(age_days <= 75), FALSE) AS payment FROM profile.feed WHERE department = 'tax' AND table_name = 'payment'
+    -- a year the feed does not hold from January is neither a sum nor nothing
+    SELECT
+        coalesce(bool_or(age_days <= 75), FALSE) AS payment,
+        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 1, 1, 1), '%Y%m'), FALSE) AS last_year,
+        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 2, 1, 1), '%Y%m'), FALSE) AS year_before
+    FROM profile.feed
+    WHERE department = 'tax' AND table_name = 'payment'
 )
 SELECT
     enterprise_id,
@@ -110,12 +116,12 @@ SELECT
     yearly.taxable_income <= 3000000 AND yearly.staff <= 300 AND yearly.assets <= 50000000 AS is_small_low_profit,
     yearly.income_tax_evidence,
     -- registered for tax and nothing paid in is zero; not registered (or not linked) is unknown
-    CASE WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid, 0) ELSE yearly.paid END AS tax_paid_last_year,
-    CASE WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid_before, 0) ELSE yearly.paid_before END AS tax_paid_before_last_year,
+    CASE WHEN NOT fresh.last_year THEN NULL WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid, 0) ELSE yearly.paid END AS tax_paid_last_year,
+    CASE WHEN NOT fresh.year_before THEN NULL WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid_before, 0) ELSE yearly.paid_before END AS tax_paid_before_last_year,
     CASE WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid_ytd, 0) ELSE yearly.paid_ytd END AS tax_paid_ytd,
-    CASE WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.vat_paid, 0) ELSE yearly.vat_paid END AS vat_paid_last_year,
-    CASE WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.income_tax_paid, 0) ELSE yearly.income_tax_paid END AS income_tax_paid_last_year,
-    TRY_CAST(CASE WHEN yearly.paid_before > 0 THEN (coalesce(yearly.paid, 0) - yearly.paid_before) / yearly.paid_before END AS DECIMAL(18, 6)) AS tax_paid_growth_rate,
+    CASE WHEN NOT fresh.last_year THEN NULL WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.vat_paid, 0) ELSE yearly.vat_paid END AS vat_paid_last_year,
+    CASE WHEN NOT fresh.last_year THEN NULL WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.income_tax_paid, 0) ELSE yearly.income_tax_paid END AS income_tax_paid_last_year,
+    TRY_CAST(CASE WHEN fresh.year_before AND yearly.paid_before > 0 THEN (coalesce(yearly.paid, 0) - yearly.paid_before) / yearly.paid_before END AS DECIMAL(18, 6)) AS tax_paid_growth_rate,
     coalesce(
         yearly.payment_evidence,
         struct_pack(department := 'tax', table_name := 'registration', file_id := registration._file_id, row_no := registration._row_no, valid_at := registration._received_at::DATE, received_at := registration._received_at)
@@ -126,15 +132,19 @@ SELECT
     END AS credit_evidence,
     CAST(arrears.balance AS DECIMAL(18, 2)) AS tax_arrears_yuan,
     arrears.arrears_evidence,
-    CASE WHEN registration.enterprise_id IS NOT NULL AND coalesce(yearly.paid_before, 0) <= 0 THEN ['tax_paid_growth_rate'] ELSE [] END AS not_applicable
+    CASE WHEN fresh.year_before AND registration.enterprise_id IS NOT NULL AND coalesce(yearly.paid_before, 0) <= 0 THEN ['tax_paid_growth_rate'] ELSE [] END AS not_applicable
 FROM registration
 FULL JOIN recent USING (enterprise_id)
 FULL JOIN yearly USING (enterprise_id)
 FULL JOIN rating USING (enterprise_id)
 FULL JOIN arrears USING (enterprise_id)
--- the office code is 1, the region's six digits, four of its own; a region long gone there is a code misread, not a place
+-- the office code is 1, the region's six digits, four of its own; a region long gone there is a code misread, not a place.
+-- 洋浦 is no district: its office stands under 儋州 with the three digits of its statistical code
 LEFT JOIN profile.region region
-    ON region.code = regexp_extract(registration.tax_office_code, '^1?(46\d{4})', 1)
+    ON region.code = CASE
+        WHEN starts_with(registration.tax_office_code, '1460400499') THEN '460400499'
+        ELSE regexp_extract(registration.tax_office_code, '^1?(46\d{4})', 1)
+    END
     AND coalesce(region.valid_to > getvariable('as_of') - INTERVAL 15 YEAR, TRUE)
 CROSS JOIN fresh
 ORDER BY enterprise_id

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from data.indicators import Indicator
 
 EVIDENCE_TYPE = "STRUCT(department VARCHAR, table_name VARCHAR, file_id VARCHAR, row_no BIGINT, valid_at DATE, received_at TIMESTAMP)"
+# The years before the day's own that a value of this period speaks of: absence in them is proved by a feed that holds them whole.
+_YEARS_BACK = {"last_year": 1, "before_last_year": 2, "growth": 2, "growth_delta": 2}
 _ABSENT = {"zero": "0", "bool": "FALSE", "list": "[]", "code": "'无'"}
 
 
@@ -98,24 +100,30 @@ def _value(indicator: Indicator, outputs: Mapping[str, set[str]], freshness: "_F
     return f"CAST(coalesce({column}, CASE WHEN {when} THEN {absent} END) AS {kind})"
 
 
+def _since(years: int) -> str:
+    """The further test of a feed whose figures must reach back to January of `years` years before the day's own."""
+    return f" AND first_month <= strftime(make_date(year(getvariable('as_of')) - {years}, 1, 1), '%Y%m')" if years else ""
+
+
 class _Freshness:
     """Collects the distinct (feeds, days) an absence depends on and turns them into one row of flags."""
 
     def __init__(self) -> None:
-        self._flags: dict[tuple[tuple[str, ...], int], str] = {}
+        self._flags: dict[tuple[tuple[str, ...], int, int], str] = {}
 
     def flag(self, indicator: Indicator) -> str:
-        key = (indicator.feeds, int(indicator.stale_after_days or 0))
+        years = _YEARS_BACK.get(indicator.period or "", 0) if indicator.grain == "month" else 0
+        key = (indicator.feeds, int(indicator.stale_after_days or 0), years)
         return f"fresh.{self._flags.setdefault(key, f'f{len(self._flags)}')}"
 
     def clause(self) -> str:
         flags = [
             " AND ".join(
-                f"coalesce(bool_or(department = '{department}' AND table_name = '{table}' AND age_days <= {days}), FALSE)"
+                f"coalesce(bool_or(department = '{department}' AND table_name = '{table}' AND age_days <= {days}{_since(years)}), FALSE)"
                 for department, table in (feed.split(".") for feed in feeds)
             )
             + f" AS {name}"
-            for (feeds, days), name in self._flags.items()
+            for (feeds, days, years), name in self._flags.items()
         ]
         return "WITH fresh AS (\n    SELECT\n        " + ",\n        ".join(flags) + "\n    FROM profile.feed\n)\n"
 

@@ -120,6 +120,7 @@ def world(tmp_path_factory):
         "2024-12-18",
         "202411",
     )
+    w.deliver("tax_payment", [], "2023-02-18", "202301")
     w.deliver(
         "tax_payment",
         [
@@ -222,6 +223,7 @@ def world(tmp_path_factory):
         "hs_code": "1",
         "country": "US",
     }
+    w.deliver("customs_trade_month", [], "2023-02-18", "202301")
     w.deliver("customs_trade_month", [dict(key, value_usd="1000", value_yuan="7000")], "2023-07-18", "202306")
     w.deliver("customs_trade_month", [dict(key, value_usd="1200", value_yuan="8400")], "2023-08-18", "202307")
     w.deliver("customs_trade_month", [dict(key, value_usd="-100", value_yuan="-700")], "2023-10-18", "202309")

@@ -19,6 +19,7 @@ def catalogue():
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     w = ProfileWorld(tmp_path_factory.mktemp("wide"), "2024-12-31", "2025-01-25T00:00:00")
+    w.deliver("customs_trade_month", [], "2023-02-18", "202301")
     w.deliver(
         "market_baseinfo",
         [
@@ -106,6 +107,14 @@ def test_zero_unknown_and_not_applicable_are_three_things(world):
     # unknown: never reported, no row
     assert absent["revenue_growth_rate"] is None
     assert "revenue_growth_rate" not in world.evidence("无数")
+
+
+def test_absence_in_a_year_counts_only_where_its_feed_holds_the_year(world):
+    # the customs feed of this world begins in January 2023: 2022 is neither a sum nor nothing
+    for enterprise in ("有数", "无数"):
+        profile = world.profile(enterprise)
+        assert profile["import_value_usd_before_last_year"] is None
+        assert profile["trade_growth_usd_delta"] is None
 
 
 def test_absence_counts_only_while_its_feed_is_fresh(world):
