@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=0, help="端口，0 为任选一个空闲端口")
     truth = commands.add_parser(
         "truth",
-        help="按真实状态逐项判定资格，写入 truth/truth_eligibility.parquet",
+        help="按真实状态逐项判定资格，写入 truth/truth_eligibility.parquet 和 truth_indicator.parquet",
         epilog="例：python -m data.world truth --out warehouse --as-of 2024-12-31",
     )
     truth.add_argument("--out", type=Path, required=True, help="世界的目录")
@@ -126,6 +126,7 @@ def _truth(options: argparse.Namespace) -> int:
     path = options.out / "truth" / "truth_eligibility.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.write_parquet(path)
+    eligibility.indicators(world, options.as_of).write_parquet(path.with_name("truth_indicator.parquet"))
     eligible = int((frame["eligible"].fill_null(False)).sum())
     sys.stderr.write(f"{frame['item_id'].n_unique()} 个事项，{len(frame):,} 对，合格 {eligible:,} 对，写入 {path}\n")
     if options.json:

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,10 @@ from data.world.parcel import World
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "item_id": pl.String, "version": pl.Int64, "eid": pl.Int64, "uscc": pl.String, "as_of": pl.Date,
     "eligible": pl.Boolean, "amount_yuan": pl.Decimal(18, 2), "failing": pl.String,
+    "verdict": pl.String, "unknown": pl.String,
+}  # fmt: skip
+_INDICATOR_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "eid": pl.Int64, "uscc": pl.String, "as_of": pl.Date, "indicator": pl.String, "value": pl.String,
 }  # fmt: skip
 
 
@@ -87,6 +91,43 @@ class Reader:
         )
 
 
+class Judgement(NamedTuple):
+    """`verdict` is the logic's; `word` tells an unknown for want of commitments (declarable) from one for want of facts."""
+
+    verdict: bool | None
+    word: str
+    failing: list[str]
+    unknown: list[str]
+
+
+def judge(
+    conditions: Mapping[str, rules.Node],
+    logic: rules.Node,
+    row: Mapping[str, Any],
+    deny: frozenset[str] = frozenset(),
+    outside: frozenset[str] = frozenset(),
+) -> Judgement:
+    """One item for one row. Outside data has no entry, hence is unknown; `failing` are the conditions that are not true.
+
+    An unknown that could not be met even if everything but the `deny` conditions turned out true is false.
+    """
+    verdicts = {name: node(row) for name, node in conditions.items()}
+    verdict = logic(verdicts)
+    committed = dict.fromkeys(outside, True)
+    if verdict is None and any(verdicts[name] is None for name in deny):
+        best = {name: name not in deny if v is None else v for name, v in verdicts.items()} | committed
+        verdict = None if logic(best) is True else False
+    word = "eligible" if verdict else "ineligible"
+    if verdict is None:
+        word = "declarable" if logic(verdicts | committed) is True else "unknown"
+    return Judgement(
+        verdict,
+        word,
+        [name for name, v in verdicts.items() if v is not True],
+        [name for name, v in verdicts.items() if v is None],
+    )
+
+
 def decide(
     conditions: Mapping[str, rules.Node],
     logic: rules.Node,
@@ -94,18 +135,37 @@ def decide(
     deny: frozenset[str] = frozenset(),
     outside: frozenset[str] = frozenset(),
 ) -> tuple[bool | None, list[str]]:
-    """(verdict, conditions that are not true). Outside data has no entry, hence is unknown.
+    """(verdict, conditions that are not true) of `judge`."""
+    found = judge(conditions, logic, row, deny, outside)
+    return found.verdict, found.failing
 
-    An unknown that could not be met even if everything but the `deny` conditions turned out true is false.
-    """
-    verdicts = {name: node(row) for name, node in conditions.items()}
-    verdict = logic(verdicts)
-    if verdict is None and any(verdicts[name] is None for name in deny):
-        best = {name: name not in deny if v is None else v for name, v in verdicts.items()} | dict.fromkeys(
-            outside, True
-        )
-        verdict = None if logic(best) is True else False
-    return verdict, [name for name, v in verdicts.items() if v is not True]
+
+def written(value: Any) -> str | None:
+    """A true value as text that compares: numbers without trailing zeros, days in ISO, true and false, names in order."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "、".join(sorted(str(v) for v in value))
+    if isinstance(value, Decimal):
+        return format(value.quantize(Decimal("0.000001"), ROUND_HALF_UP).normalize(), "f")
+    return str(value)
+
+
+def indicators(world: World, as_of: dt.date) -> pl.DataFrame:
+    """truth_indicator: the true value of every indicator the world can answer, as text; null where there is none for this entity."""
+    parts = []
+    for people in world.chunks():
+        facts = Facts(people, as_of)
+        alive = np.flatnonzero(people.lives_at(facts.month))
+        head = {"eid": people.ids[alive], "uscc": people.uscc.gather(alive)}
+        for name, column in sorted(facts.known().items()):
+            values = pl.Series([written(column[k]) for k in alive.tolist()], dtype=pl.String)
+            parts.append(
+                pl.DataFrame({**head, "as_of": [as_of] * len(alive), "indicator": [name] * len(alive), "value": values})
+            )
+    return pl.concat(parts).cast(pl.Schema(_INDICATOR_SCHEMA))
 
 
 def amount(award: rules.Node | None, row: Mapping[str, Any]) -> Decimal | None:
@@ -132,8 +192,8 @@ def evaluate(world: World, policies: Path, catalogue: Path, as_of: dt.date) -> p
             for item, conditions, logic, award in reader.compiled:
                 if (item.valid_from and item.valid_from > as_of) or (item.valid_to and item.valid_to < as_of):
                     continue
-                verdict, failing = decide(conditions, logic, row, item.deny, item.outside)
-                money = amount(award, row) if verdict is True else None
+                found = judge(conditions, logic, row, item.deny, item.outside)
+                money = amount(award, row) if found.verdict is True else None
                 records.append(
                     (
                         item.id,
@@ -141,9 +201,11 @@ def evaluate(world: World, policies: Path, catalogue: Path, as_of: dt.date) -> p
                         int(people.ids[position]),
                         usccs[position],
                         as_of,
-                        verdict,
+                        found.verdict,
                         money,
-                        ";".join(failing),
+                        ";".join(found.failing),
+                        found.word,
+                        ";".join(found.unknown),
                     )
                 )
         parts.append(pl.DataFrame(records, schema=_SCHEMA, orient="row"))

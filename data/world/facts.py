@@ -153,18 +153,18 @@ class Facts:
             "rd_expense_last_3_years": yuan(np.sum(list(research.values()), axis=0)),
             "rd_ratio": ratio(research[self.year - 1], last),
             "rd_expense_growth": yuan(research[self.year - 1] - research[self.year - 2]),
-            "employees": numbers(heads),
+            # who had nobody at the end of last year is known by the number registered since
+            "employees": numbers(np.where(heads > 0, heads, state.staff(p, self.month))),
         }
 
     def _tax(self) -> dict[str, Column]:
         p = self.people
         paid = {y: self._paid(y) for y in (self.year - 1, self.year - 2)}
-        rated = tax.is_rated(p, self.year - 2 if self.day.month < 4 else self.year - 1)
-        level = tax.credit_level(p, self.year - 2 if self.day.month < 4 else self.year - 1).to_list()
+        rated = tax.is_rated(p, self._rated_year())
+        level = tax.credit_level(p, self._rated_year()).to_list()
         exports = self._yearly(lambda m: customs.trade_cents(p, m, "E"), self.year - 1)
         on = tax.registered(p, self.month)
-        stray = p.streams.chance(0.03, "tax.abnormal", p.ids)
-        status = np.where(p.death_month <= self.month, "注销", np.where(stray, "非正常", "正常"))
+        status = np.where(p.death_month <= self.month, "注销", np.where(self._stray(), "非正常", "正常"))
         return {
             "taxpayer_status": where(on, status.tolist()),
             "tax_paid_last_year": yuan(paid[self.year - 1]),
@@ -175,6 +175,14 @@ class Facts:
             "taxpayer_type": np.where(p.is_general_taxpayer, "一般纳税人", "小规模纳税人").tolist(),
             "export_sales_last_year": yuan(exports),
         }
+
+    def _rated_year(self) -> int:
+        """The newest year whose credit levels are published: in the April after it."""
+        return self.year - 2 if self.day.month < 4 else self.year - 1
+
+    def _stray(self) -> np.ndarray:
+        """Known to the tax office as 非正常."""
+        return self.people.streams.chance(0.03, "tax.abnormal", self.people.ids)
 
     def _paid(self, year: int) -> Ints:
         total = np.zeros(len(self.people), dtype=np.int64)
@@ -190,9 +198,14 @@ class Facts:
     def _scale(self) -> dict[str, Column]:
         p = self.people
         in_scope = np.isin(p.letter, [ord(c) - 65 for c in "BCDFH"])
-        now = industry.is_above_scale(p, self.year) | commerce.is_above_limit(p, self.year)
-        was = industry.is_above_scale(p, self.year - 1) | commerce.is_above_limit(p, self.year - 1)
-        earlier = industry.is_above_scale(p, self.year - 2) | commerce.is_above_limit(p, self.year - 2)
+        # the lists of a year are known once its first month is: in January those of the year before stand
+        listed = calendar.year_of(self.month)
+        now, was, earlier = (
+            industry.is_above_scale(p, y) | commerce.is_above_limit(p, y) for y in (listed, listed - 1, listed - 2)
+        )
+        first = now & ~was & ~earlier if listed < self.year else (now & ~was & ~earlier) | (was & ~earlier)
+        last = industry.is_above_scale(p, self.year - 1) | commerce.is_above_limit(p, self.year - 1)
+        before = industry.is_above_scale(p, self.year - 2) | commerce.is_above_limit(p, self.year - 2)
         output = {y: self._output(y) for y in range(self.year - 3, self.year)}
         trade = np.isin(p.letter, [ord("F") - 65])
         sales = np.where(trade, 1, 0) * state.revenue_year_cents(p, self.year - 1)
@@ -201,21 +214,21 @@ class Facts:
         software = (p.industry == 25) & p.is_firm
         return {
             "is_above_scale": where(in_scope, flags(now)),
-            "first_time_above_scale": where(in_scope, flags((now & ~was & ~earlier) | (was & ~earlier))),
+            "first_time_above_scale": where(in_scope, flags(first)),
             "output_value_last_year": where(output[self.year - 1] > 0, yuan(output[self.year - 1])),
             "output_value_before_last_year": where(output[self.year - 2] > 0, yuan(output[self.year - 2])),
             "output_value_growth_rate": ratio(output[self.year - 1] - output[self.year - 2], output[self.year - 2]),
             "output_value_max_before_last_year": where(
                 output[self.year - 2] > 0, yuan(np.maximum(output[self.year - 2], output[self.year - 3]))
             ),
-            "sales_last_year": where(trade & was, yuan(sales)),
+            "sales_last_year": where(trade & last, yuan(sales)),
             "sales_growth_rate": [
                 g if w else None
                 for g, w in zip(
-                    ratio(sales - sales_before, sales_before), (trade & was & earlier).tolist(), strict=True
+                    ratio(sales - sales_before, sales_before), (trade & last & before).tolist(), strict=True
                 )
             ],
-            "retail_sales_last_year": where(trade & was, yuan(sales * (p.ids % 5) // 10)),
+            "retail_sales_last_year": where(trade & last, yuan(sales * (p.ids % 5) // 10)),
             "duty_free_sales_last_year": yuan(np.where(free, state.revenue_year_cents(p, self.year - 1) // 2, 0)),
             "software_revenue_last_year": where(software, yuan(state.revenue_year_cents(p, self.year - 1) * 9 // 10)),
         }
@@ -276,7 +289,7 @@ class Facts:
         valid = merit.is_hnte(p, self.number)
         spells = merit.hnte(p)
         first = np.where(spells.exists[0], spells.year[0], 0)
-        sme = merit.is_tech_sme(p, self.year)
+        sme = self._tech_sme()
         aeo = (
             customs.is_trader(p)
             & np.array([w == "高级认证" for w in customs.credit_level(p).to_list()])
@@ -284,7 +297,7 @@ class Facts:
         )
         names: list[list[str]] = [[] for _ in range(len(p))]
         fresh: list[list[str]] = [[] for _ in range(len(p))]
-        level: Column = [None] * len(p)
+        level: Column = ["无"] * len(p)
 
         def add(into: list[list[str]], mask: np.ndarray, word: str) -> None:
             for k in np.flatnonzero(mask).tolist():
@@ -319,11 +332,27 @@ class Facts:
             "certifications": names,
             "recognition_first": fresh,
             "is_hnte": flags(valid),
+            "hnte_valid_to": where(valid, self._held_to(spells)),
             "hnte_first_year": where(spells.exists[0] & (first <= self.year), numbers(first)),
             "is_tech_sme": flags(sme),
             "specialised_level": level,
             "tech_contract_value_last_year": yuan(self._contracts()),
         }
+
+    def _tech_sme(self) -> np.ndarray:
+        """Listed in the year, from its batch on: April to August."""
+        published = self.day >= dt.date(self.year, 4, 1)
+        listed: np.ndarray = merit.is_tech_sme(self.people, self.year) & published
+        return listed
+
+    def _held_to(self, spells: merit.Spells) -> Column:
+        """The last day of the newest certificate issued by the day: three years, less a day."""
+        last: Column = [None] * len(self.people)
+        for exists, year in zip(spells.exists, spells.year, strict=True):
+            for k, day in enumerate(merit.hnte_day(self.people, year).tolist()):
+                if exists[k] and day <= self.number:
+                    last[k] = _minus_years(calendar.date_of(day), -3) - dt.timedelta(days=1)
+        return last
 
     def _contracts(self) -> Ints:
         rows = science.contracts(self.people, self.year - 1)
@@ -407,10 +436,22 @@ class Facts:
         )
         t = persons.Talents(p)
         here = (t.recognised <= self.number) & (t.recognised + 1826 >= self.number)
-        total = np.sum(year, axis=0)
+        total, reported = np.sum(year, axis=0), np.sum([v > 0 for v in year], axis=0)
+        kept = np.isin(p.ids, labor.stabilization(p, self.year)["_eid"].to_numpy())
+        refunded = kept & (
+            calendar.day_number(np.full(len(p), calendar.month_index(self.year, 8)), p.ids % 27) <= self.number
+        )
+        research = state.research_cents(p, self.year - 1) > 0
         return {
             "employees_insured": where(has, numbers(now)),
-            "employees_insured_last_year_mean": where(has & (total > 0), [Decimal(int(v)) / 12 for v in total]),
+            "employees_insured_last_year_mean": where(
+                has & (reported >= 6),
+                [Decimal(int(v)) / int(n) if n else None for v, n in zip(total, reported, strict=True)],
+            ),
+            "layoff_rate": where(refunded, [Decimal(0)] * len(p)),
+            "rd_staff": where(research, numbers(1 + state.staff(p, self.span[1]) // 4)),
+            "high_tech_income_last_year": where(research, yuan(state.revenue_year_cents(p, self.year - 1) * 7 // 10)),
+            "high_tech_income_ratio": where(research, [Decimal("0.7")] * len(p)),
             "employees_insured_year_end": where(has, numbers(year[11])),
             "employees_insured_growth": ratio(now - before, before),
             "employees_insured_delta_ytd": where(has, numbers(now - year[11])),
@@ -454,7 +495,16 @@ class Facts:
         holds = housing.builds(p) & (issued <= self.number) & (issued + 1826 > self.number) & alive
         bad = housing.misconduct_day(p)
         points = np.where((bad <= self.number) & (bad + 365 > self.number), 1 + p.ids % 9, 0)
-        developer = p.is_firm & (p.industry == housing._DEVELOPMENT)
+        development = p.is_firm & (p.industry == housing._DEVELOPMENT)
+        developer = np.isin(p.ids, housing.developers(p, self.number)["_eid"].to_numpy())
+        rated = tax.is_rated(p, self._rated_year())
+        refused = rated & (tax.credit_level(p, self._rated_year()).to_numpy() == "D")
+        excluded = (
+            ("房地产开发企业", development | developer),
+            ("经营异常名录", market.abnormal_at(p, self.number)),
+            ("纳税信用D级", refused),
+            ("税务非正常户", tax.registered(p, self.month) & self._stray() & (p.death_month > self.month)),
+        )
         safe = housing.builds(p) & (issued + 40 <= self.number) & (issued + 1135 >= self.number) & alive
         return {
             "construction_qualification": where(
@@ -463,7 +513,7 @@ class Facts:
             "has_safety_permit": flags(safe),
             "is_developer": flags(developer),
             "housing_misconduct_points": numbers(points),
-            "excluded_category": [["房地产开发企业"] if d else [] for d in developer.tolist()],
+            "excluded_category": [[word for word, mask in excluded if mask[k]] for k in range(len(p))],
         }
 
     def _farming(self) -> dict[str, Column]:
@@ -471,7 +521,7 @@ class Facts:
         year = self.year if (self.day.month, self.day.day) >= (8, 15) else self.year - 1
         leading = agri.is_leading(p, year)
         coop = np.where(p.lives_at(calendar.month_index(year, 6)), merit.coop_level(p), 0)
-        words = [None, "市级", "省级", "国家级"]
+        words = ["无", "市级", "省级", "国家级"]
         return {
             "agri_leading_level": [words[k] for k in leading.tolist()],
             "coop_demo_level": [words[k] for k in coop.tolist()],

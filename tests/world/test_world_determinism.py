@@ -16,7 +16,7 @@ from data.world.streams import Streams, permuted
 from data.world.views import labor, market, tax
 
 # Raise build.VERSION when this changes.
-TINY = "05eb16738c3de421bf220be82cb9044731b70c5c61e0f3071c64918abbfb51c7"
+TINY = "63ad0295fb4865d832e59c60b0dbec9a2d8cace7578d2d69af181e59610f5487"
 
 
 def test_tiny_is_pinned(home: Path) -> None:

@@ -93,12 +93,14 @@ def foreign(people: Population, quarter_end: int) -> pl.DataFrame:
     return defects.dirty_names(frame, "名称", people.streams, "commerce.name", 0, 0.3)
 
 
-def filings(people: Population, year: int) -> pl.DataFrame:
-    """WMBA: foreign-trade operators filed in the year (13-digit code: 4 + organisation code)."""
+def filings(people: Population, year: int, earlier: bool = False) -> pl.DataFrame:
+    """WMBA: foreign-trade operators filed in the year, or up to it (13-digit code: 4 + organisation code)."""
     month = registered_month(people)
     sub = people.take(
         positions(
-            is_trader(people) & (month >= calendar.month_index(year, 1)) & (month <= calendar.month_index(year, 12))
+            is_trader(people)
+            & (earlier | (month >= calendar.month_index(year, 1)))
+            & (month <= calendar.month_index(year, 12))
         )
     )
     frame = table(
@@ -224,5 +226,5 @@ def parcels(world: World) -> Iterator[Parcel]:
                 _plain(capital, f"{period}外商投资信息报告", "单位：万美元", ("合同外资", "实到外资")),
             )
     for year in world.years:
-        frame = world.gather(given(filings, year))
+        frame = world.gather(partial(filings, year=year, earlier=year == world.years[0]))
         yield parcel("WMBA", str(year), dt.date(year + 1, 1, 16), _plain(frame, f"{year}年对外贸易经营者备案", "", ()))

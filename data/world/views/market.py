@@ -277,21 +277,21 @@ def _full(world: World, month: int) -> Parcel:
 def _alterations(people: Population, world: World) -> pl.DataFrame:
     """E_ALTER: names, addresses and capital, before and after."""
     parts = []
-    for item, month in (("01", people.renamed_month), ("03", people.moved_month), ("07", people.first_change_month())):
+    for item, month in (("01", people.renamed_month), ("06", people.moved_month), ("04", people.first_change_month())):
         keep = positions(
             (month >= world.first_month)
             & (month <= calendar.LAST_MONTH)
             & (month > people.birth_month)
             & (month < people.death_month)
         )
-        if item == "07":
+        if item == "04":
             keep = keep[people.streams.chance(0.12, "capital.raised", people.ids[keep])]
         sub = people.take(keep)
-        label = {"01": "renamed", "03": "moved", "07": "changed"}[item]
+        label = {"01": "renamed", "06": "moved", "04": "changed"}[item]
         day = calendar.day_number(month[keep], people.streams.below(28, f"market.{label}.day", sub.ids))
         if item == "01":
             before, after = sub.name, sub.new_name
-        elif item == "03":
+        elif item == "06":
             before, after = sub.address_at(0), sub.address_at(calendar.LAST_MONTH)
         else:
             before, after = formats.whole(sub.capital_wan), formats.whole(sub.capital_wan * 2)
@@ -383,13 +383,17 @@ def abnormal_at(people: Population, day: int) -> Bools:
 
 
 def _abnormal(people: Population, world: World) -> pl.DataFrame:
-    """AB_LIST: a row when listed, and again when taken off."""
+    """AB_LIST: a row when listed, and again when taken off; the window opens with everybody who is on the list."""
     parts = [
         _listed(people, keep, day, reason, year)
-        for year in range(world.years[0] - 1, world.years[-1])
+        for year in range(2018, world.years[-1])
         for reason, keep, day in listings(people, year)
     ]
-    return pl.concat(parts).filter(pl.col("_day") >= _window_start(world))
+    start = _window_start(world)
+    rows = pl.concat(parts)
+    off = rows.filter((pl.col("OUTDATE") != "") & (pl.col("_day") < start)).select("PRIPID", "INDATE")
+    rows = rows.join(off, on=["PRIPID", "INDATE"], how="anti", maintain_order="left")
+    return rows.with_columns(_day=pl.max_horizontal("_day", pl.lit(start + 3)))
 
 
 def removed_day(people: Population, day: Ints, year: int) -> Ints:

@@ -58,21 +58,20 @@ def _row_ends(frame: pl.DataFrame, people: Population) -> pl.DataFrame:
     return frame.with_columns(pl.Series("_eid", people.ids), pl.lit("").alias("_defects"))
 
 
-def registration(people: Population, month: int) -> pl.DataFrame:
-    """SW_DJ_NSRXX: new in the month, or changed; old 15-digit numbers and 20-digit ones of 个体."""
+def registration(people: Population, month: int, everyone: bool = False) -> pl.DataFrame:
+    """SW_DJ_NSRXX: new in the month, or changed, or everyone registered; old 15-digit numbers and 20-digit ones of 个体."""
     now, before = registered(people, month), registered(people, month - 1)
     changed = (
         (people.renamed_month + 1 == month) | (people.death_month + 1 == month) | (people.moved_month + 1 == month)
     )
-    keep = positions(now & (~before | changed))
+    keep = positions(now if everyone else now & (~before | changed))
     sub = people.take(keep)
     status = np.where(
         sub.death_month <= month, "07", np.where(sub.streams.chance(0.03, "tax.abnormal", sub.ids), "05", "03")
     )
+    # 1, the six digits of the region, four of the office; 洋浦 has an office of its own under 儋州
     office = np.where(
-        sub.park == 0,
-        14604000000,
-        np.array([14600000000 + r % 10000 * 100 for r in range(10000)])[sub.region_at(month) % 10000],
+        (sub.park == 0) & (sub.moved_month > month), 14604004990, 10_000_000_000 + sub.region_at(month) * 10_000
     )
     frame = pl.DataFrame(
         {
@@ -386,15 +385,7 @@ def _stock(sent: int) -> Callable[[Population], pl.DataFrame]:
 
     def view(people: Population) -> pl.DataFrame:
         parts = [registration(people, m) for m in range(sent - 60, sent + 1)]
-        early = people.take(positions(registered(people, sent - 61)))
-        first = registration_stock(early, sent - 61)
+        first = registration(people, sent - 61, everyone=True)
         return pl.concat([first, *parts]).unique("DJXH", keep="last", maintain_order=True).sort("_eid")
 
     return view
-
-
-def registration_stock(people: Population, month: int) -> pl.DataFrame:
-    """Rows for subjects registered long before, as if they had registered this month."""
-    class_change = Population(people.streams, people.ids)
-    class_change.__dict__["birth_month"] = np.full(len(people), month - 1)
-    return registration(class_change, month)
