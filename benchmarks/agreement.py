@@ -1,0 +1,308 @@
+"""The agreement of a finished run with the planted truth of its world: the confusion of verdicts, the causes, the indicators.
+
+    python -m benchmarks.agreement --home HOME --truth DIR
+
+DIR holds what `python -m data.world truth --as-of DAY` wrote for the run's own day. Reads the warehouse, changes nothing.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from data import contract
+from data.corpus import in_force, load_defaults, load_items
+from data.indicators import load
+from evaluation import agreement
+from matching.rules import evaluate, explain
+from matching.rules.planes import positions
+from matching.rules.program import Program, compile_sound
+from matching.rules.terms import columns
+from matching.rules.verdicts import VERDICTS, Verdicts
+
+BACK = {
+    "last_year": 1,
+    "before_last_year": 2,
+    "growth": 2,
+    "growth_delta": 2,
+    "history": 4,
+    "last_3_years": 3,
+    "total": 30,
+}
+DEFINITIONS: Mapping[str, str] = {
+    "first_time_above_scale": "真值按年度名录，我方按报表中首次出现的月份；报表开始前的名录无从得知",
+    "is_above_scale": "真值按年度名录，我方按近十二个月有无报表",
+    "patent_applications_last_year": "申请在公布后才交付",
+}
+# The settlement of May, the science department's collection of May, the contract register of February.
+_SETTLED = (
+    "taxable_income_last_year",
+    "is_small_low_profit",
+    "total_assets",
+    "rd_expense_last_year",
+    "rd_expense_growth",
+    "rd_expense_last_3_years",
+)
+_COLLECTED = ("rd_ratio", "rd_staff", "rd_staff_ratio", "high_tech_income_last_year", "high_tech_income_ratio")
+DUE = {
+    **dict.fromkeys((*_SETTLED, *_COLLECTED), (6, 20)),
+    "tech_contract_value_last_year": (2, 28),
+    "enterprise_size": (6, 20),
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """`pairs`: the whole universe; `verdicts`: its confusion; `disagreements` and `indicators` with causes; `compared` everything."""
+
+    as_of: date
+    pairs: pl.DataFrame
+    verdicts: pl.DataFrame
+    disagreements: pl.DataFrame
+    compared: pl.DataFrame
+    indicators: pl.DataFrame
+
+    @property
+    def share(self) -> float:
+        """Of the pairs that either side calls eligible, the share both do."""
+        either = self.pairs.filter((pl.col("ours") == "eligible") | (pl.col("true") == "eligible"))
+        return float((either["ours"] == either["true"]).mean() or 0.0)
+
+
+def measured(home: Path, truth: Path) -> Report:
+    """Everything compared. Raises ValueError when the two sides are about different days."""
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as base:
+
+        def frame(sql: str) -> pl.DataFrame:
+            found = pl.from_arrow(base.sql(sql).to_arrow_table())
+            assert isinstance(found, pl.DataFrame)
+            return found
+
+        return _measured(frame, truth)
+
+
+def _measured(frame: Any, truth: Path) -> Report:
+    head = frame(
+        "SELECT max(as_of) AS as_of, max(known_at) AS known_at, max(rules_as_of) AS rules_as_of FROM push.list"
+    ).row(0, named=True)
+    as_of, known_at = head["as_of"], head["known_at"]
+    eligibility = pl.read_parquet(truth / "truth_eligibility.parquet")
+    if eligibility["as_of"].unique().to_list() != [as_of]:
+        raise ValueError(
+            f"真值是 {eligibility['as_of'][0]} 的，运行是 {as_of} 的；请先 python -m data.world truth --as-of {as_of}"
+        )
+    catalogue = load()
+    profile = frame("SELECT * FROM profile.enterprise ORDER BY enterprise_id")
+    true_values = pl.read_parquet(truth / "truth_indicator.parquet").drop("as_of", "eid")
+    ours = agreement.long_profile(profile, sorted(true_values["indicator"].unique()), as_of)
+    compared = agreement.compare_indicators(ours, true_values)
+    feeds = {name: i.feeds or ((f"{i.department}.{i.table}",) if i.department else ()) for name, i in catalogue.items()}
+    starts = {
+        feed: datetime.strptime(month, "%Y%m").date()
+        for feed, month in frame("SELECT department || '.' || table_name, first_month FROM profile.feed").iter_rows()
+    }
+    needs = {name: date(as_of.year - BACK[i.period], 1, 1) for name, i in catalogue.items() if i.period in BACK}
+    evidence = frame(
+        "SELECT e.uscc, v.indicator, v.department || '.' || v.table_name AS feed FROM profile.evidence v "
+        "JOIN registry.enterprise e USING (enterprise_id) WHERE v.department IS NOT NULL"
+    )
+    explained = agreement.causes(
+        compared.filter(~pl.col("agrees")),
+        _trail(frame, truth, known_at),
+        evidence,
+        feeds,
+        starts,
+        needs,
+        DEFINITIONS,
+        {name: date(as_of.year, *day) for name, day in DUE.items()},
+        _partial(frame),
+        known_at.date(),
+    )
+    pairs, conditions = _pairs(frame, eligibility, profile, as_of, head["rules_as_of"])
+    silent = frozenset(catalogue) - frozenset(true_values["indicator"].unique())
+    found = agreement.disagreements(pairs, conditions, compared, explained, silent)
+    return Report(as_of, pairs, agreement.confusion(pairs), found, compared, explained)
+
+
+def _partial(frame: Any) -> frozenset[tuple[str, str]]:
+    """Sums of declared months that lack one: the last twelve before the newest declared, and last year's."""
+    short = frame(
+        "WITH m AS (SELECT enterprise_id, month, max(month) OVER (PARTITION BY enterprise_id) AS newest FROM profile.tax_month) "
+        "SELECT e.uscc, count(*) FILTER (WHERE month > newest - INTERVAL 12 MONTH) AS recent, "
+        "count(*) FILTER (WHERE year(month) = year(newest)) AS same_year FROM m "
+        "JOIN registry.enterprise e USING (enterprise_id) GROUP BY e.uscc"
+    )
+    return frozenset(
+        (uscc, name)
+        for uscc, recent, same_year in short.iter_rows()
+        for name, months in (("revenue_last_12_months", recent), ("export_sales_last_year", same_year))
+        if months < 12
+    )
+
+
+def _names(column: str) -> pl.Expr:
+    return pl.col(column).str.split(";").list.eval(pl.element().filter(pl.element() != ""))
+
+
+def _trail(frame: Any, truth: Path, known_at: datetime) -> pl.DataFrame:
+    tables = list(contract.tables())
+    natives = pl.DataFrame(
+        [{"department": t.department, "table": t.native, "feed": f"{t.department}.{t.name}"} for t in tables],
+        schema={"department": pl.String, "table": pl.String, "feed": pl.String},
+    )
+    names = pl.read_parquet(truth / "truth_entity.parquet").select("eid", "uscc")
+    records = (
+        pl.read_parquet(truth / "truth_record.parquet")
+        .join(natives, on=["department", "table"], how="inner")
+        .join(names, on="eid", how="inner")
+        .with_columns(pl.col("sheet").fill_null(""))
+    )
+    held = {
+        r[0] for r in frame("SELECT table_name FROM information_schema.tables WHERE table_schema = 'raw'").iter_rows()
+    }
+    landed = frame(
+        " UNION ALL ".join(
+            f"SELECT '{t.department}.{t.name}' AS feed, r._file_id AS file_id, r._row_no AS row_no, coalesce(r._sheet, '') AS sheet, e.uscc "
+            f"FROM raw.{t.department}_{t.name} r LEFT JOIN registry.subject s USING (_subject_id) "
+            "LEFT JOIN registry.enterprise e USING (enterprise_id)"
+            for t in tables
+            if f"{t.department}_{t.name}" in held
+        )
+    )
+    return agreement.trail(
+        records,
+        pl.read_parquet(truth / "truth_delivery.parquet"),
+        frame("SELECT name, file_id, status FROM raw.delivery"),
+        landed,
+        frame("SELECT file_id, row_no FROM quality.reject"),
+        known_at,
+    )
+
+
+def _pairs(
+    frame: Any, eligibility: pl.DataFrame, profile: pl.DataFrame, as_of: date, rules_as_of: date
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both verdicts of every pair, with the conditions not met and not known where they differ; and what each condition reads."""
+    items = [i for i in in_force(load_items(), rules_as_of) if i.entity == "enterprise"]
+    program, _ = compile_sound(items, load(), load_defaults().bars)
+    words = _words(evaluate(program, profile, as_of))
+    kept = frame("SELECT uscc, item_id, version, verdict AS ours FROM match.pair")
+    ours = pl.concat(
+        [
+            profile.select(
+                "uscc", item_id=pl.lit(item.text.id), version=pl.lit(item.text.version, pl.Int64), again=words[item.key]
+            )
+            for item in program.items
+        ]
+    )
+    true = eligibility.select(
+        "uscc", "item_id", "version", true="verdict",
+        true_unknown=_names("unknown"), true_failed=_names("failing"),
+    )  # fmt: skip
+    both = true.join(ours, on=agreement.PAIR_KEY, how="inner").join(kept, on=agreement.PAIR_KEY, how="left")
+    both = both.with_columns(ours=pl.coalesce("ours", "again"))
+    rows = {row["uscc"]: row for row in profile.iter_rows(named=True)}
+    failed, unknown = [], []
+    for pair in both.iter_rows(named=True):
+        states = (
+            _states(program, rows[pair["uscc"]], pair["item_id"], pair["version"], as_of)
+            if pair["ours"] != pair["true"]
+            else {}
+        )
+        failed.append([c for c, s in states.items() if s == "false"])
+        unknown.append([c for c, s in states.items() if s == "unknown"])
+    conditions = pl.DataFrame(
+        [
+            (item.text.id, item.text.version, c, column.name)
+            for item in program.items
+            for c, term in item.terms.items()
+            for column in columns(term)
+        ],
+        schema={"item_id": pl.String, "version": pl.Int64, "condition_id": pl.String, "indicator": pl.String},
+        orient="row",
+    )
+    lists = pl.List(pl.String)
+    return both.with_columns(
+        our_failed=pl.Series(failed, dtype=lists), our_unknown=pl.Series(unknown, dtype=lists)
+    ), conditions
+
+
+def _words(verdicts: Verdicts) -> dict[tuple[str, int], pl.Series]:
+    """The verdict of every row on every item, by item and version."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for block, items in verdicts.found():
+        for one in items:
+            words = ["unknown"] * block.height
+            for name in VERDICTS:
+                for at in positions(getattr(one.planes, name)).tolist():
+                    if at < block.height:
+                        words[at] = name
+            found.setdefault(one.plan.item.key, []).extend(words)
+    return {key: pl.Series(words, dtype=pl.String) for key, words in found.items()}
+
+
+def _states(program: Program, row: Mapping[str, Any], item_id: str, version: int, as_of: date) -> dict[str, str]:
+    told = explain(program, row, item_id, as_of, version=version)
+    return {condition.id: condition.verdict for condition in told.conditions if not condition.outside}
+
+
+def shown(report: Report) -> str:
+    """The report as an analyst reads it."""
+    causes = (
+        report.disagreements.group_by("cause", "true", "ours")
+        .agg(n=pl.len())
+        .sort("n", "cause", descending=[True, False])
+    )
+    items = report.disagreements.group_by("item_id", "true", "ours", "conditions", "cause").agg(
+        n=pl.len(), example=pl.col("values").first(), detail=pl.col("detail").first()
+    )
+    by_indicator = (
+        report.compared.group_by("indicator")
+        .agg(
+            both=(pl.col("ours").is_not_null() & pl.col("true").is_not_null()).sum(),
+            share=pl.col("agrees").filter(pl.col("ours").is_not_null() & pl.col("true").is_not_null()).mean().round(4),
+            ours_unknown=(pl.col("ours").is_null() & pl.col("true").is_not_null()).sum(),
+        )
+        .join(
+            report.indicators.group_by("indicator", "cause").agg(n=pl.len()).sort("n", descending=True)
+            .group_by("indicator", maintain_order=True).agg(causes=pl.concat_str("cause", pl.lit(" "), "n").str.join("；")),
+            on="indicator", how="left",
+        )
+        .sort("indicator")
+    )  # fmt: skip
+    with pl.Config(tbl_rows=400, tbl_cols=20, fmt_str_lengths=120, tbl_width_chars=260, tbl_hide_dataframe_shape=True):
+        return "\n".join(
+            [
+                f"事实日期 {report.as_of}；任一方判为符合的对中，双方一致的占 {report.share:.4f}",
+                "判定对照（true 真值，ours 我方）", str(report.verdicts),
+                "不一致的原因", str(causes),
+                "不一致的事项、条件和原因", str(items.sort("n", "item_id", "conditions", descending=[True, False, False])),
+                "逐项指标", str(by_indicator),
+            ]
+        )  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description="一次运行的判定和指标与模拟世界真值的对照",
+        epilog="例：python -m benchmarks.agreement --home warehouse --truth warehouse/truth",
+    )
+    parser.add_argument("--home", type=Path, required=True, help="运行所在的目录")
+    parser.add_argument("--truth", type=Path, required=True, help="真值目录")
+    asked = parser.parse_args()
+    try:
+        sys.stdout.write(shown(measured(asked.home, asked.truth)) + "\n")
+    except (FileNotFoundError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,321 @@
+"""Our verdicts and indicators against the planted truth of a mock world: who agrees, and the cause of every disagreement.
+
+Frames in, frames out. A verdict differs because a condition does, a condition because an indicator does, an indicator because of what
+happened to the rows it stands on: they came late, were refused, reached nobody, were wrong as sent, or were never sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+import polars as pl
+
+OUR_ERROR = "我方错误"
+LATE, REFUSED, REJECTED, UNLINKED = "迟到", "文件被拒收", "行被拒收", "未能归户"
+PLANTED, ROUNDED, SUBSTITUTE = "交付内容有误（植入）", "单位取整", "替代来源"
+UNASSERTED, GAP, SILENT, DEFINITION = "无记录不作零", "无人交付", "真值未设", "口径不同"
+NOT_DUE, PARTIAL = "未到交付期", "月份不全"
+
+# Half a unit of the delivered figure, in the indicator's unit, times the rows a year's figure is a sum of.
+_ROUNDING = {
+    "commerce.sales_month": 6_000, "industry.output_month": 6_000, "commerce.duty_free": 600, "science.rd_input": 300, "industry.software": 600,
+    "industry.tech_upgrade": 100, "reform.project": 100, "agri.collective": 100, "commerce.foreign_capital": 5, "customs.trade_month": 100, "tax.income_tax": 50,
+}  # fmt: skip
+# Defects that change what a row says; those of keys and names only change whom it reaches.
+VALUE_DEFECTS = frozenset(
+    "blank cumulative late late_sheet wild_report threshold_bunching zero_for_unknown insured_but_unpaid corrected_filing voided negative_correction "
+    "refund dash_for_unknown slash_for_unknown full_width_digits cancelled_retroactively repaired status_resent ring_shared_certificate "
+    "status_in_words industry_blank district_blank established_after_approved unit_changed former_name".split()
+)
+# What rows a derived indicator stands on besides its own table, best source first.
+SOURCES: Mapping[str, tuple[str, ...]] = {
+    "revenue": ("tax.income_tax", "tax.vat", "market.annual_report"),
+    "total_assets": ("tax.income_tax", "market.annual_report"),
+    "employees": ("tax.income_tax", "market.annual_report", "market.baseinfo"),
+    "enterprise_size": ("tax.income_tax", "tax.vat", "market.annual_report", "labor.headcount"),
+    "rd_": ("tax.income_tax", "science.rd_input"),
+    "high_tech": ("science.rd_input", "tax.income_tax"),
+    "certifications": ("science.hnte", "science.tech_sme", "industry.gradient", "agri.certification", "customs.registration"),
+    "recognition_first": ("science.hnte", "science.tech_sme", "industry.gradient"),
+    "honors": ("agri.leading", "agri.coop"),
+    "excluded_category": ("market.abnormal", "tax.registration", "tax.credit", "housing.developer", "market.baseinfo"),
+    "first_time_above_scale": ("industry.output_month", "commerce.sales_month"),
+    "is_above_scale": ("industry.output_month", "commerce.sales_month"),
+    "patent": ("ip.patent", "ip.patent_status"),
+    "ip_count": ("ip.patent", "ip.patent_status", "ip.trademark"),
+    "major_violation": ("reform.penalty", "market.abnormal"),
+    "export_sales": ("tax.vat",),
+    "newly_settled": ("market.baseinfo", "market.alter"),
+    "tax_paid": ("tax.payment", "tax.registration"),
+    "park_residency": ("market.baseinfo",),
+}  # fmt: skip
+PAIR_KEY = ["uscc", "item_id", "version"]
+
+
+def written(value: Any, as_of: date) -> str | None:
+    """A value as text that compares: numbers to 6 decimals without trailing zeros, days in ISO, names of a list that hold on the day."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        held = {
+            entry["name"]
+            for entry in value
+            if (entry["valid_from"] is None or entry["valid_from"] <= as_of)
+            and (entry["valid_to"] is None or entry["valid_to"] >= as_of)
+        }
+        return "、".join(sorted(held))
+    if isinstance(value, Decimal):
+        return format(value.quantize(Decimal("0.000001"), ROUND_HALF_UP).normalize(), "f")
+    return str(value)
+
+
+def long_profile(profile: pl.DataFrame, names: Iterable[str], as_of: date) -> pl.DataFrame:
+    """`profile.enterprise` as one row per enterprise and indicator: uscc, indicator, ours (text or null)."""
+    parts = [
+        profile.select(
+            "uscc",
+            indicator=pl.lit(name),
+            ours=pl.Series([written(v, as_of) for v in profile[name].to_list()], dtype=pl.String),
+        )
+        for name in names
+        if name in profile.columns
+    ]
+    return pl.concat(parts)
+
+
+def _number(text: str | None) -> Decimal | None:
+    try:
+        return None if text is None else Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def same(ours: str | None, true: str | None, indicator: str) -> bool:
+    """Whether two written values say the same: ratios to the sixth decimal, industry without its section letter, no level = 无."""
+    if indicator == "industry" and true and true[:1].isalpha():
+        true = true[1:]
+    if ours == true or ({ours, true} <= {None, "无", ""} and not (ours is None and true is None)):
+        return True
+    a, b = _number(ours), _number(true)
+    return a is not None and b is not None and abs(a - b) <= Decimal("0.000002")
+
+
+def compare_indicators(ours: pl.DataFrame, true: pl.DataFrame) -> pl.DataFrame:
+    """uscc, indicator, ours, true, agrees, for enterprises on both sides. `true`: uscc, indicator, value."""
+    both = true.select("uscc", "indicator", true="value").join(ours, on=["uscc", "indicator"], how="inner")
+    agrees = [same(o, t, i) for o, t, i in both.select("ours", "true", "indicator").iter_rows()]
+    return both.select("uscc", "indicator", "ours", "true", agrees=pl.Series(agrees, dtype=pl.Boolean))
+
+
+def trail(
+    records: pl.DataFrame,
+    deliveries: pl.DataFrame,
+    ledger: pl.DataFrame,
+    landed: pl.DataFrame,
+    rejects: pl.DataFrame,
+    known_at: datetime,
+) -> pl.DataFrame:
+    """What became of the rows a department wrote about an enterprise: uscc, feed, written, late, refused, rejected, unlinked, defects.
+
+    `records`: uscc, feed, file, row_no, sheet, defects; `deliveries`: file, received_at; `ledger`: name, file_id, status; `landed`: feed,
+    file_id, row_no, sheet, uscc (null: nobody); `rejects`: file_id, row_no. Pulled records (`api/…`) are matched by enterprise and feed.
+    """
+    # one file holds several tables, hence stands several times on both sides
+    received = deliveries.drop_nulls("file").group_by("file").agg(pl.col("received_at").min())
+    rows = records.join(received, on="file", how="left").with_columns(
+        name=pl.col("file").str.split("/").list.last(), pulled=pl.col("file").str.starts_with("api/")
+    )
+    loaded = ledger.group_by("name").agg(
+        loaded=(pl.col("status") != "refused").any(), file_id=pl.col("file_id").unique()
+    )
+    rows = rows.join(loaded, on="name", how="left")
+    told = landed.select("feed", "file_id", "row_no", "sheet", told="uscc", landed=pl.lit(True))
+    reached = (
+        rows.filter(~pl.col("pulled"))
+        .explode("file_id")
+        .join(told, on=["feed", "file_id", "row_no", "sheet"], how="left")
+        .join(rejects.select("file_id", "row_no", rejected=pl.lit(True)).unique(), on=["file_id", "row_no"], how="left")
+    )
+    counted = reached.group_by("uscc", "feed").agg(
+        written=pl.len(),
+        late=((pl.col("received_at") > known_at) | pl.col("received_at").is_null()).sum(),
+        refused=(pl.col("loaded") == False).fill_null(False).sum(),  # noqa: E712
+        rejected=pl.col("rejected").fill_null(False).sum(),
+        unlinked=(pl.col("landed").fill_null(False) & pl.col("told").ne_missing(pl.col("uscc"))).sum(),
+        defects=pl.col("defects").str.split(";").list.explode(keep_nulls=False, empty_as_null=False),
+    )
+    known = landed.select("feed", "uscc").drop_nulls().unique().with_columns(linked=pl.lit(True))
+    pulled = (
+        rows.filter("pulled")
+        .join(known, on=["uscc", "feed"], how="left")
+        .group_by("uscc", "feed")
+        .agg(
+            written=pl.len(),
+            late=pl.lit(0, pl.UInt32),
+            refused=pl.lit(0, pl.UInt32),
+            rejected=pl.lit(0, pl.UInt32),
+            unlinked=pl.col("linked").is_null().sum(),
+            defects=pl.col("defects").str.split(";").list.explode(keep_nulls=False, empty_as_null=False),
+        )
+    )
+    return pl.concat([counted, pulled], how="vertical_relaxed").sort("uscc", "feed")
+
+
+def sources(indicator: str, feeds: Iterable[str]) -> tuple[str, ...]:
+    """The feeds a value stands on: the longest name of SOURCES it begins with, then the catalogue's."""
+    head = max((name for name in SOURCES if indicator.startswith(name)), key=len, default=None)
+    return tuple(dict.fromkeys((*(SOURCES[head] if head else ()), *feeds)))
+
+
+def causes(
+    different: pl.DataFrame,
+    trails: pl.DataFrame,
+    evidence: pl.DataFrame,
+    feeds: Mapping[str, tuple[str, ...]],
+    starts: Mapping[str, date],
+    needs: Mapping[str, date],
+    definitions: Mapping[str, str],
+    due: Mapping[str, date],
+    partial: frozenset[tuple[str, str]],
+    known_on: date,
+) -> pl.DataFrame:
+    """`different` (uscc, indicator, ours, true) with `cause` and `detail`.
+
+    `evidence`: uscc, indicator, feed; `feeds`: indicator → catalogue's feeds; `starts`: feed → the first day it speaks of; `needs`:
+    indicator → the first day its period reaches back to; `definitions`: indicator → why the two sides mean different things; `due`:
+    indicator → the day by which its year is delivered; `partial`: (uscc, indicator) of sums that want months nobody declared.
+    """
+    held = {(r["uscc"], r["feed"]): r for r in trails.iter_rows(named=True)}
+    stood = {(u, i): f for u, i, f in evidence.select("uscc", "indicator", "feed").iter_rows()}
+    found = [
+        _early(row, due, partial, known_on)
+        or _cause(row, held, stood, feeds.get(row["indicator"], ()), starts, needs, definitions)
+        for row in different.iter_rows(named=True)
+    ]
+    return different.with_columns(
+        cause=pl.Series([c for c, _ in found], dtype=pl.String),
+        detail=pl.Series([d for _, d in found], dtype=pl.String),
+    )
+
+
+def _early(
+    row: Mapping[str, Any], due: Mapping[str, date], partial: frozenset[tuple[str, str]], known_on: date
+) -> tuple[str, str] | None:
+    """Why a value that is unknown to us could not be known yet."""
+    if row["ours"] is not None or row["true"] in ("0", "false", "", "无"):
+        return None
+    if row["indicator"] in due and known_on < due[row["indicator"]]:
+        return NOT_DUE, f"{due[row['indicator']]} 前交付"
+    return (PARTIAL, "有月份没有申报") if (row["uscc"], row["indicator"]) in partial else None
+
+
+def _cause(
+    row: Mapping[str, Any],
+    held: Mapping[tuple[str, str], Mapping[str, Any]],
+    stood: Mapping[tuple[str, str], str],
+    feeds: tuple[str, ...],
+    starts: Mapping[str, date],
+    needs: Mapping[str, date],
+    definitions: Mapping[str, str],
+) -> tuple[str, str]:
+    uscc, indicator, ours, true = row["uscc"], row["indicator"], row["ours"], row["true"]
+    wanted = sources(indicator, feeds)
+    rows = [(feed, held[uscc, feed]) for feed in wanted if (uscc, feed) in held]
+    if ours is None and true in ("0", "false", "", "无"):
+        return UNASSERTED, "没有记录时目录不判为零或否"
+    used = stood.get((uscc, indicator))
+    if _is_rounding(ours, true, used, wanted):
+        return ROUNDED, used or wanted[0]
+    for kind, word in (("late", LATE), ("refused", REFUSED), ("rejected", REJECTED), ("unlinked", UNLINKED)):
+        if hit := [f"{feed} {r[kind]} 行" for feed, r in rows if r[kind]]:
+            return word, "；".join(hit)
+    begun = needs.get(indicator)
+    if begun is not None and (short := [feed for feed in wanted if feed in starts and starts[feed] > begun]):
+        return GAP, f"{short[0]} 自 {starts[short[0]]} 起才有交付"
+    if planted := sorted({d for _, r in rows for d in r["defects"] if d in VALUE_DEFECTS}):
+        return PLANTED, "、".join(planted)
+    if used is not None and wanted and used != wanted[0] and used in wanted:
+        return SUBSTITUTE, f"取自 {used}，而非 {wanted[0]}"
+    if indicator in definitions:
+        return DEFINITION, definitions[indicator]
+    if not rows:
+        return GAP, f"{'、'.join(wanted)} 没有此户的行"
+    if ours is None and wanted[0] not in {feed for feed, _ in rows}:
+        return GAP, f"{wanted[0]} 没有此户的行"
+    return OUR_ERROR, ""
+
+
+def _is_rounding(ours: str | None, true: str | None, used: str | None, wanted: tuple[str, ...]) -> bool:
+    a, b = _number(ours), _number(true)
+    if a is None or b is None:
+        return False
+    unit = max((_ROUNDING.get(feed, 0) for feed in ((used,) if used else wanted)), default=0)
+    if unit == 0:
+        return False
+    # a ratio of rounded figures is as good as the smaller of them
+    return abs(a - b) <= unit if max(abs(a), abs(b)) > 100 else abs(a - b) <= Decimal("0.05") * max(abs(a), abs(b), 1)
+
+
+def confusion(pairs: pl.DataFrame) -> pl.DataFrame:
+    """true, ours, n. `pairs` has both verdicts of every pair of the universe."""
+    return pairs.group_by("true", "ours").agg(n=pl.len()).sort("true", "ours")
+
+
+def disagreements(
+    pairs: pl.DataFrame,
+    conditions: pl.DataFrame,
+    compared: pl.DataFrame,
+    explained: pl.DataFrame,
+    silent: frozenset[str],
+) -> pl.DataFrame:
+    """Each disagreeing pair with the conditions and indicators that differ: one row per pair, with cause and detail.
+
+    `pairs`: uscc, item_id, version, ours, true, our_failed, our_unknown, true_failed, true_unknown (lists); `conditions`: item_id, version,
+    condition_id, indicator; `explained`: the differences of `causes`; `silent`: indicators the truth does not hold at all.
+    """
+    reasons = {
+        (u, i): (o, t, c, d)
+        for u, i, o, t, c, d in explained.select("uscc", "indicator", "ours", "true", "cause", "detail").iter_rows()
+    }
+    read: dict[tuple[str, int, str], list[str]] = {}
+    for item, version, condition, indicator in conditions.iter_rows():
+        read.setdefault((item, version, condition), []).append(indicator)
+    rows = []
+    for pair in pairs.filter(pl.col("ours") != pl.col("true")).iter_rows(named=True):
+        moved = [
+            c
+            for c in sorted({*pair["our_failed"], *pair["our_unknown"], *pair["true_failed"], *pair["true_unknown"]})
+            if _state(c, pair["our_failed"], pair["our_unknown"])
+            != _state(c, pair["true_failed"], pair["true_unknown"])
+        ]
+        names = [n for c in moved for n in read.get((pair["item_id"], pair["version"], c), ())]
+        hits = [(n, *reasons[pair["uscc"], n]) for n in names if (pair["uscc"], n) in reasons]
+        if hits:
+            # the least excusable difference names the pair
+            cause, detail = next(((h[3], h[4]) for h in hits if h[3] == OUR_ERROR), (hits[0][3], hits[0][4]))
+        elif any(n in silent for n in names):
+            cause, detail = SILENT, "、".join(sorted({n for n in names if n in silent}))
+        else:
+            cause, detail = OUR_ERROR, "条件判定不同而指标相同"
+        rows.append(
+            {
+                **{k: pair[k] for k in (*PAIR_KEY, "ours", "true")},
+                "conditions": ";".join(moved),
+                "values": "；".join(f"{n} 我方 {o} 真值 {t}" for n, o, t, _, _ in hits),
+                "cause": cause,
+                "detail": detail,
+            }
+        )
+    schema = {"uscc": pl.String, "item_id": pl.String, "version": pl.Int64, "ours": pl.String, "true": pl.String}
+    return pl.DataFrame(
+        rows, schema={**schema, **dict.fromkeys(("conditions", "values", "cause", "detail"), pl.String)}
+    )
+
+
+def _state(condition: str, failed: list[str], unknown: list[str]) -> str:
+    return "unknown" if condition in unknown else "false" if condition in failed else "true"
