@@ -151,7 +151,7 @@ def _receipt(path: Path, first_seen: datetime | None) -> dict[str, Any] | str:
     received = min(written, first_seen) if first_seen else written
     # Kept only once the file is let in: a receipt left in the landing zone would move the day of the next run.
     return {
-        "file": path.name,
+        "file": printable(path.name),
         "sha256": None,
         "bytes": path.stat().st_size,
         "received_at": received.replace(tzinfo=ZONE).isoformat(),
@@ -168,7 +168,7 @@ def _read_receipt(place: Path) -> dict[str, Any] | str:
         received = moment(said["received_at"])
         written = datetime.fromtimestamp(place.lstat().st_ctime, tz=ZONE).replace(tzinfo=None)
         kept = {
-            "file": str(said.get("file", "")),
+            "file": printable(str(said.get("file", "")))[:300],
             "sha256": str(said["sha256"]).lower(),
             "bytes": int(said.get("bytes", -1)),
             "received_at": str(said["received_at"]),

@@ -100,6 +100,8 @@ def decoded(raw: bytes, form: Form) -> str:
     _reject_foreign(raw)
     if form.encoding == "utf-16":
         text = _utf16(raw)
+    elif raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise RefusedFile(f"合同约定 {_NAMES[form.encoding]}，文件开头是 UTF-16 的 BOM")
     else:
         _reject_nul(raw)
         text = _strict(raw, form)
@@ -139,8 +141,6 @@ def _utf16(raw: bytes) -> str:
 
 def _strict(raw: bytes, form: Form) -> str:
     codec = "utf-8" if form.encoding == "utf-8-sig" else form.encoding
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise RefusedFile(f"合同约定 {_NAMES[form.encoding]}，文件开头是 UTF-16 的 BOM")
     if codec == "gb18030" and _UTF8_RUN.search(raw):
         like = sum(1 for line in raw.splitlines() if _UTF8_RUN.search(line) and _fits(line, "utf-8"))
         rest = sum(1 for line in raw.splitlines() if not line.isascii()) - like

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 
@@ -93,13 +95,30 @@ def _guard(path: Path, form: Form) -> list[str]:
                 raise RefusedFile("工作簿带宏，不予接收")
             if not member.filename.endswith((".xml", ".rels")):
                 continue
-            with archive.open(member) as part:
-                opening = part.read(4096)
-                if b"<!DOCTYPE" in opening or b"<!ENTITY" in opening:
-                    raise RefusedFile("工作簿内部 XML 含 DOCTYPE，不予接收")
-                if member.filename.startswith("xl/worksheets/") and member.file_size < 64 << 20:
-                    formulas += (opening + part.read()).count(b"<f>")
+            try:
+                declared, found = _declarations(archive.open(member))
+            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+                raise RefusedFile(f"工作簿损坏：{member.filename[:80]} 解不开（{type(error).__name__}）") from None
+            if declared:
+                raise RefusedFile("工作簿内部 XML 含 DOCTYPE 或实体声明，不予接收")
+            if member.filename.startswith("xl/worksheets/"):
+                formulas += found
     return [f"含公式 {formulas} 格，取其缓存值"] if formulas else []
+
+
+def _declarations(part: IO[bytes]) -> tuple[bool, int]:
+    """Whether an XML part declares a DOCTYPE or an entity anywhere, in any encoding, and how many formulas it holds."""
+    formulas, tail = 0, b""
+    with part:
+        while chunk := part.read(1 << 20):
+            # UTF-16 is ASCII with NULs between; the tail keeps a mark that two chunks share.
+            text = tail + chunk.replace(b"\x00", b"")
+            if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+                return True, formulas
+            formulas += text.count(b"<f>") + text.count(b"<f ")
+            tail = text[-2:] if text.endswith((b"<f", b"<")) else b""
+            tail = text[-8:] if b"<!" in text[-8:] else tail
+    return False, formulas
 
 
 def _grid(book: Any, name: str, form: Form) -> tuple[Grid, Merges]:
