@@ -8,7 +8,7 @@ import polars as pl
 
 from assets.ports import Scope, Warehouse
 from assets.sql import table_metadata
-from data.corpus import in_force, load_defaults, load_items
+from data.corpus import Entity, in_force, load_defaults, load_items
 from data.indicators import load
 from matching.rules import Program, Verdicts, evaluate
 from matching.rules.program import compile_sound
@@ -57,9 +57,11 @@ UPSTREAM = [
 ]
 
 
-def program_in_force(scope: Scope, log: dg.DagsterLogManager | None = None) -> Program:
-    """The enterprise items valid on `rules_as_of`, compiled; an item whose rules do not hold is logged and left out."""
-    items = [item for item in in_force(load_items(), scope.rules_as_of) if item.entity == "enterprise"]
+def program_in_force(
+    scope: Scope, log: dg.DagsterLogManager | None = None, *, entity: Entity = "enterprise"
+) -> Program:
+    """The items for that kind of entity valid on `rules_as_of`, compiled; an item whose rules do not hold is logged and left out."""
+    items = [item for item in in_force(load_items(), scope.rules_as_of) if item.entity == entity]
     program, refusals = compile_sound(items, load(), load_defaults().bars)
     for refusal in refusals:
         if log is not None:
@@ -75,25 +77,33 @@ def profiles(warehouse: Warehouse, program: Program) -> pl.DataFrame:
     return warehouse.frame(f"SELECT {chosen} FROM profile.enterprise ORDER BY enterprise_id")
 
 
-def dated(pairs: pl.DataFrame, before: pl.DataFrame | None, scope: Scope) -> tuple[pl.DataFrame, pl.DataFrame]:
+def dated(
+    pairs: pl.DataFrame,
+    before: pl.DataFrame | None,
+    scope: Scope,
+    key: tuple[str, ...] = KEY,
+    names: tuple[str, ...] = ("uscc",),
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The pairs with the day their verdict took its present form, and the former rows that ended the day before `as_of`.
+
+    `key` says which pair a row is about; `names` are columns that may change without the verdict being another.
 
     A row that equals its former self keeps its `valid_from`, so a night adds only what changed. Former rows dated after `as_of` belong
     to a later run and are ignored.
     """
-    state = [name for name in pairs.columns if name not in (*KEY, "uscc")]
+    state = [name for name in pairs.columns if name not in (*key, *names)]
     if before is None:
         return pairs.with_columns(valid_from=pl.lit(scope.as_of), valid_to=pl.lit(None, pl.Date)), _no_past(pairs)
     former = before.filter(pl.col("valid_from") <= scope.as_of)
-    same = pairs.join(former.select(*KEY, *state, "valid_from"), on=[*KEY, *state], how="left", nulls_equal=True)
+    same = pairs.join(former.select(*key, *state, "valid_from"), on=[*key, *state], how="left", nulls_equal=True)
     current = same.with_columns(
         valid_from=pl.col("valid_from").fill_null(scope.as_of), valid_to=pl.lit(None, pl.Date)
-    ).sort("item_id", "version", "enterprise_id")
+    ).sort("item_id", "version", key[0])
     ended = former.filter(pl.col("valid_from") < scope.as_of).join(
-        current.select(*KEY, "valid_from"), on=[*KEY, "valid_from"], how="anti"
+        current.select(*key, "valid_from"), on=[*key, "valid_from"], how="anti"
     )
     past = ended.with_columns(valid_to=pl.lit(scope.as_of - timedelta(days=1)))
-    return current, past.select(current.columns).sort("item_id", "version", "enterprise_id")
+    return current, past.select(current.columns).sort("item_id", "version", key[0])
 
 
 def _no_past(pairs: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.ports import Control, Scope, Warehouse
+from assets.push_people import person_facts, person_pairs, persons
 from data import contract, indicators
 from data.contract import Table
 from data.indicators import Catalogue, Indicator
@@ -480,14 +481,14 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
     awards, spent = past.pop("awards"), past.pop("spent")
     assert isinstance(awards, pl.DataFrame) and isinstance(spent, dict)
     inputs = Inputs(
-        pairs=pair_rows,
+        pairs=pl.concat([pair_rows, person_pairs(warehouse)]),
         items=item_rows,
         conditions=condition_rows,
-        enterprises=enterprises(warehouse),
+        enterprises=pl.concat([enterprises(warehouse), persons(warehouse)]),
         cases=cases(warehouse),
         awards=pl.concat([paid(warehouse, item_rows), awards]),
         unfit=unfit(warehouse, scope, item_rows, named, catalogue),
-        facts=facts(warehouse, named, catalogue),
+        facts=pl.concat([facts(warehouse, named, catalogue), person_facts(warehouse, named, catalogue)]),
         indicators_of=named,
         risk=risk(warehouse, pair_rows, item_rows, scope.as_of),
         spent=spent,

@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets.mart import MART_ASSETS
 from assets.match import MATCH_ASSETS
+from assets.match_person import PERSON_MATCH_ASSETS
 from assets.match_score import SCORE_ASSETS
 from assets.policy import POLICY_ASSETS
 from assets.profile import PROFILE_ASSETS
@@ -34,6 +35,7 @@ def assets() -> list[dg.AssetsDefinition]:
             PROFILE_ASSETS,
             POLICY_ASSETS,
             MATCH_ASSETS,
+            PERSON_MATCH_ASSETS,
             SCORE_ASSETS,
             PUSH_ASSETS,
             MART_ASSETS,

@@ -91,9 +91,11 @@ def recomputed(home: Path, header: Mapping[str, Any], lines: Sequence[Mapping[st
             return {line["line_key"]: None for line in lines}
         sql = award_sql(found[0][0], load_indicators(), str(header["as_of"]))
         wanted = [line["enterprise_id"] for line in lines]
+        of_persons = header.get("kind") == "talent"
+        table, subject = ("profile.person", "person_id") if of_persons else ("profile.enterprise", "enterprise_id")
         rows = con.execute(
-            f"SELECT enterprise_id, CASE WHEN ({sql}) >= 0 THEN CAST(round({sql}, 2) AS DECIMAL(18,2)) END FROM profile.enterprise"
-            " WHERE enterprise_id IN (SELECT unnest($wanted))",
+            f"SELECT {subject}, CASE WHEN ({sql}) >= 0 THEN CAST(round({sql}, 2) AS DECIMAL(18,2)) END FROM {table}"
+            f" WHERE {subject} IN (SELECT unnest($wanted))",
             {"wanted": wanted},
         ).fetchall()
     amounts: dict[str, Decimal | None] = dict(rows)
@@ -107,7 +109,7 @@ def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         pairs = {
             (enterprise, item, version): (verdict, bar)
             for enterprise, item, version, verdict, bar in con.execute(
-                "SELECT enterprise_id, item_id, version, verdict, bar FROM match.pair"
+                f"SELECT enterprise_id, item_id, version, verdict, bar FROM match.pair{_persons(con)}"
             ).fetchall()
         }
         as_of = con.execute("SELECT max(as_of) FROM push.list").fetchall()[0][0]
@@ -133,3 +135,11 @@ def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         elif money and (pair[0] != "eligible" or pair[1] != "clear"):
             gone[line["line_key"]] = f"最新判定为 {pair[0]}，排除情形 {pair[1]}"
     return gone
+
+
+def _persons(con: Any) -> str:
+    """The pairs of persons, where the publication holds them."""
+    held = con.execute(
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'match' AND table_name = 'person_pair'"
+    ).fetchall()[0][0]
+    return " UNION ALL SELECT person_id, item_id, version, verdict, bar FROM match.person_pair" if held else ""
