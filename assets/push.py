@@ -1,20 +1,25 @@
-"""push/list, push/line, push/suppression: what a run proposes, beside the lists that are frozen and never change."""
+"""push/list, line, suppression, settlement, receipt: what a run proposes, beside the lists that are frozen and never change."""
 
 import dagster as dg
 import polars as pl
 
 from assets.ports import Control, Scope, Warehouse
 from assets.push_decision import decision
-from assets.push_inputs import collected, frozen, settlement, taken_up
+from assets.push_history import frozen, taken_up
+from assets.push_inputs import collected
+from assets.push_return import receipts, settlement
 from assets.sql import table_metadata
 from matching.push.kinds import KINDS, REASONS
 from matching.push.lines import LINE
+from matching.push.receipts import STATES
 from matching.push.select import HEADER, propose
 
 _DESCRIPTIONS = {
     "list": "清单表头：每个事项 × 种类 × 周期一份，写明日期、数据水位、行数、金额、截止规则、对照组与 sha256；草稿不发送也不付款。",
     "line": "清单行：企业、金额、截止日、逐条理由（政策原文、取值、来源部门和日期）、还缺什么、短信内容、所属分组。",
     "suppression": "未列入的企业与原因：每个本可列入的（企业，事项）要么在清单行上，要么在这里，写明一个原因。",
+    "settlement": "兑付对账：每笔已导出的兑付，财政兑现台账付了多少、几笔、何时，是否付清，导出 48 小时后仍未付清的标为逾期。",
+    "receipt": "短信回执：每条已导出的短信是否送达、点击、失败或退订；退订的企业此后不再提醒。",
 }
 
 
@@ -79,8 +84,27 @@ LABELS = {
     "paid_yuan": "已付（元）",
     "payments": "支付笔数",
     "last_paid_on": "最近支付日",
-    "state": "对账状态",
+    "state": "对账或回执状态",
+    "exported_at": "付款文件导出时间",
+    "overdue": "导出 48 小时后仍未付清",
+    "occurred_at": "回执时间",
 }
+
+
+def _in_time(states: pl.DataFrame) -> dg.AssetCheckResult:
+    late = states.filter(pl.col("overdue"))
+    return dg.AssetCheckResult(
+        passed=late.is_empty(),
+        asset_key=["push", "settlement"],
+        check_name="paid_in_time",
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{late.height} 笔兑付导出 48 小时后仍未付清" if late.height else "没有逾期",
+        metadata={"清单": "、".join(sorted(set(late["list_id"]))), "笔数": late.height},
+    )
+
+
+def _answers(answers: pl.DataFrame) -> dict[str, object]:
+    return {STATES[state]: n for state, n in answers.group_by("state").len().sort("state").iter_rows()}
 
 
 @dg.multi_asset(
@@ -103,9 +127,15 @@ LABELS = {
                 ["registry", "subject"],
                 ["raw", "apply_case"],
                 ["raw", "finance_redemption"],
+                ["raw", "sms_receipt"],
             ],
         )
         for name, description in _DESCRIPTIONS.items()
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "paid_in_time", asset=["push", "settlement"], description="付款文件导出 48 小时内由财政付清。"
+        )
     ],
 )
 def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope], control: dg.ResourceParam[Control]):  # type: ignore[no-untyped-def]
@@ -121,13 +151,14 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
     lines = pl.concat(
         [proposal.lines, kept_lines.filter(~pl.col("list_id").is_in(proposal.lists["list_id"].implode()))]
     )
-    states = settlement(warehouse, control)
+    states, answers = settlement(warehouse, control, scope), receipts(warehouse, control)
     with warehouse.write() as transaction:
         written = {
             "list": transaction.replace("push.list", headers.sort("kind", "item_id", "version", "cycle", "list_id")),
             "line": transaction.replace("push.line", lines.sort("list_id", "line_no")),
             "suppression": transaction.replace("push.suppression", proposal.suppressions),
             "settlement": transaction.replace("push.settlement", states),
+            "receipt": transaction.replace("push.receipt", answers),
         }
     counts = {
         KINDS[kind]: f"{n} 份 {rows} 行"
@@ -136,11 +167,18 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
     reasons = {
         REASONS[reason]: n for reason, n in proposal.suppressions.group_by("reason").len().sort("reason").iter_rows()
     }
-    extra: dict[str, dict[str, object]] = {"list": counts, "line": {}, "suppression": reasons, "settlement": {}}
+    extra: dict[str, dict[str, object]] = {
+        "list": counts,
+        "line": {},
+        "suppression": reasons,
+        "settlement": {},
+        "receipt": _answers(answers),
+    }
     for name in _DESCRIPTIONS:
         yield dg.MaterializeResult(
             asset_key=["push", name], metadata={**table_metadata(written[name], LABELS), **extra[name]}
         )
+    yield _in_time(states)
 
 
 PUSH_ASSETS: list[dg.AssetsDefinition] = [push, decision]

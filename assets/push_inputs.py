@@ -1,10 +1,7 @@
 """Reading what the lists are made from: verdicts and profiles of the warehouse, and what people did, kept in `control.sqlite`."""
 
 import datetime as dt
-import json
-import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +9,9 @@ from pathlib import Path
 import polars as pl
 
 from assets.ports import Control, Scope, Warehouse
+from assets.push_history import arm_key, history, taken_up
 from assets.push_people import person_facts, person_pairs, persons
+from assets.push_return import payments, refusals_by_phone
 from data import contract, indicators
 from data.contract import Table
 from data.indicators import Catalogue, Indicator
@@ -22,7 +21,6 @@ from matching.push.feeds import DELIVERIES, TABLES, unfit_feeds, unfit_items
 from matching.push.inputs import Dates, Inputs
 from matching.push.quiet import Calendar
 from matching.push.risk import CLAIMS, FIRMS, TIES, Evidence, flags
-from matching.push.settle import GRANTED, PAID, settled
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 HOLIDAYS = Path(contract.REFERENCE) / "holidays.csv"
@@ -130,60 +128,6 @@ def cases(warehouse: Warehouse) -> pl.DataFrame:
         """
     )
     return shapes.shaped(frame, shapes.CASES, "raw.apply_case")
-
-
-def payments(warehouse: Warehouse) -> pl.DataFrame:
-    """Every payment of the finance ledger known by `known_at`, in the shape of PAID; a row sent again replaces itself."""
-    if not warehouse.exists("raw.finance_redemption"):
-        return shapes.empty(PAID)
-    frame = warehouse.frame(
-        """
-        SELECT r.enterprise_id, lower(f.policy_no) AS item_id, f.paid_date AS paid_on, f.paid_yuan
-        FROM raw.finance_redemption f JOIN registry.subject r USING (_subject_id)
-        WHERE f._received_at <= getvariable('known_at') AND f.paid_date <= getvariable('as_of') AND r.enterprise_id IS NOT NULL
-        QUALIFY row_number() OVER (
-            PARTITION BY f.policy_no, f.batch_no, r.enterprise_id, f.paid_date, f.bearer_level
-            ORDER BY f._received_at DESC, f._file_id DESC, f._row_no DESC
-        ) = 1 AND f._op <> 'D'
-        ORDER BY ALL
-        """
-    )
-    return shapes.shaped(frame, PAID, "raw.finance_redemption")
-
-
-def settlement(warehouse: Warehouse, control: Control) -> pl.DataFrame:
-    """What became of every award whose payment file has left: (list_id, GRANTED, payments, `state`)."""
-    exported = (
-        control.rows(
-            "SELECT a.list_id, a.entity_id, json_extract(l.body, '$.uscc') AS uscc, a.item_id, a.cycle, a.amount_fen, a.as_of"
-            " FROM active_award a JOIN push_list p USING (list_id)"
-            " JOIN push_line l ON l.list_id = a.list_id AND l.line_key = a.award_key"
-            " WHERE p.status IN ('exported', 'reconciled') ORDER BY a.list_id, a.award_id"
-        )
-        if control.rows("SELECT 1 FROM sqlite_master WHERE name = 'active_award'")
-        else []
-    )
-    paid_rows = payments(warehouse)
-    parts = [
-        settled(
-            pl.DataFrame(
-                [
-                    (r["entity_id"], r["uscc"], r["item_id"], r["cycle"], Decimal(r["amount_fen"]) / 100)
-                    for r in exported
-                    if (r["list_id"], r["as_of"]) == (list_id, since)
-                ],
-                schema=GRANTED,
-                orient="row",
-            ),
-            paid_rows,
-            dt.date.fromisoformat(since),
-        ).select(pl.lit(list_id).alias("list_id"), pl.all())
-        for list_id, since in sorted({(row["list_id"], row["as_of"]) for row in exported})
-    ]
-    blank = settled(shapes.empty(GRANTED), shapes.empty(PAID), dt.date.min).select(
-        pl.lit("").alias("list_id"), pl.all()
-    )
-    return pl.concat(parts) if parts else blank
 
 
 def paid(warehouse: Warehouse, item_rows: pl.DataFrame) -> pl.DataFrame:
@@ -382,92 +326,6 @@ def calendar() -> Calendar:
     )
 
 
-def arm_key(home: Path) -> bytes:
-    """The secret of the arm assignment, made once per home (mode 0400): who is held out cannot be foretold or arranged."""
-    path = home / "keys" / "holdout.key"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-    except FileExistsError:
-        return bytes.fromhex(path.read_text(encoding="ascii"))
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(32))
-    return bytes.fromhex(path.read_text(encoding="ascii"))
-
-
-def _kept(
-    control: Control, table: str, columns: str, schema: shapes.Schema, where: str = "", parameters: tuple[str, ...] = ()
-) -> pl.DataFrame:
-    """Rows of a control table that may not exist yet, in the given shape."""
-    if not control.rows("SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?", (table,)):
-        return shapes.empty(schema)
-    rows = control.rows(f"SELECT {columns} FROM {table} {where} ORDER BY {columns}", parameters)
-    raw = pl.DataFrame(
-        [[None if v is None else str(v) for v in row.values()] for row in rows],
-        schema=dict.fromkeys(schema, pl.String),
-        orient="row",
-    )
-    return raw.select(
-        pl.col(name).str.to_date("%Y-%m-%d").alias(name) if dtype == pl.Date else pl.col(name).cast(dtype)
-        for name, dtype in schema.items()
-    )
-
-
-def history(control: Control, before: dt.date) -> dict[str, pl.DataFrame | dict[tuple[str, str], Decimal]]:
-    """What lists of days before `before` have done: awards, messages, open lists, opt-outs, arms, and money spent per item and cycle.
-
-    Lists of the day itself are left out, so that a run repeated on the same day proposes the same lists again.
-    """
-    day = (before.isoformat(),)
-    fen = _kept(
-        control,
-        "active_award",
-        "entity_id, item_id, cycle, as_of, amount_fen, list_id",
-        {
-            "enterprise_id": pl.String,
-            "item_id": pl.String,
-            "cycle": pl.String,
-            "paid_on": pl.Date,
-            "fen": pl.Int64,
-            "source": pl.String,
-        },
-        "WHERE as_of < ?",
-        day,
-    )
-    awards = fen.with_columns(
-        (pl.col("fen").cast(pl.Decimal(18, 2)) / pl.lit(Decimal(100))).cast(pl.Decimal(18, 2)).alias("amount_yuan")
-    )
-    spent: dict[tuple[str, str], Decimal] = {}
-    for item, period, amount in fen.select("item_id", "cycle", "fen").iter_rows():
-        spent[(item, period)] = spent.get((item, period), Decimal(0)) + Decimal(amount) / 100
-    return {
-        "awards": shapes.shaped(awards, shapes.AWARDS, "台账"),
-        "spent": spent,
-        "sent": _kept(
-            control, "message", "enterprise_id, item_id, cycle, sent_on", shapes.SENT, "WHERE as_of < ?", day
-        ),
-        "listed": _kept(
-            control, "open_pair", "enterprise_id, item_id, cycle, kind, list_id", shapes.LISTED, "WHERE as_of < ?", day
-        ),
-        "opt_outs": _kept(control, "opt_out", "enterprise_id, scope, since", shapes.OPT_OUTS),
-        "arms": _kept(
-            control, "arm", "enterprise_id, item_id, cycle, stratum, arm", shapes.ARMS, "WHERE as_of <= ?", day
-        ),
-    }
-
-
-def taken_up(control: Control, day: dt.date) -> dict[tuple[str, str, str], str]:
-    """(kind, item_id, cycle) → list_id of the lists dated `day` that somebody has taken responsibility for."""
-    if not control.rows("SELECT 1 FROM sqlite_master WHERE name = 'push_list'"):
-        return {}
-    rows = control.rows(
-        "SELECT kind, item_id, cycle, list_id FROM push_list WHERE as_of = ? AND status NOT IN ('rejected', 'void')"
-        " ORDER BY list_id",
-        (day.isoformat(),),
-    )
-    return {(row["kind"], row["item_id"], row["cycle"]): row["list_id"] for row in rows}
-
-
 def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool = False) -> tuple[Inputs, Dates]:
     """Everything `propose` needs. `follow` counts the lists of the day itself as history, and names them as corrected."""
     catalogue = indicators.load()
@@ -478,8 +336,8 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
         "SELECT department, strftime(max(received_at), '%Y-%m-%dT%H:%M:%S') AS at FROM raw.delivery"
         " WHERE status <> 'refused' AND received_at <= getvariable('known_at') GROUP BY department ORDER BY department"
     )
-    awards, spent = past.pop("awards"), past.pop("spent")
-    assert isinstance(awards, pl.DataFrame) and isinstance(spent, dict)
+    awards, spent, opt_outs = past.pop("awards"), past.pop("spent"), past.pop("opt_outs")
+    assert isinstance(awards, pl.DataFrame) and isinstance(spent, dict) and isinstance(opt_outs, pl.DataFrame)
     inputs = Inputs(
         pairs=pl.concat([pair_rows, person_pairs(warehouse)]),
         items=item_rows,
@@ -492,6 +350,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
         indicators_of=named,
         risk=risk(warehouse, pair_rows, item_rows, scope.as_of),
         spent=spent,
+        opt_outs=pl.concat([opt_outs, refusals_by_phone(warehouse, control)]),
         calendar=calendar(),
         watermarks=dict(watermarks.iter_rows()),
         corrects=taken_up(control, scope.as_of) if follow else {},
@@ -499,30 +358,3 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
     )
     dates = Dates(scope.as_of, scope.known_at, scope.rules_as_of, scope.build_id, arm_key(warehouse.home))
     return inputs, dates
-
-
-def frozen(control: Control, schema: shapes.Schema, column: str) -> pl.DataFrame:
-    """Bodies kept for lists that were frozen: `column` is `header` or `body`, JSON of one row each."""
-    if not control.rows("SELECT 1 FROM sqlite_master WHERE name = 'push_list'"):
-        return shapes.empty(schema)
-    sql = (
-        "SELECT header AS document FROM push_list WHERE status IN ('frozen', 'exported', 'reconciled') ORDER BY list_id"
-        if column == "header"
-        else "SELECT body AS document FROM push_line JOIN push_list USING (list_id)"
-        " WHERE status IN ('frozen', 'exported', 'reconciled') ORDER BY list_id, line_no"
-    )
-    rows = [json.loads(row["document"]) for row in control.rows(sql)]
-    raw = pl.DataFrame(
-        [[None if row.get(name) is None else str(row[name]) for name in schema] for row in rows],
-        schema=dict.fromkeys(schema, pl.String),
-        orient="row",
-    )
-    return raw.select(_read(name, dtype) for name, dtype in schema.items())
-
-
-def _read(name: str, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
-    if dtype == pl.Date:
-        return pl.col(name).str.to_date("%Y-%m-%d")
-    if dtype == pl.Datetime("us"):
-        return pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us")
-    return pl.col(name).cast(dtype)

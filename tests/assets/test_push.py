@@ -81,7 +81,7 @@ def home(tmp_path: Path) -> DuckWarehouse:
     return warehouse
 
 
-def materialized(warehouse: DuckWarehouse) -> None:
+def materialized(warehouse: DuckWarehouse) -> dg.ExecuteInProcessResult:
     sources = sorted(
         {key for definition in (score, push) for key in definition.dependency_keys} - {dg.AssetKey(["match", "score"])}
     )
@@ -94,6 +94,7 @@ def materialized(warehouse: DuckWarehouse) -> None:
         },
     )
     assert result.success
+    return result
 
 
 def test_one_list_per_mode_with_reasons_and_suppression(home: DuckWarehouse) -> None:
@@ -200,3 +201,66 @@ def test_a_frozen_list_stays_and_a_changed_day_makes_a_list_that_names_it(home: 
     assert fresh["enterprise_id"].to_list() == ["E2"]  # E1 has its award already
     held = home.frame("SELECT reason FROM push.suppression WHERE enterprise_id = 'E1' AND item_id = 'auto'")
     assert held["reason"].to_list() == ["already_paid"]
+
+
+def exported(home: DuckWarehouse, at: dt.datetime) -> str:
+    """The award list of the home, frozen and exported at `at`."""
+    materialized(home)
+    name = taken(home)
+    Desk(ControlStore(home.home / "control.sqlite"), trail(home.home)).mark(name, "exported", "王经办", at, {})
+    return name
+
+
+def test_money_is_followed_to_the_finance_ledger_and_chased_after_two_days(home: DuckWarehouse) -> None:
+    name = exported(home, dt.datetime(2024, 12, 16, 23))
+    # finance writes item ids in capitals, and pays the share of the county apart
+    with home.write() as transaction:
+        transaction.replace(
+            "raw.finance_redemption",
+            """SELECT 'sE1' AS _subject_id, 'AUTO' AS policy_no, 'B1' AS batch_no, day AS paid_date, level AS bearer_level, yuan AS paid_yuan,
+               TIMESTAMP '2024-12-18 12:00:00' AS _received_at, 'f' AS _file_id, 1 AS _row_no, 'I' AS _op
+               FROM (VALUES (DATE '2024-12-18', '省级', 50000.00::DECIMAL(18,2))) t(day, level, yuan)""",
+        )
+    result = materialized(home)
+    row = home.frame("SELECT * FROM push.settlement").row(0, named=True)
+    assert (row["list_id"], row["state"], row["paid_yuan"], row["overdue"]) == (
+        name,
+        "partial",
+        Decimal("50000.00"),
+        True,
+    )
+    (check,) = result.get_asset_check_evaluations()
+    assert not check.passed and check.severity == dg.AssetCheckSeverity.WARN and "1 笔" in str(check.description)
+    with home.write() as transaction:
+        transaction.execute(
+            "INSERT INTO raw.finance_redemption SELECT * REPLACE ('市县' AS bearer_level, 40000.00 AS paid_yuan, 2 AS _row_no) FROM raw.finance_redemption"
+        )
+    result = materialized(home)
+    row = home.frame("SELECT * FROM push.settlement").row(0, named=True)
+    assert (row["state"], row["payments"], row["overdue"]) == ("split", 2, False)
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+
+
+def test_an_export_of_yesterday_is_not_late_yet(home: DuckWarehouse) -> None:
+    exported(home, dt.datetime(2024, 12, 17, 9))
+    result = materialized(home)
+    assert home.frame("SELECT state, overdue FROM push.settlement").rows() == [("waiting", False)]
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+
+
+def test_cases_and_payments_in_capitals_are_those_of_our_items(home: DuckWarehouse) -> None:
+    with home.write() as transaction:
+        transaction.replace(
+            "raw.apply_case",
+            """SELECT 'sE1' AS _subject_id, 'C1' AS case_no, 'INVITE' AS item_id, DATE '2024-12-01' AS applied_date, NULL::VARCHAR AS decision_source,
+               NULL::VARCHAR AS decision, NULL::DATE AS decided_date, NULL::VARCHAR AS refusal_reason, TIMESTAMP '2024-12-01' AS updated_at,
+               TIMESTAMP '2024-12-02' AS _received_at, 'f' AS _file_id, 1 AS _row_no, 'I' AS _op""",
+        )
+        transaction.replace(
+            "raw.finance_redemption",
+            """SELECT 'sE1' AS _subject_id, 'Auto' AS policy_no, 'B1' AS batch_no, DATE '2024-05-01' AS paid_date, '省级' AS bearer_level,
+               90000.00::DECIMAL(18,2) AS paid_yuan, TIMESTAMP '2024-05-02' AS _received_at, 'f' AS _file_id, 1 AS _row_no, 'I' AS _op""",
+        )
+    materialized(home)
+    held = home.frame("SELECT item_id, reason FROM push.suppression WHERE enterprise_id = 'E1' ORDER BY ALL")
+    assert held.rows() == [("auto", "already_paid"), ("invite", "already_applied")]

@@ -1,0 +1,130 @@
+"""What comes back: payments of the finance ledger against what was granted, and the gateway's receipts against what was sent."""
+
+import datetime as dt
+import json
+from decimal import Decimal
+
+import polars as pl
+
+from assets.ports import Control, Scope, Warehouse
+from matching.push import inputs as shapes
+from matching.push.receipts import RECEIPTS, SENT_LINES, answered, wishes
+from matching.push.settle import GRANTED, PAID, PATIENCE, settled
+
+_PAID_IN_FULL = ("paid", "split")
+
+
+def payments(warehouse: Warehouse) -> pl.DataFrame:
+    """Every payment of the finance ledger known by `known_at`, in the shape of PAID; a row sent again replaces itself."""
+    if not warehouse.exists("raw.finance_redemption"):
+        return shapes.empty(PAID)
+    frame = warehouse.frame(
+        """
+        SELECT r.enterprise_id, lower(f.policy_no) AS item_id, f.paid_date AS paid_on, f.paid_yuan
+        FROM raw.finance_redemption f JOIN registry.subject r USING (_subject_id)
+        WHERE f._received_at <= getvariable('known_at') AND f.paid_date <= getvariable('as_of') AND r.enterprise_id IS NOT NULL
+        QUALIFY row_number() OVER (
+            PARTITION BY f.policy_no, f.batch_no, r.enterprise_id, f.paid_date, f.bearer_level
+            ORDER BY f._received_at DESC, f._file_id DESC, f._row_no DESC
+        ) = 1 AND f._op <> 'D'
+        ORDER BY ALL
+        """
+    )
+    return shapes.shaped(frame, PAID, "raw.finance_redemption")
+
+
+def _kept(control: Control, sql: str, *tables: str) -> list[dict[str, object]]:
+    """Rows of control tables, none while any of them does not exist yet."""
+    for table in tables:
+        if not control.rows("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)):
+            return []
+    return control.rows(sql)
+
+
+def settlement(warehouse: Warehouse, control: Control, scope: Scope) -> pl.DataFrame:
+    """What became of every award whose payment file has left: (list_id, GRANTED, payments, `state`, exported_at, `overdue`).
+
+    `overdue`: not paid in full 48 hours after the export, as known by `known_at`.
+    """
+    exported = _kept(
+        control,
+        "SELECT a.list_id, a.entity_id, json_extract(l.body, '$.uscc') AS uscc, a.item_id, a.cycle, a.amount_fen, a.as_of,"
+        " (SELECT max(t.at) FROM audit t WHERE t.action = 'exported' AND t.subject = a.list_id) AS exported_at"
+        " FROM active_award a JOIN push_list p USING (list_id)"
+        " JOIN push_line l ON l.list_id = a.list_id AND l.line_key = a.award_key"
+        " WHERE p.status IN ('exported', 'reconciled') ORDER BY a.list_id, a.award_id",
+        "active_award",
+        "push_list",
+        "audit",
+    )
+    paid_rows = payments(warehouse)
+    batches = sorted({(str(r["list_id"]), str(r["as_of"]), str(r["exported_at"])) for r in exported})
+    parts = [
+        _settled_list(
+            list_id,
+            [r for r in exported if r["list_id"] == list_id],
+            paid_rows,
+            dt.date.fromisoformat(since),
+            at,
+            scope,
+        )
+        for list_id, since, at in batches
+    ]
+    return pl.concat(parts) if parts else _settled_list("", [], shapes.empty(PAID), dt.date.min, "None", scope)
+
+
+def _settled_list(
+    list_id: str, awards: list[dict[str, object]], paid_rows: pl.DataFrame, since: dt.date, at: str, scope: Scope
+) -> pl.DataFrame:
+    granted = pl.DataFrame(
+        [(r["entity_id"], r["uscc"], r["item_id"], r["cycle"], Decimal(str(r["amount_fen"])) / 100) for r in awards],
+        schema=GRANTED,
+        orient="row",
+    )
+    exported_at = None if at == "None" else dt.datetime.fromisoformat(at)
+    late = exported_at is not None and scope.known_at - exported_at > PATIENCE
+    return settled(granted, paid_rows, since).select(
+        pl.lit(list_id).alias("list_id"),
+        pl.all(),
+        pl.lit(exported_at, dtype=pl.Datetime("us")).alias("exported_at"),
+        (pl.lit(late) & ~pl.col("state").is_in(_PAID_IN_FULL)).alias("overdue"),
+    )
+
+
+def sent_lines(control: Control) -> pl.DataFrame:
+    """Every message line whose gateway file has left, in the shape of SENT_LINES; a digest line stands once per firm it covers."""
+    found = _kept(
+        control,
+        "SELECT l.list_id, l.line_key, l.enterprise_id, json_extract(l.body, '$.covers') AS covers FROM push_line l"
+        " JOIN push_list p USING (list_id) WHERE p.status = 'exported' AND json_extract(l.body, '$.channel') = 'sms'"
+        " ORDER BY l.list_id, l.line_no",
+        "push_list",
+        "push_line",
+    )
+    rows = {
+        (row["list_id"], row["line_key"], firm)
+        for row in found
+        for firm in ({e for e, _, _ in json.loads(str(row["covers"]))} if row["covers"] else {row["enterprise_id"]})
+    }
+    return pl.DataFrame(sorted(rows), schema=SENT_LINES, orient="row")  # type: ignore[type-var]
+
+
+def gateway_receipts(warehouse: Warehouse) -> pl.DataFrame:
+    """The gateway's receipts known by `known_at`, in the shape of RECEIPTS."""
+    if not warehouse.exists("raw.sms_receipt"):
+        return shapes.empty(RECEIPTS)
+    frame = warehouse.frame(
+        "SELECT list_id, line_key, status, occurred_at FROM raw.sms_receipt"
+        " WHERE _received_at <= getvariable('known_at') AND _op <> 'D' ORDER BY ALL"
+    )
+    return shapes.shaped(frame, RECEIPTS, "raw.sms_receipt")
+
+
+def receipts(warehouse: Warehouse, control: Control) -> pl.DataFrame:
+    """What became of every message that was sent: (list_id, line_key, enterprise_id, `state`, occurred_at)."""
+    return answered(sent_lines(control), gateway_receipts(warehouse))
+
+
+def refusals_by_phone(warehouse: Warehouse, control: Control) -> pl.DataFrame:
+    """The opt-outs that came back as replies to our own messages, in the shape of OPT_OUTS."""
+    return wishes(sent_lines(control), gateway_receipts(warehouse))
