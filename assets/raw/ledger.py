@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from assets.ports import Warehouse
+from assets.ports import Scope, Warehouse
 from assets.raw.periods import period_end
 from assets.raw.schema import LOAD_COLUMNS
 from data import contract
+from quality.report import page
 
 
 def ledger_asset(tables: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
@@ -21,15 +24,17 @@ def ledger_asset(tables: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
         deps=[key for table in tables for key in table.keys],
         description="交付台账：每份文件、每张表读入、载入、退回、重复、合计行各多少，迟到几天，状态与原因",
     )
-    def delivery(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
+    def delivery(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]) -> dg.MaterializeResult[None]:
         rows = deliveries(warehouse)
         with warehouse.write() as transaction:
             written = transaction.replace("raw.delivery", rows)
+        report = written_report(warehouse, scope, rows)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": written.rows,
                 "dagster/column_schema": dg.TableSchema([dg.TableColumn(n, t) for n, t in written.columns.items()]),
                 "refused": rows.filter(pl.col("status") == "refused").height,
+                "report": dg.MetadataValue.path(str(report)),
             }
         )
 
@@ -57,6 +62,53 @@ def deliveries(warehouse: Warehouse) -> pl.DataFrame:
         .join(arrived, on="file_id", how="left", maintain_order="left")
         .sort("received_at", "sequence", "name", "file_id", "table_name", nulls_last=True)
     )
+
+
+def written_report(warehouse: Warehouse, scope: Scope, rows: pl.DataFrame) -> Path:
+    """The 质量报告 of this run as `reports/质量报告-<as_of>.html`; the same deliveries give the same bytes."""
+    named = {(t.department, t.name): t.label for t in contract.tables()}
+    feeds = contract.feeds()
+
+    def spoken(row: dict[str, Any]) -> dict[str, Any]:
+        department, table = row["department"], row["table"]
+        feed = feeds.get(department)
+        label = named.get((department, table), table)
+        return {
+            **row,
+            "department": feed.name if feed else department,
+            "table": label,
+            "contact": feed.contact if feed else None,
+        }
+
+    summary = (
+        rows.filter(pl.col("department").is_not_null())
+        .group_by("department", pl.col("table_name").alias("table"))
+        .agg(
+            files=pl.len().cast(pl.Int64),
+            refused=(pl.col("status") == "refused").sum().cast(pl.Int64),
+            rows=pl.col("rows_loaded").sum(),
+            rejects=pl.col("rows_rejected").sum(),
+            latest=pl.col("period").max(),
+        )
+        .sort("department", "table")
+    )
+    turned = rows.filter(pl.col("status") == "refused").with_columns(table=pl.col("table_name"))
+    rejects = warehouse.frame(
+        'SELECT department, table_name AS "table", column_name AS "column", rule, reason, count(*) AS n FROM quality.reject'
+        " WHERE row_no > 0 GROUP BY ALL ORDER BY ALL"
+    )
+    failed = warehouse.frame(
+        'SELECT department, table_name AS "table", label, level, row_count, bad_rows, broken FROM quality.check'
+        " WHERE NOT passed AND known_at = $known_at ORDER BY ALL",
+        {"known_at": scope.known_at},
+    )
+    text = page(scope.known_at, *[[spoken(r) for r in f.to_dicts()] for f in (summary, turned, rejects, failed)])
+    place = warehouse.home / "reports" / f"质量报告-{scope.as_of}.html"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(place)
+    return place
 
 
 def late_days(
