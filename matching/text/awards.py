@@ -118,7 +118,7 @@ def _given(before: str) -> bool:
     if not gives:
         return False
     between = before[gives[-1].end() :]
-    return not re.search(r"(?:获得|取得|获|申请|已享受|认定)[^，]{0,12}$", before[: gives[-1].start()][-6:]) and not (
+    return not re.search(r"(?:获得|取得|获|申请|已享受)[^，]{0,12}$", before[: gives[-1].start()][-6:]) and not (
         _ASK.search(between) and not re.search(r"按|不超过|最高|实际|的$|比例|标准", between)
     )
 
@@ -193,9 +193,14 @@ def gives(words: str) -> bool:
     return bool(_GIVE.search(words))
 
 
+def gives_column(head: str) -> bool:
+    """Whether the head of a column says that its cells are given."""
+    return bool(_GIVE.search(head)) or "金额" in head or head.strip() in ("标准", "额度")
+
+
 def heads_table(words: str) -> bool:
     """Whether a line heads a flattened table whose last column is the award: several cells, no digit, no full stop."""
-    return bool(_TABLE_HEAD.search(words)) and len(words.split()) >= 3 and not re.search(r"[\d。；，]", words)
+    return bool(_TABLE_HEAD.search(words)) and len(words.split()) >= 2 and not re.search(r"[\d。；，]", words)
 
 
 def is_replaced(text: str, quantity: Quantity) -> bool:

@@ -214,6 +214,18 @@ def field_of(
     return near or behind or _best(text, quantity, sentence_start, clause_start)
 
 
+def field_in(words: str, kind: str) -> Cue | None:
+    """The last cue for a kind of quantity in the intro of a list or the head of a column."""
+    found = [
+        (match.end(), match.end() - match.start(), -order, cue)
+        for order, cue in enumerate(CUES)
+        if kind in cue.kinds
+        for match in cue.words.finditer(words)
+        if match[0]
+    ]
+    return max(found, key=lambda f: f[:3])[3] if found else None
+
+
 def _best(text: str, quantity: Quantity, start: int, end: int) -> tuple[Cue, int, int] | None:
     best: tuple[int, int, int] | None = None
     winner: tuple[Cue, int, int] | None = None

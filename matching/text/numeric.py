@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from matching.text.fields import field_of
+from matching.text.fields import field_in, field_of
 from matching.text.model import Condition
 from matching.text.outline import Span
 from matching.text.quantities import Quantity
@@ -25,12 +25,19 @@ _PROCEDURE = re.compile(r"答复|公示|受理|审核|审批|办结|报送|拨�
 
 
 def numeric_condition(
-    text: str, quantity: Quantity, clause: Span, sentence: Span, last: Condition | None, carried: Condition | None
+    text: str,
+    quantity: Quantity,
+    clause: Span,
+    sentence: Span,
+    last: Condition | None,
+    carried: Condition | None,
+    topic: str = "",
 ) -> Condition | None:
     """The condition a quantity states, None when it states none.
 
     `last` is the condition just before it in the sentence (a list goes on), `carried` the latest of the same kind in the unit
-    (500万元至1000万元的，…；1000万元以上的，…: a later tier names no measure).
+    (500万元至1000万元的，…；1000万元以上的，…: a later tier names no measure). `topic` is the intro of the list or the head of the
+    table column the quantity stands in: it names the measure where the quantity's own words do not.
     """
     if stay := _stay(text, quantity, clause):
         return stay
@@ -44,7 +51,10 @@ def numeric_condition(
             r"[\s、和及或;,，至]*(?:以上|不足|但|且|并|、|达到)*[\s、和及或,，]*", text[last.end : quantity.left]
         )
     )
-    if not quantity.op and quantity.high is None and not follows:
+    eased = carried is not None and re.search(r"放宽(?:至|到)\s?$", text[clause.start : quantity.left])
+    if not quantity.op and quantity.high is None and not (follows or eased or topic):
+        return None
+    if quantity.op in (">", ">=") and re.match(r"\s?的?部分", text[quantity.right : clause.end]):
         return None
     if _is_window(text, quantity, clause) or _limits_award(text, quantity, clause, sentence):
         return None
@@ -53,7 +63,7 @@ def numeric_condition(
         kind == "duration" and _PROCEDURE.search(text[quantity.right : quantity.right + 16])
     ):
         return None
-    condition = _measured(text, quantity, clause, sentence, last if follows else None, carried, last)
+    condition = _measured(text, quantity, clause, sentence, last if follows else None, carried, last, topic)
     if condition is None:
         return None
     if re.match(
@@ -71,6 +81,7 @@ def _measured(
     last: Condition | None,
     carried: Condition | None,
     latest: Condition | None,
+    topic: str,
 ) -> Condition | None:
     opens = bool(
         re.fullmatch(
@@ -83,13 +94,19 @@ def _measured(
     op: str = quantity.op
     start = quantity.left
     if last is not None:
-        name, op = last.field, quantity.op or last.op
+        name, op = last.field, quantity.op or {"<": "<="}.get(last.op, last.op)
         if name == "established_years" and quantity.kind != "duration":
             return None
         extra: dict[str, Any] = {k: v for k, v in last.extra.items() if k in ("metric", "period")}
     else:
         hung = field_of(text, quantity, clause.start, sentence.start, clause.end)
-        if hung is None:
+        said = field_in(topic, quantity.kind) if hung is None and topic else None
+        if said is not None:
+            name, op = said.field, quantity.op or ">="
+            extra = {"metric": said.metric} if said.metric else {}
+        elif hung is None and quantity.kind == "area":
+            name, extra = "planting_area" if quantity.unit == "亩" else "site_area", {}
+        elif hung is None:
             name, extra = _growth_of(text, clause, quantity, latest), {}
             metric = "" if name != "other_metric" else _metric(text, clause, quantity)
             if name != "other_metric":
@@ -147,6 +164,15 @@ _GROWS = {
 def _growth_of(text: str, clause: Span, quantity: Quantity, latest: Condition | None) -> str:
     """销售额2亿元以上且同比增长10%: growth of what was just measured."""
     lead = text[clause.start : quantity.left]
+    if (
+        quantity.kind == "ratio"
+        and latest is not None
+        and re.match(
+            r"(?:且|并且|其)?占(?:同期|企业|当年|上年度?|年)?(?:的|总)?(?:营业|销售|主营|职工|员工|从业|企业)", lead
+        )
+    ):
+        share = {"rd_expense": "rd_ratio", "rd_staff": "rd_staff_ratio", "staff_qualified": "staff_qualified_ratio"}
+        return share.get(latest.field, "other_metric")
     if quantity.kind != "ratio" or latest is None or not re.search(r"(?:增长|增速|增幅|递增)[^，。；]{0,6}$", lead):
         return "other_metric"
     if re.search(
@@ -163,7 +189,7 @@ def _names_nothing(lead: str) -> bool:
     """达到15%以上: no measure of its own in the clause, or only those for whom it holds."""
     return bool(
         re.fullmatch(
-            r"[\s(]*(?:(?:超过)?[\d.]+\s?(?:万元|亿元|人)(?:\([^)]{1,4}\))?(?:以[上下])?(?:\([^)]{1,4}\))?的?企业)?(?:[一二三四五六七八九十\d]+[)、.]?\s*)?(?:其中|对|对于|其他企业|其他|企业|的|达到?|占比|比例|的企业)*[，,]?\s*",
+            r"[\s(]*(?:(?:超过)?[\d.]+\s?(?:万元|亿元|人)(?:\([^)]{1,4}\))?(?:以[上下])?(?:\([^)]{1,4}\))?的?企业)?(?:[一二三四五六七八九十\d]+[)、.]?\s*)?(?:其中|对|对于|其他企业|其他|企业|的|达到?|占比|比例|强度|的企业|放宽至|放宽到)*[，,]?\s*",
             lead,
         )
     )

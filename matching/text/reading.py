@@ -95,7 +95,7 @@ UnitRead = tuple[Unit, list[Condition], list[awards.Amount]]
 
 
 def _units_read(text: str, index: _Index, here: Here) -> list[UnitRead]:
-    table = False
+    table: list[str] = []
     found: list[UnitRead] = []
     for unit in units(text, outline(text)):
         if unit.skip:
@@ -143,17 +143,23 @@ def _is_subtitle(text: str, item: ReadItem, unit: Unit) -> bool:
 
 
 def _unit_read(
-    text: str, unit: Unit, index: _Index, here: Here, table: bool
-) -> tuple[list[Condition], list[awards.Amount], bool]:
+    text: str, unit: Unit, index: _Index, here: Here, table: list[str]
+) -> tuple[list[Condition], list[awards.Amount], list[str]]:
     conditions: list[Condition] = []
     amounts: list[awards.Amount] = []
     carried: dict[str, Condition] = {}
+    topic = unit.lead[-60:] if unit.lead.rstrip().endswith(("：", ":")) else ""
     for sentence in sentences(text, unit.start, unit.end):
         words = text[sentence.start : sentence.end]
         if _ADDRESSED.search(words):
             continue
-        table = awards.heads_table(words) or (table and "。" not in words)
-        asked, given = _sentence_read(text, unit, sentence, index, carried, amounts, table)
+        if awards.heads_table(words):
+            table = _cells(words)
+        elif "。" in words:
+            table = []
+        asked, given = _sentence_read(text, unit, sentence, index, carried, amounts, table, topic)
+        if words.rstrip().endswith(("：", ":")):
+            topic = words[-60:]
         amounts += given
         if _PAPERS.search(words):
             continue
@@ -174,7 +180,8 @@ def _sentence_read(
     index: _Index,
     carried: dict[str, Condition],
     earlier: list[awards.Amount],
-    table: bool,
+    table: list[str],
+    topic: str,
 ) -> tuple[list[Condition], list[awards.Amount]]:
     words = text[sentence.start : sentence.end]
     schedule = awards.schedule_from(words)
@@ -197,13 +204,19 @@ def _sentence_read(
         scheduled = schedule is not None and quantity.start >= sentence.start + schedule
         if (scheduled and quantity.kind == "ratio") or awards.is_replaced(text, quantity):
             continue
+        head = _column(words, quantity.start - sentence.start, table)
         given = (
             awards.is_award(text, quantity, sentence, clause)
             or _goes_on(text, amounts or earlier[-1:], quantity, sentence)
             or (unit.gives and awards.is_award_in_section(text, quantity, clause))
-            or (giving and last is not None and awards.follows_threshold(text, quantity, last.end))
-            or (amounts and awards.goes_on_giving(text, quantity, clause))
-            or (table and quantity.kind in ("money", "ratio") and not quantity.op)
+            or (giving and head is None and last is not None and awards.follows_threshold(text, quantity, last.end))
+            or (head is None and amounts and awards.goes_on_giving(text, quantity, clause))
+            or (
+                head is not None
+                and quantity.kind in ("money", "ratio")
+                and not quantity.op
+                and awards.gives_column(head)
+            )
         )
         if given:
             if not news or quantity.kind != "money":
@@ -211,7 +224,19 @@ def _sentence_read(
             continue
         if news and not quantity.op:
             continue
-        condition = numeric_condition(text, quantity, clause, sentence, last, carried.get(quantity.kind))
+        condition = numeric_condition(
+            text,
+            quantity,
+            clause,
+            sentence,
+            last,
+            carried.get(quantity.kind),
+            head
+            if head is not None and not awards.gives_column(head)
+            else topic
+            if quantity.op or quantity.high is not None
+            else "",
+        )
         if condition is None:
             continue
         last = carried[quantity.kind] = condition
@@ -224,7 +249,25 @@ def _sentence_read(
     return _with_subgroups(joined_bounds(text, conditions)), amounts
 
 
-_SUBGROUP = re.compile(r"(?:的|参保|规模的?|及以下的?|\(含\))*[\u4e00-\u9fa5]{0,6}?(?:企业|单位|机构|用人单位)[，,]?")
+def _cells(words: str) -> list[str]:
+    return [cell for cell in re.split(r"\t|\|", words) if cell.strip()] if re.search(r"[\t|]", words) else words.split()
+
+
+def _column(words: str, at: int, heads: list[str]) -> str | None:
+    """The head of the table column that position `at` of a row stands in; None outside of tables and in rows of another width."""
+    if not heads or len(cells := _cells(words)) != len(heads):
+        return None
+    position = 0
+    for head, cell in zip(heads, cells, strict=True):
+        position = words.index(cell, position) + len(cell)
+        if at < position:
+            return head
+    return None
+
+
+_SUBGROUP = re.compile(
+    r"(?:及以下)?的[，,]|(?:的|参保|规模的?|及以下的?|\(含\))*[\u4e00-\u9fa5]{0,6}?(?:企业|单位|机构|用人单位)[，,]?"
+)
 
 
 def _selects(text: str, quantity: Quantity, later: list[Quantity], sentence: Span) -> bool:
@@ -240,7 +283,7 @@ def _selects(text: str, quantity: Quantity, later: list[Quantity], sentence: Spa
         return True
     others = sum(1 for q in later if q.kind == "ratio" and q.op)
     return others >= 1 and bool(
-        re.search(r"企业[，,]?[^，。；]{0,14}(?:占|比例|比重|增)", text[quantity.right : later[0].right])
+        re.search(r"企业[，,]?[^，。；]{0,14}(?:占|比例|比重)", text[quantity.right : later[0].right])
     )
 
 
