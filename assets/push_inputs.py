@@ -20,7 +20,7 @@ from matching.push.cycle import cycle
 from matching.push.feeds import DELIVERIES, TABLES, unfit_feeds, unfit_items
 from matching.push.inputs import Dates, Inputs
 from matching.push.quiet import Calendar
-from matching.push.risk import CLAIMS, FIRMS, TIES, Evidence, flags
+from matching.push.risk import CLAIMS, CORRECTIONS, FIRMS, PAYOUTS, TIES, Evidence, flags
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 HOLIDAYS = Path(contract.REFERENCE) / "holidays.csv"
@@ -243,8 +243,31 @@ def risk(warehouse: Warehouse, pair_rows: pl.DataFrame, item_rows: pl.DataFrame,
             claims=shapes.shaped(claims, CLAIMS, "match.pair"),
             firms=shapes.shaped(firms, FIRMS, "profile.enterprise"),
             ties=shapes.shaped(ties, TIES, "raw.subject"),
+            corrections=corrections(warehouse),
+            payouts=shapes.shaped(payments(warehouse).unique(maintain_order=True), PAYOUTS, "raw.finance_redemption"),
         )
     )
+
+
+def corrections(warehouse: Warehouse) -> pl.DataFrame:
+    """VAT filings that a later filing of the same period lowered, with the day and the difference (shape CORRECTIONS)."""
+    if not warehouse.exists("raw.tax_vat"):
+        return shapes.empty(CORRECTIONS)
+    frame = warehouse.frame(
+        """
+        WITH filed AS (
+            SELECT r.enterprise_id, v.filed_date AS corrected_on, v.is_correction,
+                   v.payable_yuan - lag(v.payable_yuan) OVER (
+                       PARTITION BY r.enterprise_id, v.djxh, v.period_from_date, v.period_to_date
+                       ORDER BY v.filed_date, v._received_at, v._file_id, v._row_no
+                   ) AS delta_yuan
+            FROM raw.tax_vat v JOIN registry.subject r USING (_subject_id)
+            WHERE v._received_at <= getvariable('known_at') AND v._op <> 'D' AND r.enterprise_id IS NOT NULL
+        )
+        SELECT enterprise_id, corrected_on, delta_yuan FROM filed WHERE is_correction AND delta_yuan < 0 ORDER BY ALL
+        """
+    )
+    return shapes.shaped(frame, CORRECTIONS, "raw.tax_vat")
 
 
 _DUCKDB = {
