@@ -36,7 +36,7 @@ def open_cases(warehouse: Warehouse) -> pl.DataFrame:
         WHERE c._received_at <= getvariable('known_at') AND r.enterprise_id IS NOT NULL
         QUALIFY row_number() OVER (
             PARTITION BY c.case_no ORDER BY c.updated_at DESC NULLS LAST, c._received_at DESC, c._file_id DESC, c._row_no DESC
-        ) = 1
+        ) = 1 AND c._op <> 'D'
         ORDER BY c.case_no
         """
     )

@@ -1,0 +1,143 @@
+"""Cases that arrive are answered from what departments know and the applicant declares, under the item's own number in any case of letters."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets import push_decision
+from matching.rules import compile_items
+from pipelines.warehouse import DuckWarehouse
+
+INDICATORS = {
+    "revenue_last_year": {"type": "money", "label": "上年度营业收入", "unit": "元", "range": [0, None]},
+    "employees_insured": {"type": "integer", "label": "社保参保人数", "unit": "人"},
+    "is_dishonest": {"type": "bool", "label": "失信被执行人"},
+}
+ITEM = {
+    "id": "x-item",
+    "conditions": [
+        {"id": "c1", "text": "营业收入不低于2000万元", "expr": "revenue_last_year >= 20000000"},
+        {"id": "c2", "text": "参保不少于50人", "expr": "employees_insured >= 50"},
+    ],
+    "award": {"expr": "least(revenue_last_year * 0.01, 300000)"},
+}
+BARS = [{"id": "dishonest", "label": "失信", "expr": "is_dishonest"}]
+
+
+@dataclass(frozen=True)
+class Day:
+    as_of: date = date(2024, 12, 18)
+    known_at: datetime = datetime(2024, 12, 18, 23, 59)
+    rules_as_of: date = date(2024, 12, 18)
+    build_id: str = "b"
+
+
+FIRMS = [
+    ("e1", Decimal("25000000.00"), 60, False),
+    ("e2", Decimal("25000000.00"), None, False),
+    ("e3", Decimal("25000000.00"), 60, True),
+    ("e4", Decimal("25000000.00"), 60, None),
+    ("e5", Decimal("19000000.00"), 60, False),
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DuckWarehouse:
+    program = compile_items([ITEM], INDICATORS, BARS)
+    monkeypatch.setattr(push_decision, "program_in_force", lambda scope: program)
+    warehouse = DuckWarehouse(home=tmp_path, scope=Day(), memory=True)
+    firm = {"enterprise_id": pl.String, "revenue_last_year": pl.Decimal(18, 2), "employees_insured": pl.Int64, "is_dishonest": pl.Boolean}  # fmt: skip
+    names = ("registered_region", "industry_section", "enterprise_size")
+    with warehouse.write() as w:
+        w.replace(
+            "profile.enterprise",
+            pl.DataFrame(FIRMS, schema=firm, orient="row").with_columns(
+                pl.col("enterprise_id").str.to_uppercase().alias("uscc"), *(pl.lit(None, dtype=pl.String).alias(n) for n in names)
+            ),
+        )  # fmt: skip
+        w.replace(
+            "policy.item",
+            """SELECT 'x-item' AS item_id, 1 AS version, '甲' AS title, '乙' AS issuer, '即申即享' AS mode, 'enterprise' AS entity, 'year' AS cycle,
+               'entity' AS claim_unit, DATE '2024-01-01' AS valid_from, NULL::DATE AS valid_to, NULL::DATE AS window_from, NULL::DATE AS window_to,
+               NULL::DECIMAL(18,2) AS budget_yuan, 5 AS promise_days, '1' AS award_expr""",
+        )
+        w.replace(
+            "policy.condition",
+            """SELECT * FROM (VALUES ('x-item', 1, 'c1', '营业收入不低于2000万元', 'revenue_last_year >= 20000000', 'review', false),
+               ('x-item', 1, 'c2', '参保不少于50人', 'employees_insured >= 50', 'ask', false)) t(item_id, version, condition_id, text, expr, on_unknown, outside)""",
+        )
+        w.replace("registry.subject", "SELECT 's' || n AS _subject_id, 'e' || n AS enterprise_id FROM range(1, 6) t(n)")
+        w.replace(
+            "raw.apply_case",
+            """SELECT 's' || n AS _subject_id, 'C' || n AS case_no, 'X-ITEM' AS item_id, DATE '2024-12-16' AS applied_date, NULL::VARCHAR AS decision_source,
+               NULL::VARCHAR AS decision, TIMESTAMP '2024-12-16 10:00:00' AS updated_at, TIMESTAMP '2024-12-17' AS _received_at, 'f' AS _file_id, n AS _row_no, 'I' AS _op
+               FROM range(1, 6) t(n)""",
+        )
+    return warehouse
+
+
+def answers(home: DuckWarehouse) -> dict[str, tuple[str, str, Decimal | None]]:
+    result = dg.materialize(
+        [*(dg.AssetSpec(key) for key in sorted(push_decision.decision.dependency_keys)), push_decision.decision],
+        resources={
+            "warehouse": dg.ResourceDefinition.hardcoded_resource(home),
+            "scope": dg.ResourceDefinition.hardcoded_resource(Day()),
+        },
+    )
+    assert result.success
+    rows = home.frame("SELECT case_no, answer, reason, amount_yuan FROM push.decision ORDER BY case_no").rows()
+    return {case: (answer, reason, amount) for case, answer, reason, amount in rows}
+
+
+def declare(home: DuckWarehouse, *rows: tuple[str, str, str]) -> None:
+    told = ", ".join(f"('{case}', '{name}', '{value}')" for case, name, value in rows)
+    with home.write() as w:
+        w.replace(
+            "raw.apply_declaration",
+            f"""SELECT case_no, indicator, value, NULL::VARCHAR AS proof, TIMESTAMP '2024-12-16 10:00:00' AS submitted_at,
+                TIMESTAMP '2024-12-17' AS _received_at FROM (VALUES {told}) t(case_no, indicator, value)""",
+        )
+
+
+def test_each_case_has_its_answer_and_only_a_clear_one_has_money(home: DuckWarehouse) -> None:
+    found = answers(home)
+    assert {case: answer for case, (answer, _, _) in found.items()} == {
+        "C1": "approve", "C2": "ask", "C3": "refuse", "C4": "review", "C5": "refuse",
+    }  # fmt: skip
+    assert found["C1"][2] == Decimal("250000.00")
+    assert [amount for case, (_, _, amount) in found.items() if case != "C1"] == [None] * 4
+    assert "参保不少于50人" in found["C2"][1] and "dishonest" in found["C3"][1]
+    firm = home.frame("SELECT enterprise_id, due_on FROM push.decision WHERE case_no = 'C1'").row(0)
+    assert firm == ("e1", date(2024, 12, 23))
+
+
+def test_a_declaration_fills_a_gap_and_never_overrides_a_department(home: DuckWarehouse) -> None:
+    declare(
+        home,
+        ("C2", "employees_insured", "55"),  # nobody knew
+        ("C4", "is_dishonest", "否"),  # not theirs to say
+        ("C5", "revenue_last_year", "90000000"),  # a review condition, and a department knows better
+        ("C1", "employees_insured", "70"),  # a department says 60
+    )
+    found = answers(home)
+    assert found["C2"][0] == "approve" and found["C2"][2] == Decimal("250000.00")
+    assert found["C4"][0] == "review" and found["C5"][0] == "refuse"
+    assert found["C1"][0] == "review" and "60" in found["C1"][1] and "70" in found["C1"][1] and found["C1"][2] is None
+
+
+def test_what_cannot_be_read_stays_unknown(home: DuckWarehouse) -> None:
+    declare(home, ("C2", "employees_insured", "很多"))
+    assert answers(home)["C2"][0] == "ask"
+
+
+def test_decided_deleted_and_later_cases_are_not_answered(home: DuckWarehouse) -> None:
+    with home.write() as w:
+        w.execute("UPDATE raw.apply_case SET decision_source = '通过' WHERE case_no = 'C1'")
+        w.execute("UPDATE raw.apply_case SET _op = 'D' WHERE case_no = 'C2'")
+        w.execute("UPDATE raw.apply_case SET _received_at = TIMESTAMP '2024-12-19' WHERE case_no = 'C3'")
+    assert set(answers(home)) == {"C4", "C5"}
