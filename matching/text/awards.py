@@ -168,11 +168,26 @@ def follows_threshold(text: str, quantity: Quantity, threshold_end: int) -> bool
     """1000万元以上的2万元; 500万元以上的，50万元: a bare sum right behind a threshold is what that tier gives."""
     if quantity.kind not in ("money", "ratio") or quantity.op not in ("", "<="):
         return False
+    if threshold_end == quantity.left:
+        return quantity.op == "" and text[threshold_end - 1] in "上下)"
     between = re.fullmatch(
         r"[^，。；：、\d]{0,12}?(?:的|企业|单位|项目|部分|[，,：:\s])+(?:按|最高|不超过|分别)?\s?",
         text[threshold_end : quantity.left],
     )
     return bool(between) and not re.match(r"\s?(?:以上|以下|以内|至|-|—)", text[quantity.end : quantity.end + 3])
+
+
+_LIST_OF_SUMS = re.compile(r"(?:奖励|补助|补贴|资助|奖补|补助标准|标准|给予)[^。；，]{0,10}[：:][^。]*$")
+
+
+def in_list_of_sums(text: str, quantity: Quantity, start: int) -> bool:
+    """给予奖励：制造业15万元，其他行业10万元: a bare sum after the colon that announces sums; `start` is where the sentence begins."""
+    if quantity.kind != "money" or quantity.op:
+        return False
+    lead = text[max(start, quantity.left - 240) : quantity.left]
+    return bool(_LIST_OF_SUMS.search(lead)) and not re.search(
+        r"(?:资本|收入|投资|产值|销售额|纳税|税收|罚款|预算|总额)[^，。；]{0,6}$", lead
+    )
 
 
 def goes_on_giving(text: str, quantity: Quantity, clause: Span) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 from data import gazetteer, indicators
@@ -129,6 +130,7 @@ def expression(condition: Condition) -> str | None:
     return f"{column.name} {condition.op} {value}" if condition.op in _OPS else None
 
 
+@cache
 def _catalogue() -> indicators.Catalogue:
     return indicators.load()
 

@@ -210,6 +210,7 @@ def _sentence_read(
             or _goes_on(text, amounts or earlier[-1:], quantity, sentence)
             or (unit.gives and awards.is_award_in_section(text, quantity, clause))
             or (giving and head is None and last is not None and awards.follows_threshold(text, quantity, last.end))
+            or (head is None and awards.in_list_of_sums(text, quantity, sentence.start))
             or (head is None and amounts and awards.goes_on_giving(text, quantity, clause))
             or (
                 head is not None
