@@ -4,10 +4,11 @@ import importlib
 import sys
 import traceback
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from pipelines.cli.output import FAILED, WRONG_USE, Stop, messages
+from pipelines.cli.usage import asks_for_help, sentence
 
 # Order is the order of `huiqi --help`.
 TOPICS = ("world", "run", "feeds", "identity", "profile", "match", "policy", "reading", "lists", "serve", "token")
@@ -34,21 +35,20 @@ def build() -> typer.Typer:
 def main() -> None:
     """Runs the command line; exit codes: 0 done, 1 needs attention, 2 wrong use or unreadable input, 3 refused, 4 internal failure."""
     try:
-        code = build()(standalone_mode=False)
+        code = build()(prog_name="huiqi", standalone_mode=False)
     except Stop as stop:
         messages.print(f"[red]错误[/red] {stop}", markup=True)
         sys.exit(stop.code)
-    except click.exceptions.NoArgsIsHelpError as error:
-        messages.print(str(error), markup=False)
-        sys.exit(0)
-    except click.ClickException as error:
-        messages.print(f"用法错误：{error.format_message()}", markup=False)
-        messages.print("用 --help 查看用法和示例。", markup=False)
+    except TyperException as error:
+        if asks_for_help(error):
+            messages.print(error.format_message(), markup=False)
+            sys.exit(0)
+        messages.print(sentence(error), markup=False)
         sys.exit(WRONG_USE)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         messages.print("已中断", markup=False)
         sys.exit(FAILED)
-    except click.exceptions.Exit as done:
+    except typer.Exit as done:
         sys.exit(done.exit_code)
     except Exception as error:
         from pipelines.published import NotPublishedError

@@ -33,12 +33,12 @@ RELATIONS = {"branch": "分支机构", "shareholder": "股东", "succession": "�
 
 
 def register(app: typer.Typer) -> None:
-    app.command("who", help="一个编码或名称是哪家企业,它还有哪些编码、名称和关系。示例：huiqi who 91460100MA5T000001")(
+    app.command("who", help="一个编码或名称是哪家企业，它还有哪些编码、名称和关系。示例：huiqi who 91460100MA5T000001")(
         who
     )
     app.command(
         "review",
-        help="身份复核队列；给出称呼编号则看候选,--same/--different 记下判定（只追加,下次运行生效）。"
+        help="身份复核队列；给出称呼编号则看候选，--same/--different 记下判定（只追加，下次运行生效）。"
         "示例：huiqi review 3f2a… --same 91460100MA5T000001 --by 张三 --why 核对营业执照",
     )(review)
     app.command(

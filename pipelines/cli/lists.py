@@ -83,6 +83,8 @@ def lists(
     kind: Annotated[str, typer.Option("--kind", help="只看一种清单", show_default=False)] = "",
     json: Json = False,
 ) -> None:
+    if kind and kind not in KINDS:
+        raise Stop(f"没有清单种类 {kind}；可选 {'、'.join(KINDS)}")
     where = output.home_of(home)
     statuses = {
         row["list_id"]: row

@@ -173,7 +173,7 @@ def _show(one: Any) -> None:
 def eligible(
     item: Annotated[str, ITEM],
     home: Home = None,
-    limit: Annotated[int, typer.Option("--limit", help="最多列出几家，0 为全部")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="最多列出几家，0 为全部")] = 50,
     json: Json = False,
 ) -> None:
     with desk(home) as d:
@@ -209,7 +209,7 @@ def eligible(
 def nearmiss(
     item: Annotated[str, ITEM],
     home: Home = None,
-    limit: Annotated[int, typer.Option("--limit", help="最多列出几家，0 为全部")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="最多列出几家，0 为全部")] = 50,
     json: Json = False,
 ) -> None:
     from matching.rules import explain as explained
@@ -328,7 +328,11 @@ def lint(
     try:
         corpus = load_items()
         given = [parse_item(path.read_text(encoding="utf-8"), path) for path in files or []]
-    except (CorpusError, OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise Stop(f"打不开政策文件 {error.filename}：没有这个文件，或它是目录，或没有读取权限") from None
+    except UnicodeDecodeError as error:
+        raise Stop(f"政策文件应为 UTF-8：第 {error.start + 1} 个字节不是") from None
+    except CorpusError as error:
         raise Stop(str(error)) from None
     named = {item.path.name for item in given}
     # the others come along: a rule can contradict or repeat another item

@@ -75,7 +75,8 @@ def _dates(as_of: str | None, known_at: str | None, day: date, known: datetime) 
         else:
             knew = known if asked == day else datetime.combine(asked, time(23, 59, 59))
     except ValueError:
-        raise Stop(f"日期应写作 YYYY-MM-DD，实际为 --as-of {as_of} --known-at {known_at}") from None
+        said = " ".join(f"{name} {value}" for name, value in (("--as-of", as_of), ("--known-at", known_at)) if value)
+        raise Stop(f"日期应写作 2024-06-30（--known-at 可带时刻 2024-07-15T12:00:00），实际为 {said}") from None
     return asked, knew
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -26,14 +26,16 @@ def register(app: typer.Typer) -> None:
 
 
 def read(
-    file: Path = typer.Argument(..., help="政策文本（UTF-8；可带 title/issuer/region/date 前言）", show_default=False),
+    file: Annotated[
+        Path, typer.Argument(help="政策文本（UTF-8；可带 title/issuer/region/date 前言）", show_default=False)
+    ],
     title: str = typer.Option("", "--title", help="标题", show_default=False),
     issuer: str = typer.Option("", "--issuer", help="发文机关", show_default=False),
     region: str = typer.Option("", "--region", help="「我市」「本区」所指", show_default=False),
     date: str = typer.Option("", "--date", help="发文日期 YYYY-MM-DD", show_default=False),
-    draft: Path | None = typer.Option(
-        None, "--draft", help="把结果写成政策文件，每个条件标「待核」", show_default=False
-    ),
+    draft: Annotated[
+        Path | None, typer.Option("--draft", help="把结果写成政策文件，每个条件标「待核」", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     from matching.text import read as reader

@@ -49,7 +49,9 @@ def run(
     try:
         scope = resolve(where, as_of or "", known_at or "", rules_as_of)
     except ValueError as error:
-        raise output.Stop(f"日期应为 YYYY-MM-DD（known_at 可带 THH:MM:SS）：{error}") from error
+        given = (("--as-of", as_of), ("--known-at", known_at), ("--rules-as-of", rules_as_of))
+        said = " ".join(f"{name} {value}" for name, value in given if value)
+        raise output.Stop(f"日期应写作 2024-06-30（--known-at 可带时刻 2024-07-15T12:00:00），实际为 {said}") from error
     started = time.monotonic()
     failed = _execute(where, scope)
     if failed:
