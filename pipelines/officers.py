@@ -27,11 +27,13 @@ def _digest(phrase: str, salt: bytes) -> bytes:
 
 
 def enrol(db: sqlite3.Connection, name: str, role: str, phrase: str) -> None:
-    """Adds a person, or changes role and pass phrase of one who is there; makes them active again."""
+    """Adds a person, or brings back one who left. Raises OfficerError for one who is active: a pass phrase is not changed by another."""
     if role not in ROLES:
         raise OfficerError(f"角色 {role} 不认识，应为 {'、'.join(ROLES)}")
     if not name.strip() or len(phrase) < 8:
         raise OfficerError("姓名不能为空，口令至少 8 个字符")
+    if db.execute("SELECT 1 FROM officer WHERE name = ? AND active = 1", (name,)).fetchone():
+        raise OfficerError(f"{name} 已登记且在岗；更换角色或口令须先离岗，再重新登记")
     salt = os.urandom(16)
     db.execute(
         "INSERT INTO officer (name, role, salt, digest) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
@@ -41,7 +43,7 @@ def enrol(db: sqlite3.Connection, name: str, role: str, phrase: str) -> None:
 
 
 def remove(db: sqlite3.Connection, name: str) -> None:
-    """Takes a person's rights; their past approvals no longer count for lists that are not frozen yet."""
+    """Takes a person's rights; their past approvals no longer count for lists that are not frozen yet, until they are back."""
     if db.execute("UPDATE officer SET active = 0 WHERE name = ? AND active = 1", (name,)).rowcount == 0:
         raise OfficerError(f"没有在岗人员 {name}")
 

@@ -16,7 +16,7 @@ from pipelines.approval import Desk
 from pipelines.audit import trail
 from pipelines.control import ControlStore
 from pipelines.docket import RefusedError
-from pipelines.officers import enrol, remove
+from pipelines.officers import OfficerError, enrol, remove
 
 AT = dt.datetime(2024, 12, 19, 9, 30)
 AFTER_NOTICE = dt.datetime(2024, 12, 27, 9, 30)
@@ -322,3 +322,14 @@ def test_six_processes_freeze_one_list_and_one_wins(desk: Desk, tmp_path: Path) 
     assert outcomes == ["frozen"] + ["refused"] * 5
     assert desk.control.rows("SELECT count(*) AS n FROM award")[0]["n"] == 2
     assert desk.trail.verify(desk.control) == []
+
+
+def test_nobody_takes_over_an_active_officer_by_enrolling_them_again(desk: Desk) -> None:
+    with pytest.raises(OfficerError, match="已登记且在岗"), desk.control.transaction() as db:
+        enrol(db, "李审批", "approver", "another phrase")
+    with desk.control.transaction() as db:
+        remove(db, "李审批")
+        enrol(db, "李审批", "analyst", "another phrase")
+    with pytest.raises(RefusedError, match="这一步需要“审批”"):
+        header = submitted(desk)
+        desk.approve(header["list_id"], header["sha256"], "李审批", "another phrase", "同意", AFTER_NOTICE)
