@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from dashboards.mart import Mart, Row
 from dashboards.pages import Pages
+from dashboards.policies import effects
 
 HEADLINES = [
     "eligible_enterprises",
@@ -91,6 +92,7 @@ def questions_page(pages: Pages, request: Request) -> Response:
             strict=strict(mart),
             overlap=_overlap(mart),
             works=[row for row in mart.metrics().values() if row["metric_group"] == "效果"],
+            effects=effects(mart),
             time_by_step=pages.chart(mart, "time_by_step"),
         )
 

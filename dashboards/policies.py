@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dashboards.mart import Mart, Row
 from dashboards.pages import Pages
 
 MODES = ("免申即享", "即申即享", "承诺兑现")
@@ -81,5 +82,18 @@ def policy_page(pages: Pages, request: Request) -> Response:
             versions=versions,
             headlines=[metrics[name] for name in HEADLINES if name in metrics],
             groups=groups,
+            effects=effects(mart, item),
             **{name.removeprefix("item_"): pages.chart(mart, name, item=item) for name in names},
         )
+
+
+def effects(mart: Mart, item: str | None = None) -> list[Row]:
+    """What an item (None: each of them) changed, with the verdict; nothing from a publication that has no estimates."""
+    if not mart.exists("mart.effect"):
+        return []
+    return mart.rows(
+        """SELECT f.*, i.title FROM mart.effect AS f LEFT JOIN mart.dim_item AS i ON i.item_id = f.item_id AND i.is_latest
+           WHERE f.item_id IS NOT NULL AND ($item IS NULL OR f.item_id = $item)
+           ORDER BY f.verdict = '可信' DESC, f.finding = '未见显著变化', f.item_id, f.outcome DESC""",
+        {"item": item},
+    )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets.mart.effect import effect
 from assets.mart.reference import REFERENCE_ASSETS
 from assets.sql import sql_asset, sql_assets
 from evaluation.metrics import catalogue, dictionary_sql, metric_sql
@@ -32,6 +33,7 @@ COLUMNS = {
 
 MART_ASSETS: list[dg.AssetsDefinition] = [
     *REFERENCE_ASSETS,
+    effect,
     *sql_assets(Path(__file__).parent, "mart", columns=COLUMNS),
     sql_asset(
         "dim_metric",

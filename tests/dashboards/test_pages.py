@@ -230,3 +230,10 @@ def test_small_counts_are_hidden_and_zero_is_not() -> None:
     assert figure(3, "户", 100) == "<5"
     assert figure(3, "个", None) == "3 个"
     assert figure(None, "%", 0) == "—"
+
+
+def test_effects_show_figures_only_where_they_can_be_believed(client: TestClient) -> None:
+    for path in ("/questions", "/policies/hn-biomed-voucher"):
+        page = client.get(path).text
+        assert "8.4%" in page and "2.1% 至 15.1%" in page and "升高" in page
+        assert page.count("8.4%") == 1 and "受益前的趋势不同" in page
