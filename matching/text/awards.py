@@ -118,7 +118,7 @@ def _given(before: str) -> bool:
     if not gives:
         return False
     between = before[gives[-1].end() :]
-    return not re.search(r"(?:获得|取得|获|申请|已享受)[^，]{0,12}$", before[: gives[-1].start()][-6:]) and not (
+    return not re.search(r"(?:获得|取得|获|已享受)[^，]{0,12}$", before[: gives[-1].start()][-6:]) and not (
         _ASK.search(between) and not re.search(r"按|不超过|最高|实际|的$|比例|标准", between)
     )
 

@@ -200,6 +200,14 @@ CUES: tuple[Cue, ...] = (
 )
 
 
+# A measure does not reach across another number to its own.
+_OTHER_NUMBER = re.compile(r"\d\s?(?:万|亿|%|‰|人|件|家|元|平)")
+_OWN_NOUN = re.compile(r"[\u4e00-\u9fa5]{3,}")
+_FILLER = re.compile(
+    r"其中|对于?|达到?|不低于|同比|平均|年均|增长|增速|增幅|较?上年度?|当年|年度|总额|累计|合计|以上|以下|企业|单位|项目|数量|比例|占比|规模|金额|每年|首次|突破|分别|且|并|的|为"
+)
+
+
 def field_of(
     text: str, quantity: Quantity, clause_start: int, sentence_start: int, clause_end: int
 ) -> tuple[Cue, int, int] | None:
@@ -211,7 +219,9 @@ def field_of(
     if near and near[2] >= quantity.left - _REACH:
         return near
     behind = _first_behind(text, quantity, clause_end)
-    return near or behind or _best(text, quantity, sentence_start, clause_start)
+    if near or behind or _OWN_NOUN.search(_FILLER.sub("，", text[clause_start : quantity.left])):
+        return near or behind
+    return _best(text, quantity, sentence_start, clause_start)
 
 
 def field_in(words: str, kind: str) -> Cue | None:
@@ -233,7 +243,7 @@ def _best(text: str, quantity: Quantity, start: int, end: int) -> tuple[Cue, int
         if quantity.kind not in cue.kinds:
             continue
         for match in cue.words.finditer(text, start, end):
-            if not match[0]:
+            if not match[0] or _OTHER_NUMBER.search(match[0]):
                 continue
             rank = (match.end(), match.end() - match.start(), -order)
             if best is None or rank > best:

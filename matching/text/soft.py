@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from dataclasses import dataclass
+from datetime import date
 
 from matching.text.names import APPLICANTS, CERTIFICATIONS, FINANCING, HONORS, LISTED, PLATFORMS, PRODUCTS
 from matching.text.places import Here, placed
@@ -176,6 +177,10 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
         found.append(Soft(match.start(), match.end(), "excluded_category", "in", _split(words)))
     found += _persons(text, start, end)
     found += _lists(text, start, end)
+    found += _events(text, start, end)
+    for match in _OWNS.finditer(text, start, end):
+        owned = "patents_invention" if match["what"] == "发明专利" else "ip_count"
+        found.append(Soft(match.start(), match.end(), owned, ">=", 1))
     return [_dated(text, soft, start) for soft in _without_overlap(found)]
 
 
@@ -221,6 +226,46 @@ def _lists(text: str, start: int, end: int) -> list[Soft]:
         extra: dict[str, object] = {"metric": match["what"]} if name == "other_metric" else {}
         found.append(Soft(match.start(), match.end(), name, _OPS[match["op"]], match["words"], extra=extra))
     return found
+
+
+_OWNS = re.compile(
+    r"(?:拥有|具有|享有|取得)[^，。；\d\n]{0,10}?(?P<what>自主知识产权|发明专利|知识产权)(?![^，。；\n]{0,10}\d)(?!管理|服务|贯标|示范|优势)"
+)
+_SINCE = re.compile(
+    r"(?P<a>20\d\d)\s?年\s?(?P<am>\d{1,2})\s?月\s?(?P<ad>\d{1,2})\s?日"
+    r"(?:(?:\(含\))?(?:至|到|-|—)(?P<b>20\d\d)\s?年\s?(?P<bm>\d{1,2})\s?月\s?(?P<bd>\d{1,2})\s?日|\(?含?\)?(?P<up>以后|之后|后|起|以来)|\(?含?\)?(?P<down>以前|之前|前))"
+)
+_NOT_EVENT = re.compile(
+    r"施行|实施之日|有效|执行|申[报请领]|受理|截止|印发|发布|提交|报送|公示|报名|文件|第.{1,3}条|政策"
+)
+_EVENT = re.compile(
+    r"注册|成立|设立|落户|迁入|签订|取得|获得|认定|开工|竣工|投产|开业|上市|购置|购买|发放|招用|新增|入职|引进|入驻|授权|纳统|备案"
+)
+
+
+def _events(text: str, start: int, end: int) -> list[Soft]:
+    """What must have happened since, before or between calendar days (policies.md §8 rule 2: the day itself is included)."""
+    found = []
+    for match in _SINCE.finditer(text, start, end):
+        around = text[max(start, match.start() - 14) : min(end, match.end() + 24)]
+        if _NOT_EVENT.search(around) or not _EVENT.search(around):
+            continue
+        first = _iso(match["a"], match["am"], match["ad"])
+        last = _iso(match["b"], match["bm"], match["bd"]) if match["b"] else ""
+        if not first or (match["b"] and not last):
+            continue
+        value: object = [first, last] if last else first
+        op = "between" if last else ">=" if match["up"] else "<="
+        extra: dict[str, object] = {"bounds": "[]"} if last else {}
+        found.append(Soft(match.start(), match.end(), "event_date", op, value, extra=extra))
+    return found
+
+
+def _iso(year: str, month: str, day: str) -> str:
+    try:
+        return date(int(year), int(month), int(day)).isoformat()
+    except ValueError:
+        return ""
 
 
 def _measure_of(what: str, lead: str) -> str:
