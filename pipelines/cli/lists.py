@@ -27,7 +27,7 @@ ListId = Annotated[str, typer.Argument(metavar="ID", help="清单编号，见 hu
 
 def register(app: typer.Typer) -> None:
     app.command("lists", help="所有清单及状态。示例：huiqi lists --kind auto_award")(lists)
-    one = typer.Typer(help="一份清单：查看、提交、公示、异议", no_args_is_help=True)
+    one = typer.Typer(help="一份清单：查看、提交、公示、异议。示例：huiqi list show ID", no_args_is_help=True)
     one.command("show", help="看一份清单：表头、核对结果、抽样十行、未列入原因。示例：huiqi list show ID")(show)
     one.command("check", help="核对并提交，经办人由此负责。示例：huiqi list check ID --as 王经办")(check)
     one.command(

@@ -14,10 +14,12 @@ from pipelines.published import open_published
 
 
 def register(app: typer.Typer) -> None:
-    audit = typer.Typer(help="审计记录", no_args_is_help=True)
+    audit = typer.Typer(help="审计记录。示例：huiqi audit verify", no_args_is_help=True)
     audit.command("verify", help="证明审计记录没有被改、删、截断。示例：huiqi audit verify")(verify)
     app.add_typer(audit, name="audit")
-    people = typer.Typer(help="办理人员：登记、离岗", no_args_is_help=True)
+    people = typer.Typer(
+        help="办理人员：登记、离岗。示例：huiqi officers add 李审批 --role approver", no_args_is_help=True
+    )
     people.command("add", help="登记人员。示例：huiqi officers add 李审批 --role approver")(add_officer)
     people.command("remove", help="人员离岗。示例：huiqi officers remove 李审批")(remove_officer)
     app.add_typer(people, name="officers")

@@ -49,3 +49,11 @@ def test_nothing_typed_is_the_help(
 ) -> None:
     assert _run(monkeypatch, *arguments) == 0
     assert "示例：" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("group", ["list", "audit", "officers", "token"])
+def test_a_group_of_commands_names_its_own_example(
+    group: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(monkeypatch, group, "--help") == 0
+    assert f"示例：huiqi {group} " in " ".join(capsys.readouterr().out.split("Commands:")[0].split())
