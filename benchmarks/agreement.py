@@ -206,7 +206,9 @@ def _pairs(
         true_unknown=_names("unknown"), true_failed=_names("failing"),
     )  # fmt: skip
     both = true.join(ours, on=agreement.PAIR_KEY, how="inner").join(kept, on=agreement.PAIR_KEY, how="left")
-    both = both.with_columns(ours=pl.coalesce("ours", "again"))
+    both = both.with_columns(
+        ours=pl.coalesce("ours", "again"), kept_differs=(pl.col("ours") != pl.col("again")).fill_null(False)
+    )
     rows = {row["uscc"]: row for row in profile.iter_rows(named=True)}
     failed, unknown = [], []
     for pair in both.iter_rows(named=True):

@@ -26,13 +26,39 @@ _ROUNDING = {
 }  # fmt: skip
 # Defects that change what a row says; those of keys and names only change whom it reaches.
 VALUE_DEFECTS = frozenset(
-    "blank cumulative late late_sheet wild_report threshold_bunching zero_for_unknown insured_but_unpaid corrected_filing voided negative_correction "
-    "refund dash_for_unknown slash_for_unknown full_width_digits cancelled_retroactively repaired status_resent ring_shared_certificate "
-    "status_in_words industry_blank district_blank established_after_approved unit_changed former_name".split()
+    [
+        "blank",
+        "cumulative",
+        "late",
+        "late_sheet",
+        "wild_report",
+        "threshold_bunching",
+        "zero_for_unknown",
+        "insured_but_unpaid",
+        "corrected_filing",
+        "voided",
+        "negative_correction",
+        "refund",
+        "dash_for_unknown",
+        "slash_for_unknown",
+        "full_width_digits",
+        "cancelled_retroactively",
+        "repaired",
+        "status_resent",
+        "ring_shared_certificate",
+        "status_in_words",
+        "industry_blank",
+        "district_blank",
+        "established_after_approved",
+        "unit_changed",
+        "former_name",
+    ]
 )
 # What rows a derived indicator stands on besides its own table, best source first.
 SOURCES: Mapping[str, tuple[str, ...]] = {
     "revenue": ("tax.income_tax", "tax.vat", "market.annual_report"),
+    "revenue_last_12_months": ("tax.vat",),
+    "revenue_ytd": ("tax.vat",),
     "total_assets": ("tax.income_tax", "market.annual_report"),
     "employees": ("tax.income_tax", "market.annual_report", "market.baseinfo"),
     "enterprise_size": ("tax.income_tax", "tax.vat", "market.annual_report", "labor.headcount"),
@@ -258,7 +284,7 @@ def _is_rounding(ours: str | None, true: str | None, used: str | None, wanted: t
     if unit == 0:
         return False
     # a ratio of rounded figures is as good as the smaller of them
-    return abs(a - b) <= unit if max(abs(a), abs(b)) > 100 else abs(a - b) <= Decimal("0.05") * max(abs(a), abs(b), 1)
+    return abs(a - b) <= unit if max(abs(a), abs(b)) > 100 else abs(a - b) <= Decimal("0.05") * max(abs(a), abs(b), Decimal(1))
 
 
 def confusion(pairs: pl.DataFrame) -> pl.DataFrame:

@@ -91,7 +91,9 @@ class Facts:
         moved = p.moved_month <= self.month
         park = np.where(moved, -1, p.park)
         region = [("460400499" if k == 0 else str(r)) for k, r in zip(park, p.region_at(self.month), strict=True)]
-        parks = [pools.PARKS[k].id if k >= 0 else None for k in park.tolist()]
+        # an address of the cluster registration names its host, not the park
+        named = np.where(p.cluster >= 0, -1, park)
+        parks = [pools.PARKS[k].id if k >= 0 else None for k in named.tolist()]
         age = [_years_between(calendar.date_of(int(b)), self.day) for b in p.birth_day]
         months = [_months_between(calendar.date_of(int(b)), self.day) for b in p.birth_day]
         gone = p.death_month <= self.month
@@ -496,7 +498,8 @@ class Facts:
         bad = housing.misconduct_day(p)
         points = np.where((bad <= self.number) & (bad + 365 > self.number), 1 + p.ids % 9, 0)
         development = p.is_firm & (p.industry == housing._DEVELOPMENT)
-        developer = np.isin(p.ids, housing.developers(p, self.number)["_eid"].to_numpy())
+        certified = np.isin(p.ids, housing.developers(p, self.number)["_eid"].to_numpy())
+        developer = certified & (p.birth_day + 3852 >= self.number)
         rated = tax.is_rated(p, self._rated_year())
         refused = rated & (tax.credit_level(p, self._rated_year()).to_numpy() == "D")
         excluded = (
@@ -551,11 +554,13 @@ class Facts:
 
 
 def _traded(people: Population, direction: str, month: int) -> Ints:
-    return customs.trade_cents(people, month, direction)
+    """Nobody trades before the customs registration or after the end."""
+    able = customs.is_trader(people) & (customs.registered_month(people) <= month) & people.lives_at(month)
+    return np.where(able, customs.trade_cents(people, month, direction), 0)
 
 
 def _traded_usd(people: Population, direction: str, month: int) -> Ints:
-    return np.floor(customs.trade_cents(people, month, direction) / customs.dollar_rate(month)).astype(np.int64)
+    return np.floor(_traded(people, direction, month) / customs.dollar_rate(month)).astype(np.int64)
 
 
 def _minus_years(day: dt.date, years: int) -> dt.date:

@@ -58,13 +58,13 @@ def _row_ends(frame: pl.DataFrame, people: Population) -> pl.DataFrame:
     return frame.with_columns(pl.Series("_eid", people.ids), pl.lit("").alias("_defects"))
 
 
-def registration(people: Population, month: int, everyone: bool = False) -> pl.DataFrame:
+def registration(people: Population, month: int, stock: bool = False) -> pl.DataFrame:
     """SW_DJ_NSRXX: new in the month, or changed, or everyone registered; old 15-digit numbers and 20-digit ones of 个体."""
     now, before = registered(people, month), registered(people, month - 1)
     changed = (
         (people.renamed_month + 1 == month) | (people.death_month + 1 == month) | (people.moved_month + 1 == month)
     )
-    keep = positions(now if everyone else now & (~before | changed))
+    keep = positions(now if stock else now & (~before | changed))
     sub = people.take(keep)
     status = np.where(
         sub.death_month <= month, "07", np.where(sub.streams.chance(0.03, "tax.abnormal", sub.ids), "05", "03")
@@ -385,7 +385,7 @@ def _stock(sent: int) -> Callable[[Population], pl.DataFrame]:
 
     def view(people: Population) -> pl.DataFrame:
         parts = [registration(people, m) for m in range(sent - 60, sent + 1)]
-        first = registration(people, sent - 61, everyone=True)
+        first = registration(people, sent - 61, stock=True)
         return pl.concat([first, *parts]).unique("DJXH", keep="last", maintain_order=True).sort("_eid")
 
     return view

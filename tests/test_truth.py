@@ -1,0 +1,77 @@
+"""A whole run against the planted truth of its world: every disagreement has a cause, and none of them is ours."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from benchmarks import agreement as report
+from evaluation import agreement
+
+# Causes that lie in what was delivered, or in what truth says that no department could have told by then.
+OUTSIDE = {
+    agreement.LATE, agreement.REFUSED, agreement.REJECTED, agreement.UNLINKED, agreement.PLANTED, agreement.ROUNDED, agreement.SUBSTITUTE,
+    agreement.UNASSERTED, agreement.GAP, agreement.SILENT, agreement.DEFINITION, agreement.NOT_DUE, agreement.PARTIAL,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def measured(ran: Any, tmp_path_factory: pytest.TempPathFactory) -> report.Report:
+    """The run of the session's fixture; truth is asked for the run's own day, in a folder of its own."""
+    world = tmp_path_factory.mktemp("world")
+    shutil.copy(ran.home / "world.json", world)
+    asked = [sys.executable, "-m", "data.world", "truth", "--out", str(world), "--as-of", "2025-01-25"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, cwd=Path(__file__).parent.parent)
+    assert done.returncode == 0, done.stderr
+    truth = world / "truth"
+    for path in ran.truth.glob("*.parquet"):
+        if not (truth / path.name).exists():
+            shutil.copy(path, truth)
+    return report.measured(ran.home, truth)
+
+
+def test_every_disagreement_has_a_cause_and_none_is_ours(measured: report.Report) -> None:
+    ours = measured.disagreements.filter(~pl.col("cause").is_in(sorted(OUTSIDE)))
+    assert ours.is_empty(), ours.to_dicts()[:10]
+
+
+def test_the_pairs_compared_are_the_whole_universe(measured: report.Report) -> None:
+    assert measured.pairs.height > 200_000
+    assert int(measured.verdicts["n"].sum()) == measured.pairs.height
+    assert measured.pairs.filter(pl.col("kept_differs")).is_empty(), "stored verdicts differ from the program's"
+
+
+def test_nobody_is_told_eligible_against_the_truth_but_by_what_was_delivered(measured: report.Report) -> None:
+    paid = measured.disagreements.filter((pl.col("ours") == "eligible") & (pl.col("true") == "ineligible"))
+    allowed = {agreement.PLANTED, agreement.LATE, agreement.UNLINKED, agreement.GAP, agreement.SUBSTITUTE}
+    assert set(paid["cause"]) <= allowed, paid.to_dicts()
+    assert paid.height <= 6, paid.to_dicts()
+
+
+def test_of_the_eligible_that_could_be_known_nearly_all_are_found(measured: report.Report) -> None:
+    """Of true eligibles whose facts had been delivered when the run looked: 97 % (measured 98.0 % at seed 7)."""
+    early = measured.disagreements.filter(pl.col("cause").is_in([agreement.NOT_DUE, agreement.PARTIAL, agreement.GAP]))
+    true = measured.pairs.filter(pl.col("true") == "eligible").join(early, on=agreement.PAIR_KEY, how="anti")
+    assert (true["ours"] == "eligible").mean() >= 0.97
+
+
+def test_indicators_delivered_and_readable_agree(measured: report.Report) -> None:
+    known = measured.compared.drop_nulls(["ours", "true"])
+    for name in (
+        "registered_region",
+        "tax_region",
+        "industry",
+        "established_date",
+        "tax_credit_level",
+        "tax_paid_last_year",
+        "is_hnte",
+    ):
+        values = known.filter(pl.col("indicator") == name)
+        assert values.height > 500, name
+        assert values["agrees"].mean() >= 0.995, name
