@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ran, huiqi
 
 from pipelines.published import open_published
+from tests.conftest import Ran, huiqi
 
 DEPARTMENTS = {
     "market", "tax", "labor", "reform", "industry", "science", "finance", "commerce", "ip", "housing", "agri", "customs",
