@@ -214,7 +214,9 @@ def _one(home: Path, path: Path, receipt: dict[str, Any], known_at: datetime, pa
     moved = home / "accepted" / sha256[:2] / sha256 / control.name
     promised = any(t.control and t.control.required for t in tables)
     age = known_at - moment(receipt["received_at"])
-    if promised and not os.path.lexists(control) and not moved.exists() and age < CONTROL_WAIT:
+    # When a file without a receipt came is not known, so there is nothing to wait from.
+    expected = promised and "made_by" not in receipt and age < CONTROL_WAIT
+    if expected and not os.path.lexists(control) and not moved.exists():
         passed.waiting.append(path.name)
         return
     if os.path.lexists(control):

@@ -1,13 +1,16 @@
 """`huiqi feeds`: what came, what is late, what was turned away or rejected, and why."""
 
 from contextlib import closing
+from datetime import date, timedelta
 from typing import Any
 
 import typer
 
+from assets.raw.periods import period_end
+from data import contract
 from pipelines.cli import output
 from pipelines.cli.output import Home, Json
-from pipelines.published import open_published
+from pipelines.published import current, open_published
 
 
 def register(app: typer.Typer) -> None:
@@ -20,20 +23,30 @@ def feeds(
     home: Home = None,
     department: str = typer.Option("", "--department", help="只看一个部门", show_default=False),
     refused: bool = typer.Option(False, "--refused", help="只看拒收的交付"),
+    late: bool = typer.Option(False, "--late", help="只看迟到的交付", show_default=False),
     json: Json = False,
 ) -> None:
     where = output.home_of(home)
     with closing(open_published(where)) as con:
+        known = [name for (name,) in con.sql("SELECT DISTINCT department FROM raw.delivery ORDER BY 1").fetchall()]
+        if department and department not in known:
+            raise output.Stop(f"没有部门 {department} 的交付；有交付的部门：{'、'.join(known)}")
         rows = con.sql(DELIVERIES, params={"department": department, "refused": refused}).pl().to_dicts()
         reasons: dict[str, list[dict[str, Any]]] = {}
         for row in con.sql(REASONS).pl().to_dicts():
             reasons.setdefault(row["file_id"], []).append({"rule": row["rule"], "n": row["n"]})
     for row in rows:
         row["reasons"] = reasons.get(row.pop("file_id"), [])
+        feed = contract.feeds().get(row["department"])
+        row["contact"] = f"{feed.name} {feed.contact}" if feed else None
+    overdue = overdue_days(rows, date.fromisoformat(current(where).as_of))
+    if late:
+        rows = [r for r in rows if (r["late_days"] or 0) > 0]
     if json:
         output.print_json(rows)
-    elif not department and not refused:
-        output.print_table(by_table(rows), SUMMARY_COLUMNS, title="交付情况（按部门和表；--refused 看拒收原因）")
+    elif not department and not refused and not late:
+        lines = [{**line, "overdue_days": overdue.get((line["department"], line["table"]))} for line in by_table(rows)]
+        output.print_table(lines, SUMMARY_COLUMNS, title="交付情况（按部门和表；--refused 看拒收原因）")
     else:
         output.print_table(rows, COLUMNS)
     raise typer.Exit(output.ATTENTION if any(row["status"] == "refused" for row in rows) else output.DONE)
@@ -58,6 +71,8 @@ SUMMARY_COLUMNS = {
     "rejects": "退回行",
     "latest": "最近一期",
     "received_at": "最近收到",
+    "overdue_days": "下一期逾期天数",
+    "contact": "联系谁",
 }
 DELIVERIES = """
 SELECT file_id, department, table_name AS "table", name, period, received_at, rows_loaded::BIGINT AS rows,
@@ -85,4 +100,28 @@ def by_table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         line["rejects"] += row["rejects"] or 0
         line["latest"] = max(line.get("latest", ""), row["period"] or "")
         line["received_at"] = row["received_at"]
+        line["contact"] = row["contact"]
     return [lines[key] for key in sorted(lines, key=lambda k: (k[0] or "", k[1] or ""))]
+
+
+# Days until the period after this one ends; feeds that come by the day or hour send only news, so their silence says nothing.
+_NEXT = {"month": 31, "quarter": 92, "year": 366}
+
+
+def overdue_days(rows: list[dict[str, Any]], as_of: date) -> dict[tuple[str, str], int]:
+    """Department and table → days since the delivery after the newest one was due (grace included); only those that are overdue."""
+    newest: dict[tuple[str, str], date] = {}
+    for row in rows:
+        end = period_end(row["period"] or "")
+        if end is not None and row["status"] != "refused":
+            key = (row["department"], row["table"])
+            newest[key] = max(newest.get(key, end), end)
+    found = {}
+    for (department, name), end in newest.items():
+        table = contract.feeds()[department].tables.get(name)
+        if table is None or table.cadence not in _NEXT:
+            continue
+        due = end + timedelta(days=_NEXT[table.cadence] + table.due_days + table.grace_days)
+        if as_of > due:
+            found[department, name] = (as_of - due).days
+    return found
