@@ -31,6 +31,8 @@ _ADDRESSED = re.compile(
 _NEWS = re.compile(
     r"(?:共|累计|已|预计|合计)(?:有|为|向|发放|兑现|拨付|安排|惠及|支持|补助|返还|减免|带动)[^。；]{0,30}(?:\d|余)|专项资金[^。；]{0,10}\d|总规模|财政安排|安排[^。；]{0,16}资金\s?\d|据统计|去年同期"
 )
+# No article asks for more before one award; a list of thousands of lines must not be copied to each of them.
+_INHERITED = 30
 _PAPERS = re.compile(r"复印件|原件|盖章|申请表|一式[一二两三四\d]+份|营业执照副本|提交材料")
 
 
@@ -114,7 +116,7 @@ def _assembled(text: str, source: str, found: list[UnitRead], title: str) -> tup
     subtitle: ReadItem | None = None
     for unit, conditions, amounts in found:
         if amounts:
-            inherited = [c for parent in (unit.owner, *unit.parents) for c in waiting.get(parent, [])]
+            inherited = [c for parent in (unit.owner, *unit.parents) for c in waiting.get(parent, [])[-_INHERITED:]]
             taken.update((unit.owner, *unit.parents))
             new = items_of(text, source, unit, conditions, amounts, inherited)
             items += new

@@ -184,3 +184,18 @@ def test_time_grows_with_length_only(piece: str) -> None:
     seconds(1_000)
     short, long = seconds(8_000), seconds(32_000)
     assert long < 0.4 + 9 * short
+
+
+@pytest.mark.parametrize("piece", ["□", " ", "1", "一二三四五六七八九十", "（"])
+def test_two_hundred_kilobytes_of_nothing_are_read_in_seconds(piece: str) -> None:
+    started = time.process_time()
+    document = read(piece * (200_000 // len(piece))).to_dict()
+    assert time.process_time() - started < 5
+    assert document["items"] == []
+
+
+def test_an_endless_article_does_not_copy_its_conditions_to_every_award() -> None:
+    text = "".join(
+        f"{i % 9 + 1}. 营业收入{i + 1}万元以上的企业。\n{(i + 1) % 9 + 1}. 奖励5万元。\n" for i in range(600)
+    )
+    assert max(len(item["conditions"]) for item in read(text).to_dict()["items"]) <= 60
