@@ -79,6 +79,10 @@ class Scope(Protocol):
     @property
     def build_id(self) -> str: ...
 
+    def seal(self) -> None:
+        """Called once the door has closed: from now on the deliveries of this build are known."""
+        ...
+
 
 class Control(Protocol):
     """`control.sqlite`: small transactions that must never be lost or doubled."""

@@ -1,9 +1,10 @@
 """The dates and identity of a run: what day the facts are about, what had been received, which rules, which build."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
@@ -20,18 +21,19 @@ class NothingReceivedError(RuntimeError):
     """No delivery has ever arrived, so there is no day the facts could be about."""
 
 
-def receipts(home: Path) -> list[dict[str, str]]:
+def receipts(home: Path, folders: Sequence[str] = ("landing", "accepted")) -> list[dict[str, str]]:
     """The receipts of every delivery at the door or let in, unsorted; one that cannot be believed is the door's business, not ours."""
     found = []
-    for folder in (home / "landing", home / "accepted"):
+    for folder in (home / name for name in folders):
         for path in folder.rglob(f"*{RECEIPT}"):
             receipt = believable(path)
             if receipt is not None:
                 at = moment(receipt["received_at"]).isoformat()
-                found.append({"sha256": receipt["sha256"], "received_at": at, "at": folder.name})
+                found.append({"sha256": receipt["sha256"], "received_at": at})
     return found
 
 
+@cache
 def source_version() -> str:
     """sha256 (12 hex) over our own source, rules and reference files, in path order."""
     digest = hashlib.sha256()
@@ -52,13 +54,23 @@ class RunScope:
     known_at: datetime
     rules_as_of: date
 
-    @cached_property
+    def seal(self) -> None:
+        """The door has closed: what was let in is what this run is about, and the build's name stands."""
+        self.__dict__["_sealed"] = self._build_id()
+
+    @property
     def build_id(self) -> str:
-        """12 hex: a hash of the accepted deliveries known by `known_at`, our source and the three dates."""
+        """12 hex: a hash of the accepted deliveries known by `known_at`, our source and the three dates.
+
+        Read from `accepted/` at each call until `seal`, because a delivery still at the door may yet come in.
+        """
+        return self.__dict__.get("_sealed") or self._build_id()
+
+    def _build_id(self) -> str:
         digest = hashlib.sha256()
         limit = self.known_at.isoformat()
         for sha256 in sorted(
-            {r["sha256"] for r in receipts(self.home) if r["at"] == "accepted" and r["received_at"][:19] <= limit}
+            {r["sha256"] for r in receipts(self.home, ("accepted",)) if r["received_at"][:19] <= limit}
         ):
             digest.update(sha256.encode())
         digest.update(source_version().encode())
@@ -81,6 +93,8 @@ def resolve(home: Path, as_of: str = "", known_at: str = "", rules_as_of: str = 
             )
         day = date.fromisoformat(newest[:10])
     known = datetime.fromisoformat(known_at) if known_at else datetime.combine(day, time(23, 59, 59))
+    if len(known_at) == len("YYYY-MM-DD"):
+        known = datetime.combine(known.date(), time(23, 59, 59))
     rules = date.fromisoformat(rules_as_of) if rules_as_of else day
     return RunScope(home=home, as_of=day, known_at=known.replace(tzinfo=None), rules_as_of=rules)
 

@@ -102,7 +102,9 @@ def _value(indicator: Indicator, outputs: Mapping[str, set[str]], freshness: "_F
 
 def _since(years: int) -> str:
     """The further test of a feed whose figures must reach back to January of `years` years before the day's own."""
-    return f" AND first_month <= strftime(make_date(year(getvariable('as_of')) - {years}, 1, 1), '%Y%m')" if years else ""
+    return (
+        f" AND first_month <= strftime(make_date(year(getvariable('as_of')) - {years}, 1, 1), '%Y%m')" if years else ""
+    )
 
 
 class _Freshness:

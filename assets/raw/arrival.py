@@ -58,6 +58,7 @@ def arrival_asset(
         context.log.warning(f"拒收 {name}：{reason}")
     for name in passed.repeated:
         context.log.info(f"重复送达，未再载入：{name}")
+    scope.seal()
     files = arrivals(home)
     with warehouse.write() as transaction:
         written = transaction.replace("raw.arrival", files)

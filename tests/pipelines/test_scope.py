@@ -44,3 +44,18 @@ def test_a_damaged_receipt_does_not_stop_a_run(tmp_path: Path) -> None:
     _receipt(tmp_path / "landing", "a", "2024-12-18T09:31:00+08:00", "a" * 64)
     (tmp_path / "landing" / "bad.receipt.json").write_text("{")
     assert resolve(tmp_path).as_of == dt.date(2024, 12, 18)
+
+
+def test_the_build_is_named_by_what_came_in_not_by_what_stood_there_when_the_run_began(tmp_path: Path) -> None:
+    scope = resolve(tmp_path, "2024-12-31")
+    before = scope.build_id
+    _receipt(tmp_path / "accepted" / "x", "a", "2024-12-18T09:31:00+08:00", "a" * 64)
+    scope.seal()
+    assert scope.build_id != before
+    assert scope.build_id == resolve(tmp_path, "2024-12-31").build_id, "a second run with nothing new is the same build"
+    _receipt(tmp_path / "accepted" / "y", "b", "2024-12-19T09:31:00+08:00", "b" * 64)
+    assert scope.build_id != resolve(tmp_path, "2024-12-31").build_id, "what comes in during a run belongs to the next"
+
+
+def test_a_known_at_without_a_time_is_the_end_of_that_day(tmp_path: Path) -> None:
+    assert resolve(tmp_path, "2024-12-31", "2024-12-15").known_at == dt.datetime(2024, 12, 15, 23, 59, 59)
