@@ -134,7 +134,7 @@ def _partial(frame: Any) -> frozenset[tuple[str, str]]:
     """Sums of declared months that lack one: the last twelve before the newest declared, and last year's."""
     short = frame(
         "WITH m AS (SELECT enterprise_id, month, max(month) OVER (PARTITION BY enterprise_id) AS newest FROM profile.tax_month) "
-        "SELECT e.uscc, count(*) FILTER (WHERE month > newest - INTERVAL 12 MONTH) AS recent, "
+        "SELECT e.uscc, CASE WHEN any_value(newest) = (SELECT max(newest) FROM m) THEN count(*) FILTER (WHERE month > newest - INTERVAL 12 MONTH) ELSE 0 END AS recent, "
         "count(*) FILTER (WHERE year(month) = year(newest)) AS same_year FROM m "
         "JOIN registry.enterprise e USING (enterprise_id) GROUP BY e.uscc"
     )

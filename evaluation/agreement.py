@@ -232,12 +232,14 @@ def causes(
 def _early(
     row: Mapping[str, Any], due: Mapping[str, date], partial: frozenset[tuple[str, str]], known_on: date
 ) -> tuple[str, str] | None:
-    """Why a value that is unknown to us could not be known yet."""
+    """Why a value could not be known yet: its months were not declared, or its year is not due."""
+    if (row["uscc"], row["indicator"]) in partial:
+        return PARTIAL, "有月份没有申报"
     if row["ours"] is not None or row["true"] in ("0", "false", "", "无"):
         return None
     if row["indicator"] in due and known_on < due[row["indicator"]]:
         return NOT_DUE, f"{due[row['indicator']]} 前交付"
-    return (PARTIAL, "有月份没有申报") if (row["uscc"], row["indicator"]) in partial else None
+    return None
 
 
 def _cause(
@@ -284,7 +286,11 @@ def _is_rounding(ours: str | None, true: str | None, used: str | None, wanted: t
     if unit == 0:
         return False
     # a ratio of rounded figures is as good as the smaller of them
-    return abs(a - b) <= unit if max(abs(a), abs(b)) > 100 else abs(a - b) <= Decimal("0.05") * max(abs(a), abs(b), Decimal(1))
+    return (
+        abs(a - b) <= unit
+        if max(abs(a), abs(b)) > 100
+        else abs(a - b) <= Decimal("0.05") * max(abs(a), abs(b), Decimal(1))
+    )
 
 
 def confusion(pairs: pl.DataFrame) -> pl.DataFrame:
