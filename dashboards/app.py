@@ -27,7 +27,7 @@ from dashboards.policies import policies_page, policy_page
 from dashboards.pushes import list_page, pushes_page
 from dashboards.quality import case_page, csv_download, dictionary_page, feeds_page, metric_page
 from dashboards.reviews import review_act, review_page, sign_in, sign_in_page, sign_out
-from dashboards.service.app import service
+from dashboards.service.app import no_address, service
 from dashboards.sessions import Sessions
 from dashboards.whatif import whatif_csv, whatif_page
 from pipelines.published import NotPublishedError
@@ -109,12 +109,17 @@ def create(home: Path) -> Starlette:
         middleware=[Middleware(_Headers), Middleware(GZipMiddleware, minimum_size=1024)],
         exception_handlers={
             NotPublishedError: lambda request, error: pages.problem(request, 503, "还没有可看的结果", str(error)),
-            HTTPException: lambda request, error: pages.problem(
-                request, error.status_code, "没有这一页" if error.status_code == 404 else "打不开", error.detail
-            ),
+            HTTPException: partial(_missing, pages),
             Exception: partial(_failed, pages),
         },
     )
+
+
+def _missing(pages: Pages, request: Request, error: HTTPException) -> Response:
+    if request.url.path.startswith("/v1/"):
+        return no_address(request, error)
+    title = "没有这一页" if error.status_code == 404 else "打不开"
+    return pages.problem(request, error.status_code, title, error.detail)
 
 
 def _failed(pages: Pages, request: Request, error: Exception) -> Response:

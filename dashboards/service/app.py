@@ -112,9 +112,7 @@ def service(home: Path, gate: Gate | None = None) -> Starlette:
             NotPublishedError: lambda request, error: _refusal(
                 503, {"code": "not_published", "message": "还没有可用的发布，请稍后再试"}, {"Retry-After": "60"}
             ),
-            HTTPException: lambda request, error: _refusal(
-                error.status_code, _http_fault(error.status_code), error.headers
-            ),
+            HTTPException: no_address,
             Exception: _failed,
         },
     )
@@ -246,6 +244,11 @@ def _json(shown: Any) -> Response:
 def _refusal(status: int, fault: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     told = json.dumps({"error": fault}, ensure_ascii=False).encode("utf-8", "replace")
     return Response(told, status, dict(headers or {}), "application/json")
+
+
+def no_address(request: Request, error: HTTPException) -> Response:
+    """What is answered where no route fits; also for what the outer router drops, as a path with a line break in it."""
+    return _refusal(error.status_code, _http_fault(error.status_code), error.headers)
 
 
 def _http_fault(status: int) -> dict[str, Any]:

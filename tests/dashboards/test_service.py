@@ -193,6 +193,7 @@ def test_methods_and_addresses(client: TestClient) -> None:
         client.get("/v1/nowhere").status_code == 404
         and client.get("/v1/nowhere").json()["error"]["code"] == "not_found"
     )
+    assert client.get("/v1/items/%0A").json()["error"]["code"] == "not_found"
     assert client.head("/v1/openapi.json").content == b""
     assert client.get("/v1/openapi.json").headers["x-content-type-options"] == "nosniff"
 
@@ -297,7 +298,7 @@ def test_nothing_published_is_503_and_a_publication_is_followed_without_a_restar
 
 
 KEYS = st.one_of(
-    st.text(max_size=30), st.sampled_from(["U0000", "U0003", "企业1", "BJ1", "BJ2", ITEM, "x" * 201, "a\0b"])
+    st.text(max_size=30), st.sampled_from(["\n", "U0000", "U0003", "企业1", "BJ1", "BJ2", ITEM, "x" * 201, "a\0b"])
 )
 TEXTS = st.one_of(
     st.text(max_size=40), st.sampled_from(["1", "500", "all", "2025-01-01", "海口", "true", "研发", "科技创新"])
