@@ -9,8 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboards.app import create
-from dashboards.mart import opened
 from dashboards.market import marked
+from dashboards.mart import opened
 from tests.dashboards.literal_mart import published
 
 
