@@ -223,4 +223,5 @@ class _UniqueKeys(_Loader):  # type: ignore[misc]
             if key in seen:
                 raise yaml.YAMLError(f"第 {key_node.start_mark.line + 1} 行：键 {key!r} 写了两次")
             seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
