@@ -116,6 +116,8 @@ def test_bad_deliveries_are_named_and_the_rest_goes_on(ran: Ran, copy: Path) -> 
     put("SCJG_E_BASEINFO_20250124_I_94.csv", b"")
     vat = next(p for n, p in sorted(accepted.items()) if n.startswith("SWJ_SB_ZZS") and n.endswith(".gz"))
     put("SWJ_SB_ZZS_202412_I_95.txt.gz", gzip.compress(gzip.decompress(vat.read_bytes())[:-40]))
+    told = accepted[f"{vat.name}.ctl"].read_text(encoding="utf-8")
+    (landing / "SWJ_SB_ZZS_202412_I_95.txt.gz.ctl").write_text(told, encoding="utf-8")
     put("不认识的文件.csv", b"a,b\n1,2\n")
     put(daily.name.replace("_01.csv", "_96.csv"), text)
     done = huiqi("run", "--json", home=copy)
