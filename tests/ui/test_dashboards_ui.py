@@ -194,8 +194,8 @@ def test_a_reader_goes_from_the_overview_to_the_rows_behind_a_number(browser: Br
 def test_search_finds_an_enterprise_and_a_wrong_word_says_so(browser: Browser, address: str) -> None:
     page = Visit(browser, address, "/enterprises").page
     page.fill("input[name=q]", "示例07号")
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "示例07号" in page.locator("h1").inner_text()
     page.goto(address + "/enterprises?q=不存在的企业")
     assert "没有找到" in page.locator(".empty").inner_text()
