@@ -1,6 +1,7 @@
 """Who acts on the command line, when, at whose desk, and how a refusal is told."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,7 +20,8 @@ from pipelines.export import ExportError
 from pipelines.moment import ClockError, moment
 from pipelines.officers import OfficerError
 
-As = Annotated[str, typer.Option("--as", help="办理人姓名（须先登记，口令取自环境变量 HUIQI_PASSPHRASE 或当场输入）")]
+PASSPHRASE = "HUIQI_PASSPHRASE"
+As = Annotated[str, typer.Option("--as", help=f"办理人姓名（须先登记，口令取自环境变量 {PASSPHRASE} 或当场输入）")]
 Note = Annotated[str, typer.Option("--note", help="意见", show_default=False)]
 
 
@@ -35,8 +37,13 @@ def desk_of(home: Path) -> Desk:
 
 
 def phrase_of(name: str) -> str:
-    given = os.environ.get("HUIQI_PASSPHRASE")
-    return given if given is not None else str(typer.prompt(f"{name} 的口令", hide_input=True, err=True))
+    """The pass phrase of `name`: from HUIQI_PASSPHRASE, else typed. Without either, nobody could have proven anything: wrong use."""
+    given = os.environ.get(PASSPHRASE)
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise Stop(f"没有终端可输入 {name} 的口令；请把口令放入环境变量 {PASSPHRASE} 后再运行")
+    return str(typer.prompt(f"{name} 的口令", hide_input=True, err=True))
 
 
 @contextmanager

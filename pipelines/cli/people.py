@@ -30,9 +30,13 @@ def register(app: typer.Typer) -> None:
 
 def verify(home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
+    if not (where / "control.sqlite").exists():
+        raise Stop(f"{where} 没有审计台账（缺 control.sqlite）；检查 --home，或先运行 huiqi run")
     desk = desk_of(where)
     findings = [asdict(finding) for finding in desk.trail.verify(desk.control)]
     rows = desk.control.rows("SELECT count(*) AS n FROM audit")[0]["n"]
+    if rows == 0 and not findings:
+        raise Stop(f"{where} 的审计台账里还没有一行记录：还没有人登记或办理过")
     document = {"rows": rows, "intact": not findings, "findings": findings, "head": desk.trail.head(desk.control)}
     if json:
         output.print_json(document)

@@ -182,3 +182,24 @@ def test_unknown_lists_and_officers_are_wrong_use(huiqi: Any, tmp_path: Path) ->
     assert huiqi("list", "show", "nothing")[0] == 2
     assert huiqi("officers", "remove", "陌生人")[0] == 3
     assert huiqi("opt-out", "91460100MA5T999999", "--as", "王经办")[0] == 2
+
+
+def test_without_a_terminal_the_variable_is_named(huiqi: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = published(tmp_path)
+    monkeypatch.delenv("HUIQI_PASSPHRASE")
+    code, refusal = huiqi("approve", name, "--as", "李审批")
+    assert code == 2 and "HUIQI_PASSPHRASE" in refusal and "李审批" in refusal
+
+
+def test_an_empty_home_has_no_ledger_to_verify(huiqi: Any, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    result = CliRunner().invoke(_app(), ["audit", "verify", "--home", str(empty)])
+    assert isinstance(result.exception, Stop) and result.exception.code == 2
+    assert "没有审计台账" in str(result.exception) and not list(empty.iterdir())
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer()
+    lists.register(app)
+    return app
