@@ -6,24 +6,66 @@ import argparse
 import datetime as dt
 import hashlib
 import json
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 _DATA = Path(__file__).parent.parent
 
 
+# argparse's own sentences; it has no door for a translation but gettext's catalogue files.
+_SENTENCES = (
+    (r"the following arguments are required: 命令", "缺少命令：make、serve、truth、advance 或 report"),
+    (r"the following arguments are required: (.+)", r"缺少 \1"),
+    (
+        r"argument 命令: invalid choice: '?(.+?)'? \(choose from .+\)",
+        r"没有命令 \1，可选 make、serve、truth、advance、report",
+    ),
+    (r"argument (\S+?): invalid choice: '?(.+?)'? \(choose from (.+)\)", r"\1 不能是 \2，可选 \3"),
+    (r"argument (\S+?): invalid int value: '(.*)'", r"\1 应为整数，实际为 \2"),
+    (r"argument (\S+?): invalid fromisoformat value: '(.*)'", r"\1 应写作 2024-12-31，实际为 \2"),
+    (r"argument (\S+?): expected one argument", r"\1 后面要有值"),
+    (r"unrecognized arguments: (.+)", r"不认识 \1"),
+)
+
+
+class _Page(argparse.RawDescriptionHelpFormatter):
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, "用法：" if prefix is None else prefix)
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that speaks Chinese and ends wrong use with code 2 and an example."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(add_help=False, formatter_class=_Page, **settings)
+        self._positionals.title, self._optionals.title = "命令", "选项"
+        self.add_argument("-h", "--help", action="help", help="显示本页")
+
+    def error(self, message: str) -> NoReturn:
+        for pattern, chinese in _SENTENCES:
+            if found := re.fullmatch(pattern, message):
+                message = found.expand(chinese).replace("'", "")
+                break
+        self.exit(2, f"用法错误：{message}。用 {self.prog} --help 查看用法；{self.epilog}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m data.world",
-        description="模拟世界：十二个部门按真实格式交数，真值另存。全部为模拟数据。",
-        epilog="例：python -m data.world make --size tiny --seed 7 --months 24 --out warehouse",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    name = os.environ.get("HUIQI_WORLD_COMMAND", "python -m data.world")
+    home: dict[str, Any] = (
+        {"default": Path(os.environ["HUIQI_HOME"])} if "HUIQI_HOME" in os.environ else {"required": True}
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="命令")
+    parser = _Parser(
+        prog=name,
+        description="模拟世界：十二个部门按真实格式交数，真值另存。全部为模拟数据。",
+        epilog=f"例：{name} make --size tiny --seed 7 --months 24 --out warehouse",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="命令", parser_class=_Parser)
     make = commands.add_parser(
-        "make", help="生成一个世界", epilog="例：python -m data.world make --size tiny --seed 7 --out warehouse"
+        "make", help="生成一个世界", epilog=f"例：{name} make --size tiny --seed 7 --out warehouse"
     )
     make.add_argument(
         "--size",
@@ -33,21 +75,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     make.add_argument("--seed", type=int, default=7, help="种子，同一种子得到同样的字节")
     make.add_argument("--months", type=int, help="月数，止于 2024-12；不写则按规模（24、36、60、60）")
-    make.add_argument("--out", type=Path, required=True, help="世界写到的目录（可即为 HUIQI_HOME）")
+    make.add_argument(
+        "--out", "--home", dest="out", type=Path, **home, help="世界写到的目录（可即为 HUIQI_HOME）（默认 HUIQI_HOME）"
+    )
     make.add_argument("--json", action="store_true", help="在标准输出打印一个 JSON")
     serve = commands.add_parser(
         "serve",
         help="启动发改委的模拟接口",
-        epilog="例：HUIQI_REFORM_TOKEN=… python -m data.world serve --out warehouse/api --port 8807",
+        epilog=f"例：HUIQI_REFORM_TOKEN=… {name} serve --out warehouse/api --port 8807",
     )
-    serve.add_argument("--out", type=Path, required=True, help="世界的 api 目录")
+    serve.add_argument("--out", "--home", dest="out", type=Path, required=True, help="世界的 api 目录")
     serve.add_argument("--port", type=int, default=0, help="端口，0 为任选一个空闲端口")
     truth = commands.add_parser(
         "truth",
         help="按真实状态逐项判定资格，写入 truth/truth_eligibility.parquet 和 truth_indicator.parquet",
-        epilog="例：python -m data.world truth --out warehouse --as-of 2024-12-31",
+        epilog=f"例：{name} truth --out warehouse --as-of 2024-12-31",
     )
-    truth.add_argument("--out", type=Path, required=True, help="世界的目录")
+    truth.add_argument("--out", "--home", dest="out", type=Path, **home, help="世界的目录（默认 HUIQI_HOME）")
     truth.add_argument(
         "--as-of", type=dt.date.fromisoformat, default=dt.date(2024, 12, 31), help="判定日，不晚于 2025-01-25"
     )
@@ -57,15 +101,15 @@ def _parser() -> argparse.ArgumentParser:
     advance = commands.add_parser(
         "advance",
         help="企业对已导出名单的反应，作为下一个月的交付写入",
-        epilog="例：python -m data.world advance --out warehouse",
+        epilog=f"例：{name} advance --out warehouse",
     )
-    advance.add_argument("--out", type=Path, required=True, help="世界的目录（含 lists/）")
+    advance.add_argument(
+        "--out", "--home", dest="out", type=Path, **home, help="世界的目录（含 lists/）（默认 HUIQI_HOME）"
+    )
     advance.add_argument("--json", action="store_true", help="在标准输出打印一个 JSON")
-    report = commands.add_parser(
-        "report", help="校准表：目标、生成值、差距", epilog="例：python -m data.world report --seed 7"
-    )
+    report = commands.add_parser("report", help="校准表：目标、生成值、差距", epilog=f"例：{name} report --seed 7")
     report.add_argument("--seed", type=int, default=7)
-    report.add_argument("--out", type=Path, help="世界的目录；写了就用它的种子，并附缺陷清点")
+    report.add_argument("--out", "--home", dest="out", type=Path, help="世界的目录；写了就用它的种子，并附缺陷清点")
     report.add_argument("--json", action="store_true", help="在标准输出打印一个 JSON")
     return parser
 

@@ -7,6 +7,7 @@ import traceback
 import typer
 from typer.exceptions import TyperException
 
+from pipelines.cli import pages
 from pipelines.cli.output import FAILED, WRONG_USE, Stop, messages
 from pipelines.cli.usage import asks_for_help, sentence
 
@@ -29,6 +30,7 @@ def build() -> typer.Typer:
     if not app.registered_commands and not app.registered_groups:
         for topic in TOPICS:
             importlib.import_module(f"pipelines.cli.{topic}").register(app)
+        pages.install(app)
     return app
 
 

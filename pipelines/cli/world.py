@@ -1,5 +1,6 @@
 """`huiqi world`: the mock world, run as a program of its own."""
 
+import os
 import subprocess
 import sys
 
@@ -26,6 +27,8 @@ def world(context: typer.Context) -> None:
 
 
 def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH", "")]))}
+    return {
+        **os.environ,
+        "HUIQI_WORLD_COMMAND": "huiqi world",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH", "")])),
+    }

@@ -56,4 +56,4 @@ def test_a_group_of_commands_names_its_own_example(
     group: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(monkeypatch, group, "--help") == 0
-    assert f"示例：huiqi {group} " in " ".join(capsys.readouterr().out.split("Commands:")[0].split())
+    assert f"示例：huiqi {group} " in " ".join(capsys.readouterr().out.split("命令：")[0].split())
