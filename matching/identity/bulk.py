@@ -131,6 +131,7 @@ def _sound_fifteen(text: Bytes) -> Bytes:
         check = (np.where(check == 0, 10, check) * 2 % 11 + digits[:, position]) % 10
     registered = numeric & place & ((np.where(check == 0, 10, check) * 2 % 11 + digits[:, 14]) % 10 == 1)
     taxed = place & _org_sound(text[:, 6:]) & ((_DIGIT_OF[text[:, 14]] != 255) | (text[:, 14] == ord("X")))
+    taxed &= ~((text[:, 6] == ord("N")) & (text[:, 7] == ord("A")))
     kind = np.zeros(len(text), np.uint8)
     kind[registered & ~taxed] = 2
     kind[taxed & ~registered] = 3

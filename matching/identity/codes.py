@@ -78,6 +78,17 @@ def is_registration_number(code: str) -> bool:
     return len(code) == 15 and code.isascii() and code.isdigit() and bool(mod_11_10.is_valid(code))
 
 
+def is_cooperative_number(code: str) -> bool:
+    """A farmers' cooperative's registration: registrar 6, NA, sequence 6, and X where other subjects have their check digit."""
+    return (
+        len(code) == 15
+        and code[6:8] == "NA"
+        and code[14] == "X"
+        and registrar_possible(code[:6])
+        and code[8:14].isdigit()
+    )
+
+
 @cache
 def province_exists(two: str) -> bool:
     return two in gazetteer.provinces()
@@ -110,10 +121,15 @@ def is_identity_card(code: str) -> bool:
 
     A foreigner's permanent residence number (2017 and 2023 forms) begins with 9, then the province of issue and the country.
     """
+    return is_shaped_like_a_card(code) and bool(code[17] == ric.calc_check_digit(code))
+
+
+def is_shaped_like_a_card(code: str) -> bool:
+    """Province, birth date and length of an identity card, whatever its check character. 83 is the residence permit of Taiwan's people."""
     if len(code) != 18 or not (code.isascii() and code[:17].isdigit()) or code[17] not in "0123456789X":
         return False
     place = code[1:3] if code[0] == "9" else code[:2]
-    return province_exists(place) and _is_day(code[6:14], (1900, 2035)) and code[17] == ric.calc_check_digit(code)
+    return (place == "83" or province_exists(place)) and _is_day(code[6:14], (1900, 2035))
 
 
 def is_old_identity_card(code: str) -> bool:

@@ -6,6 +6,7 @@ What enterprise a code belongs to is not decided here: see `resolve`.
 from __future__ import annotations
 
 import math
+import numbers
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -53,12 +54,22 @@ class Key:
 
 _HYPHENS = dict.fromkeys(map(ord, "‐‑‒–—―−－﹣﹘_"), "-")
 _EDGES = "'\"`‘’“”′()[]{}<>《》【】、,;:.。，；：|"
-_SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?\d{1,2}|\d+(?:\.\d+)?E\+\d{1,2}")
-_DECIMAL_TAIL = re.compile(r"(\d+)\.0*")
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.0*)?")
-_LABEL = re.compile(r"[^\x00-\x7f]+:")
-_COPY = re.compile(r"\(\d{1,2}-\d{1,2}\)")
-_PROJECT = re.compile(r"(\d{4})-(\d{6})-(\d{2})-(\d{2})-(\d{6})")
+_SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?\d{1,2}|\d+(?:\.\d+)?E\+\d{1,2}", re.ASCII)
+_DECIMAL_TAIL = re.compile(r"([0-9A-Z]+)\.0*")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.0*)?", re.ASCII)
+# A label ends at its colon; without one only words that cannot be part of a code or a name are taken for a label.
+_LABEL = re.compile(
+    r"(?:[^\x00-\x7f]+|USCC|USCI|UNISCID|TAXID|REGNO):"
+    r"|(?:(?:统一)?(?:社会)?信用代码|组织机构代码|(?:工商)?注册号|纳税人识别号|税号|海关(?:注册)?编码|代码|编号)(?:证?号?)"
+)
+# The number of the licence's copy, and what a scan adds to it.
+_COPY = re.compile(r"(?:\s|\()+(?:\d{1,2}[-/]\d{1,2}|[正副]本)(?:\s|\))*\Z", re.ASCII)
+_PROJECT = re.compile(r"(\d{4})-?(\d{6})-?(\d{2})-?(\d{2})-?(\d{6})", re.ASCII)
+_PLACEHOLDERS = frozenset(
+    ["NULL", "NONE", "NAN", "NA", "N/A", "#N/A", "\\N", "NIL", "/", "?", "0", "无", "暂无", "没有", "空", "不详", "未知", "待补", "待定", "未填", "无代码"]
+)  # fmt: skip
+# Letters of other scripts that look like Latin ones: an optical reader and a hostile sender write them alike.
+_FOREIGN = str.maketrans("АВЕКМНОРСТУХавекмнорстухΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXABEKMHOPCTYXABEZHIKMNOPTYX")
 # Letters that GB 32100 leaves out because they are read as digits; V is the exception, it is read as U or Y.
 _MISREAD = {"O": "0", "I": "1", "Z": "2", "S": "5", "V": "UY"}
 _MISREAD_DIGIT = {**_MISREAD, "D": "0", "Q": "0", "L": "1", "B": "8", "G": "6", "V": "", "T": "7"}
@@ -69,10 +80,12 @@ def classify(value: object) -> Key:
     text, mangled = _normalised(value)
     if not text:
         return Key("none", "", False, False, "空值")
+    if text in _PLACEHOLDERS:
+        return Key("none", "", False, False, f"占位文字 {text}")
     if "*" in text or "＊" in text:
         return Key("none", text, False, False, "已脱敏,不能用作标识")
     project = _PROJECT.fullmatch(text)
-    if project:
+    if project and "-" in text and len(text) == 24:
         return _project(text, project, mangled)
     code = text.replace("-", "")
     if not (code.isascii() and code.isalnum()):
@@ -83,10 +96,17 @@ def classify(value: object) -> Key:
     if key.kind == "none":
         return key
     if mangled:
+        if key.kind == "other18" and code[1] in codes.CLASSES["9"] and code[0] == "9" and len(code.rstrip("0")) < 8:
+            return Key("uscc", code, False, True, _joined("登记机关以后的各位都已丢失", mangled))
         return Key(key.kind, key.code, key.valid, True, _joined(key.why, mangled))
-    if len(code) >= 16 and code.isdigit() and code.endswith("000") and key.kind != "other18":
+    # A spreadsheet keeps fifteen digits and writes zeros for the rest; in seventeen, two zeros are the ordinary end of a tax number.
+    if len(code) >= 18 and code.isdigit() and not code[15:].strip("0") and key.kind != "other18":
         return Key(
-            key.kind, key.code, key.valid, True, _joined(key.why, "全数字且以 000 结尾,疑似被电子表格截断,须由名称印证")
+            key.kind,
+            key.code,
+            key.valid,
+            True,
+            _joined(key.why, "全数字且第 16 位起全是 0,疑似被电子表格截断,须由名称印证"),
         )
     return key
 
@@ -104,23 +124,47 @@ def _normalised(value: object) -> tuple[str, str]:
     """(text, why it is mangled or ''): half width, upper case, no blanks, no quotes, no label."""
     if value is None or isinstance(value, bool):
         return "", ""
-    if isinstance(value, int | float | Decimal):
-        if not math.isfinite(value) or value != int(value) or value < 0:
-            return ("", "") if not math.isfinite(value) else (str(value), "")
-        return str(int(value)), "来自数值单元格,末几位可能已被改动,须由名称印证"
+    if isinstance(value, numbers.Real | Decimal):
+        return _from_number(value)
+    if isinstance(value, bytes):
+        value = value.decode("gb18030", "replace")
     text = unicodedata.normalize("NFKC", str(value)).translate(_HYPHENS)
-    text = "".join(c for c in text if not c.isspace() and unicodedata.category(c) not in ("Cf", "Cc"))
-    text = _COPY.sub("", _LABEL.sub("", text, count=1) if _LABEL.match(text) else text)
-    text = text.strip(_EDGES).strip("-").upper()
+    text = "".join(c for c in text if c in "\t\r\n" or unicodedata.category(c) not in ("Cf", "Cc")).upper()
+    text = _COPY.sub("", text)
+    text = "".join(c for c in text if not c.isspace()).lstrip("=")
+    text = _LABEL.sub("", text, count=1) if _LABEL.match(text) else text
+    text = text.strip(_EDGES).strip("-")
+    latin = text.translate(_FOREIGN)
+    if latin != text and latin.isascii():
+        return latin, "含形似拉丁字母的外文字母,须由名称印证"
     if _SCIENTIFIC.fullmatch(text):
         return str(int(Decimal(text))), "科学计数法,末几位已丢失,须由名称印证"
     if _THOUSANDS.fullmatch(text):
         text = text.replace(",", "").split(".")[0]
         return text, "带千分位,来自数值单元格,须由名称印证"
     tail = _DECIMAL_TAIL.fullmatch(text)
-    if tail and "." in text:
+    if tail and tail[1].isdigit():
         return tail[1], "带小数点尾巴,来自数值单元格,末几位可能已被改动,须由名称印证"
-    return text, ""
+    # A code with a letter was never a number: its tail is only text.
+    return (tail[1] if tail else text), ""
+
+
+def _from_number(value: numbers.Real | Decimal) -> tuple[str, str]:
+    if isinstance(value, numbers.Integral):
+        exact = Decimal(int(value))
+    elif isinstance(value, Decimal):
+        exact = value
+    else:
+        try:
+            exact = Decimal(float(value))
+        except OverflowError:
+            return "", ""
+    if not exact.is_finite():
+        return "", ""
+    # No code has more digits; beyond them Python refuses to write the number at all.
+    if exact < 0 or exact >= 10**30 or exact != exact.to_integral_value():
+        return f"{exact:.6g}", ""
+    return str(int(exact)), "来自数值单元格,末几位可能已被改动,须由名称印证"
 
 
 def _no_code(code: str) -> Key:
@@ -165,10 +209,8 @@ def look_alike_repairs(code: str) -> Iterator[str]:
     """What a look-alike slip may have meant: letters outside the alphabet, and letters where only digits stand."""
     options = []
     for position, c in enumerate(code):
-        if 2 <= position < 8:
+        if 2 <= position < 8 or position == 1:
             options.append(c if c.isdigit() else _MISREAD_DIGIT.get(c, ""))
-        elif position == 1:
-            options.append(c if c.isdigit() else _MISREAD.get(c, ""))
         else:
             options.append(c if c in codes.USCC_ALPHABET else _MISREAD.get(c, ""))
     if math.prod(map(len, options)) > 64:
@@ -198,6 +240,8 @@ def _fifteen(code: str) -> Key:
         if codes.is_old_identity_card(code):
             return Key("none", code, False, False, "形如 15 位旧身份证号码")
         return Key("reg15", code, False, False, "注册号的 ISO 7064 校验位不符,也不符合 15 位纳税人识别号")
+    if codes.is_cooperative_number(code):
+        return Key("reg15", code, True, False, "")
     return _with_org(code, 6, "tax15", "15 位,但不是行政区划加组织机构代码")
 
 
@@ -245,10 +289,19 @@ def _nine(code: str) -> Key:
 
 
 def _ten(code: str) -> Key:
-    if not (code[:4].isdigit() and codes.province_exists(code[:2])):
+    place = "".join(_MISREAD_DIGIT.get(c, c) or c for c in code[:4])
+    if not (place.isdigit() and codes.province_exists(place[:2])):
+        return Key("none", code, False, False, "10 位,但前四位不是行政区划")
+    if place != code[:4]:
+        again = _ten(place + code[4:])
+        if again.valid:
+            return Key("customs10", code, False, True, f"疑似形近字误录,改为 {again.code} 则成立,须由名称印证")
         return Key("none", code, False, False, "10 位,但前四位不是行政区划")
     if code[4] not in codes.CUSTOMS_ZONES or code[5] not in codes.CUSTOMS_NATURES:
         return Key("customs10", code, False, False, "第 5 位不是经济区划代码或第 6 位不是企业性质代码")
+    if "I" in code or "O" in code:
+        repaired = code.replace("I", "1").replace("O", "0")
+        return Key("customs10", code, False, True, f"海关编码不用字母 I、O,疑似为 {repaired},须由名称印证")
     return Key("customs10", code, True, False, "")
 
 
@@ -268,6 +321,13 @@ def _seventeen(code: str) -> Key:
 def _twenty(code: str) -> Key:
     if codes.is_identity_card(code[:18]):
         return Key("tax20", code, True, False, "以身份证号码为基础的纳税人识别号")
+    if codes.is_shaped_like_a_card(code[:18]):
+        return Key("tax20", code, False, False, "前 18 位的身份证校验位不符")
+    project = _PROJECT.fullmatch(code)
+    if project:
+        key = _project("-".join(project.groups()), project, "")
+        if key.valid:
+            return Key(key.kind, key.code, True, True, "投资项目代码缺连字符")
     return Key("none", code, False, False, "20 位,不以身份证号码开头,可能是税务登记序号")
 
 

@@ -1,14 +1,18 @@
 """Key classification: published codes, codes built by an independent calculation, look-alikes and spreadsheet damage."""
 
 import random
+import textwrap
+from decimal import Decimal
+from fractions import Fraction
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matching.identity.bulk import classify_frame
-from matching.identity.keys import KINDS, classify
+from matching.identity.keys import KINDS, Key, classify
 
 # Codes of listed companies and standards' own examples, as published.
 PUBLISHED = [
@@ -23,6 +27,95 @@ PUBLISHED = [
     "12100000400000624D",
     "91350100M000100Y43",
 ]
+
+# Registrations found on line by others and kept as test vectors: python-stdnum tests/test_cn_uscc.doctest, hutool CreditCodeUtilTest.
+VECTORS = textwrap.dedent("""
+121200004013590816 91110000710926094P 91120224064012553U 911522010783710635 91152201078371135X 911522010783762860 9115220107837757XE
+9115220107837941X1 9115220107839138X8 91152201082151522J 91310000631696382C 91310112087994932F 913101127033980359 91310115MA1K3BTP2B
+9131012056010553X5 913304007429141869 91340600MA2PBM9HXD 91340600MA2PBP2120 91340603MA2UJXXCXF 913505007821784439 914112810713741814
+91420684MA4927PJ7B 91440300568520498A 9144060573144633XL 9162010555628132X1 9162010558590643X0 9162010567592034XQ 9162010569564942X9
+91620105L015101280 91620105MA73NBBLXE 92340602MA2PEL3T3X 92340603MA2PBN17X5 92340603MA2PBQ16XJ 92340621MA2PBKRXXG 92340621MA2UK3PJXE
+91310115591693856A 91310110666007217T
+""").split()
+# (value, kind, valid, suspect): refusals of the same test suites, the standards' printed examples, and how such codes reach us.
+CASES: list[tuple[object, str, bool, bool]] = [
+    ("91 110000 600037341L", "uscc", True, False),
+    ("9 1 110000 600037341L", "uscc", True, False),
+    ("A1110000600037341L", "uscc", False, False),
+    ("9111000060003IOZSV", "uscc", False, False),
+    ("91110000600037341N", "uscc", False, False),
+    ("91350211M00013FA1N", "uscc", False, False),
+    # GB 11714 prints D2143569-X; GB 11643 prints the two cards.
+    ("D2143569-X", "org9", True, False),
+    ("d2143569x", "org9", True, False),
+    ("D2143569X.0", "org9", True, False),
+    ("D2143569-1", "org9", False, False),
+    ("MJX173699", "org9", True, False),
+    ("12345678-8", "org9", True, False),
+    (600037341, "org9", True, True),
+    ("11010519491231002X", "other18", False, False),
+    ("11010519491231002Ⅹ", "other18", False, False),
+    ("440524188001010014", "other18", False, False),
+    ("360426199101010071", "other18", False, False),
+    ("810000199408230021", "other18", False, False),
+    ("830000199201300022", "other18", False, False),
+    ("11010519491231002X00", "tax20", True, False),
+    ("11010519491231002X-00", "tax20", True, False),
+    ("830000199201300022-01", "tax20", True, False),
+    ("110105194912310021" + "00", "tax20", False, False),
+    # GS 15-2006: seventh digit 0-3 domestic, 4-5 foreign, 6-9 sole traders; cooperatives carry NA and X.
+    ("110108000000016", "reg15", True, False),
+    ("440301103097413", "reg15", True, False),
+    ("110108000000017", "reg15", False, False),
+    ("140825NA000118X", "reg15", True, False),
+    ("140825NA000118", "none", False, False),
+    ("990825NA000118X", "none", False, False),
+    ("４６０１９６０１２３", "customs10", True, False),
+    ("4601W601AB", "customs10", True, False),
+    ("46019601O3", "customs10", False, True),
+    ("46O1960123", "customs10", False, True),
+    ("4601D60123", "customs10", False, False),
+    ("460196O123X", "none", False, False),
+    ("4600-D2143569-X", "trade13", True, False),
+    ("46O0D2143569X", "trade13", False, True),
+    ("91130200699229617X001P", "permit22", True, False),
+    ("91130200699229617x001w", "permit22", True, False),
+    ("91130200699229617X0O1P", "none", False, False),
+    ("2017-460105-65-03-001234", "project24", True, False),
+    ("20174601056503001234", "project24", True, True),
+    ("2017460105 65-03-001234", "project24", True, True),
+    ("20134601056503001234"[:19], "none", False, False),
+    ("9.13E+17", "uscc", False, True),
+    ("9.13e17", "uscc", False, True),
+    (9.13e17, "uscc", False, True),
+    ("９.１３Ｅ＋１７", "uscc", False, True),
+    (np.int64(914403001922038216), "uscc", True, True),
+    (np.float64(9.14403001922038e17), "uscc", False, True),
+    (Decimal("914403001922038216"), "uscc", True, True),
+    ("91110000600037341L.0", "uscc", True, False),
+    (b"91110000600037341L", "uscc", True, False),
+    ('="91110000600037341L"', "uscc", True, False),
+    ("USCC:91110000600037341L", "uscc", True, False),
+    ("信用代码91110000600037341L", "uscc", True, False),
+    ("91110000600037341L 1-1", "uscc", True, False),
+    ("91110000600037341L（2/2）", "uscc", True, False),
+    ("91110000600037341L(副本)", "uscc", True, False),
+    ("9LII0000600037341L", "uscc", False, True),
+    ("9111ОООО600037341L", "uscc", False, True),
+    ("911100006О0037341L", "uscc", False, True),
+    ("91110000600037341", "none", False, False),
+    ("911100006000373411L", "none", False, False),
+    ("91110000600037341L/91110000600037341L", "none", False, False),
+    ("海南123456788", "none", False, False),
+    ("000000000000000000", "other18", False, False),
+    ("XXXXXXXXXXXXXXXXXX", "other18", False, False),
+    ("٩٩١١", "none", False, False),
+    (1e300, "none", False, False),
+    (Decimal("1E9999"), "none", False, False),
+    (Decimal("sNaN"), "none", False, False),
+    (Fraction(1, 3), "none", False, False),
+    *[(text, "none", False, False) for text in ("null", "NULL", "None", "nan", "N/A", "#N/A", "\\N", "—", "/", "无", "暂无", "不详", "\u3000", "0")],
+]  # fmt: skip
 
 
 def org(body: str) -> str:
@@ -57,7 +150,29 @@ def card(body: str) -> str:
     return body + "10X98765432"[sum(int(c) * w for c, w in zip(body, weights, strict=True)) % 11]
 
 
-@pytest.mark.parametrize("code", PUBLISHED)
+@pytest.mark.parametrize(("value", "kind", "valid", "suspect"), CASES)
+def test_published_and_hostile_examples(value: object, kind: str, valid: bool, suspect: bool) -> None:
+    key = classify(value)
+    assert (key.kind, key.valid, key.suspect) == (kind, valid, suspect), key
+
+
+def test_a_tax_number_of_a_card_that_ends_in_zero_is_not_taken_for_a_cut_one() -> None:
+    ends_in_zero = next(c for n in range(1000) if (c := card(f"46010019850615{n:03d}")).endswith("0"))
+    assert classify(ends_in_zero + "00") == Key(
+        "tax20", ends_in_zero + "00", True, False, classify(ends_in_zero + "00").why
+    )
+    assert classify("914403001922038000").suspect
+
+
+def test_numbers_too_large_to_write_down_are_no_codes() -> None:
+    assert {classify(v).kind for v in (10**5000, Fraction(10**5000, 3), -(10**5000))} == {"none"}
+
+
+def test_an_empty_field_has_no_code_whatever_stands_for_it() -> None:
+    assert {classify(v).code for v in (None, "", " ", "NULL", "无", "N/A", "\\N", float("nan"))} == {""}
+
+
+@pytest.mark.parametrize("code", [*PUBLISHED, *VECTORS])
 def test_published_codes_are_valid(code: str) -> None:
     key = classify(code)
     assert (key.kind, key.code, key.valid, key.suspect) == ("uscc", code, True, False)
@@ -277,6 +392,7 @@ values = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(values, max_size=30))
+@example(["140825NA000118X", "140825NA0001187", "９.１３Ｅ＋１７", "D2143569X.0"])
 @example(["H94601000123456789001a", "000000000", "914403001922038000", None, "", "600037341", "600037341"])
 def test_the_bulk_version_says_the_same(column: list[str | None]) -> None:
     told = classify_frame(pl.Series("value", column, dtype=pl.String))
