@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from data.world.streams import Ints
 
 
 def _scaled(units: Ints, places: int) -> pl.Series:
-    """Integers of 10^-places to decimal text without trailing-zero trimming; negatives keep their sign."""
-    whole, part = np.divmod(np.abs(units), 10**places)
-    frame = pl.DataFrame({"s": pl.Series(units < 0), "w": pl.Series(whole), "p": pl.Series(part)})
-    sign = pl.when("s").then(pl.lit("-")).otherwise(pl.lit(""))
+    """Integers of 10^-places to decimal text without trailing-zero trimming; negatives keep their sign.
+
+    As 128-bit decimals (the value and its sign extended), which Polars prints four times faster than parts put together.
+    """
     if places == 0:
-        return frame.select(pl.concat_str(sign, pl.col("w").cast(pl.String)).alias("t"))["t"]
-    tail = pl.col("p").cast(pl.String).str.zfill(places)
-    return frame.select(pl.concat_str(sign, pl.col("w").cast(pl.String), pl.lit("."), tail).alias("t"))["t"]
+        return whole(units)
+    wide = np.stack([units, units >> 63], axis=1)
+    array = pa.Decimal128Array.from_buffers(pa.decimal128(38, places), len(units), [None, pa.py_buffer(wide)])
+    return pl.Series(pl.from_arrow(array)).cast(pl.String)
 
 
 def yuan(cents: Ints) -> pl.Series:
@@ -46,16 +50,29 @@ def grouped(cents: int) -> str:
     return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02d}"
 
 
+_FAR = 84_006
+
+
+@lru_cache
+def _days_as_text(pattern: str) -> pl.Series:
+    """Every day from 1970-01-01 to 2200-01-01, and behind them the text of later ones."""
+    days = pl.Series(np.arange(_FAR + 1, dtype=np.int32)).cast(pl.Date).dt.strftime(pattern)
+    never = {"%Y-%m-%d": "9999-12-31", "%Y%m%d": "99991231"}.get(pattern, "长期")
+    return days.append(pl.Series([never]))
+
+
+@lru_cache
+def _seconds_as_text() -> pl.Series:
+    return pl.Series(np.arange(86_400, dtype=np.int64) * 1_000_000_000).cast(pl.Time).dt.strftime(" %H:%M:%S")
+
+
 def dates(days: Ints, pattern: str = "%Y-%m-%d") -> pl.Series:
     """Days since 1970-01-01 as text; days above 2200-01-01 come out as the pattern of 9999-12-31."""
-    far = days > 84006
-    series = pl.Series(np.where(far, 0, days).astype(np.int32)).cast(pl.Date).dt.strftime(pattern)
-    never = {"%Y-%m-%d": "9999-12-31", "%Y%m%d": "99991231"}.get(pattern, "长期")
-    frame = pl.DataFrame({"d": series, "f": pl.Series(far)})
-    return frame.select(pl.when("f").then(pl.lit(never)).otherwise("d").alias("d"))["d"]
+    return _days_as_text(pattern).gather(np.minimum(days, _FAR + 1))
 
 
 def stamps(days: Ints, seconds: Ints) -> pl.Series:
     """`2024-03-01 09:31:07`."""
-    moment = pl.Series((days * 86400 + seconds) * 1000).cast(pl.Datetime("ms"))
-    return moment.dt.strftime("%Y-%m-%d %H:%M:%S")
+    later, second = np.divmod(seconds, 86_400)
+    day = dates(days + later)
+    return day + _seconds_as_text().gather(second)

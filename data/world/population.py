@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Generic, TypeVar, cast, overload
 
 import numpy as np
 import polars as pl
@@ -23,6 +25,7 @@ _AGE_QUANTILES = ((0.0, 0.0), (0.159, 12.0), (0.537, 36.0), (0.76, 60.0), (0.914
 # Yearly hazard of closing by year of age (SAIC 2013): 1.6, 6.3, 9.5, >8 % to year seven, then falling.
 _HAZARD = (0.016, 0.063, 0.095, 0.085, 0.082, 0.08, 0.08, 0.065, 0.055, 0.05)
 _OLD_HAZARD = 0.04
+_T = TypeVar("_T")
 _REFERENCE = calendar.month_index(2020, 1)
 _NEVER = 100_000
 _YANGPU_REGISTRAR = 460300
@@ -37,36 +40,83 @@ def _survival_table() -> Floats:
 _SURVIVAL = _survival_table()
 
 
+class attribute(Generic[_T]):
+    """A lasting attribute, one value per entity: computed once for a chunk and sliced for the parts taken from it."""
+
+    def __init__(self, compute: Callable[[Population], _T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, people: None, owner: type) -> attribute[_T]: ...
+    @overload
+    def __get__(self, people: Population, owner: type) -> _T: ...
+    def __get__(self, people: Population | None, owner: type) -> attribute[_T] | _T:
+        if people is None:
+            return self
+        values = (
+            self._compute(people) if people.whole is None else _rows(getattr(people.whole, self._name), people.places)
+        )
+        # From here on the instance's own dictionary answers: this is not a data descriptor.
+        people.__dict__[self._name] = values
+        return values
+
+
+def _rows(values: _T, places: Ints) -> _T:
+    if isinstance(values, pl.Series):
+        return cast(_T, values.gather(places))
+    return cast(_T, cast(np.ndarray, values)[places])
+
+
+# What is kept per chunk of values by month (`Population.kept`), in bytes: 16 months of a chunk of 250,000.
+_KEPT_BYTES = 32 << 20
+_WORTH_THE_WHOLE = 20_000
+
+
 @dataclass(frozen=True)
 class Population:
     """Arrays of one value per entity for the ids of a chunk. Months count from 1990-01, days from 1970-01-01."""
 
     streams: Streams
     ids: Ints
+    # Of a part: the chunk it was taken from, and where in it.
+    whole: Population | None = None
+    places: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, keep: Ints) -> Population:
-        """The entities at these positions; whatever is already computed is sliced, not computed again."""
-        part = Population(self.streams, self.ids[keep])
-        for name, value in self.__dict__.items():
-            if name in ("streams", "ids"):
-                continue
-            if isinstance(value, pl.Series):
-                part.__dict__[name] = value.gather(keep)
-            elif isinstance(value, np.ndarray):
-                part.__dict__[name] = value[keep]
-            elif isinstance(value, dict):
-                part.__dict__[name] = {k: v[keep] for k, v in value.items()}
-        return part
+        """The entities at these positions; what is computed for one part is computed for the chunk, once."""
+        places = keep if self.whole is None else self.places[keep]
+        return Population(self.streams, self.ids[keep], self.whole or self, places)
 
-    @cached_property
+    def kept(self, key: str, compute: Callable[[Population], Ints]) -> Ints:
+        """Values computed once for the chunk while room lasts (the oldest make room), sliced for its parts.
+
+        A part that is small beside its chunk is computed alone where the chunk's values are not at hand.
+        """
+        whole = self.whole or self
+        held: dict[str, Ints] = whole.__dict__.setdefault("_kept", {})
+        if key not in held:
+            if len(whole) > _WORTH_THE_WHOLE and 8 * len(self) < len(whole):
+                return compute(self)
+            values = compute(whole)
+            values.setflags(write=False)
+            while held and (len(held) + 1) * values.nbytes > _KEPT_BYTES:
+                held.pop(next(iter(held)))
+            held[key] = values
+        return held[key] if self.whole is None else held[key][self.places]
+
+    @attribute
     def head(self) -> Floats:
         """1 at entity 0, fading to 0 beyond the first tens of thousands."""
         return exp(-self.ids / HEAD)
 
-    @cached_property
+    @attribute
     def kind(self) -> Ints:
         base = self.streams.pick(_KIND_SHARES, "kind", self.ids)
         firm = self.streams.chance(0.72 * self.head, "kind.head", self.ids)
@@ -74,12 +124,12 @@ class Population:
         foreign = self.streams.chance(0.03 * self.head, "kind.foreign", self.ids) & (result == LLC)
         return np.where(foreign, FOREIGN, result)
 
-    @cached_property
+    @attribute
     def is_firm(self) -> Bools:
         result: Bools = (self.kind == LLC) | (self.kind == FOREIGN)
         return result
 
-    @cached_property
+    @attribute
     def industry(self) -> Ints:
         firm = self.streams.pick([i.firm for i in pools.INDUSTRIES], "industry.firm", self.ids)
         trader = self.streams.pick([i.trader for i in pools.INDUSTRIES], "industry.trader", self.ids)
@@ -88,12 +138,12 @@ class Population:
         result: Ints = np.where(np.isin(self.kind, (COOP, COLLECTIVE)), farm, np.where(small, trader, firm))
         return result
 
-    @cached_property
+    @attribute
     def letter(self) -> Ints:
         """Index of the industry letter, A = 0."""
         return np.array([ord(i.letter) - 65 for i in pools.INDUSTRIES])[self.industry]
 
-    @cached_property
+    @attribute
     def region_index(self) -> Ints:
         base = self.streams.pick([r.weight for r in pools.REGIONS], "region", self.ids)
         pulls = {6: 460400, 15: 460400, 16: 460400, 25: 469023, 26: 469023, 23: 460203, 24: 460203}
@@ -104,12 +154,12 @@ class Population:
         drawn = self.streams.chance(0.22, "region.pull", self.ids) & self.is_firm
         return np.where(drawn, pulled, base)
 
-    @cached_property
+    @attribute
     def region(self) -> Ints:
         """County code of the registered address at birth."""
         return np.array([r.code for r in pools.REGIONS])[self.region_index]
 
-    @cached_property
+    @attribute
     def park(self) -> Ints:
         """Index into pools.PARKS or -1."""
         result = np.full(len(self), -1, dtype=np.int64)
@@ -118,13 +168,13 @@ class Population:
             result[(self.region == park.region) & (draw < park.share) & self.is_firm] = number
         return result
 
-    @cached_property
+    @attribute
     def moved_month(self) -> Ints:
         """Month of a move to another county (2 % a year), or far in the future."""
         draw = self.streams.uniform("move", self.ids)
         return np.where(draw < 0.10, _REFERENCE + np.floor(draw * 600).astype(np.int64), _NEVER)
 
-    @cached_property
+    @attribute
     def new_region_index(self) -> Ints:
         base = self.streams.pick([r.weight for r in pools.REGIONS], "move.region", self.ids)
         return np.where(base == self.region_index, (base + 1) % len(pools.REGIONS), base)
@@ -134,7 +184,7 @@ class Population:
         index = np.where(self.moved_month <= month, self.new_region_index, self.region_index)
         return np.array([r.code for r in pools.REGIONS])[index]
 
-    @cached_property
+    @attribute
     def birth_month(self) -> Ints:
         draw = self.streams.uniform("age", self.ids)
         xs, ys = zip(*_AGE_QUANTILES, strict=True)
@@ -144,11 +194,11 @@ class Population:
         result: Ints = np.maximum(calendar.LAST_MONTH - age - np.where(older, 30, 0), 0)
         return result
 
-    @cached_property
+    @attribute
     def birth_day(self) -> Ints:
         return calendar.day_number(self.birth_month, self.streams.below(28, "birth.day", self.ids))
 
-    @cached_property
+    @attribute
     def death_month(self) -> Ints:
         """Month of leaving business, given that it still lived at the end of 2019; beyond the window for most."""
         start = np.clip(_REFERENCE - self.birth_month, 0, 599)
@@ -158,7 +208,7 @@ class Population:
         age = len(_SURVIVAL) - np.searchsorted(_SURVIVAL[::-1], target, side="right")
         return self.birth_month + np.maximum(age, 1)
 
-    @cached_property
+    @attribute
     def death_kind(self) -> Ints:
         """0 cancelled (注销), 1 licence revoked (吊销)."""
         return self.streams.chance(0.2, "death.kind", self.ids).astype(np.int64)
@@ -172,7 +222,7 @@ class Population:
         result: Bools = (self.birth_month <= month) & (month < self.death_month)
         return result
 
-    @cached_property
+    @attribute
     def log_revenue(self) -> Floats:
         """Logarithm of the median yearly revenue in yuan: lognormal body, Pareto tail (alpha 1.08) for one in sixteen firms."""
         shift = np.array([i.shift for i in pools.INDUSTRIES])[self.industry]
@@ -185,46 +235,46 @@ class Population:
         result: Floats = body + np.where(tailed, 1.5 + tail, 0.0) + np.where(self.is_firm, 1.6 * self.head, 0.0)
         return np.clip(result, log(2e3), log(3e10))
 
-    @cached_property
+    @attribute
     def is_zero_filer(self) -> Bools:
         """Shells: 25-40 % of Hainan's enterprises file nothing but zeros (feeds.md 4.3)."""
         return self.streams.chance(0.31 * (1 - 0.7 * self.head), "zero", self.ids) & self.is_firm
 
-    @cached_property
+    @attribute
     def growth(self) -> Floats:
         """Yearly log growth."""
         return np.clip(0.05 + 0.2 * self.streams.normal("growth", self.ids), -0.5, 0.7)
 
-    @cached_property
+    @attribute
     def staff_level(self) -> Floats:
         """Expected staff at the median revenue: employment grows with revenue^0.62 (feeds.md 4.3)."""
         level = exp(log(4.0) + 0.62 * (self.log_revenue - log(1e6)) + 0.45 * self.streams.normal("staff", self.ids))
         return np.where(self.is_zero_filer, 0.6, np.clip(level, 0.5, 30000))
 
-    @cached_property
+    @attribute
     def asset_ratio(self) -> Floats:
         return exp(0.1 + 0.8 * self.streams.normal("assets", self.ids))
 
-    @cached_property
+    @attribute
     def margin(self) -> Floats:
         return np.clip(0.06 + 0.09 * self.streams.normal("margin", self.ids), -0.3, 0.45)
 
-    @cached_property
+    @attribute
     def is_general_taxpayer(self) -> Bools:
         return (self.log_revenue > log(5e6)) | self.streams.chance(0.25, "vat.general", self.ids) & self.is_firm
 
-    @cached_property
+    @attribute
     def capital_wan(self) -> Ints:
         """Registered capital in 万元, on the round numbers people choose."""
         steps = np.array([1, 5, 10, 30, 50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10000, 50000, 100000])
         rank = (self.log_revenue - log(1e5)) / 0.9 + 2 * self.streams.normal("capital", self.ids)
         return steps[np.clip(np.floor(rank), 0, len(steps) - 1).astype(np.int64)]
 
-    @cached_property
+    @attribute
     def is_old_code(self) -> Bools:
         return self.birth_month < calendar.month_index(2015, 10)
 
-    @cached_property
+    @attribute
     def registrar(self) -> Ints:
         """Region of the first registrar, as the USCC keeps it: 洋浦 460300, old 儋州 469003, cities for their districts."""
         region = self.region
@@ -234,7 +284,7 @@ class Population:
         province = self.streams.chance(0.03, "registrar.province", self.ids) & self.is_firm
         return np.where(yangpu, _YANGPU_REGISTRAR, np.where(province, 460000, city))
 
-    @cached_property
+    @attribute
     def uscc(self) -> pl.Series:
         prefix = np.empty((len(self), 2), dtype=np.uint8)
         prefix[:, 0] = np.where(self.kind == COLLECTIVE, ord("N"), ord("9"))
@@ -242,15 +292,15 @@ class Population:
         prefix[:, 1] = second[self.kind]
         return codes.text(codes.usccs(prefix, self.registrar, self._org))
 
-    @cached_property
+    @attribute
     def _org(self) -> codes.Bytes:
         return codes.org_codes(self.ids, self.is_old_code)
 
-    @cached_property
+    @attribute
     def org_code(self) -> pl.Series:
         return codes.text(self._org)
 
-    @cached_property
+    @attribute
     def regno(self) -> pl.Series:
         low = permuted(self.ids, 10_000_000, 7_368_787, 1_234_567)
         first = np.where(
@@ -258,7 +308,7 @@ class Population:
         )
         return codes.text(codes.regnos(self.registrar, first * 10_000_000 + low))
 
-    @cached_property
+    @attribute
     def pripid(self) -> pl.Series:
         return codes.text(
             np.concatenate(
@@ -270,7 +320,7 @@ class Population:
             )
         )
 
-    @cached_property
+    @attribute
     def tax_serial(self) -> pl.Series:
         """登记序号 DJXH: 20 digits."""
         return codes.text(
@@ -283,17 +333,17 @@ class Population:
             )
         )
 
-    @cached_property
+    @attribute
     def name(self) -> pl.Series:
         """Registered name at birth, unique among all entities."""
         return self._names[0]
 
-    @cached_property
+    @attribute
     def new_name(self) -> pl.Series:
         """The name after renaming (null for most)."""
         return self._names[1]
 
-    @cached_property
+    @attribute
     def brand(self) -> pl.Series:
         return self._names[2]
 
@@ -301,7 +351,7 @@ class Population:
     def _names(self) -> tuple[pl.Series, pl.Series, pl.Series]:
         return compose_names(self)
 
-    @cached_property
+    @attribute
     def renamed_month(self) -> Ints:
         """Renaming: 3 % a year when young, 1 % when old (feeds.md 4.3)."""
         draw = self.streams.uniform("rename", self.ids)
@@ -316,27 +366,27 @@ class Population:
         draw = self.streams.uniform("change", self.ids)
         return np.where(draw < 0.15, _REFERENCE + np.floor(draw * 400).astype(np.int64), _NEVER)
 
-    @cached_property
+    @attribute
     def branch_uscc(self) -> pl.Series:
         """Codes for branches: class 91, the numbers of ids no entity has."""
         prefix = np.tile(np.frombuffer(b"91", dtype=np.uint8), (len(self), 1))
         org = codes.org_codes(self.ids, np.zeros(len(self), dtype=np.bool_))
         return codes.text(codes.usccs(prefix, np.full(len(self), 460100), org))
 
-    @cached_property
+    @attribute
     def person(self) -> pl.Series:
         """Legal representative; one in fifty shares another entity's (a neighbour's) person."""
         shared = self.streams.chance(0.02, "person.shared", self.ids)
         owner = np.where(shared, self.ids // 25 * 25, self.ids)
         return person_names(self.streams, "person", owner)
 
-    @cached_property
+    @attribute
     def cluster(self) -> Ints:
         """Bookkeeping agent or cluster-registration address shared by many (legitimate), or -1."""
         in_cluster = self.streams.chance(0.12, "cluster", self.ids) & self.is_firm & (self.log_revenue < log(5e6))
         return np.where(in_cluster, self.streams.below(6, "cluster.which", self.ids), -1)
 
-    @cached_property
+    @attribute
     def phone(self) -> pl.Series:
         agent = np.array([400_001 + 7 * c for c in range(6)])
         own = permuted(self.ids, 100_000_000, 27_644_437, 5)

@@ -141,12 +141,13 @@ def _drawn_month(people: Population, programme: Programme) -> Ints:
 
 def pay_month(people: Population, programme: Programme) -> Ints:
     """Month of payment, or far in the future for those never paid. Staggered over the programme's spread."""
-    cache: dict[str, Ints] = people.__dict__.setdefault("_pay_months", {})
-    if programme.id not in cache:
-        month = _drawn_month(people, programme)
-        paid = selected(people, programme) & people.lives_at_each(month)
-        cache[programme.id] = np.where(paid, month, _NEVER)
-    return cache[programme.id]
+    return people.kept(f"paid.{programme.id}", lambda chunk: _pay_month(chunk, programme))
+
+
+def _pay_month(people: Population, programme: Programme) -> Ints:
+    month = _drawn_month(people, programme)
+    paid = selected(people, programme) & people.lives_at_each(month)
+    return np.where(paid, month, _NEVER)
 
 
 def effect_of(people: Population, programme: Programme, month: int) -> Floats:

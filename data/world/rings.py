@@ -39,9 +39,12 @@ def membership(people: Population) -> Membership:
 
     A block has a ring with probability 0.45 and, independently, an innocent group of the same kinds. Sizes follow a power law on 3-25.
     """
-    cached: dict[str, Ints] = people.__dict__.get("_membership", {})
-    if cached:
-        return Membership(cached["ring"], cached["kind"], cached["innocent"] > 0)
+    packed = people.kept("membership", _packed)
+    # One number per entity: ring + 1, kind, innocent.
+    return Membership(packed // 32 - 1, packed % 16, packed // 16 % 2 > 0)
+
+
+def _packed(people: Population) -> Ints:
     streams = people.streams
     block = people.ids // BLOCK
     place = people.ids % BLOCK
@@ -58,8 +61,7 @@ def membership(people: Population) -> Membership:
         ring = np.where(member, block * 2 + offset, ring)
         kind = np.where(member, streams.below(len(KINDS), f"{label}.kind", block), kind)
         innocent = np.where(member, not guilty, innocent)
-    people.__dict__["_membership"] = {"ring": ring, "kind": kind, "innocent": innocent.astype(np.int64)}
-    return Membership(ring, kind, innocent)
+    return (ring + 1) * 32 + innocent.astype(np.int64) * 16 + kind
 
 
 def months_of(people: Population) -> tuple[Ints, Ints]:

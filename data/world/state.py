@@ -25,6 +25,10 @@ _TOURISM = (0.28, 0.30, 0.14, -0.04, -0.12, -0.20, -0.08, -0.06, -0.18, -0.02, 0
 
 def untreated_cents(people: Population, month: int) -> Ints:
     """Revenue of the month in 分 had no programme paid anything: μ + g·age + Σ 0.8^k ε + season + shock."""
+    return people.kept(f"untreated.{month}", lambda chunk: _untreated(chunk, month))
+
+
+def _untreated(people: Population, month: int) -> Ints:
     streams, ids = people.streams, people.ids
     noise = sum(0.8**k * streams.normal("revenue.noise", ids, month - k) for k in range(3))
     tourism = np.isin(people.letter, (ord("H") - 65, ord("R") - 65))
@@ -41,6 +45,10 @@ def untreated_cents(people: Population, month: int) -> Ints:
 
 def revenue_cents(people: Population, month: int) -> Ints:
     """Revenue of the month in 分: the untreated path times one plus the programmes' effects."""
+    return people.kept(f"revenue.{month}", lambda chunk: _treated(chunk, month))
+
+
+def _treated(people: Population, month: int) -> Ints:
     base = untreated_cents(people, month)
     return np.floor(base * (1 + programs.effect(people, month)) + 0.5).astype(np.int64)
 
