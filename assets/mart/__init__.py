@@ -6,7 +6,9 @@ import dagster as dg
 
 from assets.mart.effect import effect
 from assets.mart.reference import REFERENCE_ASSETS
-from assets.sql import sql_asset, sql_assets
+from assets.mart.stamp import stamped
+from assets.mart.words import WORD_ASSETS
+from assets.sql import sql_asset
 from evaluation.metrics import catalogue, dictionary_sql, metric_sql
 
 COLUMNS = {
@@ -31,10 +33,20 @@ COLUMNS = {
     "known_at": "知悉时点",
 }
 
+
+def queries() -> dict[str, str]:
+    """Every `.sql` of this folder, stamped: table name without its schema → SELECT."""
+    return {
+        file.stem: stamped(file.read_text(encoding="utf-8"), file.name)
+        for file in sorted(Path(__file__).parent.glob("*.sql"))
+    }
+
+
 MART_ASSETS: list[dg.AssetsDefinition] = [
     *REFERENCE_ASSETS,
+    *WORD_ASSETS,
     effect,
-    *sql_assets(Path(__file__).parent, "mart", columns=COLUMNS),
+    *(sql_asset(name, sql, "mart", columns=COLUMNS, source=f"{name}.sql") for name, sql in queries().items()),
     sql_asset(
         "dim_metric",
         dictionary_sql(catalogue()),

@@ -13,12 +13,8 @@ SELECT
     e.enterprise_type,
     e.business_status,
     e.in_business,
-    e.established_date,
-    getvariable('build_id') AS build_id,
-    getvariable('rules_as_of') AS rules_as_of,
-    getvariable('as_of') AS as_of,
-    getvariable('known_at') AS known_at
+    e.established_date
 FROM profile.enterprise AS e
 LEFT JOIN mart.dim_region AS r ON r.code = e.registered_region
 LEFT JOIN mart.dim_industry AS s ON s.code = e.industry_section
-ORDER BY e.enterprise_id
+ORDER BY enterprise_id

@@ -20,10 +20,6 @@ SELECT
     i.logic,
     i.valid_from <= getvariable('rules_as_of')
         AND (i.valid_to IS NULL OR i.valid_to >= getvariable('rules_as_of')) AS is_current,
-    row_number() OVER (PARTITION BY i.item_id ORDER BY i.version DESC) = 1 AS is_latest,
-    getvariable('build_id') AS build_id,
-    getvariable('rules_as_of') AS rules_as_of,
-    getvariable('as_of') AS as_of,
-    getvariable('known_at') AS known_at
+    row_number() OVER (PARTITION BY i.item_id ORDER BY i.version DESC) = 1 AS is_latest
 FROM policy.item AS i
-ORDER BY i.item_id, i.version
+ORDER BY item_id, version

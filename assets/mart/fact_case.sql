@@ -10,17 +10,7 @@ WITH opening AS (
     WHERE window_from IS NOT NULL
 ),
 application AS (
-    SELECT c.* REPLACE (lower(trim(c.item_id)) AS item_id), s.enterprise_id
-    FROM (
-        SELECT *
-        FROM raw.apply_case
-        WHERE _received_at <= getvariable('known_at') AND applied_date <= getvariable('as_of')
-        QUALIFY row_number() OVER (
-            PARTITION BY case_no ORDER BY updated_at DESC NULLS LAST, _received_at DESC, _file_id DESC, _row_no DESC
-        ) = 1
-    ) AS c
-    INNER JOIN registry.subject AS s ON s._subject_id = c._subject_id
-    WHERE s.enterprise_id IS NOT NULL AND c._op IS DISTINCT FROM 'D'
+    SELECT * FROM mart.application WHERE enterprise_id IS NOT NULL
 ),
 payment AS (
     SELECT p.enterprise_id, p.item_id, p.paid_date, p.paid_yuan, max(a.applied_date) AS applied_date
@@ -96,7 +86,7 @@ applied AS (
         min(a.case_no) AS case_no,
         min(a.applied_date) AS applied_date,
         min(a.accepted_date) AS accepted_date,
-        CAST(sum(coalesce(a.supplement_count, 0)) AS BIGINT) AS supplement_count,
+        CAST(sum(a.supplement_count) AS BIGINT) AS supplement_count,
         arg_max(a.decision, a.applied_date) AS decision,
         max(a.decided_date) AS decided_date,
         arg_max(a.refusal_reason, a.applied_date) AS refusal_reason,
@@ -163,14 +153,7 @@ SELECT
     END AS deadline,
     y.paid_date,
     y.paid_yuan,
-    y.returned_yuan,
-    coalesce(e.area, '000000') AS area,
-    coalesce(e.section, '?') AS section,
-    coalesce(e.size, '未定') AS size,
-    getvariable('build_id') AS build_id,
-    getvariable('rules_as_of') AS rules_as_of,
-    getvariable('as_of') AS as_of,
-    getvariable('known_at') AS known_at
+    y.returned_yuan
 FROM spine AS k
 LEFT JOIN entitled AS n USING (enterprise_id, item_id, cycle)
 LEFT JOIN listed AS l USING (enterprise_id, item_id, cycle)
@@ -181,4 +164,4 @@ LEFT JOIN (SELECT item_id, mode, level, promise_days, cycle, window_to, valid_to
 LEFT JOIN mart.dim_date AS t ON t.day = coalesce(a.accepted_date, a.applied_date)
 LEFT JOIN mart.dim_date AS w
     ON w.is_workday AND w.workday_no = t.workday_no + coalesce(a.promise_days, i.promise_days)
-ORDER BY k.enterprise_id, k.item_id, k.cycle
+ORDER BY enterprise_id, item_id, cycle

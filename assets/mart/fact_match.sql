@@ -8,11 +8,7 @@ SELECT
     t.industry,
     t.size,
     t.n,
-    t.amount_yuan,
-    getvariable('build_id') AS build_id,
-    getvariable('rules_as_of') AS rules_as_of,
-    getvariable('as_of') AS as_of,
-    getvariable('known_at') AS known_at
+    t.amount_yuan
 FROM match.total AS t
 LEFT JOIN mart.dim_region AS r ON r.code = t.region
-ORDER BY t.item_id, t.version, t.verdict, t.region, t.industry, t.size, t.n, t.amount_yuan
+ORDER BY item_id, version, verdict, region, industry, size, n, amount_yuan

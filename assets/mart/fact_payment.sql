@@ -17,17 +17,10 @@ SELECT
     p.approved_yuan,
     p.paid_yuan,
     i.item_id IS NOT NULL AS item_known,
-    coalesce(e.area, '000000') AS area,
-    coalesce(e.section, '?') AS section,
-    coalesce(e.size, '未定') AS size,
+    p._received_at AS known_from,
     p._file_id AS file_id,
-    p._row_no AS row_no,
-    getvariable('build_id') AS build_id,
-    getvariable('rules_as_of') AS rules_as_of,
-    getvariable('as_of') AS as_of,
-    getvariable('known_at') AS known_at
+    p._row_no AS row_no
 FROM latest AS p
 LEFT JOIN registry.subject AS s ON s._subject_id = p._subject_id
 LEFT JOIN (SELECT DISTINCT item_id FROM mart.dim_item) AS i ON i.item_id = lower(trim(p.policy_no))
-LEFT JOIN mart.dim_enterprise AS e ON e.enterprise_id = s.enterprise_id
-ORDER BY p.paid_date, item_id, s.enterprise_id, p.batch_no, p.bearer_level, p._file_id, p._row_no
+ORDER BY paid_date, item_id, enterprise_id, batch_no, bearer_level, file_id, row_no

@@ -32,16 +32,8 @@ SELECT
     r.delivered_at,
     r.clicked_at,
     r.failed_at,
-    r.opted_out_at,
-    coalesce(e.area, '000000') AS area,
-    coalesce(e.section, '?') AS section,
-    coalesce(e.size, '未定') AS size,
-    getvariable('build_id') AS build_id,
-    getvariable('rules_as_of') AS rules_as_of,
-    getvariable('as_of') AS as_of,
-    getvariable('known_at') AS known_at
+    r.opted_out_at
 FROM push.line AS l
 LEFT JOIN push.list AS h ON h.list_id = l.list_id
 LEFT JOIN receipt AS r ON r.line_key = l.line_key
-LEFT JOIN mart.dim_enterprise AS e ON e.enterprise_id = l.enterprise_id
-ORDER BY l.list_id, l.line_no, l.line_key
+ORDER BY list_id, line_no, line_key

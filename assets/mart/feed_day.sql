@@ -12,12 +12,8 @@ SELECT
     CAST(coalesce(sum(d.rows_rejected), 0) AS BIGINT) AS rows_rejected,
     CAST(coalesce(sum(d.rows_duplicate), 0) AS BIGINT) AS rows_duplicate,
     CAST(coalesce(sum(d.rows_total), 0) AS BIGINT) AS rows_total,
-    max(d.period) AS latest_period,
-    getvariable('build_id') AS build_id,
-    getvariable('rules_as_of') AS rules_as_of,
-    getvariable('as_of') AS as_of,
-    getvariable('known_at') AS known_at
+    max(d.period) AS latest_period
 FROM raw.delivery AS d
 WHERE d.received_at <= getvariable('known_at')
 GROUP BY d.department, d.table_name, CAST(d.received_at AS DATE)
-ORDER BY d.department, d.table_name, received_date
+ORDER BY department, table_name, received_date

@@ -23,12 +23,8 @@ SELECT
     s.n AS shared_n,
     CAST(s.n / (x.n + y.n - s.n) AS DECIMAL(18, 6)) AS jaccard,
     CAST(s.n / x.n AS DECIMAL(18, 6)) AS item_inside_other,
-    CAST(s.n / y.n AS DECIMAL(18, 6)) AS other_inside_item,
-    getvariable('build_id') AS build_id,
-    getvariable('rules_as_of') AS rules_as_of,
-    getvariable('as_of') AS as_of,
-    getvariable('known_at') AS known_at
+    CAST(s.n / y.n AS DECIMAL(18, 6)) AS other_inside_item
 FROM shared AS s
 INNER JOIN size AS x ON x.item_id = s.item_id
 INNER JOIN size AS y ON y.item_id = s.other_id
-ORDER BY s.item_id, s.other_id
+ORDER BY item_id, other_id

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.mart import reference
+from assets.mart import queries, reference
+from assets.mart.words import words
 from assets.sql import upstream_tables
 from evaluation.item_effects import CREDIBLE, SCHEMA, UNDECIDED
 from evaluation.metrics import catalogue, dictionary_sql, metric_sql
@@ -22,7 +23,6 @@ from pipelines.warehouse import DuckWarehouse
 
 AS_OF = dt.date(2024, 12, 31)
 KNOWN_AT = dt.datetime(2024, 12, 31, 18, 0)
-MART = Path(reference.__file__).parent
 MONEY = pl.Decimal(18, 2)
 NO_CALENDAR = Calendar()
 AREAS = ["460108", "460106", "460203", "460400499", "469002", "469005", "469023", "460105"]
@@ -430,6 +430,28 @@ def complaints() -> pl.DataFrame:
     )
 
 
+def months(firms: pl.DataFrame) -> pl.DataFrame:
+    """profile.indicator_month: three months of every enterprise."""
+    rows = [
+        {"enterprise_id": firm, "month": dt.date(2024, month, 1), "vat_sales_yuan": Decimal(1000 * i + month), "vat_payable_yuan": Decimal(30 * i),
+         "insured_count": 3 + i, "output_yuan": None, "export_usd": None, "import_usd": None}
+        for i, firm in enumerate(firms["enterprise_id"]) for month in (10, 11, 12)
+    ]  # fmt: skip
+    money = dict.fromkeys(("vat_sales_yuan", "vat_payable_yuan", "output_yuan", "export_usd", "import_usd"), MONEY)
+    return pl.DataFrame(rows, schema_overrides=money, infer_schema_length=None)
+
+
+def vouchers() -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "voucher_no": ["V1", "V2"],
+            "paid_date": [dt.date(2024, 6, 3), dt.date(2024, 7, 3)],
+            "fund_source": ["省级财政资金", "市县财政资金"],
+            "_received_at": [dt.datetime(2024, 12, 1)] * 2,
+        }
+    )
+
+
 def inputs() -> dict[str, pl.DataFrame]:
     """Every table the mart reads, by name."""
     firms = enterprises()
@@ -456,6 +478,8 @@ def inputs() -> dict[str, pl.DataFrame]:
     return {
         "profile.enterprise": firms,
         "profile.evidence": evidence(firms),
+        "profile.indicator_month": months(firms),
+        "raw.finance_payment": vouchers(),
         "policy.item": policy_items(),
         "policy.condition": conditions(),
         "policy.search": search_terms(),
@@ -491,18 +515,18 @@ def effects() -> pl.DataFrame:
 @cache
 def mart_queries() -> dict[str, str]:
     """Every mart table's SELECT, in an order in which each finds its upstream."""
-    queries = {f"mart.{file.stem}": file.read_text(encoding="utf-8") for file in sorted(MART.glob("*.sql"))}
-    queries["mart.dim_metric"] = dictionary_sql(catalogue())
-    queries["mart.metric"] = metric_sql(catalogue())
+    found = {f"mart.{name}": sql for name, sql in queries().items()}
+    found["mart.dim_metric"] = dictionary_sql(catalogue())
+    found["mart.metric"] = metric_sql(catalogue())
     ordered: dict[str, str] = {}
-    while len(ordered) < len(queries):
+    while len(ordered) < len(found):
         ready = [
             name
-            for name, sql in queries.items()
-            if name not in ordered and all(t in ordered or t not in queries for t in upstream_tables(sql, name))
+            for name, sql in found.items()
+            if name not in ordered and all(t in ordered or t not in found for t in upstream_tables(sql, name))
         ]
-        assert ready, f"circle among {sorted(set(queries) - set(ordered))}"
-        ordered.update({name: queries[name] for name in ready})
+        assert ready, f"circle among {sorted(set(found) - set(ordered))}"
+        ordered.update({name: found[name] for name in ready})
     return ordered
 
 
@@ -523,6 +547,8 @@ def build(
         w.replace("mart.dim_region", reference.regions(AS_OF))
         w.replace("mart.dim_industry", reference.industries())
         w.replace("mart.dim_department", reference.departments())
+        for name, (frame, _) in words().items():
+            w.replace(f"mart.{name}", frame)
         for name, sql in mart_queries().items():
             if name not in leave_out:
                 w.replace(name, sql)
