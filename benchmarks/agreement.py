@@ -97,9 +97,25 @@ def _measured(frame: Any, truth: Path) -> Report:
         raise ValueError(
             f"真值是 {eligibility['as_of'][0]} 的，运行是 {as_of} 的；请先 python -m data.world truth --as-of {as_of}"
         )
+    true_values = pl.read_parquet(truth / "truth_indicator.parquet").drop("as_of", "eid")
+    compared, explained = compared_on(frame, truth, true_values, as_of, known_at)
     catalogue = load()
     profile = frame("SELECT * FROM profile.enterprise ORDER BY enterprise_id")
-    true_values = pl.read_parquet(truth / "truth_indicator.parquet").drop("as_of", "eid")
+    pairs, conditions = _pairs(frame, eligibility, profile, as_of, head["rules_as_of"])
+    silent = frozenset(catalogue) - frozenset(true_values["indicator"].unique())
+    found = agreement.disagreements(pairs, conditions, compared, explained, silent)
+    return Report(as_of, pairs, agreement.confusion(pairs), found, compared, explained)
+
+
+def compared_on(
+    frame: Any, truth: Path, true_values: pl.DataFrame, as_of: date, known_at: datetime
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Every value both sides may know (`agreement.compare_indicators`), and the differing ones with their cause.
+
+    `frame` asks the warehouse whose profile is of `as_of`; `truth` holds the records and deliveries; `true_values`: uscc, indicator, value.
+    """
+    catalogue = load()
+    profile = frame("SELECT * FROM profile.enterprise ORDER BY enterprise_id")
     ours = agreement.long_profile(profile, sorted(true_values["indicator"].unique()), as_of)
     compared = agreement.compare_indicators(ours, true_values)
     feeds = {name: i.feeds or ((f"{i.department}.{i.table}",) if i.department else ()) for name, i in catalogue.items()}
@@ -124,10 +140,7 @@ def _measured(frame: Any, truth: Path) -> Report:
         _partial(frame),
         known_at.date(),
     )
-    pairs, conditions = _pairs(frame, eligibility, profile, as_of, head["rules_as_of"])
-    silent = frozenset(catalogue) - frozenset(true_values["indicator"].unique())
-    found = agreement.disagreements(pairs, conditions, compared, explained, silent)
-    return Report(as_of, pairs, agreement.confusion(pairs), found, compared, explained)
+    return compared, explained
 
 
 def _partial(frame: Any) -> frozenset[tuple[str, str]]:

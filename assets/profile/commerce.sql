@@ -99,9 +99,9 @@ WITH yearly AS (
 )
 SELECT
     enterprise_id,
-    seen.stat_region,
+    CASE WHEN seen.last_month >= due.month - INTERVAL 1 MONTH THEN seen.stat_region END AS stat_region,
     CAST(sales.last_year AS DECIMAL(18, 2)) AS sales_last_year,
-    CAST(sales.ytd AS DECIMAL(18, 2)) AS sales_ytd,
+    CAST(CASE WHEN seen.last_month >= due.month THEN sales.ytd END AS DECIMAL(18, 2)) AS sales_ytd,
     TRY_CAST(CASE WHEN sales.before_last_year > 0 THEN (sales.last_year - sales.before_last_year) / sales.before_last_year END AS DECIMAL(18, 6)) AS sales_growth_rate,
     CAST(sales.retail AS DECIMAL(18, 2)) AS retail_sales_last_year,
     seen.first_month AS sales_first_month,
@@ -123,4 +123,5 @@ FULL JOIN filing USING (enterprise_id)
 FULL JOIN duty_free USING (enterprise_id)
 LEFT JOIN profile.market market USING (enterprise_id)
 CROSS JOIN since
+CROSS JOIN profile.due due
 ORDER BY enterprise_id

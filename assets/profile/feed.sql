@@ -10,6 +10,12 @@ SELECT
         WHEN length(period) = 4 THEN period || '01'
         ELSE left(period, 6)
     END) AS first_month,
+    -- and the last: a year or a year to date that ends after it is not whole yet
+    max(CASE
+        WHEN regexp_full_match(period, '\d{4}Q\d') THEN left(period, 4) || lpad(CAST(CAST(right(period, 1) AS INTEGER) * 3 AS VARCHAR), 2, '0')
+        WHEN length(period) = 4 THEN period || '12'
+        ELSE left(period, 6)
+    END) AS last_month,
     arg_max(file_id, (received_at, file_id)) AS last_file_id,
     count(*) AS deliveries,
     date_diff('day', max(received_at)::DATE, getvariable('as_of')) AS age_days

@@ -34,19 +34,28 @@ WITH gradient_row AS (
     FROM recognised
     GROUP BY enterprise_id
 ), year_output AS (
-    SELECT enterprise_id, year(month) AS year, sum(output_yuan) AS output, sum(electricity_kwh) AS electricity
-    FROM profile.industry_month
-    GROUP BY enterprise_id, year(month)
+    -- from January, or from the first report of a firm founded in the year, without a gap
+    SELECT
+        m.enterprise_id,
+        year(m.month) AS year,
+        sum(m.output_yuan) AS output,
+        sum(m.electricity_kwh) AS electricity,
+        max(m.month) AS last_month,
+        count(*) = month(max(m.month)) + 1 - CASE WHEN year(any_value(f.established_date)) = year(m.month) THEN month(min(m.month)) ELSE 1 END AS is_unbroken
+    FROM profile.industry_month m
+    LEFT JOIN profile.market f USING (enterprise_id)
+    GROUP BY m.enterprise_id, year(m.month)
 ), output AS (
     SELECT
         enterprise_id,
-        any_value(output) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS last_year,
-        any_value(output) FILTER (WHERE year = year(getvariable('as_of')) - 2) AS before_last_year,
-        any_value(output) FILTER (WHERE year = year(getvariable('as_of'))) AS ytd,
+        any_value(output) FILTER (WHERE year = year(getvariable('as_of')) - 1 AND is_unbroken AND month(last_month) = 12) AS last_year,
+        any_value(output) FILTER (WHERE year = year(getvariable('as_of')) - 2 AND is_unbroken AND month(last_month) = 12) AS before_last_year,
+        any_value(output) FILTER (WHERE year = year(getvariable('as_of')) AND is_unbroken AND last_month >= due.month) AS ytd,
         max(output) FILTER (WHERE year < year(getvariable('as_of')) - 1) AS highest_before,
-        count(*) FILTER (WHERE year BETWEEN year(getvariable('as_of')) - 4 AND year(getvariable('as_of')) - 2) AS years_before,
-        any_value(electricity) FILTER (WHERE year = year(getvariable('as_of')) - 1) AS electricity
+        count(*) FILTER (WHERE year BETWEEN year(getvariable('as_of')) - 4 AND year(getvariable('as_of')) - 2 AND is_unbroken AND month(last_month) = 12) AS years_before,
+        any_value(electricity) FILTER (WHERE year = year(getvariable('as_of')) - 1 AND is_unbroken AND month(last_month) = 12) AS electricity
     FROM year_output
+    CROSS JOIN profile.due due
     GROUP BY enterprise_id
 ), output_seen AS (
     SELECT enterprise_id, min(month) AS first_month, max(month) AS last_month, arg_max(output_month_evidence, month) AS output_month_evidence

@@ -19,6 +19,10 @@ WITH recent AS (
         any_value(m.insured_count) FILTER (WHERE m.month = l.last_month - INTERVAL 12 MONTH) AS insured_year_ago,
         any_value(m.insured_count) FILTER (WHERE m.month = make_date(year(getvariable('as_of')) - 1, 12, 1)) AS insured_year_end,
         any_value(year(l.last_month)) AS last_year_reported,
+        -- one month late is borne, as the catalogue's limit of 75 days has it: older heads are nobody's present heads
+        coalesce(any_value(l.last_month >= due.month - INTERVAL 1 MONTH), FALSE) AS is_current,
+        count(*) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH)
+            = date_diff('month', min(m.month) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH), any_value(l.last_month)) + 1 AS is_unbroken,
         sum(m.insured_count) FILTER (WHERE year(m.month) = year(getvariable('as_of')) - 1) AS insured_sum,
         count(*) FILTER (WHERE year(m.month) = year(getvariable('as_of')) - 1) AS insured_months,
         sum(m.paid_yuan) FILTER (WHERE year(m.month) = year(getvariable('as_of')) - 1) AS paid_last_year,
@@ -27,6 +31,7 @@ WITH recent AS (
         coalesce(any_value(m.headcount_evidence) FILTER (WHERE m.month = l.last_month), arg_max(m.headcount_evidence, m.month)) AS headcount_evidence
     FROM profile.labor_month m
     LEFT JOIN latest l USING (enterprise_id)
+    CROSS JOIN profile.due due
     GROUP BY m.enterprise_id
 ), refund AS (
     SELECT s.enterprise_id, w.*
@@ -86,12 +91,16 @@ WITH recent AS (
 )
 SELECT
     enterprise_id,
-    headcount.insured AS employees_insured,
+    CASE WHEN headcount.is_current THEN headcount.insured END AS employees_insured,
     CAST(CASE WHEN headcount.insured_months >= 6 THEN headcount.insured_sum / headcount.insured_months END AS DECIMAL(18, 6)) AS employees_insured_last_year_mean,
     headcount.insured_year_end AS employees_insured_year_end,
-    CAST(CASE WHEN headcount.insured_year_ago > 0 THEN (headcount.insured - headcount.insured_year_ago) / headcount.insured_year_ago END AS DECIMAL(18, 6)) AS employees_insured_growth,
-    CASE WHEN headcount.last_year_reported = year(getvariable('as_of')) THEN headcount.insured - headcount.insured_year_end END AS employees_insured_delta_ytd,
-    CASE WHEN headcount.due_yuan > 0 THEN headcount.short_yuan = 0 END AS social_insurance_paid,
+    CAST(CASE WHEN headcount.is_current AND headcount.insured_year_ago > 0 THEN (headcount.insured - headcount.insured_year_ago) / headcount.insured_year_ago END AS DECIMAL(18, 6)) AS employees_insured_growth,
+    CASE WHEN headcount.is_current AND headcount.last_year_reported = year(getvariable('as_of')) THEN headcount.insured - headcount.insured_year_end END AS employees_insured_delta_ytd,
+    -- a month owed is owed; that none is owed needs every month
+    CASE
+        WHEN headcount.is_current AND headcount.short_yuan > 0 THEN FALSE
+        WHEN headcount.is_current AND headcount.due_yuan > 0 AND headcount.is_unbroken THEN TRUE
+    END AS social_insurance_paid,
     CAST(headcount.paid_last_year AS DECIMAL(18, 2)) AS social_insurance_yuan_last_year,
     headcount.headcount_evidence,
     CAST(stabilization.layoff AS DECIMAL(18, 6)) AS layoff_rate,
@@ -101,7 +110,7 @@ SELECT
     inspection.inspection_evidence,
     talent.persons AS talent_count,
     talent.talent_evidence,
-    CASE WHEN headcount.insured_year_ago = 0 THEN ['employees_insured_growth'] ELSE [] END AS not_applicable
+    CASE WHEN headcount.is_current AND headcount.insured_year_ago = 0 THEN ['employees_insured_growth'] ELSE [] END AS not_applicable
 FROM headcount
 FULL JOIN stabilization USING (enterprise_id)
 FULL JOIN inspection USING (enterprise_id)

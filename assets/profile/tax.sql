@@ -22,12 +22,23 @@ WITH registered AS (
     SELECT
         m.enterprise_id,
         sum(m.sales_yuan) FILTER (WHERE year(m.month) = year(getvariable('as_of'))) AS sales_ytd,
+        count(*) FILTER (WHERE year(m.month) = year(getvariable('as_of'))) AS months_ytd,
         sum(m.sales_yuan) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH) AS sales_12,
         count(*) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH) AS months_12,
         any_value(l.last_month) AS last_month,
+        any_value(l.is_current) AS is_current,
         arg_max(m.vat_evidence, (m.month, m.vat_evidence)) AS vat_evidence
     FROM profile.tax_month m
-    JOIN (SELECT enterprise_id, max(month) AS last_month FROM profile.tax_month GROUP BY enterprise_id) l USING (enterprise_id)
+    JOIN (
+        -- twelve months that end before the newest due period hide a quarter that may be over any limit
+        SELECT
+            enterprise_id,
+            max(filed.month) AS last_month,
+            max(filed.month) >= arg_max(CASE WHEN filed.filing_months >= 3 THEN due.quarter_month ELSE due.month END, filed.month) AS is_current
+        FROM profile.tax_month filed
+        CROSS JOIN profile.due due
+        GROUP BY enterprise_id
+    ) l USING (enterprise_id)
     GROUP BY m.enterprise_id
 ), yearly AS (
     SELECT
@@ -87,12 +98,14 @@ WITH registered AS (
     WHERE _op <> 'D'
     GROUP BY enterprise_id
 ), fresh AS (
-    -- a year the feed does not hold from January is neither a sum nor nothing
+    -- a year the feed does not hold from January to December is neither a sum nor nothing
     SELECT
         coalesce(bool_or(age_days <= 75), FALSE) AS payment,
-        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 1, 1, 1), '%Y%m'), FALSE) AS last_year,
-        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 2, 1, 1), '%Y%m'), FALSE) AS year_before
+        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 1, 1, 1), '%Y%m') AND max(last_month) >= strftime(make_date(year(getvariable('as_of')) - 1, 12, 1), '%Y%m'), FALSE) AS last_year,
+        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 2, 1, 1), '%Y%m') AND max(last_month) >= strftime(make_date(year(getvariable('as_of')) - 2, 12, 1), '%Y%m'), FALSE) AS year_before,
+        coalesce(max(last_month) >= strftime(any_value(due.month), '%Y%m'), FALSE) AS to_date
     FROM profile.feed
+    CROSS JOIN profile.due due
     WHERE department = 'tax' AND table_name = 'payment'
 )
 SELECT
@@ -107,8 +120,13 @@ SELECT
     CASE WHEN registration.enterprise_id IS NOT NULL THEN
         struct_pack(department := 'tax', table_name := 'registration', file_id := registration._file_id, row_no := registration._row_no, valid_at := registration._received_at::DATE, received_at := registration._received_at)
     END AS registration_evidence,
-    CAST(recent.sales_ytd AS DECIMAL(18, 2)) AS revenue_ytd,
-    CAST(CASE WHEN recent.months_12 = 12 THEN recent.sales_12 END AS DECIMAL(18, 2)) AS revenue_last_12_months,
+    -- every month since January, or since the founding, up to the newest that is due
+    CAST(CASE
+        WHEN recent.is_current
+            AND recent.months_ytd = month(recent.last_month) + 1 - CASE WHEN year(market.established_date) = year(getvariable('as_of')) THEN month(market.established_date) ELSE 1 END
+        THEN recent.sales_ytd
+    END AS DECIMAL(18, 2)) AS revenue_ytd,
+    CAST(CASE WHEN recent.is_current AND recent.months_12 = 12 THEN recent.sales_12 END AS DECIMAL(18, 2)) AS revenue_last_12_months,
     CAST(yearly.export_sales AS DECIMAL(18, 2)) AS export_sales_last_year,
     recent.vat_evidence,
     yearly.profit AS profit_last_year,
@@ -118,10 +136,10 @@ SELECT
     -- registered for tax and nothing paid in is zero; not registered (or not linked) is unknown
     CASE WHEN NOT fresh.last_year THEN NULL WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid, 0) ELSE yearly.paid END AS tax_paid_last_year,
     CASE WHEN NOT fresh.year_before THEN NULL WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid_before, 0) ELSE yearly.paid_before END AS tax_paid_before_last_year,
-    CASE WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid_ytd, 0) ELSE yearly.paid_ytd END AS tax_paid_ytd,
+    CASE WHEN NOT fresh.to_date THEN NULL WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.paid_ytd, 0) ELSE yearly.paid_ytd END AS tax_paid_ytd,
     CASE WHEN NOT fresh.last_year THEN NULL WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.vat_paid, 0) ELSE yearly.vat_paid END AS vat_paid_last_year,
     CASE WHEN NOT fresh.last_year THEN NULL WHEN registration.enterprise_id IS NOT NULL AND fresh.payment THEN coalesce(yearly.income_tax_paid, 0) ELSE yearly.income_tax_paid END AS income_tax_paid_last_year,
-    TRY_CAST(CASE WHEN fresh.year_before AND yearly.paid_before > 0 THEN (coalesce(yearly.paid, 0) - yearly.paid_before) / yearly.paid_before END AS DECIMAL(18, 6)) AS tax_paid_growth_rate,
+    TRY_CAST(CASE WHEN fresh.last_year AND fresh.year_before AND yearly.paid_before > 0 THEN (coalesce(yearly.paid, 0) - yearly.paid_before) / yearly.paid_before END AS DECIMAL(18, 6)) AS tax_paid_growth_rate,
     coalesce(
         yearly.payment_evidence,
         struct_pack(department := 'tax', table_name := 'registration', file_id := registration._file_id, row_no := registration._row_no, valid_at := registration._received_at::DATE, received_at := registration._received_at)
@@ -138,6 +156,7 @@ FULL JOIN recent USING (enterprise_id)
 FULL JOIN yearly USING (enterprise_id)
 FULL JOIN rating USING (enterprise_id)
 FULL JOIN arrears USING (enterprise_id)
+LEFT JOIN profile.market market USING (enterprise_id)
 -- the office code is 1, the region's six digits, four of its own; a region long gone there is a code misread, not a place.
 -- 洋浦 is no district: its office stands under 儋州 with the three digits of its statistical code
 LEFT JOIN profile.region region

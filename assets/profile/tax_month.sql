@@ -39,6 +39,8 @@ SELECT
     CAST(CAST(sum(sales) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2)) AS sales_yuan,
     CAST(CAST(sum(export) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2)) AS export_sales_yuan,
     CAST(CAST(sum(payable) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2)) AS payable_yuan,
+    -- who files by the quarter owes the next filing only at its end
+    max(months) AS filing_months,
     arg_max(
         struct_pack(department := 'tax', table_name := 'vat', file_id := _file_id, row_no := _row_no, valid_at := period_to_date, received_at := _received_at),
         (_received_at, _file_id, _row_no)

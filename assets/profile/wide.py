@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from data.indicators import Indicator
 
 EVIDENCE_TYPE = "STRUCT(department VARCHAR, table_name VARCHAR, file_id VARCHAR, row_no BIGINT, valid_at DATE, received_at TIMESTAMP)"
-# The years before the day's own that a value of this period speaks of: absence in them is proved by a feed that holds them whole.
-_YEARS_BACK = {"last_year": 1, "before_last_year": 2, "growth": 2, "growth_delta": 2}
+# The first and the last year, counted back from the day's own, of which a value of this period speaks: absence in them is proved by a
+# feed that holds them whole.
+_YEARS = {"last_year": (1, 1), "before_last_year": (2, 2), "growth": (2, 1), "growth_delta": (2, 1)}
 _ABSENT = {"zero": "0", "bool": "FALSE", "list": "[]", "code": "'无'"}
 
 
@@ -100,32 +101,54 @@ def _value(indicator: Indicator, outputs: Mapping[str, set[str]], freshness: "_F
     return f"CAST(coalesce({column}, CASE WHEN {when} THEN {absent} END) AS {kind})"
 
 
-def _since(years: int) -> str:
-    """The further test of a feed whose figures must reach back to January of `years` years before the day's own."""
-    return (
-        f" AND first_month <= strftime(make_date(year(getvariable('as_of')) - {years}, 1, 1), '%Y%m')" if years else ""
-    )
+def _reach(indicator: Indicator) -> tuple[str, str]:
+    """From when and until when a feed of whole periods must have delivered, as SQL texts YYYYMM; empty where any fresh delivery will do."""
+    if indicator.grain != "month":
+        return "", ""
+    if indicator.period == "last_3_years":
+        return "strftime(getvariable('as_of') - INTERVAL 3 YEAR, '%Y%m')", ""
+    if indicator.period == "ytd":
+        return "", "strftime(date_trunc('month', getvariable('as_of') - INTERVAL 20 DAY) - INTERVAL 1 MONTH, '%Y%m')"
+    if indicator.period not in _YEARS:
+        return "", ""
+    first, last = (f"(year(getvariable('as_of')) - {years})" for years in _YEARS[indicator.period])
+    return f"{first} || '01'", f"{last} || '12'"
+
+
+def _is(feed: str) -> str:
+    department, table = feed.split(".")
+    return f"(department = '{department}' AND table_name = '{table}')"
 
 
 class _Freshness:
     """Collects the distinct (feeds, days) an absence depends on and turns them into one row of flags."""
 
     def __init__(self) -> None:
-        self._flags: dict[tuple[tuple[str, ...], int, int], str] = {}
+        self._flags: dict[tuple[tuple[str, ...], int, str], str] = {}
+        self._starts: dict[tuple[str, ...], str] = {}
 
     def flag(self, indicator: Indicator) -> str:
-        years = _YEARS_BACK.get(indicator.period or "", 0) if indicator.grain == "month" else 0
-        key = (indicator.feeds, int(indicator.stale_after_days or 0), years)
-        return f"fresh.{self._flags.setdefault(key, f'f{len(self._flags)}')}"
+        since, until = _reach(indicator)
+        key = (indicator.feeds, int(indicator.stale_after_days or 0), until)
+        fresh = f"fresh.{self._flags.setdefault(key, f'f{len(self._flags)}')}"
+        if not since:
+            return fresh
+        # who was founded after the feed began has no past that it could not tell of
+        start = f"fresh.{self._starts.setdefault(indicator.feeds, f's{len(self._starts)}')}"
+        return f"{fresh} AND coalesce({start} <= {since} OR {start} <= strftime(market.established_date, '%Y%m'), FALSE)"
 
     def clause(self) -> str:
         flags = [
             " AND ".join(
-                f"coalesce(bool_or(department = '{department}' AND table_name = '{table}' AND age_days <= {days}{_since(years)}), FALSE)"
-                for department, table in (feed.split(".") for feed in feeds)
+                f"coalesce(bool_or({_is(feed)} AND age_days <= {days}{f' AND last_month >= {until}' if until else ''}), FALSE)"
+                for feed in feeds
             )
             + f" AS {name}"
-            for (feeds, days, years), name in self._flags.items()
+            for (feeds, days, until), name in self._flags.items()
+        ]
+        flags += [
+            f"max(first_month) FILTER (WHERE {' OR '.join(_is(feed) for feed in feeds)}) AS {name}"
+            for feeds, name in self._starts.items()
         ]
         return "WITH fresh AS (\n    SELECT\n        " + ",\n        ".join(flags) + "\n    FROM profile.feed\n)\n"
 

@@ -64,6 +64,22 @@ def world(tmp_path_factory):
         "2024-11-01",
         "202410",
     )
+    # 漏季户 and 足季户 both hold twelve months; the first left out the quarter that was due in October
+    for of, quarters in (
+        ("漏季户", [(2023, 3), (2023, 4), (2024, 1), (2024, 2)]),
+        ("足季户", [(2023, 4), (2024, 1), (2024, 2), (2024, 3)]),
+    ):
+        rows = [
+            {
+                **vat(of, y, f"{3 * q:02d}", "90.00", f"{of}{y}{q}", 31 if q in (1, 4) else 30),
+                "period_from_date": f"{y}-{3 * q - 2:02d}-01",
+            }
+            for y, q in quarters
+        ]
+        w.deliver("tax_vat", rows, "2024-11-01", "202410")
+    # 停报户 filed every month to September and then no more
+    rows = [vat("停报户", y, m, "100.00", f"s{y}{m}", d) for y in (2023, 2024) for m, d in months[: 12 if y == 2023 else 9]]
+    w.deliver("tax_vat", rows, "2024-10-18", "202409")
     # 新户 was founded in November 2023: two months are its whole year
     w.deliver("tax_vat", [vat("新户", 2023, m, "50.00", f"n{m}", d) for m, d in months[10:]], "2024-01-20", "202312")
     annual = {
@@ -184,6 +200,9 @@ def world(tmp_path_factory):
         "pension_due_yuan": "10",
         "pension_paid_yuan": "10",
     }
+    w.deliver(
+        "labor_headcount", [dict(of="停报户", pay_month="2024-09-01", **head)], "2024-10-18", "202409", batch="460100"
+    )
     for office in ("460100", "460200"):
         w.deliver(
             "labor_headcount", [dict(of="月报户", pay_month="2024-11-01", **head)], "2024-12-18", "202411", batch=office
@@ -207,7 +226,7 @@ def world(tmp_path_factory):
         ("2023年1-11月", 100),
         ("2023年1-12月", 120),
         ("2024年1-2月", 30),
-        ("2024年1-3月", 45),
+        ("2024年1-11月", 45),
     ]
     w.deliver(
         "commerce_sales_month",
@@ -227,6 +246,7 @@ def world(tmp_path_factory):
     w.deliver("customs_trade_month", [dict(key, value_usd="1000", value_yuan="7000")], "2023-07-18", "202306")
     w.deliver("customs_trade_month", [dict(key, value_usd="1200", value_yuan="8400")], "2023-08-18", "202307")
     w.deliver("customs_trade_month", [dict(key, value_usd="-100", value_yuan="-700")], "2023-10-18", "202309")
+    w.deliver("customs_trade_month", [], "2024-01-18", "202312")
     return w.build()
 
 
@@ -260,6 +280,19 @@ def test_a_quarter_is_spread_over_its_months_and_loses_no_cent(world):
     assert months["sales_yuan"].to_list()[:3] == [Decimal("33.34"), Decimal("33.33"), Decimal("33.33")]
     assert world.profile("季报户")["revenue_ytd"] == Decimal("300.00")
     assert world.profile("季报户")["revenue_last_12_months"] is None
+
+
+def test_twelve_months_end_with_the_newest_period_that_is_due(world):
+    assert world.profile("足季户")["revenue_last_12_months"] == Decimal("360.00")
+    assert world.profile("足季户")["revenue_ytd"] == Decimal("270.00")
+    for firm in ("漏季户", "停报户"):
+        profile = world.profile(firm)
+        assert (profile["revenue_last_12_months"], profile["revenue_ytd"]) == (None, None), firm
+
+
+def test_heads_of_a_past_season_are_not_the_present_heads(world):
+    profile = world.profile("停报户")
+    assert (profile["employees_insured"], profile["social_insurance_paid"]) == (None, None)
 
 
 def test_months_missing_leave_the_year_unknown_but_not_for_a_firm_just_founded(world):
@@ -307,7 +340,7 @@ def test_cumulative_sales_are_differenced(world):
         "SELECT month, goods_sales_yuan, months FROM profile.commerce_month WHERE enterprise_id = '月报户' ORDER BY month"
     )
     assert months["goods_sales_yuan"].to_list() == [20, 80, 20, 30, 15]
-    assert months["months"].to_list() == [2, 9, 1, 2, 1]
+    assert months["months"].to_list() == [2, 9, 1, 2, 9]
     profile = world.profile("月报户")
     assert (profile["sales_last_year"], profile["sales_ytd"], profile["stat_region"]) == (
         Decimal("120.00"),
