@@ -18,6 +18,7 @@ _DESCRIPTIONS = {
     "list": "清单表头：每个事项 × 种类 × 周期一份，写明日期、数据水位、行数、金额、截止规则、对照组与 sha256；草稿不发送也不付款。",
     "line": "清单行：企业、金额、截止日、逐条理由（政策原文、取值、来源部门和日期）、还缺什么、短信内容、所属分组。",
     "suppression": "未列入的企业与原因：每个本可列入的（企业，事项）要么在清单行上，要么在这里，写明一个原因。",
+    "unit": "兑现单元：按件兑现的事项，企业名下是哪几件（专利申请号等），与奖励所计件数并列；每一件只兑现一次。",
     "settlement": "兑付对账：每笔已导出的兑付，财政兑现台账付了多少、几笔、何时，是否付清，导出 48 小时后仍未付清的标为逾期。",
     "receipt": "短信回执：每条已导出的短信是否送达、点击、失败或退订；退订的企业此后不再提醒。",
 }
@@ -88,6 +89,8 @@ LABELS = {
     "exported_at": "付款文件导出时间",
     "overdue": "导出 48 小时后仍未付清",
     "occurred_at": "回执时间",
+    "unit": "兑现单元编号",
+    "expected": "奖励所计件数",
 }
 
 
@@ -126,6 +129,8 @@ def _answers(answers: pl.DataFrame) -> dict[str, object]:
                 ["policy", "condition"],
                 ["registry", "subject"],
                 ["raw", "apply_case"],
+                ["raw", "ip_patent"],
+                ["raw", "ip_patent_status"],
                 ["raw", "finance_redemption"],
                 ["raw", "sms_receipt"],
             ],
@@ -140,7 +145,8 @@ def _answers(answers: pl.DataFrame) -> dict[str, object]:
 )
 def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope], control: dg.ResourceParam[Control]):  # type: ignore[no-untyped-def]
     """Proposes lists. Nothing is sent or paid here: two people and `huiqi freeze` do that."""
-    proposal = propose(*collected(warehouse, scope, control))
+    inputs, dates = collected(warehouse, scope, control)
+    proposal = propose(inputs, dates)
     if set(taken_up(control, scope.as_of).values()) - set(proposal.lists["list_id"]):
         # The day's facts changed after a list was taken up: it stays as it is, and what is new becomes a list that names it.
         proposal = propose(*collected(warehouse, scope, control, follow=True))
@@ -157,6 +163,7 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
             "list": transaction.replace("push.list", headers.sort("kind", "item_id", "version", "cycle", "list_id")),
             "line": transaction.replace("push.line", lines.sort("list_id", "line_no")),
             "suppression": transaction.replace("push.suppression", proposal.suppressions),
+            "unit": transaction.replace("push.unit", inputs.units),
             "settlement": transaction.replace("push.settlement", states),
             "receipt": transaction.replace("push.receipt", answers),
         }
@@ -171,6 +178,7 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
         "list": counts,
         "line": {},
         "suppression": reasons,
+        "unit": {},
         "settlement": {},
         "receipt": _answers(answers),
     }

@@ -78,7 +78,20 @@ def history(control: Control, before: dt.date) -> dict[str, pl.DataFrame | dict[
             control, "message", "enterprise_id, item_id, cycle, sent_on", shapes.SENT, "WHERE as_of < ?", day
         ),
         "listed": _kept(
-            control, "open_pair", "enterprise_id, item_id, cycle, kind, list_id", shapes.LISTED, "WHERE as_of < ?", day
+            control,
+            "open_pair",
+            "enterprise_id, item_id, cycle, kind, list_id, unit",
+            shapes.LISTED,
+            "WHERE as_of < ?",
+            day,
+        ),
+        "claimed": _kept(
+            control,
+            "active_award",
+            "item_id, claim_unit, list_id",
+            shapes.CLAIMED,
+            "WHERE claim_unit <> '' AND as_of < ?",
+            day,
         ),
         "opt_outs": _kept(control, "opt_out", "enterprise_id, scope, since", shapes.OPT_OUTS),
         "arms": _kept(

@@ -12,6 +12,7 @@ from assets.ports import Control, Scope, Warehouse
 from assets.push_history import arm_key, history, taken_up
 from assets.push_people import person_facts, person_pairs, persons
 from assets.push_return import payments, refusals_by_phone
+from assets.push_units import units
 from data import contract, indicators
 from data.contract import Table
 from data.indicators import Catalogue, Indicator
@@ -368,6 +369,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
         enterprises=pl.concat([enterprises(warehouse), persons(warehouse)]),
         cases=cases(warehouse),
         awards=pl.concat([paid(warehouse, item_rows), awards]),
+        units=units(warehouse, item_rows),
         unfit=unfit(warehouse, scope, item_rows, named, catalogue),
         facts=pl.concat([facts(warehouse, named, catalogue), person_facts(warehouse, named, catalogue)]),
         indicators_of=named,

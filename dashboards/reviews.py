@@ -138,7 +138,7 @@ def _acted(pages: Pages, session: Session, list_id: str, form: Mapping[str, str]
 
 
 def desk_of(pages: Pages) -> Desk:
-    return Desk(ControlStore(pages.home / "control.sqlite"), trail(pages.home))
+    return Desk(ControlStore(pages.home / "control.sqlite"), trail(pages.home), pages.home / "lists")
 
 
 def _kept(desk: Desk, list_id: str) -> dict[str, Any] | None:

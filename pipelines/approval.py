@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NoReturn
 
 from assets.ports import Control
@@ -14,6 +15,7 @@ from matching.push.fingerprint import canonical, list_sha256
 from matching.push.kinds import DIGEST, MESSAGE, MONEY
 from pipelines.audit import Trail
 from pipelines.docket import OutdatedError, RefusedError, approvers_of, content_sha256, lines_of, needed, row_of, stored
+from pipelines.export import payments_sent
 from pipelines.ledger import LedgerError, award_of, fen, grant, open_fund
 from pipelines.officers import OfficerError, prove
 
@@ -31,6 +33,8 @@ class Desk:
 
     control: Control
     trail: Trail
+    sent: Path | None = None
+    """The folder of exported lists: what has left the house is the witness against a ledger restored from a backup."""
 
     @contextmanager
     def _act(
@@ -153,6 +157,7 @@ class Desk:
         detail: dict[str, Any] = {}
         with self._act(at, actor, "freeze", list_id, detail) as db:
             prove(db, actor, phrase, "analyst", "approver")
+            self._refuse_if_older(db)
             row = row_of(db, list_id, "approved")
             approvers = approvers_of(db, row)
             if len(approvers) < needed(row["kind"]):
@@ -205,6 +210,21 @@ class Desk:
         """Proves who is asking before a step that reads or writes files; a failure is refused and noted."""
         with self._act(at, actor, f"{action}.asked", list_id, {}) as db:
             prove(db, actor, phrase, "analyst", "approver")
+            self._refuse_if_older(db)
+
+    def _refuse_if_older(self, db: sqlite3.Connection) -> None:
+        """No money moves on a ledger that knows less than its anchors or than the payment files that have left."""
+        findings = self.trail.verify(self.control)
+        if findings:
+            raise RefusedError(
+                f"审计台账不完整（{findings[0].reason}），像是从旧备份恢复的；先运行 huiqi audit verify 查清，补回之前不冻结也不导出"
+            )
+        known = {(row["list_id"], row["award_key"]) for row in db.execute("SELECT list_id, award_key FROM award")}
+        missing = sorted(payments_sent(self.sent) - known) if self.sent else []
+        if missing:
+            raise RefusedError(
+                f"名单 {missing[0][0]} 的付款文件里有 {len(missing)} 笔不在台账中（如 {missing[0][1]}），台账比已付的旧；先恢复较新的 control.sqlite"
+            )
 
     def refuse(self, list_id: str, actor: str, action: str, reason: str, at: datetime) -> NoReturn:
         """Refuses a step that was asked for at the wrong time, and notes it."""

@@ -81,8 +81,9 @@ CREATE TABLE IF NOT EXISTS opt_out (
     source TEXT NOT NULL,
     PRIMARY KEY (enterprise_id, scope)
 );
-CREATE VIEW IF NOT EXISTS open_pair AS
-    SELECT l.enterprise_id, l.item_id, l.cycle, l.kind, l.list_id, p.as_of FROM push_line l JOIN push_list p USING (list_id)
+DROP VIEW IF EXISTS open_pair;
+CREATE VIEW open_pair AS
+    SELECT l.enterprise_id, l.item_id, l.cycle, l.kind, l.list_id, coalesce(json_extract(l.body, '$.claim_unit'), '') AS unit, p.as_of FROM push_line l JOIN push_list p USING (list_id)
     WHERE p.status IN ('checked', 'publicised', 'approved')
        OR (p.status IN ('frozen', 'exported') AND p.kind NOT IN ('auto_award', 'talent'));
 CREATE TRIGGER IF NOT EXISTS list_content_fixed BEFORE UPDATE OF

@@ -168,6 +168,15 @@ def payment_file(header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) 
     return body, control.encode()
 
 
+def payments_sent(lists: Path) -> set[tuple[str, str]]:
+    """(list_id, idempotency key) of every payment in the files under `lists/`, as they left the house."""
+    found: set[tuple[str, str]] = set()
+    for path in sorted(lists.glob("*/payment.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            found |= {(row["list_id"], row["idempotency_key"]) for row in csv.DictReader(file)}
+    return found
+
+
 def written(folder: Path, name: str, content: bytes, purpose: str, mode: int = 0o640) -> Written:
     """Writes a file whole or not at all, with `mode` from its first byte."""
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)

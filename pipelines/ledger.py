@@ -58,6 +58,25 @@ END;
 CREATE TRIGGER IF NOT EXISTS award_commits AFTER INSERT ON award BEGIN
     UPDATE fund SET committed_fen = committed_fen + NEW.amount_fen WHERE item_id = NEW.item_id AND cycle = NEW.cycle;
 END;
+CREATE TABLE IF NOT EXISTS claimed_unit (
+    item_id TEXT NOT NULL,
+    claim_unit TEXT NOT NULL CHECK (claim_unit <> ''),
+    award_id INTEGER NOT NULL UNIQUE REFERENCES award (award_id),
+    PRIMARY KEY (item_id, claim_unit)
+);
+CREATE TRIGGER IF NOT EXISTS award_claims_unit AFTER INSERT ON award WHEN NEW.kind = 'award' AND NEW.claim_unit <> '' BEGIN
+    SELECT RAISE(ABORT, '这一兑现单元已经兑付过') FROM claimed_unit c WHERE c.item_id = NEW.item_id AND c.claim_unit = NEW.claim_unit;
+    INSERT INTO claimed_unit VALUES (NEW.item_id, NEW.claim_unit, NEW.award_id);
+END;
+CREATE TRIGGER IF NOT EXISTS reversal_frees_unit AFTER INSERT ON award WHEN NEW.kind = 'reversal' BEGIN
+    DELETE FROM claimed_unit WHERE award_id = NEW.reverses;
+END;
+CREATE TRIGGER IF NOT EXISTS claimed_unit_no_update BEFORE UPDATE ON claimed_unit
+    BEGIN SELECT RAISE(ABORT, '已兑现单元不可修改'); END;
+CREATE TRIGGER IF NOT EXISTS claimed_unit_no_delete BEFORE DELETE ON claimed_unit
+    WHEN NOT EXISTS (SELECT 1 FROM award r WHERE r.reverses = OLD.award_id)
+    BEGIN SELECT RAISE(ABORT, '已兑现单元只随冲销释放'); END;
+INSERT OR IGNORE INTO claimed_unit SELECT item_id, claim_unit, award_id FROM active_award WHERE claim_unit <> '' ORDER BY award_id;
 CREATE TRIGGER IF NOT EXISTS award_no_update BEFORE UPDATE ON award BEGIN SELECT RAISE(ABORT, '台账不可修改，只能冲销'); END;
 CREATE TRIGGER IF NOT EXISTS award_no_delete BEFORE DELETE ON award BEGIN SELECT RAISE(ABORT, '台账不可删除，只能冲销'); END;
 """

@@ -98,8 +98,35 @@ def recomputed(home: Path, header: Mapping[str, Any], lines: Sequence[Mapping[st
             f" WHERE {subject} IN (SELECT unnest($wanted))",
             {"wanted": wanted},
         ).fetchall()
-    amounts: dict[str, Decimal | None] = dict(rows)
-    return {line["line_key"]: amounts.get(line["enterprise_id"]) for line in lines}
+        amounts: dict[str, Decimal | None] = dict(rows)
+        shares = _shares(con, str(header["item_id"])) if any(line.get("claim_unit") for line in lines) else {}
+    return {
+        line["line_key"]: _share(amounts.get(line["enterprise_id"]), shares, line["enterprise_id"], line["claim_unit"])
+        if line.get("claim_unit")
+        else amounts.get(line["enterprise_id"])
+        for line in lines
+    }
+
+
+def _shares(con: Any, item_id: str) -> dict[tuple[str, str], tuple[int, int]]:
+    """(enterprise, unit) → (place from 0, number of units) of an item that pays per unit, counted in the publication."""
+    rows = con.execute(
+        "SELECT enterprise_id, unit, row_number() OVER (PARTITION BY enterprise_id ORDER BY unit) - 1,"
+        " count(*) OVER (PARTITION BY enterprise_id) FROM push.unit WHERE item_id = $item",
+        {"item": item_id},
+    ).fetchall()
+    return {(enterprise, unit): (place, n) for enterprise, unit, place, n in rows}
+
+
+def _share(
+    whole: Decimal | None, shares: Mapping[tuple[str, str], tuple[int, int]], enterprise: str, unit: str
+) -> Decimal | None:
+    """One unit's part of an award in fen, the remainder to the first units by id; None for a unit nobody lists any more."""
+    place = shares.get((enterprise, unit))
+    if whole is None or place is None:
+        return None
+    each, rest = divmod(int(whole * 100), place[1])
+    return Decimal(each + (place[0] < rest)) / 100
 
 
 def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from matching.push import kinds
 from matching.push.cycle import cycle, deadline, group_cycle
 from matching.push.groups import exclusion_groups
 from matching.push.inputs import AWARDS, CONDITIONS, ITEMS, PAIRS, Dates, Inputs, Limits, shaped
+from matching.push.units import per_unit
 
 
 def excluding(items: pl.DataFrame) -> dict[str, str]:
@@ -107,8 +108,9 @@ def _kind() -> pl.Expr:
 
 
 def candidates(inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
-    """One row per pair that some list might carry: the pair, its item's terms, the firm, `kind`, `cycle` and `row`.
+    """One row per pair that some list might carry: the pair, its item's terms, the firm, `kind`, `cycle`, `unit` and `row`.
 
+    A pair whose award is counted per unit (`units.per_unit`) is one row per unit.
     Rows are ordered by item, version and enterprise, and numbered by `row`; every later step speaks of pairs by that number.
     """
     items = shaped(inputs.items, ITEMS, "policy.item")
@@ -119,7 +121,7 @@ def candidates(inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
     firms = inputs.enterprises.select(
         "enterprise_id", "name", "region", "size", "contact_hash", "contact_masked"
     ).unique(subset="enterprise_id", keep="first", maintain_order=True)
-    return (
+    found = (
         pairs.join(items.rename({"cycle": "cycle_kind"}), on=["item_id", "version"], how="inner", maintain_order="left")
         .join(_terms(items, dates, limits), on=["item_id", "version"], how="inner", maintain_order="left")
         .join(_unknowns(pairs, conditions), on="_pair", how="left", maintain_order="left")
@@ -130,6 +132,7 @@ def candidates(inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
         .drop("_pair")
         .with_row_index("row")
     )
+    return per_unit(found, inputs).drop("row").with_row_index("row")
 
 
 def grouped_awards(awards: pl.DataFrame, items: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:

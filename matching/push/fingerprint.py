@@ -57,6 +57,11 @@ def award_key(enterprise_id: str, item_id: str, cycle: str, claim_unit: str) -> 
     return _key("award", (enterprise_id, item_id, cycle, claim_unit))
 
 
+def unit_key(item_id: str, claim_unit: str) -> str:
+    """32 hex: the identity of one paid unit of an item, whoever claims it and whenever; its payment's idempotency key."""
+    return _key("unit", (item_id, claim_unit))
+
+
 def message_key(enterprise_id: str, item_id: str, cycle: str, template: str, wave: int) -> str:
     """32 hex: the identity of one message; the same one can never be sent twice."""
     return _key("message", (enterprise_id, item_id, cycle, template, str(wave)))

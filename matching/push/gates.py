@@ -16,6 +16,7 @@ from matching.push.candidates import grouped_awards
 from matching.push.groups import lower_awards
 from matching.push.inputs import AWARDS, CASES, ITEMS, LISTED, OPT_OUTS, SENT, UNFIT, Dates, Inputs, Limits, shaped
 from matching.push.quiet import next_send
+from matching.push.units import claimed_units, unknown_units
 
 Find = Callable[[pl.DataFrame, Inputs, Dates, Limits], pl.DataFrame]
 
@@ -126,6 +127,9 @@ def feed_unfit(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits
     return frame.join(unfit, on=["item_id", "version"], how="inner").select("row", "detail")
 
 
+LEDGER_OF_FINANCE: Final = "兑现台账"
+
+
 def already_paid(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
     """本周期已经兑付过同一事项。"""
     paid = (
@@ -134,8 +138,29 @@ def already_paid(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limi
         .group_by("enterprise_id", "item_id", "cycle", maintain_order=True)
         .agg(pl.col("amount_yuan").sum().alias("_paid"), pl.col("source").first().alias("_source"))
     )
-    found = frame.join(paid, on=["enterprise_id", "item_id", "cycle"], how="inner")
-    return _hits(found, pl.format("{} 周期已兑付 {} 元（{}）", "cycle", "_paid", "_source"))
+    found = frame.filter(pl.col("unit") == "").join(paid, on=["enterprise_id", "item_id", "cycle"], how="inner")
+    return pl.concat(
+        [
+            _hits(found, pl.format("{} 周期已兑付 {} 元（{}）", "cycle", "_paid", "_source")),
+            _unexplained(frame.filter(pl.col("unit") != ""), inputs),
+        ]
+    )
+
+
+def _unexplained(units: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+    """Awards per unit of firms to which finance paid more than our own ledger knows: nobody can say which units that was for."""
+    finance = pl.col("source") == LEDGER_OF_FINANCE
+    sums = (
+        shaped(inputs.awards, AWARDS, "已兑付")
+        .group_by("enterprise_id", "item_id", "cycle")
+        .agg(
+            pl.col("amount_yuan").filter(finance).sum().alias("_finance"),
+            pl.col("amount_yuan").filter(~finance).sum().alias("_ours"),
+        )
+        .filter(pl.col("_finance") > pl.col("_ours"))
+    )
+    found = units.join(sums, on=["enterprise_id", "item_id", "cycle"], how="inner")
+    return _hits(found, pl.format("财政已付 {} 元，其中 {} 元对得上单元", "_finance", "_ours"))
 
 
 def _in_cycle() -> pl.Expr:
@@ -198,9 +223,13 @@ def cooling_off(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limit
 def already_listed(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
     """同一企业同一事项本周期已在尚未办结的名单里。"""
     listed = shaped(inputs.listed, LISTED, "在办名单").unique(
-        subset=["enterprise_id", "item_id", "cycle", "kind"], keep="first", maintain_order=True
+        subset=["enterprise_id", "item_id", "cycle", "kind", "unit"], keep="first", maintain_order=True
     )
-    found = frame.join(listed, on=["enterprise_id", "item_id", "cycle", "kind"], how="inner")
+    found = frame.join(
+        listed.with_columns(pl.col("unit").fill_null("")),
+        on=["enterprise_id", "item_id", "cycle", "kind", "unit"],
+        how="inner",
+    )
     return _hits(found, pl.format("已在名单 {}", "list_id"))
 
 
@@ -214,6 +243,16 @@ def amount_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Li
     zero = pl.lit(Decimal(0), dtype=pl.Decimal(18, 2))
     bad = frame.filter(pl.col("amount_yuan").is_null() | (pl.col("amount_yuan") <= zero))
     return _hits(bad, pl.format("金额为 {}", pl.col("amount_yuan").cast(pl.String).fill_null("空")))
+
+
+def unit_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """按件（专利、项目等）兑现而不知是哪几件，或件数与奖励计算的不一致。"""
+    return unknown_units(frame)
+
+
+def unit_claimed(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """这一件已经兑现过，不论当时由谁申领、在哪个周期。"""
+    return claimed_units(frame, inputs)
 
 
 def outranked(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
@@ -306,6 +345,8 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate("already_listed", kinds.MONEY | {kinds.WORK, kinds.NEAR_MISS}, already_listed),
     Gate("not_money", kinds.MONEY, not_money),
     Gate("feed_unfit", kinds.MONEY, feed_unfit),
+    Gate("unit_unknown", kinds.MONEY, unit_unknown),
+    Gate("unit_claimed", kinds.MONEY, unit_claimed),
     Gate("amount_unknown", kinds.MONEY, amount_unknown),
     Gate("opted_out", kinds.MONEY | kinds.ADDRESSED, opted_out),
     Gate("outranked", kinds.MESSAGE, outranked),

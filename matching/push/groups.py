@@ -46,13 +46,26 @@ def lower_awards(candidates: pl.DataFrame, awards: pl.DataFrame) -> pl.DataFrame
     money_first = pl.col("kind").is_in(["auto_award", "talent", "invite", "nudge"])
     ranked = (
         grouped.join(taken, on=["enterprise_id", "group", "group_cycle"], how="left")
-        .with_columns(money_first.alias("_contends"))
+        .with_columns(
+            money_first.alias("_contends"),
+            # an award paid per unit contends with all its units together
+            pl.col("amount_yuan")
+            .sum()
+            .over("enterprise_id", "group", "group_cycle", "item_id", "version")
+            .alias("_whole"),
+            pl.col("amount_yuan")
+            .is_not_null()
+            .any()
+            .over("enterprise_id", "group", "group_cycle", "item_id", "version")
+            .alias("_known"),
+        )
+        .with_columns(pl.when("_known").then(pl.col("_whole")).alias("_whole"))
         .sort(
             "enterprise_id",
             "group",
             "group_cycle",
             "_contends",
-            "amount_yuan",
+            "_whole",
             "item_id",
             "row",
             descending=[False, False, False, True, True, False, False],
@@ -61,7 +74,7 @@ def lower_awards(candidates: pl.DataFrame, awards: pl.DataFrame) -> pl.DataFrame
         .with_columns(
             pl.col("item_id").first().over("enterprise_id", "group", "group_cycle").alias("_best"),
             pl.col("title").first().over("enterprise_id", "group", "group_cycle").alias("_best_title"),
-            pl.col("amount_yuan").first().over("enterprise_id", "group", "group_cycle").alias("_best_amount"),
+            pl.col("_whole").first().over("enterprise_id", "group", "group_cycle").alias("_best_amount"),
             pl.col("_contends").first().over("enterprise_id", "group", "group_cycle").alias("_someone"),
         )
     )

@@ -93,7 +93,11 @@ LISTED: Final[Schema] = {
     "cycle": pl.String,
     "kind": pl.String,
     "list_id": pl.String,
+    "unit": pl.String,
 }
+# What an award per unit is counted by: the unit's own id, and how many units the award's expression counts for the firm.
+UNITS: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "unit": pl.String, "expected": pl.Int64}
+CLAIMED: Final[Schema] = {"item_id": pl.String, "unit": pl.String, "list_id": pl.String}
 OPT_OUTS: Final[Schema] = {"enterprise_id": pl.String, "scope": pl.String, "since": pl.Date}
 ARMS: Final[Schema] = {
     "enterprise_id": pl.String,
@@ -156,6 +160,7 @@ class Inputs:
 
     `facts` are the observed values behind the conditions; `indicators_of` names the indicators of each condition
     (item_id, version, condition_id, indicator); `unfit` the items whose feeds may not pay, with the Chinese reason.
+    `units` are the patents or projects a firm holds, for items paid per unit; `claimed` those an award has paid for, ever.
     `risk` are signs on pairs (risk.flags). `spent` is the money already committed: (item_id, cycle) → 元.
     `corrects` names the list of the same day that a changed proposal follows: (kind, item_id, cycle) → list_id.
     """
@@ -168,6 +173,8 @@ class Inputs:
     awards: pl.DataFrame = field(default_factory=lambda: empty(AWARDS))
     sent: pl.DataFrame = field(default_factory=lambda: empty(SENT))
     listed: pl.DataFrame = field(default_factory=lambda: empty(LISTED))
+    units: pl.DataFrame = field(default_factory=lambda: empty(UNITS))
+    claimed: pl.DataFrame = field(default_factory=lambda: empty(CLAIMED))
     opt_outs: pl.DataFrame = field(default_factory=lambda: empty(OPT_OUTS))
     arms: pl.DataFrame = field(default_factory=lambda: empty(ARMS))
     unfit: pl.DataFrame = field(default_factory=lambda: empty(UNFIT))

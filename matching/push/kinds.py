@@ -48,6 +48,8 @@ REASONS: Final[dict[str, str]] = {
     "no_contact": "没有联系方式",
     "not_money": "事项不发资金",
     "amount_unknown": "金额算不出",
+    "unit_unknown": "兑现单元不明",
+    "unit_claimed": "兑现单元已兑现",
     "exclusion_group": "就高不重复",
     "budget_exhausted": "预算已用完",
     "outranked": "尚待判定，排名靠后",

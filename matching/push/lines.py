@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from matching.push import kinds
-from matching.push.fingerprint import award_key, message_key
+from matching.push.fingerprint import award_key, message_key, unit_key
 from matching.push.form import forms
 from matching.push.inputs import FACTS, RISK, Inputs, Schema, shaped
 from matching.push.message import TEMPLATES, MessageError, render
@@ -201,8 +201,7 @@ def lines(kept: pl.DataFrame, inputs: Inputs, as_of: dt.date, build_id: str) -> 
     framed = dressed.with_columns(
         pl.lit(None, dtype=pl.String).alias("list_id"),
         pl.lit(None, dtype=pl.Int64).alias("line_no"),
-        # One award per firm and cycle until a department delivers the units themselves (patents, projects).
-        pl.lit("").alias("claim_unit"),
+        pl.col("unit").alias("claim_unit"),
         pl.col("reasons").fill_null("[]"),
         pl.col("missing").fill_null("[]"),
         pl.col("kind").replace_strict(_CHANNELS, return_dtype=pl.String).alias("channel"),
@@ -222,7 +221,9 @@ def lines(kept: pl.DataFrame, inputs: Inputs, as_of: dt.date, build_id: str) -> 
     keys = [
         message_key(row[0], row[1], row[2], row[4], row[5])
         if row[4] is not None
-        else award_key(row[0], row[1], row[2], row[3])
+        else unit_key(row[1], row[3])
+        if row[3]
+        else award_key(row[0], row[1], row[2], "")
         for row in framed.select("enterprise_id", "item_id", "cycle", "claim_unit", "template", "wave").iter_rows()
     ]
     return framed.with_columns(pl.Series("line_key", keys, dtype=pl.String)).select(

@@ -33,7 +33,7 @@ def moment_of(home: Path) -> datetime:
 
 
 def desk_of(home: Path) -> Desk:
-    return Desk(ControlStore(home / "control.sqlite"), trail(home))
+    return Desk(ControlStore(home / "control.sqlite"), trail(home), home / "lists")
 
 
 def phrase_of(name: str) -> str:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -203,3 +205,41 @@ def _app() -> typer.Typer:
     app = typer.Typer()
     lists.register(app)
     return app
+
+
+def test_a_ledger_restored_from_a_backup_freezes_and_exports_nothing(huiqi: Any, tmp_path: Path) -> None:
+    name = published(tmp_path)
+    huiqi("list", "check", name, "--as", "王经办")
+    huiqi("list", "notice", name, "--as", "王经办", "--from", "2024-12-11", "--to", "2024-12-18")
+    for officer in ("李审批", "赵审批"):
+        huiqi("approve", name, "--as", officer, at=LATER)
+    store = tmp_path / "control.sqlite"
+
+    def copied(target: Path, source: Path) -> None:
+        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+            old.backup(new)
+
+    def restored(backup: Path) -> None:
+        for path in tmp_path.glob("control.sqlite*"):
+            path.unlink()
+        copied(store, backup)
+
+    before, frozen = tmp_path / "before.bak", tmp_path / "frozen.bak"
+    copied(before, store)
+    assert huiqi("freeze", name, "--as", "王经办", at=LATER)[0] == 0
+    copied(frozen, store)
+    assert huiqi("export", name, "--as", "王经办", at=LATER)[0] == 0
+    restored(frozen)
+    code, refusal = huiqi("export", name, "--as", "王经办", at=LATER)
+    assert code == 3 and "旧备份" in refusal
+    restored(before)
+    code, refusal = huiqi("freeze", name, "--as", "王经办", at=LATER)
+    assert code == 3 and "旧备份" in refusal
+    # Even with the anchors taken away together with the audit rows, the payment file that left is a witness.
+    restored(before)
+    anchors = tmp_path / "anchors" / "audit.jsonl"
+    head = sqlite3.connect(before).execute("SELECT max(seq) FROM audit").fetchone()[0]
+    kept = [line for line in anchors.read_text().splitlines() if json.loads(line)["seq"] <= head]
+    anchors.write_text("".join(f"{line}\n" for line in kept))
+    code, refusal = huiqi("freeze", name, "--as", "王经办", at=LATER)
+    assert code == 3 and "付款文件里有 2 笔不在台账中" in refusal

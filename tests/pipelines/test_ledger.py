@@ -1,6 +1,7 @@
 """Whatever is tried in whatever order, nothing is paid twice, no budget is exceeded, and every fen is accounted for."""
 
 import contextlib
+import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
@@ -36,7 +37,9 @@ class Ledger(RuleBasedStateMachine):
         self.held: dict[tuple[str, str, str], Decimal] = {}
 
     def allowed(self, one: Award) -> bool:
-        same = (one.entity_id, one.item_id, one.claim_unit) in self.held
+        same = (one.entity_id, one.item_id, one.claim_unit) in self.held or (
+            one.claim_unit != "" and any((item, unit) == (one.item_id, one.claim_unit) for _, item, unit in self.held)
+        )
         rival = any(
             entity == one.entity_id
             and item != one.item_id
@@ -81,6 +84,8 @@ class Ledger(RuleBasedStateMachine):
         assert {
             (r["entity_id"], r["item_id"], r["claim_unit"]): Decimal(r["amount_fen"]) / 100 for r in active
         } == self.held
+        units = self.control.rows("SELECT item_id, claim_unit FROM claimed_unit")
+        assert sorted((r["item_id"], r["claim_unit"]) for r in units) == sorted((i, u) for _, i, u in self.held if u)
         for row in self.control.rows(
             "SELECT f.committed_fen, f.budget_fen, (SELECT coalesce(sum(amount_fen), 0) FROM award a WHERE a.item_id = f.item_id) AS net"
             " FROM fund f"
@@ -143,3 +148,23 @@ def test_money_is_an_integer_in_the_books(control: ControlStore) -> None:
             "INSERT INTO award (award_key, kind, entity_id, item_id, cycle, claim_unit, exclusion_group, group_cycle,"
             " generation, amount_fen, list_id, as_of) VALUES ('k', 'award', 'E', 'c', '2024', '', 'c', '2024', 0, 1.5, 'L', 'd')"
         )
+
+
+def test_a_unit_is_paid_once_whoever_asks_and_in_whatever_year(control: ControlStore) -> None:
+    with control.transaction() as db:
+        grant(db, award("E1", "c", "ZL1"), "L1", "2024-12-18")
+    for other in (award("E2", "c", "ZL1"), award("E1", "c", "ZL1", cycle="2025")):
+        with pytest.raises(LedgerError, match="兑现单元已经兑付过"), control.transaction() as db:
+            grant(db, other, "L2", "2025-12-18")
+    with control.transaction() as db:
+        grant(db, award("E2", "c", "ZL2"), "L2", "2024-12-18")
+    for attack in ("DELETE FROM claimed_unit", "UPDATE claimed_unit SET claim_unit = 'ZL3'"):
+        with pytest.raises(sqlite3.IntegrityError), control.transaction() as db:
+            db.execute(attack)
+    with control.transaction() as db:
+        reverse(db, 1, "退回", "2025-01-02")
+        grant(db, award("E2", "c", "ZL1"), "L3", "2025-01-03")
+    assert control.rows("SELECT claim_unit, award_id FROM claimed_unit ORDER BY 1") == [
+        {"claim_unit": "ZL1", "award_id": 4},
+        {"claim_unit": "ZL2", "award_id": 2},
+    ]
