@@ -19,65 +19,96 @@ from data.world.views import persons
 from data.world.views.customs import customs_code, is_trader
 from data.world.views.labor import insures, offices, unit_number
 from data.world.views.market import branch_keys
+from data.world.writers import Written
 
-_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+_PLACE: dict[str, pl.DataType | type[pl.DataType]] = {
     "department": pl.String,
     "table": pl.String,
     "file": pl.String,
     "sheet": pl.String,
     "row_no": pl.Int64,
     "eid": pl.Int64,
-    "defects": pl.String,
 }
+_RECORD = _PLACE | {"defects": pl.String}
+_CELL = _PLACE | dict.fromkeys(("column", "defect", "clean", "sent"), pl.String)
 
 
 class Recorder:
-    """truth_record.parquet, written in batches: file, sheet, row_no, eid (null for nobody), defects."""
+    """Where every delivered row comes from and what is wrong with it, written in batches.
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / "truth_record.parquet"
-        self._waiting: list[pl.DataFrame] = []
-        self._parts: list[Path] = []
+    `truth_record.parquet`: file, sheet, row_no, eid (null for nobody), defects; `truth_cell.parquet`: one row per spoilt cell with its defect, the
+    clean value and what was sent; `truth_clean/<department>_<table>.parquet`: every row of the table as it should have been, columns as the sender names them.
+    """
+
+    def __init__(self, folder: Path, number: int = 0) -> None:
+        (folder / "truth_clean").mkdir(parents=True, exist_ok=True)
+        self.parts: list[Path] = []
+        self._folder, self._number = folder, number
+        self._waiting: dict[str, list[pl.DataFrame]] = {}
         self._rows = 0
 
     def __enter__(self) -> Recorder:
         return self
 
-    def add(self, department: str, table: str, file: str, places: list[pl.DataFrame]) -> None:
-        for part in places:
+    def add(self, department: str, table: str, file: str, written: Written) -> None:
+        """Remember a written file; `file` is its path in the home."""
+
+        def placed(part: pl.DataFrame) -> pl.DataFrame:
             sheet_table = pl.col("sheet") if department == "housing" else pl.lit(table)
-            self._waiting.append(
-                part.select(
-                    pl.lit(department).alias("department"),
-                    sheet_table.alias("table"),
-                    pl.lit(file).alias("file"),
-                    "sheet",
-                    "row_no",
-                    pl.when(pl.col("eid") < 0).then(None).otherwise("eid").alias("eid"),
-                    "defects",
-                )
+            return part.select(
+                pl.lit(department).alias("department"),
+                sheet_table.alias("table"),
+                pl.lit(file).alias("file"),
+                pl.all().exclude("eid"),
+                pl.when(pl.col("eid") < 0).then(None).otherwise("eid").alias("eid"),
             )
-            self._rows += len(part)
+
+        for part in written.places:
+            self._keep("truth_record", placed(part).select(list(_RECORD)).cast(pl.Schema(_RECORD)))
+        for part in written.cells:
+            self._keep("truth_cell", placed(part).select(list(_CELL)).cast(pl.Schema(_CELL)))
+        for part in written.clean or ():
+            named = str(part["sheet"][0]) if department == "housing" and len(part) else table
+            self._keep(f"truth_clean/{department}_{named}", part.with_columns(pl.lit(file).alias("file")))
         if self._rows > 2_000_000:
             self._flush()
 
+    def _keep(self, name: str, part: pl.DataFrame) -> None:
+        self._waiting.setdefault(name, []).append(part)
+        self._rows += len(part)
+
     def _flush(self) -> None:
-        if self._waiting:
-            part = self._path.with_name(f"truth_record.{len(self._parts):04d}.part")
-            pl.concat(self._waiting).cast(pl.Schema(_SCHEMA)).write_parquet(part)
-            self._parts.append(part)
-        self._waiting, self._rows = [], 0
+        for name, frames in self._waiting.items():
+            part = self._folder / f"{name}.{self._number:02d}.{len(self.parts):06d}.part"
+            # A column that came later, or that one sheet lacks, is null elsewhere.
+            pl.concat(frames, how="diagonal").write_parquet(part)
+            self.parts.append(part)
+        self._waiting, self._rows = {}, 0
+
+    def close(self) -> None:
+        """Write what is still held; `parts` is complete then."""
+        self._flush()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            return
-        self._flush()
-        pl.scan_parquet(self._parts).sink_parquet(self._path)
-        for part in self._parts:
-            part.unlink()
+        if kind is None:
+            self.close()
+
+
+def join_record(folder: Path, parts: list[Path]) -> None:
+    """The parts that recorders wrote, in this order, as one file each of truth_record, truth_cell and the tables of truth_clean."""
+    named: dict[str, list[Path]] = {}
+    for part in parts:
+        named.setdefault(part.relative_to(folder).as_posix().split(".")[0], []).append(part)
+    for name, own in named.items():
+        _join(own, folder / f"{name}.parquet")
+
+
+def _join(parts: list[Path], path: Path) -> None:
+    pl.concat([pl.scan_parquet(part) for part in parts], how="diagonal").sink_parquet(path)
+    for part in parts:
+        part.unlink()
 
 
 def _date(days: np.ndarray) -> pl.Series:
@@ -216,9 +247,8 @@ def _yearly(
     return [given(view, span) for span in spans]
 
 
-def write_all(world: World, folder: Path, arrivals: list[Arrival], root: Path) -> None:
-    """Every truth file but truth_record, chunk by chunk."""
-    deliveries(arrivals, root).write_parquet(folder / "truth_delivery.parquet")
+def write_tables(world: World, folder: Path) -> None:
+    """Every truth file that does not speak of deliveries, chunk by chunk."""
     files: tuple[tuple[str, list[Callable[[Population], pl.DataFrame]]], ...] = (
         ("truth_entity", [entities]),
         ("truth_state", _yearly(monthly_state, world)),
@@ -233,6 +263,4 @@ def write_all(world: World, folder: Path, arrivals: list[Arrival], root: Path) -
                 part = folder / f"{name}.{len(parts):04d}.part"
                 view(people).write_parquet(part)
                 parts.append(part)
-        pl.scan_parquet(parts).sink_parquet(folder / f"{name}.parquet")
-        for part in parts:
-            part.unlink()
+        _join(parts, folder / f"{name}.parquet")

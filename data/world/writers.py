@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
-import io
+import hashlib
 import json
 import sqlite3
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,32 +22,59 @@ import polars as pl
 import xlsxwriter
 import xlwt
 
+from data.world import defects
 from data.world.streams import Ints
 
 _STAMP = dt.datetime(2025, 1, 1)
+# A larger file keeps no clean values: at 3 M entities they would double what is written.
+CLEAN_ROWS = 100_000
 
 
 @dataclass
 class Written:
-    """What a file holds: data rows, the control total (`_cents`, in 分), and per row its sheet, place, entity and defects."""
+    """What a file holds: data rows, the control total (`_cents`, in 分), per row its sheet, place, entity and defects.
+
+    `cells`: the spoilt cells (place, column, defect, clean, sent); `clean`: every row as it should have been, null where it was not kept.
+    """
 
     rows: int = 0
     amount: int | None = None
     places: list[pl.DataFrame] = field(default_factory=list)
+    cells: list[pl.DataFrame] = field(default_factory=list)
+    clean: list[pl.DataFrame] | None = field(default_factory=list)
 
     def add(self, frame: pl.DataFrame, row_no: Ints, sheet: str = "") -> None:
         """Row numbers count from 1 within the file or sheet, headers included."""
         self.rows += len(frame)
         if "_cents" in frame.columns:
             self.amount = (self.amount or 0) + int(frame["_cents"].sum())
-        self.places.append(
-            frame.select(
-                pl.lit(sheet).alias("sheet"),
-                pl.Series("row_no", row_no, dtype=pl.Int64),
-                pl.col("_eid").alias("eid"),
-                pl.col("_defects").alias("defects"),
+        where = (pl.lit(sheet).alias("sheet"), pl.Series("row_no", row_no, dtype=pl.Int64), pl.col("_eid").alias("eid"))
+        self.places.append(frame.select(*where, defects.kinds(pl.col("_defects")).alias("defects")))
+        spoilt = defects.cells(frame)
+        body = payload(frame)
+        if len(spoilt):
+            at = spoilt["at"]
+            sent = [body[c][i] if c in body.columns else None for i, c in zip(at, spoilt["column"], strict=True)]
+            placed = frame.select(*where)[at.to_list()]
+            self.cells.append(
+                pl.concat(
+                    [placed, spoilt.drop("at"), pl.DataFrame({"sent": sent}, schema={"sent": pl.String})],
+                    how="horizontal",
+                )
             )
-        )
+        if self.rows > CLEAN_ROWS:
+            self.clean = None
+        if self.clean is not None:
+            self.clean.append(pl.concat([frame.select(*where), _mended(body, spoilt)], how="horizontal"))
+
+
+def _mended(body: pl.DataFrame, spoilt: pl.DataFrame) -> pl.DataFrame:
+    """The rows with every spoilt cell as it should have been."""
+    for (column,), part in spoilt.group_by("column"):
+        if column in body.columns:
+            values = body[str(column)].clone().scatter(part["at"].to_list(), part["clean"].to_list())
+            body = body.with_columns(values.alias(str(column)))
+    return body
 
 
 def payload(frame: pl.DataFrame) -> pl.DataFrame:
@@ -381,19 +409,25 @@ def sqlite(path: Path, tables: dict[str, pl.DataFrame]) -> Written:
     return written
 
 
-def canonical(path: Path) -> bytes:
-    """Bytes of a file without what differs between zlib builds: compression undone, hashes of compressed bytes dropped."""
-    raw = path.read_bytes()
-    if path.name.endswith(".gz"):
-        return zlib.decompressobj(wbits=31).decompress(raw)
-    if path.name.endswith(".xlsx"):
-        import zipfile
+_PIECE = 1 << 22
 
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            return b"".join(n.encode() + archive.read(n) for n in sorted(archive.namelist()))
+
+def content_hash(path: Path) -> bytes:
+    """SHA-256 of a file without what differs between zlib builds: compression undone, hashes of compressed bytes dropped."""
+    if path.name.endswith(".xlsx"):
+        with zipfile.ZipFile(path) as archive:
+            return hashlib.sha256(b"".join(n.encode() + archive.read(n) for n in sorted(archive.namelist()))).digest()
     if path.name.endswith(".receipt.json"):
-        receipt = json.loads(raw)
-        return json.dumps([receipt["file"], receipt["received_at"], receipt["sequence"]]).encode()
+        receipt = json.loads(path.read_bytes())
+        text = json.dumps([receipt["file"], receipt["received_at"], receipt["sequence"]])
+        return hashlib.sha256(text.encode()).digest()
     if path.name.endswith(".ctl"):
-        return b"\n".join(line for line in raw.splitlines() if not line.startswith(b"md5="))
-    return raw
+        lines = [line for line in path.read_bytes().splitlines() if not line.startswith(b"md5=")]
+        return hashlib.sha256(b"\n".join(lines)).digest()
+    # A delivery cut off on its way has no end of its gzip stream: what can be unpacked of it counts.
+    unpack = zlib.decompressobj(wbits=31).decompress if path.name.endswith(".gz") else bytes
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(unpack(piece))
+    return digest.digest()
