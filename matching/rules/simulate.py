@@ -62,12 +62,12 @@ def simulate(
     both = Program(
         (item, replace(changed, text=replace(changed.text, version=-1))), program.vocabulary, program.indicators
     )
-    (was, was_fen), (will, will_fen) = _reached(both, profiles, as_of)
+    (was, was_fen), (will, will_fen) = reached(both, profiles, as_of)
     subjects = profiles.get_column("enterprise_id") if "enterprise_id" in profiles.columns else profiles.to_series(0)
     swept = _threshold_of(changed, changes)
     return Simulation(
-        before=_reach(was, was_fen),
-        after=_reach(will, will_fen),
+        before=reach_of(was, was_fen),
+        after=reach_of(will, will_fen),
         gained=tuple(sorted(subjects.filter(pl.Series(will & ~was)).to_list())),
         lost=tuple(sorted(subjects.filter(pl.Series(was & ~will)).to_list())),
         by={name: _by(groups.get_column(name), was, will) for name in groups.columns},
@@ -98,7 +98,7 @@ def sweep(
         )
         for number, value in enumerate(thresholds)
     )
-    reached = _reached(Program(variants, program.vocabulary, program.indicators), profiles, as_of)
+    reached = reached(Program(variants, program.vocabulary, program.indicators), profiles, as_of)
     return pl.DataFrame(
         {
             "threshold": pl.Series([_decimal(value) for value in thresholds], dtype=pl.Decimal(38, 6)),
@@ -108,7 +108,7 @@ def sweep(
     )
 
 
-def _reached(program: Program, profiles: pl.DataFrame, as_of: date) -> list[tuple[npt.NDArray[np.bool_], int]]:
+def reached(program: Program, profiles: pl.DataFrame, as_of: date) -> list[tuple[npt.NDArray[np.bool_], int]]:
     """Per item, who is eligible or declarable and not barred, and the sum of their awards in 分."""
     verdicts = Verdicts(program, profiles, as_of)
     masks = [np.zeros(profiles.height, bool) for _ in program.items]
@@ -130,7 +130,7 @@ def _reached(program: Program, profiles: pl.DataFrame, as_of: date) -> list[tupl
     return list(zip(masks, sums, strict=True))
 
 
-def _reach(mask: npt.NDArray[np.bool_], fen: int) -> Reach:
+def reach_of(mask: npt.NDArray[np.bool_], fen: int) -> Reach:
     return Reach(int(mask.sum()), Decimal(fen).scaleb(-2))
 
 
