@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import yaml
 
-Kind = Literal["numeric", "numeric_field", "soft", "soft_field", "award", "theme", "industry", "size", "method"]
+Kind = Literal[
+    "numeric", "numeric_field", "soft", "soft_field", "any_of", "award", "theme", "industry", "size", "method"
+]
 KINDS: tuple[Kind, ...] = (
     "numeric",
     "numeric_field",
     "soft",
     "soft_field",
+    "any_of",
     "award",
     "theme",
     "industry",
@@ -71,17 +75,26 @@ def passages(path: Path) -> list[Passage]:
 def _passage(path: Path, raw: Mapping[str, Any]) -> Passage:
     conditions = []
     for line in raw["conditions"]:
-        parts = line.split(" ", 2)
+        said, _, group = line.partition(" ~")
+        parts = said.split(" ", 2)
         try:
             field, op, value = parts[0], parts[1], json.loads(parts[2])
         except (IndexError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path.name} 的 {raw['id']}：「{line}」应写成「指标 比较 值(JSON)」") from error
-        conditions.append({"field": field, "op": op, "value": value})
+            raise ValueError(
+                f"{path.name} 的 {raw['id']}：「{line}」应写成「指标 比较 值(JSON)」，或组写成「 ~1」"
+            ) from error
+        conditions.append({"field": field, "op": op, "value": value, **_group(group)})
     document = {
         "tags": raw["tags"],
         "items": [{"conditions": conditions, "award": {"tiers": [{"value": value} for value in raw["awards"]]}}],
     }
     return Passage(raw["id"], raw["title"], raw["issuer"], raw["region"], raw["text"], facts(document))
+
+
+def _group(mark: str) -> dict[str, str]:
+    """`1` is an alternative of group 1; what shares `1.2` holds together as alternative 2 of it."""
+    group, _, alternative = mark.partition(".")
+    return {"any_of": group, **({"alt": alternative} if alternative else {})} if group else {}
 
 
 def facts(document: Mapping[str, Any]) -> dict[Kind, frozenset[str]]:
@@ -98,12 +111,25 @@ def facts(document: Mapping[str, Any]) -> dict[Kind, frozenset[str]]:
         "numeric_field": frozenset(c["field"] for c in numeric),
         "soft": frozenset(_fact(c) for c in soft),
         "soft_field": frozenset(c["field"] for c in soft),
+        "any_of": _alternatives(document),
         "award": frozenset(_number(value) for item in document["items"] for value in award_values(item["award"])),
         "theme": frozenset(tags.get("theme", ())),
         "industry": frozenset(tags.get("industry", ())),
         "size": frozenset(tags.get("size", ())),
         "method": frozenset(tags.get("method", ())),
     }
+
+
+def _alternatives(document: Mapping[str, Any]) -> frozenset[str]:
+    """Every pair of conditions that the document calls alternatives (same `any_of`, not the same `alt`)."""
+    pairs = set()
+    for conditions in (document.get("common_conditions", ()), *(item["conditions"] for item in document["items"])):
+        grouped = [(c, _fact(c)) for c in conditions if "any_of" in c]
+        for (one, first), (other, second) in combinations(grouped, 2):
+            apart = "alt" not in one or one.get("alt") != other.get("alt")
+            if one["any_of"] == other["any_of"] and apart and first != second:
+                pairs.add(" 或 ".join(sorted((first, second))))
+    return frozenset(pairs)
 
 
 def is_numeric(condition: Mapping[str, Any]) -> bool:

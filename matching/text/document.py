@@ -4,6 +4,7 @@ import re
 from calendar import monthrange
 from typing import Any
 
+from matching.text.plain import Flat
 from matching.text.quantities import chinese_number
 
 _STACKING = re.compile(
@@ -51,12 +52,12 @@ def departments(text: str, issuer: str) -> list[str]:
     return list(dict.fromkeys([issuer, *kept] if issuer else kept))[:12]
 
 
-def rules(text: str) -> tuple[str, ...]:
-    """Sentences on stacking, as they stand in the text."""
+def rules(made: Flat) -> tuple[str, ...]:
+    """Sentences on stacking, as they stand in the text as written."""
     found = []
-    for match in re.finditer(r"[^。；\n]+", text):
+    for match in re.finditer(r"[^。；\n]+", made.text):
         if _STACKING.search(match[0]):
-            found.append(match[0].strip())
+            found.append(made.quote(match.start(), match.end()))
     return tuple(dict.fromkeys(found))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from matching.text import awards
 from matching.text.model import Condition, ReadItem
 from matching.text.outline import sentences
+from matching.text.plain import Flat
 from matching.text.units import Unit
 
 _LOWER = (">=", ">")
@@ -14,14 +15,14 @@ _NUMERIC = (*_LOWER, *_UPPER, "between")
 
 
 def items_of(
-    text: str,
-    source: str,
+    made: Flat,
     unit: Unit,
     conditions: list[Condition],
     amounts: list[awards.Amount],
     inherited: list[Condition],
 ) -> list[ReadItem]:
-    """One item per sentence that gives, unless its neighbours are tiers of the same test. `source` is the text as written."""
+    """One item per sentence that gives, unless its neighbours are tiers of the same test."""
+    text = made.text
     groups: list[tuple[list[Condition], list[awards.Amount]]] = []
     before: list[Condition] = []
     asked_at, given_at = 0, 0
@@ -57,7 +58,7 @@ def items_of(
         ReadItem(
             unit.name if n == 0 else _opening(text, given[0]),
             tuple(_tiered(distinct([*inherited, *before, *asked]))),
-            awards.award(given, text, source),
+            awards.award(given, made),
             min(a.sentence.start for a in given),
             max(a.sentence.end for a in given),
         )

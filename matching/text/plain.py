@@ -1,5 +1,9 @@
-"""A text made plain without moving a character: full-width to half-width, traditional to simplified, so that spans stay true."""
+"""A text made plain: full-width to half-width, traditional to simplified, and what a page or a web form left in it taken out, with the way back."""
 
+import html
+import itertools
+import re
+from dataclasses import dataclass
 from functools import cache
 
 import opencc
@@ -8,10 +12,29 @@ _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 # Kept as Chinese punctuation: they separate clauses, and half-width twins separate numbers.
 for _mark in "，；：！？":
     _WIDE.pop(ord(_mark))
-_WIDE.update(
-    {0x3000: 0x20, 0xA0: 0x20, ord("〔"): ord("("), ord("〕"): ord(")"), ord("﹪"): ord("%"), ord("﹣"): ord("-")}
+_WIDE.update(dict.fromkeys((12288, 160, 8194, 8195, 8201, 8239), 32))
+_WIDE.update({ord("〔"): ord("("), ord("〕"): ord(")"), ord("﹪"): ord("%"), ord("﹣"): ord("-"), ord("\r"): ord("\n")})
+_WIDE.update({ord("＜"): ord("<"), ord("＞"): ord(">"), ord("∶"): ord(":"), ord("﹥"): ord(">"), ord("﹤"): ord("<")})
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u00ad\u200b-\u200f\u2028\u2029\u2060\ufeff]+")
+_HAN = "\u3400-\u9fff"
+_TAG = re.compile(r"</?(?P<name>[a-zA-Z][a-zA-Z0-9:]{0,20})(?:\s[^<>]{0,2000})?/?>|<!--.{0,400}?-->", re.S)
+_BREAKS = frozenset({"p", "br", "div", "tr", "li", "table", "h1", "h2", "h3", "h4", "section"})
+_ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{2,5}|#x[0-9a-fA-F]{2,5});")
+# — 3 —, - 3 -, 第 3 页 共 9 页, 3/9 alone on a line, and the blank lines around it
+_PAGE = re.compile(
+    r"\n[ \t]*(?:[-—–－·]{1,3}[ \t]*\d{1,4}[ \t]*[-—–－·]{1,3}|第[ \t]*\d{1,4}[ \t]*页(?:[ \t]*[,，/]?[ \t]*共[ \t]*\d{1,4}[ \t]*页)?|\d{1,3}[ \t]*/[ \t]*\d{1,3})[ \t]*(?=\n|$)"
 )
-_WIDE.update({ord("；"): ord("；"), ord("\t"): 0x20, ord("\r"): ord("\n")})
+# a number alone on a line is a page's only where the sentence before it goes on behind it
+_BARE_PAGE = re.compile(rf"(?<=[{_HAN}，、\d])\n\s*\d{{1,3}}[ \t]*\n\s*(?=[{_HAN}，、%])")
+_BLANK_IN_HAN = re.compile(rf"(?<=[{_HAN}，。；：、()%\d])[ ]{{1,2}}(?=[{_HAN}，。；：、()%\d])")
+_LINE_ENDS = re.compile(r"[^\n]+")
+# From a printed page a line ends where the paper does: as long as its neighbours, without a mark of its own.
+_SHORTEST_WRAPPED, _LONGEST_WRAPPED = 22, 60
+_GOES_ON = re.compile(rf"[{_HAN}\d，、(]$")
+_CONTINUES = re.compile(rf"[{_HAN}\d%、，)][^\n]*[。；，、：]")
+_STARTS_ANEW = re.compile(
+    r"\s*(?:第[一二三四五六七八九十百\d]+[章节条编]|[一二三四五六七八九十]{1,3}[、.]|\([一二三四五六七八九十\d]{1,3}\)|\d{1,2}[、.)]|[①-⑳●◆■★【◎▪·•]|[一二三四五六七八九十]是|附件|注[:：])|[^，。；\n]{2,14}[:：]"
+)
 
 
 @cache
@@ -32,3 +55,139 @@ def plain(text: str) -> str:
         return wide
     table = {char: _simplified(char) for char in set(wide) if "\u4e00" <= char <= "\u9fff"}
     return "".join(table.get(char, char) for char in wide)
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A plain text and the way back: character `i` of `text` stood at `at[i]` of `source`; `at[len(text)]` is the end of the source."""
+
+    text: str
+    source: str
+    at: tuple[int, ...]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The half-open span of the source that `text[start:end]` was made from."""
+        if start >= end:
+            return self.at[start], self.at[start]
+        return self.at[start], self.at[end - 1] + 1
+
+    def quote(self, start: int, end: int) -> str:
+        """The words of the source that `text[start:end]` was made from, without blanks around them."""
+        first, last = self.span(start, end)
+        return self.source[first:last].strip()
+
+
+def flat(text: str) -> Flat:
+    """`text` as the reader wants it: plain, without tags, control characters, page numbers, blanks inside words and line ends inside
+    sentences. Whatever is taken out leaves no gap, and every span of the result leads back to the words as written."""
+    now = plain(text)
+    at = list(range(len(text) + 1))
+    for rewrite in (
+        _without_tags,
+        _without_entities,
+        _without_invisible,
+        _without_pages,
+        _without_bare_pages,
+        _without_blanks,
+        _without_wraps,
+        _with_list_marks,
+    ):
+        cuts = rewrite(now)
+        if cuts:
+            now, at = _replaced(now, at, cuts)
+    return Flat(now, text, tuple(at))
+
+
+Cut = tuple[int, int, str]
+
+
+def _replaced(text: str, at: list[int], cuts: list[Cut]) -> tuple[str, list[int]]:
+    """`text` with each `(start, end, words)` put in; the words stand where the first characters they replace stood."""
+    pieces: list[str] = []
+    places: list[int] = []
+    done = 0
+    for start, end, words in cuts:
+        pieces += [text[done:start], words]
+        places += at[done:start]
+        places += [at[min(start + n, end - 1)] for n in range(len(words))]
+        done = end
+    pieces.append(text[done:])
+    places += at[done:]
+    return "".join(pieces), places
+
+
+def _without_tags(text: str) -> list[Cut]:
+    if "<" not in text:
+        return []
+    return [(m.start(), m.end(), _left_by(m["name"])) for m in _TAG.finditer(text)]
+
+
+def _left_by(tag: str | None) -> str:
+    name = (tag or "").lower()
+    return "\n" if name in _BREAKS else "\t" if name in ("td", "th") else ""
+
+
+def _without_entities(text: str) -> list[Cut]:
+    if "&" not in text:
+        return []
+    said = [(m.start(), m.end(), plain(html.unescape(m[0]))) for m in _ENTITY.finditer(text)]
+    return [cut for cut in said if len(cut[2]) == 1]
+
+
+def _without_invisible(text: str) -> list[Cut]:
+    return [(m.start(), m.end(), "") for m in _INVISIBLE.finditer(text)]
+
+
+def _without_pages(text: str) -> list[Cut]:
+    return [(m.start(), m.end(), "") for m in _PAGE.finditer(text)]
+
+
+def _without_bare_pages(text: str) -> list[Cut]:
+    return [(m.start(), m.end(), "") for m in _BARE_PAGE.finditer(text)]
+
+
+def _without_blanks(text: str) -> list[Cut]:
+    """Blanks between the characters of a scanned line. A line is scanned where they stand after every second character or more;
+    elsewhere a blank separates two cells."""
+    cuts: list[Cut] = []
+    for line in _LINE_ENDS.finditer(text):
+        if "  " in line[0].strip() and "\t" in line[0]:
+            continue
+        blanks = list(_BLANK_IN_HAN.finditer(text, line.start(), line.end()))
+        marks = sum(not char.isspace() for char in line[0])
+        if len(blanks) >= 6 and len(blanks) * 2 >= marks - 1:
+            cuts += [(m.start(), m.end(), "") for m in blanks]
+    return cuts
+
+
+def _without_wraps(text: str) -> list[Cut]:
+    lines = list(_LINE_ENDS.finditer(text))
+    lengths = [len(line[0].strip()) for line in lines]
+    cuts: list[Cut] = []
+    for n, (line, after) in enumerate(itertools.pairwise(lines)):
+        longest = max(lengths[max(0, n - 2) : n + 3])
+        words, following = line[0].rstrip(), after[0].lstrip()
+        if (
+            _SHORTEST_WRAPPED <= longest <= _LONGEST_WRAPPED
+            and lengths[n] * 8 >= longest * 7
+            and after.start() - line.end() <= 2
+            and not re.search(r"[\t| ]", words.strip())
+            and _GOES_ON.search(words)
+            and _CONTINUES.match(following)
+            and not _STARTS_ANEW.match(following)
+        ):
+            cuts.append((line.start() + len(words), after.end() - len(following), ""))
+    return cuts
+
+
+def _with_list_marks(text: str) -> list[Cut]:
+    """2.55周岁及以下 after a line 1.…: the second item of a list, not two and a half."""
+    cuts: list[Cut] = []
+    last = 0
+    for match in re.finditer(r"(?m)^[ \t]*(\d{1,2})([.])", text):
+        number = int(match[1])
+        if number == last + 1 and text[match.end() : match.end() + 1].isdigit():
+            cuts.append((match.start(2), match.end(2), "、"))
+        if number in (1, last + 1):
+            last = number
+    return cuts

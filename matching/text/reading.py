@@ -15,7 +15,7 @@ from matching.text.model import Condition, Reading, ReadItem
 from matching.text.numeric import numeric_condition
 from matching.text.outline import Span, clauses, outline, sentences
 from matching.text.places import Here
-from matching.text.plain import plain
+from matching.text.plain import Flat, flat
 from matching.text.quantities import Quantity, quantities
 from matching.text.units import Unit, units
 
@@ -33,6 +33,7 @@ _NEWS = re.compile(
 )
 # No article asks for more before one award; a list of thousands of lines must not be copied to each of them.
 _INHERITED = 30
+_SHARING = 30
 _PAPERS = re.compile(r"复印件|原件|盖章|申请表|一式[一二两三四\d]+份|营业执照副本|提交材料")
 
 
@@ -44,24 +45,32 @@ def read(
     `region` and `issuer` say what 我市 and 本区 stand for, `date` (ISO) when 自印发之日起 begins. `tagger(text, title, issuer)` supplies the
     tags of the document (default: rule tags). Never raises on any text: what it does not understand it leaves out of the conditions.
     """
-    flat = plain(text)
+    made = flat(text)
     here, level = document.here_of(region, issuer, title)
     place = Here(here, level)
-    index = _Index(quantities(flat))
-    common, items = _assembled(flat, text, _units_read(flat, index, place), title)
-    said = document.bounds_defined(flat)
+    index = _Index(quantities(made.text))
+    common, items = _assembled(made, _units_read(made.text, index, place), title)
+    said = document.bounds_defined(made.text)
     return Reading(
         text=text,
         title=title,
         issuer=issuer,
         region=region,
         date=date,
-        tags=(tagger or _rule_tags)(flat, title, issuer),
-        departments=document.departments(flat, issuer),
-        validity=document.validity(flat, date),
-        common_conditions=tuple(_finished(flat, common, said)),
-        rules=document.rules(flat),
-        items=tuple(replace(i, conditions=tuple(_finished(flat, list(i.conditions), said))) for i in items),
+        tags=(tagger or _rule_tags)(made.text, title, issuer),
+        departments=document.departments(made.text, issuer),
+        validity=document.validity(made.text, date),
+        common_conditions=_finished(made, common, said),
+        rules=document.rules(made),
+        items=tuple(
+            replace(
+                i,
+                conditions=_finished(made, list(i.conditions), said),
+                start=made.span(i.start, i.end)[0],
+                end=made.span(i.start, i.end)[1],
+            )
+            for i in items
+        ),
     )
 
 
@@ -77,9 +86,11 @@ def _rule_tags(text: str, title: str, issuer: str) -> dict[str, Any]:
     }
 
 
-def _finished(text: str, conditions: list[Condition], said: dict[str, bool]) -> list[Condition]:
-    shared = bounds_shared(text, [rebound(text, c, said) for c in distinct(conditions)])
-    return grouped(text, shared)
+def _finished(made: Flat, conditions: list[Condition], said: dict[str, bool]) -> tuple[Condition, ...]:
+    """Conditions under the document's own bounds, grouped, with their places in the text as written."""
+    shared = bounds_shared(made.text, [rebound(made.text, c, said) for c in distinct(conditions)])
+    spans = [(c, made.span(c.start, c.end)) for c in grouped(made.text, shared)]
+    return tuple(replace(c, start=start, end=end) for c, (start, end) in spans)
 
 
 class _Index:
@@ -107,20 +118,26 @@ def _units_read(text: str, index: _Index, here: Here) -> list[UnitRead]:
     return found
 
 
-def _assembled(text: str, source: str, found: list[UnitRead], title: str) -> tuple[list[Condition], list[ReadItem]]:
+def _assembled(made: Flat, found: list[UnitRead], title: str) -> tuple[list[Condition], list[ReadItem]]:
     """Items with what their article, their subtitle and their section ask for; what belongs to no single item is common to all."""
     common: list[Condition] = []
     items: list[ReadItem] = []
     waiting: dict[int, list[Condition]] = {}
-    taken: set[int] = set()
+    # what an owner's items have already taken over, and which items are an owner's
+    taken: dict[int, int] = {}
+    owned: dict[int, list[int]] = {}
     subtitle: ReadItem | None = None
+    root = found[0][0].root if found else 0
     for unit, conditions, amounts in found:
         if amounts:
-            inherited = [c for parent in (unit.owner, *unit.parents) for c in waiting.get(parent, [])[-_INHERITED:]]
-            taken.update((unit.owner, *unit.parents))
-            new = items_of(text, source, unit, conditions, amounts, inherited)
+            chain = (unit.owner, *unit.parents)
+            inherited = [c for parent in chain for c in waiting.get(parent, [])[-_INHERITED:]]
+            taken.update({parent: len(waiting.get(parent, ())) for parent in chain})
+            new = items_of(made, unit, conditions, amounts, inherited)
+            for parent in chain:
+                owned.setdefault(parent, []).extend(range(len(items), len(items) + len(new)))
             items += new
-            subtitle = new[-1] if _is_subtitle(text, new[-1], unit) else None
+            subtitle = new[-1] if _is_subtitle(made.text, new[-1], unit) else None
         elif not conditions:
             continue
         elif unit.common:
@@ -129,10 +146,18 @@ def _assembled(text: str, source: str, found: list[UnitRead], title: str) -> tup
             items[-1] = subtitle = replace(subtitle, conditions=tuple(distinct([*subtitle.conditions, *conditions])))
         else:
             waiting.setdefault(unit.owner, []).extend(conditions)
-    left = [c for owner, conditions in waiting.items() if owner not in taken for c in conditions]
+    left: list[Condition] = []
+    for owner, conditions in waiting.items():
+        behind = conditions[taken.get(owner, 0) :]
+        if owner == root or owner not in owned:
+            left += behind
+        elif behind:
+            # 第五条 给予…。（三）企业须…: what an article asks after its award belongs to that award
+            for n in owned[owner][-_SHARING:]:
+                items[n] = replace(items[n], conditions=tuple(distinct([*items[n].conditions, *behind[-_INHERITED:]])))
     if not items:
         every = distinct([*common, *left])
-        return [], [ReadItem(title, tuple(every), {}, 0, len(text))] if every else []
+        return [], [ReadItem(title, tuple(every), {}, 0, len(made.text))] if every else []
     if len(items) == 1:
         return common, [replace(items[0], conditions=tuple(distinct([*left, *items[0].conditions])))]
     return [*common, *left], items

@@ -27,6 +27,7 @@ class Unit:
 
     start: int
     end: int
+    root: int
     owner: int
     parents: tuple[int, ...]
     name: str
@@ -51,6 +52,7 @@ def units(text: str, root: Paragraph) -> list[Unit]:
             Unit(
                 start=node.body,
                 end=own_end,
+                root=id(root),
                 owner=id(owner) if owner.rank >= 0 else id(root),
                 parents=tuple(id(a) for a in chain) or (id(root),),
                 name=_name(headings, text[node.body : own_end]),
