@@ -98,12 +98,12 @@ def sweep(
         )
         for number, value in enumerate(thresholds)
     )
-    reached = reached(Program(variants, program.vocabulary, program.indicators), profiles, as_of)
+    reach = reached(Program(variants, program.vocabulary, program.indicators), profiles, as_of)
     return pl.DataFrame(
         {
             "threshold": pl.Series([_decimal(value) for value in thresholds], dtype=pl.Decimal(38, 6)),
-            "n": pl.Series([int(mask.sum()) for mask, _ in reached], dtype=pl.Int64),
-            "yuan": money([fen for _, fen in reached]),
+            "n": pl.Series([int(mask.sum()) for mask, _ in reach], dtype=pl.Int64),
+            "yuan": money([fen for _, fen in reach]),
         }
     )
 
