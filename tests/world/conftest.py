@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from data.world import build
-
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The tiny world, seed 7, 24 months."""
+def home(made_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny world, seed 7, 24 months. Links: a test that writes here replaces a file, it does not change one."""
     out = tmp_path_factory.mktemp("world")
-    build.make(out, "tiny", 7, 24)
-    yield out
+    shutil.copytree(made_world, out, dirs_exist_ok=True, copy_function=os.link)
+    return out
