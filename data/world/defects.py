@@ -1,4 +1,4 @@
-"""The ways a department's row differs from the truth; every applied defect is named in the row's `_defects` column.
+"""The ways a department's row differs from the truth; every applied defect is named in the row's `_defects` column, with the cell it spoils.
 
 Rates are those of feeds.md 3.5 scaled by a department's carelessness. A row's defects depend on (seed, table, entity, period) only.
 """
@@ -79,7 +79,7 @@ def truncate(name: str, width: int = 25) -> str:
     return name if len(raw) <= width else raw[:width].decode("gb18030", "replace")
 
 
-def _full_width(text: str) -> str:
+def full_width(text: str) -> str:
     return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
 
 
@@ -126,26 +126,29 @@ def _as_number(code: str) -> str:
 KEY_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
     ("key_typo", 0.01, _typo),
     ("key_letter_o", 0.005, _o_for_zero),
-    ("key_full_width", 0.004, _full_width),
+    ("key_full_width", 0.004, full_width),
     ("key_lower_case", 0.006, str.lower),
     ("key_tab", 0.004, lambda c: c + "\t"),
     ("key_apostrophe", 0.004, lambda c: "'" + c),
 )
 
 
-def mark(frame: pl.DataFrame, mask: Bools, defect: str) -> pl.DataFrame:
-    """Add a defect's name to the rows of the mask."""
+# In `_defects` entries are parted by RS; an entry that spoils one cell adds, parted by US, its column and what it should have said.
+ENTRY, PART = "\x1e", "\x1f"
+
+
+def mark(
+    frame: pl.DataFrame, mask: Bools, defect: str, column: str | None = None, clean: pl.Series | None = None
+) -> pl.DataFrame:
+    """Add a defect's name to the rows of the mask, with the cell it spoils and that cell's clean value where it spoils one."""
     if not mask.any():
         return frame
-    joined = (
-        pl.when(pl.Series(mask))
-        .then(
-            pl.concat_str(
-                "_defects", pl.when(pl.col("_defects") == "").then(pl.lit("")).otherwise(pl.lit(";")), pl.lit(defect)
-            )
-        )
-        .otherwise("_defects")
-    )
+    entry = pl.lit(defect)
+    if column is not None and clean is not None:
+        said = pl.concat_str(pl.lit(PART), pl.lit(clean.cast(pl.String).alias("clean"))).fill_null("")
+        entry = pl.concat_str(pl.lit(f"{defect}{PART}{column}"), said)
+    before = pl.when(pl.col("_defects") == "").then(pl.lit("")).otherwise(pl.col("_defects") + ENTRY)
+    joined = pl.when(pl.Series(mask)).then(pl.concat_str(before, entry)).otherwise("_defects")
     return frame.with_columns(_defects=joined)
 
 
@@ -160,19 +163,49 @@ def change(frame: pl.DataFrame, column: str, mask: Bools, defect: str, rewrite: 
     if not changed:
         return frame
     places = where[changed]
-    values = frame[column].clone().scatter(places, [after[k] for k in changed])
+    clean = frame[column]
+    values = clean.clone().scatter(places, [after[k] for k in changed])
     hit = np.zeros(len(frame), dtype=np.bool_)
     hit[places] = True
-    return mark(frame.with_columns(values.alias(column)), hit, defect)
+    return mark(frame.with_columns(values.alias(column)), hit, defect, column, clean)
 
 
 def put(frame: pl.DataFrame, column: str, mask: Bools, defect: str, values: pl.Series | str | None) -> pl.DataFrame:
-    """Replace a column's values where the mask holds (a literal, a null or a parallel series)."""
+    """Replace a column's values where the mask holds (a literal, a null or a parallel series); what stays as it was is not marked."""
     if not mask.any():
         return frame
+    clean = frame[column]
     new = values if isinstance(values, pl.Series) else pl.lit(values, dtype=pl.String)
     chosen = frame.select(pl.when(pl.Series(mask)).then(new).otherwise(pl.col(column)).alias(column))[column]
-    return mark(frame.with_columns(chosen), mask, defect)
+    return mark(frame.with_columns(chosen), chosen.ne_missing(clean).to_numpy(), defect, column, clean)
+
+
+def kinds(entries: pl.Expr) -> pl.Expr:
+    """`_defects` as the names alone, parted by semicolons."""
+    return entries.str.replace_all(f"{PART}[^{ENTRY}]*", "").str.replace_all(ENTRY, ";")
+
+
+def cells(frame: pl.DataFrame) -> pl.DataFrame:
+    """One row per spoilt cell of `frame` (`at`, `column`, `defect`, `clean`): a cell spoilt twice keeps the first clean value."""
+    spoilt = (
+        frame.select("_defects")
+        .with_row_index("at")
+        .filter(pl.col("_defects").str.contains(PART, literal=True))
+        .with_columns(pl.col("_defects").str.split(ENTRY))
+        .explode("_defects")
+        .with_columns(part=pl.col("_defects").str.split(PART))
+        .filter(pl.col("part").list.len() > 1)
+    )
+    return (
+        spoilt.select(
+            "at",
+            column=pl.col("part").list.get(1),
+            defect=pl.col("part").list.first(),
+            clean=pl.col("part").list.get(2, null_on_oob=True),
+        )
+        .group_by("at", "column", maintain_order=True)
+        .agg(pl.col("defect").str.join(";"), pl.col("clean").first())
+    )
 
 
 def dirty_names(

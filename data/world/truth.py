@@ -67,8 +67,8 @@ class Recorder:
             self._keep("truth_record", placed(part).select(list(_RECORD)).cast(pl.Schema(_RECORD)))
         for part in written.cells:
             self._keep("truth_cell", placed(part).select(list(_CELL)).cast(pl.Schema(_CELL)))
-        for part in written.clean or ():
-            named = str(part["sheet"][0]) if department == "housing" and len(part) else table
+        for part in filter(len, written.clean or ()):
+            named = str(part["sheet"][0]) if department == "housing" else table
             self._keep(f"truth_clean/{department}_{named}", part.with_columns(pl.lit(file).alias("file")))
         if self._rows > 2_000_000:
             self._flush()

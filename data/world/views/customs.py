@@ -1,4 +1,4 @@
-"""海口海关: monthly UTF-16LE tab text with BOM; ten-digit codes, dollars and yuan, corrections of earlier months."""
+"""海口海关: monthly UTF-16LE tab text with BOM and a control file; ten-digit codes, dollars and yuan, corrections of earlier months."""
 
 from __future__ import annotations
 
@@ -132,6 +132,7 @@ def trade(people: Population, month: int) -> pl.DataFrame:
                         "计量单位": pl.Series(["千克"] * len(sub), dtype=pl.String),
                         "_eid": pl.Series(sub.ids),
                         "_defects": pl.Series([""] * len(sub), dtype=pl.String),
+                        "_cents": pl.Series(value[keep]),
                     }
                 )
             )  # fmt: skip
@@ -149,6 +150,7 @@ def trade_delivery(people: Population, sent: int) -> pl.DataFrame:
         (-(pl.col("金额美元").cast(pl.Int64) // 10)).cast(pl.String).alias("金额美元"),
         pl.concat_str(pl.lit("-"), (pl.col("金额人民币").str.replace(".", "", literal=True).cast(pl.Int64) // 1000).cast(pl.String), pl.lit(".00")).alias("金额人民币"),
         pl.lit("0").alias("数量"),
+        (-(pl.col("_cents") // 1000) * 100).alias("_cents"),
     )  # fmt: skip
     return pl.concat([now, defects.mark(cut, np.ones(len(cut), dtype=np.bool_), "negative_correction")])
 
@@ -178,6 +180,7 @@ def relief(people: Population, quarter_end: int) -> pl.DataFrame:
             "增值率": pl.Series(np.where(added, (30 + sub.ids % 40).astype(str), "").tolist(), dtype=pl.String),
             "_eid": pl.Series(sub.ids),
             "_defects": pl.Series([""] * len(sub), dtype=pl.String),
+            "_cents": pl.Series(saved[keep]),
         }
     )
 
@@ -199,4 +202,4 @@ def parcels(world: World) -> Iterator[Parcel]:
                 frames = (view(people) for people in world.chunks())
                 return writers.csv(path, frames, encoding="utf-16-le", separator="\t", bom=True)
 
-            yield Parcel("customs", table, period, kind, "01", "txt", due, write)
+            yield Parcel("customs", table, period, kind, "01", "txt", due, write, control=True)

@@ -1,4 +1,4 @@
-"""科技厅: UTF-8 CSV with a byte order mark: 高企 certificates, 科技型中小企业, R&D input, technology contracts."""
+"""科技厅: UTF-8 CSV with a byte order mark and a control file of its rows: 高企 certificates, 科技型中小企业, R&D input, technology contracts."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def rd_input(people: Population, year: int) -> pl.DataFrame:
         "研发费用",
         sub.streams.chance(0.02, "rd_input.full_width", sub.ids, year),
         "full_width_digits",
-        defects._full_width,
+        defects.full_width,
     )
     frame = defects.change(
         frame,
@@ -193,6 +193,7 @@ def parcels(world: World) -> Iterator[Parcel]:
             "csv",
             calendar.working_day(due),
             lambda path: writers.csv(path, [frame], encoding="utf-8", bom=True),
+            control=True,
         )
 
     for year in [world.years[0] - 1, *world.years]:

@@ -1,0 +1,112 @@
+"""Numbers and dates as they really arrive: spellings a reader must see through, and cells nobody can read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import polars as pl
+
+from data.world.defects import change, full_width, put
+from data.world.streams import Ints, Streams
+
+
+def _point_twice(text: str) -> str:
+    return text.replace(".", "..", 1) if "." in text else f"{text[:1]}.{text[1:]}.0" if len(text) > 1 else f"{text}..0"
+
+
+def _letters(text: str) -> str:
+    """O for a zero, l for a one; an l behind a number that holds neither."""
+    swapped = text.replace("0", "O", 1).replace("1", "l", 1)
+    return swapped if swapped != text else text + "l"
+
+
+def _grouped_number(text: str) -> str:
+    sign, bare = ("-", text[1:]) if text.startswith("-") else ("", text)
+    head, point, tail = bare.partition(".")
+    return f"{sign}{int(head):,}{point}{tail}" if head.isdigit() else text
+
+
+def _day_of(text: str) -> dt.date | None:
+    bare = text.replace("-", "").replace("/", "").replace(".", "")
+    try:
+        day = dt.date(int(bare[:4]), int(bare[4:6]), int(bare[6:8])) if len(bare) == 8 and bare.isdigit() else None
+    except ValueError:
+        return None
+    return day if day is not None and day.year < 2100 else None
+
+
+def _spelled(pattern: str) -> Callable[[str], str]:
+    def rewrite(text: str) -> str:
+        day = _day_of(text)
+        return text if day is None else pattern.format(y=day.year, m=day.month, d=day.day)
+
+    return rewrite
+
+
+def _serial(text: str) -> str:
+    day = _day_of(text)
+    return text if day is None else str((day - dt.date(1899, 12, 30)).days)
+
+
+def _impossible(text: str) -> str:
+    day = _day_of(text)
+    return text if day is None else f"{day.year}-02-30"
+
+
+# How numbers and dates arrive (feeds.md 1.5): spellings a reader must see through, and cells nobody can read. The page gives no
+# rates for them; these are guesses, low enough that a file of a few hundred rows seldom holds more than one unreadable cell.
+NUMBER_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
+    ("full_width_digits", 0.004, full_width),
+    ("thousands_separator", 0.006, _grouped_number),
+    ("number_blanks", 0.004, lambda v: f" {v}\u3000"),
+    ("negative_in_brackets", 0.2, lambda v: f"({v[1:]})" if v.startswith("-") else v),
+    ("dash_for_unknown", 0.002, lambda v: "—"),
+    ("slash_for_unknown", 0.001, lambda v: "/"),
+    ("letters_in_number", 0.001, _letters),
+    ("two_decimal_points", 0.0004, _point_twice),
+    ("spreadsheet_error", 0.0005, lambda v: "#REF!"),
+)
+DATE_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
+    ("date_in_chinese", 0.006, _spelled("{y}年{m}月{d}日")),
+    ("date_with_slashes", 0.006, _spelled("{y}/{m}/{d}")),
+    ("date_with_points", 0.004, _spelled("{y}.{m:02d}.{d:02d}")),
+    ("impossible_date", 0.001, _impossible),
+    ("zero_date", 0.0006, lambda v: v if _day_of(v) is None else "1900-01-00"),
+    ("date_far_ahead", 0.0005, lambda v: v if _day_of(v) is None else "2099-01-01"),
+)
+# Only where the sender's program is a spreadsheet.
+SHEET_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (("excel_serial", 0.004, _serial),)
+
+
+def dirty_values(
+    frame: pl.DataFrame,
+    streams: Streams,
+    table: str,
+    step: int | Ints,
+    numbers: tuple[str, ...] = (),
+    dates: tuple[str, ...] = (),
+    required: tuple[str, ...] = (),
+    sheet: bool = False,
+    care: float = 1.0,
+) -> pl.DataFrame:
+    """Numbers and dates misspelt or unreadable, required cells left empty (one row in a thousand); each draw is for one column."""
+    ids = frame["_eid"].to_numpy()
+    laws = [(c, NUMBER_DEFECTS) for c in numbers]
+    laws += [(c, DATE_DEFECTS + (SHEET_DEFECTS if sheet else ())) for c in dates]
+    for column, law in laws:
+        u = streams.uniform(f"{table}.{column}.value", ids, step)
+        if "negative_in_brackets" in {defect for defect, _, _ in law}:
+            minus = frame[column].str.starts_with("-").fill_null(False).to_numpy()
+        low = 0.0
+        for defect, rate, rewrite in law:
+            if defect == "negative_in_brackets":
+                mask = minus & (u > 1 - rate * care)
+            else:
+                mask = (u >= low) & (u < low + rate * care)
+                low += rate * care
+            frame = change(frame, column, mask & (ids >= 0), defect, rewrite)
+    for column in required:
+        mask = streams.chance(0.001 * care, f"{table}.{column}.required", ids, step) & (ids >= 0)
+        frame = put(frame, column, mask, "required_blank", "")
+    return frame
