@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -132,9 +133,11 @@ class Desk:
         for refusal in self.refusals:
             if refusal.file in (f"{text}.md", text):
                 raise NotFoundError(f"事项 {text} 的规则未生效：{refusal}")
-        near = [item.text for item in self.program.items if text in item.text.title or text in item.text.id][:5]
-        hint = "；是否指 " + "、".join(f"{t.id}（{t.title}）" for t in near) if near else ""
-        raise NotFoundError(f"没有在 {self.rules_as_of} 有效的企业事项“{text}”{hint}")
+        titles = {item.text.id: item.text.title for item in self.program.items}
+        near = [id for id, title in titles.items() if text and (text in title or text in id)]
+        near = (near or get_close_matches(text, titles))[:5]
+        hint = "是否指 " + "、".join(f"{id}（{titles[id]}）" for id in near) if near else "用 huiqi search <词> 找编号"
+        raise NotFoundError(f"没有在 {self.rules_as_of} 有效的企业事项“{text}”；{hint}")
 
     def profile(self, enterprise_id: str) -> dict[str, Any]:
         """One row of profile.enterprise."""

@@ -62,7 +62,7 @@ def who(
     if not told:
         kind = KINDS[written.kind] if written.kind != "none" else "名称"
         note = f"（{kind}{'，' + written.why if written.why and written.kind != 'none' else ''}）"
-        raise Stop(f"没有找到 {key}{note}", output.WRONG_USE)
+        raise Stop(f"没有找到“{key}”{note}：写统一社会信用代码、任何一种编码，或企业全称", output.WRONG_USE)
     if len(told) > 1:
         listed = "；".join(f"{t['uscc'] or '无信用代码'} {t['name']}" for t in told[:5])
         if json:

@@ -20,13 +20,13 @@ ITEM = typer.Argument(help="事项编号或标题")
 
 def register(app: typer.Typer) -> None:
     app.command("match", help="一家企业对所有事项的判定。示例：huiqi match 91460100MA5T000001 --all")(match)
-    app.command("explain", help="逐条说明为什么。示例：huiqi explain 91460100MA5T000001 hn-tech-sme-rd")(explain)
-    app.command("eligible", help="一个事项符合（或仅差承诺）的企业。示例：huiqi eligible hn-tech-sme-rd")(eligible)
-    app.command("nearmiss", help="差一步就符合的企业和差距。示例：huiqi nearmiss hn-tech-sme-rd")(nearmiss)
+    app.command("explain", help="逐条说明为什么。示例：huiqi explain 91460100MA5T000001 hn-credit-a")(explain)
+    app.command("eligible", help="一个事项符合（或仅差承诺）的企业。示例：huiqi eligible hn-credit-a")(eligible)
+    app.command("nearmiss", help="差一步就符合的企业和差距。示例：huiqi nearmiss hn-credit-a")(nearmiss)
     app.command("gaps", help="缺哪项数据（哪个部门）挡住了多少判定和资金。示例：huiqi gaps")(gaps)
     app.command(
         "simulate",
-        help='改条件会多出谁、少掉谁、花多少。示例：huiqi simulate hn-tech-sme-rd --set c1="rd_expense_last_year >= 3000000"',
+        help='改条件会多出谁、少掉谁、花多少。示例：huiqi simulate hn-credit-a --set c3="tax_paid_last_year >= 30000"',
     )(simulate)
     app.command(
         "lint", help="检查政策规则：语言、指标、原文、互相矛盾和重复。示例：huiqi lint data/policies/hn-tech-sme-rd.md"

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 DONE, ATTENTION, WRONG_USE, REFUSED, FAILED = 0, 1, 2, 3, 4
@@ -69,13 +72,63 @@ def print_json(document: Any) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], title: str | None = None) -> None:
-    """Rows as a table; `columns` maps each key to its Chinese heading, in order."""
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for heading in columns.values():
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(shown(row.get(key)) for key in columns))
-    console.print(table)
+    """Rows under the Chinese headings of `columns`, in order.
+
+    Codes, numbers and dates are never broken. Where the terminal is too narrow for that, every row becomes a block of
+    its own, as psql does with its expanded display; into a pipe or a file the table keeps its natural width.
+    """
+    if title:
+        console.print(title, style="bold", markup=False, soft_wrap=True)
+    if not rows:
+        console.print("（没有）")
+        return
+    cells = [[shown(row.get(key)) for key in columns] for row in rows]
+    natural = [max(map(cell_len, column)) for column in zip(list(columns.values()), *cells, strict=True)]
+    free = [any(_folds(line[i]) for line in cells) for i in range(len(columns))]
+    wide = sum(natural) + _GAP * (len(natural) - 1)
+    room = console.width if console.is_terminal or "COLUMNS" in os.environ else max(wide, console.width)
+    least = [min(width, _LEAST) if folds else width for width, folds in zip(natural, free, strict=True)]
+    if sum(least) + _GAP * (len(least) - 1) > room:
+        _print_blocks(cells, list(columns.values()), room)
+        return
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0), header_style="bold"
+    )
+    for i, (key, heading) in enumerate(columns.items()):
+        side: Any = "right" if any(_is_number(row.get(key)) for row in rows) else "left"
+        table.add_column(heading, overflow="fold", no_wrap=not free[i], min_width=least[i], justify=side)
+    for line in cells:
+        table.add_row(*(escape(cell) for cell in line))
+    Console(file=console.file, width=room, highlight=False).print(table)
+
+
+_GAP = 2  # cells between columns
+_LEAST = 16  # cells below which a column of words is unreadable
+
+
+def _folds(cell: str) -> bool:
+    """Words may go over several lines; a code, a number or a date may not."""
+    return not cell.isascii() or " " in cell
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _print_blocks(cells: list[list[str]], headings: list[str], width: int) -> None:
+    """Each row: its first three values, then the others by name; what is empty or simply not so is left out."""
+    for line in cells:
+        console.print("  ".join(line[:3]), style="bold", markup=False, overflow="fold")
+        named = zip(headings[3:], line[3:], strict=True)
+        text = ""
+        for piece in (f"{heading} {cell}" for heading, cell in named if cell not in ("", "—", "否")):
+            joined = f"{text} · {piece}" if text else f"  {piece}"
+            if text and cell_len(joined) > width:
+                console.print(text, markup=False)
+                joined = f"  {piece}"
+            text = joined
+        if text:
+            console.print(text, markup=False)
 
 
 def shown(value: Any) -> str:

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from matching.push.kinds import KINDS
 from pipelines.cli import output
 from pipelines.cli.output import AsOf, Home, Json, KnownAt
-from pipelines.published import current, open_published
+from pipelines.published import NotPublishedError, current, open_published
 from pipelines.scope import PROJECT, RunScope, resolve
 
 LAYERS = {
@@ -53,6 +53,7 @@ def run(
         said = " ".join(f"{name} {value}" for name, value in given if value)
         raise output.Stop(f"日期应写作 2024-06-30（--known-at 可带时刻 2024-07-15T12:00:00），实际为 {said}") from error
     started = time.monotonic()
+    before = _last_published(where)
     failed = _execute(where, scope)
     if failed:
         for step, reason in failed:
@@ -63,7 +64,7 @@ def run(
     if json:
         output.print_json(summary)
     else:
-        _print(summary, where)
+        _print(summary, where, before)
     raise typer.Exit(output.ATTENTION if summary["attention"] else output.DONE)
 
 
@@ -73,9 +74,8 @@ def _execute(home: Path, scope: RunScope) -> list[tuple[str, str]]:
     say(f"目录 {home}")
     say(f"事实日期 {scope.as_of}，截至 {scope.known_at:%Y-%m-%d %H:%M:%S} 已收到的交付，规则日期 {scope.rules_as_of}")
     say("装载资产图 …")
-    import dagster as dg
-
     from pipelines.definitions import JOB, assets, build
+    from pipelines.history import opened
 
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT / ".dagster"))
     job = build(home).resolve_job_def(JOB)
@@ -90,7 +90,7 @@ def _execute(home: Path, scope: RunScope) -> list[tuple[str, str]]:
     }
     run_id = str(uuid.uuid4())
     layer_of_step = {d.op.name: min(d.keys, key=lambda k: k.path).path[0] for d in assets()}
-    with dg.DagsterInstance.get() as instance, _progress(instance, run_id, layer_of_step):
+    with opened() as instance, _progress(instance, run_id, layer_of_step):
         result = job.execute_in_process(instance=instance, run_id=run_id, run_config=config, raise_on_error=False)
     return [(event.step_key or "", _reason(event)) for event in result.all_events if event.is_step_failure]
 
@@ -214,13 +214,37 @@ def summarised(home: Path) -> dict[str, Any]:
     return summary
 
 
-def _print(summary: dict[str, Any], home: Path) -> None:
+def _last_published(home: Path) -> tuple[str, int] | None:
+    """Build and number of deliveries of the publication before this run."""
+    try:
+        publication = current(home)
+        with closing(open_published(home)) as con:
+            row = con.execute("SELECT count(*) FILTER (status <> 'refused') FROM raw.delivery").fetchone()
+    except (NotPublishedError, OSError):
+        return None
+    return publication.build_id, row[0] if row else 0
+
+
+def _paid_first(home: Path) -> str:
+    """The first enterprise and item of the lists that pay, as `huiqi explain` takes them; empty if no list pays."""
+    with closing(open_published(home)) as con:
+        row = con.execute(
+            "SELECT uscc || ' ' || item_id FROM push.line WHERE kind = 'auto_award' ORDER BY list_id, line_no LIMIT 1"
+        ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _print(summary: dict[str, Any], home: Path, before: tuple[str, int] | None) -> None:
     say = output.console.print
     say()
     say(f"[bold]汇总[/bold]  事实日期 {summary['as_of']}  构建 {summary['build_id']}  用时 {summary['seconds']} 秒")
     say(
         f"  交付 {summary['deliveries']:,} 份（另拒收 {summary['refused']:,} 份），入库 {summary['rows']:,} 行，退回 {summary['rejects']:,} 行"
     )
+    if before:
+        build, deliveries = before
+        same = "，结果与上次发布完全相同" if build == summary["build_id"] else ""
+        say(f"  与上次发布相比：新到交付 {summary['deliveries'] - deliveries:,} 份{same}")
     say(f"  企业 {summary['enterprises']:,} 户")
     output.print_table(
         [{"mode": mode, **{v: counts.get(v, 0) for v in VERDICTS}} for mode, counts in summary["verdicts"].items()],
@@ -247,6 +271,8 @@ def _print(summary: dict[str, Any], home: Path) -> None:
     say("接下来")
     say("  make dashboard   打开看板（总览、事项、企业、清单、数据质量）")
     say("  make ui          打开 Dagster，看资产图与每一步")
-    say("  huiqi lists      看清单；huiqi explain <统一社会信用代码> <事项> 看为什么")
+    say("  huiqi lists      看清单；huiqi list show <编号> 看一份")
+    if example := _paid_first(home):
+        say(f"  huiqi explain {example} 看这一户为什么", soft_wrap=True)
     if summary["refused"]:
         say(f"[yellow]注意[/yellow] 有 {summary['refused']} 份交付被拒收，原因见 `huiqi feeds --refused`")
