@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from data import contract
 from data.corpus import in_force, load_defaults, load_items
 from data.indicators import load
 from evaluation import agreement
+from evaluation.agreement import Definition
 from matching.rules import evaluate, explain
 from matching.rules.planes import positions
 from matching.rules.program import Program, compile_sound
@@ -35,10 +37,28 @@ BACK = {
     "last_3_years": 3,
     "total": 30,
 }
-DEFINITIONS: Mapping[str, str] = {
-    "first_time_above_scale": "真值按年度名录，我方按报表中首次出现的月份；报表开始前的名录无从得知",
-    "is_above_scale": "真值按年度名录，我方按近十二个月有无报表",
-    "patent_applications_last_year": "申请在公布后才交付",
+# A line below 1,000 元 is not published, twelve months of two lines: what sums of trade may lack.
+_SUPPRESSED = "单行低于1000元的进出口海关不公布"
+DEFINITIONS: Mapping[str, Definition] = {
+    "first_time_above_scale": Definition("真值按年度名录，我方按报表中首次出现的月份；报表开始前的名录无从得知"),
+    "is_above_scale": Definition("真值按年度名录，我方按近十二个月有无报表"),
+    "patent_applications_last_year": Definition("申请在公布后才交付"),
+    "newly_settled": Definition("真值按365天和整月计一年，我方按周年"),
+    "taxpayer_status": Definition("真值按月末，我方按所问之日已收到的登记"),
+    "project_investment": Definition("真值按整月计竣工，我方按竣工日"),
+    "recognition_first": Definition("科技型中小企业名录不足五年，是否首次无从断定"),
+    **dict.fromkeys(("is_abnormal_listed", "excluded_category"), Definition("移出名录要到下一份文件才送来")),
+    "zero_tariff_relief_last_year": Definition("真值按全年计，海关按季报、备案前的季度不报"),
+    "export_sales_last_year": Definition("季销售额30万元以下的，出口并入免税销售额申报"),
+    **{
+        f"{way}_value_{unit}_{period}": Definition(_SUPPRESSED, Decimal(24_000 if unit == "yuan" else 3_500))
+        for way in ("export", "import", "trade")
+        for unit in ("usd", "yuan")
+        for period in ("last_year", "before_last_year", "ytd")
+    },
+    "trade_growth_usd_delta": Definition(_SUPPRESSED, Decimal(7_000)),
+    "trade_growth_ratio": Definition(_SUPPRESSED),
+    "export_growth_ratio": Definition(_SUPPRESSED),
 }
 # The settlement of May, the science department's collection of May, the contract register of February.
 _SETTLED = (
@@ -137,26 +157,60 @@ def compared_on(
         needs,
         DEFINITIONS,
         {name: date(as_of.year, *day) for name, day in DUE.items()},
-        _partial(frame),
+        _partial(frame, as_of),
         known_at.date(),
     )
     return compared, explained
 
 
-def _partial(frame: Any) -> frozenset[tuple[str, str]]:
-    """Sums of declared months that lack one: the last twelve before the newest declared, and last year's."""
-    short = frame(
-        "WITH m AS (SELECT enterprise_id, month, max(month) OVER (PARTITION BY enterprise_id) AS newest FROM profile.tax_month) "
-        "SELECT e.uscc, CASE WHEN any_value(newest) = (SELECT max(newest) FROM m) THEN count(*) FILTER (WHERE month > newest - INTERVAL 12 MONTH) ELSE 0 END AS recent, "
-        "count(*) FILTER (WHERE year(month) = year(newest)) AS same_year FROM m "
-        "JOIN registry.enterprise e USING (enterprise_id) GROUP BY e.uscc"
+def _partial(frame: Any, as_of: date) -> frozenset[tuple[str, str]]:
+    """(uscc, indicator) of sums over months, or years, that lack one: nobody declared or reported it to the department that delivers."""
+    last, before = as_of.year - 1, as_of.year - 2
+    found = frame(
+        f"""
+        SELECT e.uscc, unnest(list_filter([
+            CASE WHEN coalesce(t.recent, 0) < 12 OR t.late THEN 'revenue_last_12_months' END,
+            CASE WHEN coalesce(t.last_year, 0) < 12 THEN 'export_sales_last_year' END,
+            CASE WHEN t.late OR coalesce(t.ytd, 0) < {as_of.month} THEN 'revenue_ytd' END,
+            CASE WHEN coalesce(l.last_year, 0) < 12 THEN 'social_insurance_yuan_last_year' END,
+            CASE WHEN coalesce(l.last_year, 0) < 6 THEN 'employees_insured_last_year_mean' END,
+            CASE WHEN NOT coalesce(l.december, FALSE) THEN 'employees_insured_year_end' END,
+            CASE WHEN coalesce(l.recent, 0) < 13 THEN 'social_insurance_paid' END,
+            CASE WHEN coalesce(d.months, 0) < 12 THEN 'duty_free_sales_last_year' END,
+            CASE WHEN y.uscc IS NULL OR y.last IS NULL THEN 'revenue_last_year' END,
+            CASE WHEN y.uscc IS NULL OR y.before IS NULL THEN 'revenue_before_last_year' END,
+            CASE WHEN y.uscc IS NULL OR y.last IS NULL OR y.before IS NULL THEN 'revenue_growth_rate' END,
+            CASE WHEN y.uscc IS NULL OR y.last IS NULL OR y.before IS NULL THEN 'revenue_growth_yuan' END
+        ], lambda name: name IS NOT NULL)) AS indicator
+        FROM registry.enterprise e
+        LEFT JOIN (
+            SELECT enterprise_id,
+                count(*) FILTER (WHERE month > newest - INTERVAL 12 MONTH) AS recent,
+                count(*) FILTER (WHERE year(month) = {last}) AS last_year,
+                count(*) FILTER (WHERE year(month) = {last + 1}) AS ytd,
+                any_value(newest) < (SELECT month FROM profile.due) AS late
+            FROM (SELECT enterprise_id, month, max(month) OVER (PARTITION BY enterprise_id) AS newest FROM profile.tax_month)
+            GROUP BY enterprise_id
+        ) t USING (enterprise_id)
+        LEFT JOIN (
+            SELECT enterprise_id, count(*) FILTER (WHERE year(month) = {last} AND is_whole) AS last_year,
+                bool_or(month = DATE '{last}-12-01' AND is_whole) AS december,
+                count(*) FILTER (WHERE month > DATE '{as_of}' - INTERVAL 13 MONTH AND is_whole) AS recent
+            FROM profile.labor_month GROUP BY enterprise_id
+        ) l USING (enterprise_id)
+        LEFT JOIN (
+            SELECT s.enterprise_id, count(DISTINCT date_trunc('month', f.report_month)) AS months
+            FROM raw.commerce_duty_free f JOIN registry.subject s USING (_subject_id)
+            WHERE year(f.report_month) = {last} GROUP BY s.enterprise_id
+        ) d USING (enterprise_id)
+        LEFT JOIN (
+            SELECT enterprise_id, any_value(e2.uscc) AS uscc,
+                any_value(revenue_source) FILTER (WHERE year = {last}) AS last, any_value(revenue_source) FILTER (WHERE year = {before}) AS before
+            FROM profile.year JOIN registry.enterprise e2 USING (enterprise_id) GROUP BY enterprise_id
+        ) y USING (enterprise_id)
+        """
     )
-    return frozenset(
-        (uscc, name)
-        for uscc, recent, same_year in short.iter_rows()
-        for name, months in (("revenue_last_12_months", recent), ("export_sales_last_year", same_year))
-        if months < 12
-    )
+    return frozenset((uscc, name) for uscc, name in found.iter_rows())
 
 
 def _names(column: str) -> pl.Expr:

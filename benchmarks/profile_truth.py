@@ -55,7 +55,9 @@ def main() -> int:
         description="画像与模拟世界真值的逐项一致率和不一致的原因",
         epilog="例：python -m benchmarks.profile_truth --home 目录 --days 2024-12-31,2025-01-25",
     )
-    parser.add_argument("--home", type=Path, required=True, help="模拟世界一次运行的目录（会按各日重建 profile.*，请用副本）")
+    parser.add_argument(
+        "--home", type=Path, required=True, help="模拟世界一次运行的目录（会按各日重建 profile.*，请用副本）"
+    )
     parser.add_argument("--days", default=DAYS, help="事实日期，逗号分隔")
     parser.add_argument("--known-after", type=int, default=25, help="各日之后多少天所知")
     parser.add_argument("--details", type=Path, help="把归为我方错误的每一项写入这个 CSV")

@@ -7,6 +7,7 @@ happened to the rows it stands on: they came late, were refused, reached nobody,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
@@ -20,9 +21,11 @@ UNASSERTED, GAP, SILENT, DEFINITION = "无记录不作零", "无人交付", "真
 NOT_DUE, PARTIAL = "未到交付期", "月份不全"
 
 # Half a unit of the delivered figure, in the indicator's unit, times the rows a year's figure is a sum of.
-_ROUNDING = {
+_ROUNDING: Mapping[str, int | Decimal] = {
     "commerce.sales_month": 6_000, "industry.output_month": 6_000, "commerce.duty_free": 600, "science.rd_input": 300, "industry.software": 600,
     "industry.tech_upgrade": 100, "reform.project": 100, "agri.collective": 100, "commerce.foreign_capital": 5, "customs.trade_month": 100, "tax.income_tax": 50,
+    # a quarter's export is a share of the quarter's sales, the truth's of each month's: a cent each way twelve times
+    "tax.vat": Decimal("0.12"),
 }  # fmt: skip
 # Defects that change what a row says; those of keys and names only change whom it reaches.
 VALUE_DEFECTS = frozenset(
@@ -78,7 +81,21 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     "tax_paid": ("tax.payment", "tax.registration"),
     "park_residency": ("market.baseinfo",),
 }  # fmt: skip
+# A growth stands on two years; the evidence beside it is of the later one.
+_EARLIER = {"revenue_growth_rate": "revenue_before_last_year", "revenue_growth_yuan": "revenue_before_last_year"}
 PAIR_KEY = ["uscc", "item_id", "version"]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """Why both sides mean different things, and by how much they may differ for that reason (None: by anything, or not a number)."""
+
+    why: str
+    within: Decimal | None = None
+
+    def covers(self, ours: str | None, true: str | None) -> bool:
+        a, b = _number(ours), _number(true)
+        return self.within is None or (a is not None and b is not None and abs(a - b) <= self.within)
 
 
 def written(value: Any, as_of: date) -> str | None:
@@ -205,7 +222,7 @@ def causes(
     feeds: Mapping[str, tuple[str, ...]],
     starts: Mapping[str, date],
     needs: Mapping[str, date],
-    definitions: Mapping[str, str],
+    definitions: Mapping[str, Definition],
     due: Mapping[str, date],
     partial: frozenset[tuple[str, str]],
     known_on: date,
@@ -233,7 +250,7 @@ def _early(
     row: Mapping[str, Any], due: Mapping[str, date], partial: frozenset[tuple[str, str]], known_on: date
 ) -> tuple[str, str] | None:
     """Why a value could not be known yet: its months were not declared, or its year is not due."""
-    if (row["uscc"], row["indicator"]) in partial:
+    if row["ours"] is None and (row["uscc"], row["indicator"]) in partial:
         return PARTIAL, "有月份没有申报"
     if row["ours"] is not None or row["true"] in ("0", "false", "", "无"):
         return None
@@ -249,7 +266,7 @@ def _cause(
     feeds: tuple[str, ...],
     starts: Mapping[str, date],
     needs: Mapping[str, date],
-    definitions: Mapping[str, str],
+    definitions: Mapping[str, Definition],
 ) -> tuple[str, str]:
     uscc, indicator, ours, true = row["uscc"], row["indicator"], row["ours"], row["true"]
     wanted = sources(indicator, feeds)
@@ -257,6 +274,8 @@ def _cause(
     if ours is None and true in ("0", "false", "", "无"):
         return UNASSERTED, "没有记录时目录不判为零或否"
     used = stood.get((uscc, indicator))
+    before = stood.get((uscc, _EARLIER.get(indicator, "")))
+    used = before if before is not None and wanted and before != wanted[0] else used
     if _is_rounding(ours, true, used, wanted):
         return ROUNDED, used or wanted[0]
     for kind, word in (("late", LATE), ("refused", REFUSED), ("rejected", REJECTED), ("unlinked", UNLINKED)):
@@ -269,8 +288,8 @@ def _cause(
         return PLANTED, "、".join(planted)
     if used is not None and wanted and used != wanted[0] and used in wanted:
         return SUBSTITUTE, f"取自 {used}，而非 {wanted[0]}"
-    if indicator in definitions:
-        return DEFINITION, definitions[indicator]
+    if indicator in definitions and definitions[indicator].covers(ours, true):
+        return DEFINITION, definitions[indicator].why
     if not rows:
         return GAP, f"{'、'.join(wanted)} 没有此户的行"
     if ours is None and wanted[0] not in {feed for feed, _ in rows}:

@@ -89,6 +89,7 @@ WITH yearly AS (
     SELECT
         enterprise_id,
         sum(sales_yuan) FILTER (WHERE year(report_month) = year(getvariable('as_of')) - 1) AS last_year,
+        count(DISTINCT date_trunc('month', report_month)) FILTER (WHERE year(report_month) = year(getvariable('as_of')) - 1) AS last_year_months,
         arg_max(
             struct_pack(department := 'commerce', table_name := 'duty_free', file_id := _file_id, row_no := _row_no, valid_at := report_month, received_at := _received_at),
             (report_month, _received_at, _file_id, _row_no)
@@ -114,8 +115,14 @@ SELECT
     capital.foreign_capital_evidence,
     CASE WHEN filing.enterprise_id IS NOT NULL THEN TRUE END AS has_trade_filing,
     filing.trade_filing_evidence,
-    CAST(duty_free.last_year AS DECIMAL(18, 2)) AS duty_free_sales_last_year,
-    duty_free.duty_free_evidence
+    -- a shop reports every month: a month left out is not a month without sales
+    CAST(CASE
+        WHEN duty_free.last_year_months = 12
+            OR (year(market.established_date) = year(getvariable('as_of')) - 1 AND duty_free.last_year_months = 13 - month(market.established_date))
+        THEN duty_free.last_year
+    END AS DECIMAL(18, 2)) AS duty_free_sales_last_year,
+    duty_free.duty_free_evidence,
+    CASE WHEN duty_free.last_year_months > 0 THEN ['duty_free_sales_last_year'] ELSE [] END AS reported
 FROM sales
 FULL JOIN seen USING (enterprise_id)
 FULL JOIN capital USING (enterprise_id)

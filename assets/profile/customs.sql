@@ -49,10 +49,10 @@ WITH trade AS (
         ORDER BY z._received_at DESC, z._file_id DESC, z._row_no DESC
     ) = 1
 ), covered AS (
-    -- corrections reach back before the first delivery: a year the feed does not hold from January to December is not a sum
+    -- corrections reach back before the first delivery: a year the feed lacks a month of is not a sum
     SELECT
-        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 1, 1, 1), '%Y%m') AND max(last_month) >= strftime(make_date(year(getvariable('as_of')) - 1, 12, 1), '%Y%m'), FALSE) AS last_year,
-        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 2, 1, 1), '%Y%m') AND max(last_month) >= strftime(make_date(year(getvariable('as_of')) - 1, 12, 1), '%Y%m'), FALSE) AS year_before,
+        coalesce(len(list_filter(any_value(months), lambda m: starts_with(m, CAST(year(getvariable('as_of')) - 1 AS VARCHAR)))) = 12, FALSE) AS last_year,
+        coalesce(len(list_filter(any_value(months), lambda m: starts_with(m, CAST(year(getvariable('as_of')) - 2 AS VARCHAR)))) = 12, FALSE) AS year_before,
         coalesce(max(last_month) >= strftime(any_value(due.month), '%Y%m'), FALSE) AS to_date
     FROM profile.feed
     CROSS JOIN profile.due due
@@ -83,9 +83,9 @@ SELECT
     CAST(CASE WHEN covered.last_year THEN trade.yuan_last END AS DECIMAL(18, 2)) AS trade_value_yuan_last_year,
     CAST(CASE WHEN covered.year_before THEN trade.yuan_before END AS DECIMAL(18, 2)) AS trade_value_yuan_before_last_year,
     CAST(CASE WHEN covered.to_date THEN trade.yuan_ytd END AS DECIMAL(18, 2)) AS trade_value_yuan_ytd,
-    TRY_CAST(CASE WHEN covered.year_before AND trade.trade_before > 0 THEN (coalesce(trade.trade_last, 0) - trade.trade_before) / trade.trade_before END AS DECIMAL(18, 6)) AS trade_growth_ratio,
-    CAST(CASE WHEN covered.year_before THEN coalesce(trade.trade_last, 0) - coalesce(trade.trade_before, 0) END AS DECIMAL(18, 2)) AS trade_growth_usd_delta,
-    TRY_CAST(CASE WHEN covered.year_before AND trade.export_before > 0 THEN (coalesce(trade.export_last, 0) - trade.export_before) / trade.export_before END AS DECIMAL(18, 6)) AS export_growth_ratio,
+    TRY_CAST(CASE WHEN covered.last_year AND covered.year_before AND trade.trade_before > 0 THEN (coalesce(trade.trade_last, 0) - trade.trade_before) / trade.trade_before END AS DECIMAL(18, 6)) AS trade_growth_ratio,
+    CAST(CASE WHEN covered.last_year AND covered.year_before THEN coalesce(trade.trade_last, 0) - coalesce(trade.trade_before, 0) END AS DECIMAL(18, 2)) AS trade_growth_usd_delta,
+    TRY_CAST(CASE WHEN covered.last_year AND covered.year_before AND trade.export_before > 0 THEN (coalesce(trade.export_last, 0) - trade.export_before) / trade.export_before END AS DECIMAL(18, 6)) AS export_growth_ratio,
     CASE WHEN covered.last_year THEN trade.markets END AS trade_markets_last_year,
     trade.trade_month_evidence,
     registration.is_valid AS has_customs_registration,

@@ -123,15 +123,38 @@ WITH figures AS (
     FROM recognised
     GROUP BY enterprise_id
 ), first_entry AS (
-    SELECT enterprise_id, entry.name AS name, arg_min(entry, entry.valid_from) AS entry
+    -- a yearly listing lapses with its year; that it was the first does not
+    SELECT
+        enterprise_id,
+        entry.name AS name,
+        arg_min(
+            CASE WHEN entry.name = '科技型中小企业'
+                THEN struct_pack("name" := entry.name, "level" := entry.level, issuer := entry.issuer, valid_from := entry.valid_from, valid_to := CAST(NULL AS DATE))
+                ELSE entry
+            END,
+            entry.valid_from
+        ) AS entry
     FROM recognised
     WHERE entry.valid_from IS NOT NULL
     GROUP BY enterprise_id, entry.name
 ), first_time AS (
-    SELECT enterprise_id, list(entry ORDER BY entry) AS entries
-    FROM first_entry
-    WHERE year(entry.valid_from) >= year(getvariable('as_of')) - 1
-    GROUP BY enterprise_id
+    SELECT f.enterprise_id, list(f.entry ORDER BY f.entry) AS entries
+    FROM first_entry f
+    LEFT JOIN profile.market market USING (enterprise_id)
+    WHERE year(f.entry.valid_from) >= year(getvariable('as_of')) - 1
+        -- yearly lists tell of a first time only where they reach back: five years, or to the founding
+        AND (
+            f.name <> '科技型中小企业'
+            OR (
+                SELECT coalesce(bool_or(
+                    first_month <= strftime(make_date(year(f.entry.valid_from) - 5, 12, 31), '%Y%m')
+                    OR first_month <= strftime(market.established_date, '%Y%m')
+                ), FALSE)
+                FROM profile.feed
+                WHERE department = 'science' AND table_name = 'tech_sme'
+            )
+        )
+    GROUP BY f.enterprise_id
 ), reporting AS (
     SELECT
         -- a fact about the feed, not about the enterprises at hand: a slice of them must give the same answer

@@ -16,6 +16,8 @@ SELECT
         WHEN length(period) = 4 THEN period || '12'
         ELSE left(period, 6)
     END) AS last_month,
+    -- the months delivered, for feeds that owe one file a month
+    list(DISTINCT period ORDER BY period) FILTER (WHERE length(period) = 6 AND period NOT LIKE '%Q%') AS months,
     arg_max(file_id, (received_at, file_id)) AS last_file_id,
     count(*) AS deliveries,
     date_diff('day', max(received_at)::DATE, getvariable('as_of')) AS age_days

@@ -1,31 +1,27 @@
 -- 人社厅：参保人数、缴费、裁员率、劳动监察、在册人才
-WITH recent AS (
-    SELECT enterprise_id, month, offices, max(month) OVER firm AS newest, max(offices) FILTER (WHERE nth <= 3) OVER firm AS most
-    FROM (
-        SELECT *, row_number() OVER (PARTITION BY enterprise_id ORDER BY month DESC) AS nth
-        FROM profile.labor_month
-        WHERE month > getvariable('as_of') - INTERVAL 13 MONTH
-    )
-    WINDOW firm AS (PARTITION BY enterprise_id)
-), latest AS (
-    -- an office that has not reported yet would make the sum too small: the newest of three months in which all of them had
-    SELECT enterprise_id, coalesce(max(month) FILTER (WHERE offices = most AND month > newest - INTERVAL 3 MONTH), any_value(newest)) AS last_month
-    FROM recent
+WITH latest AS (
+    -- an office that has not reported yet would make the sum too small
+    SELECT enterprise_id, max(month) AS last_month
+    FROM profile.labor_month
+    WHERE is_whole AND month > getvariable('as_of') - INTERVAL 13 MONTH
     GROUP BY enterprise_id
 ), headcount AS (
     SELECT
         m.enterprise_id,
         any_value(m.insured_count) FILTER (WHERE m.month = l.last_month) AS insured,
-        any_value(m.insured_count) FILTER (WHERE m.month = l.last_month - INTERVAL 12 MONTH) AS insured_year_ago,
-        any_value(m.insured_count) FILTER (WHERE m.month = make_date(year(getvariable('as_of')) - 1, 12, 1)) AS insured_year_end,
+        any_value(m.insured_count) FILTER (WHERE m.month = l.last_month - INTERVAL 12 MONTH AND m.is_whole) AS insured_year_ago,
+        any_value(m.insured_count) FILTER (WHERE m.month = make_date(year(getvariable('as_of')) - 1, 12, 1) AND m.is_whole) AS insured_year_end,
         any_value(year(l.last_month)) AS last_year_reported,
         -- one month late is borne, as the catalogue's limit of 75 days has it: older heads are nobody's present heads
         coalesce(any_value(l.last_month >= due.month - INTERVAL 1 MONTH), FALSE) AS is_current,
-        count(*) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH)
+        count(*) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH AND m.month <= l.last_month AND m.is_whole)
             = date_diff('month', min(m.month) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH), any_value(l.last_month)) + 1 AS is_unbroken,
-        sum(m.insured_count) FILTER (WHERE year(m.month) = year(getvariable('as_of')) - 1) AS insured_sum,
-        count(*) FILTER (WHERE year(m.month) = year(getvariable('as_of')) - 1) AS insured_months,
+        sum(m.insured_count) FILTER (WHERE year(m.month) = year(getvariable('as_of')) - 1 AND m.is_whole) AS insured_sum,
+        count(*) FILTER (WHERE year(m.month) = year(getvariable('as_of')) - 1 AND m.is_whole) AS insured_months,
         sum(m.paid_yuan) FILTER (WHERE year(m.month) = year(getvariable('as_of')) - 1) AS paid_last_year,
+        -- from January, or from the first month anyone was insured, to December without a gap
+        count(*) FILTER (WHERE year(m.month) = year(getvariable('as_of')) - 1 AND m.is_whole)
+            = 13 - month(greatest(min(m.month), make_date(year(getvariable('as_of')) - 1, 1, 1))) AS is_whole_year,
         sum(m.due_yuan - least(m.paid_yuan, m.due_yuan)) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH) AS short_yuan,
         sum(m.due_yuan) FILTER (WHERE m.month > l.last_month - INTERVAL 12 MONTH) AS due_yuan,
         coalesce(any_value(m.headcount_evidence) FILTER (WHERE m.month = l.last_month), arg_max(m.headcount_evidence, m.month)) AS headcount_evidence
@@ -101,7 +97,7 @@ SELECT
         WHEN headcount.is_current AND headcount.short_yuan > 0 THEN FALSE
         WHEN headcount.is_current AND headcount.due_yuan > 0 AND headcount.is_unbroken THEN TRUE
     END AS social_insurance_paid,
-    CAST(headcount.paid_last_year AS DECIMAL(18, 2)) AS social_insurance_yuan_last_year,
+    CAST(CASE WHEN headcount.is_whole_year THEN headcount.paid_last_year END AS DECIMAL(18, 2)) AS social_insurance_yuan_last_year,
     headcount.headcount_evidence,
     CAST(stabilization.layoff AS DECIMAL(18, 6)) AS layoff_rate,
     CAST(stabilization.refund_last_year AS DECIMAL(18, 2)) AS stabilization_refund_last_year,

@@ -12,19 +12,30 @@ WITH reported AS (
     -- rows of one office, enterprise and month stand together in one file: several unit numbers are several rows, and add up
     SELECT * FROM reported
     QUALIFY (_received_at, _file_id) = max((_received_at, _file_id)) OVER (PARTITION BY enterprise_id, pay_month, handled_by)
+), summed AS (
+    SELECT
+        enterprise_id,
+        CAST(date_trunc('month', pay_month) AS DATE) AS month,
+        count(DISTINCT handled_by) AS offices,
+        CAST(sum(greatest(coalesce(pension_count, 0), coalesce(unemployment_count, 0), coalesce(injury_count, 0))) AS BIGINT) AS insured_count,
+        CAST(sum(coalesce(pension_due_yuan, 0) + coalesce(unemployment_due_yuan, 0) + coalesce(injury_due_yuan, 0)) AS DECIMAL(18, 2)) AS due_yuan,
+        CAST(sum(coalesce(pension_paid_yuan, 0) + coalesce(unemployment_paid_yuan, 0) + coalesce(injury_paid_yuan, 0)) AS DECIMAL(18, 2)) AS paid_yuan,
+        arg_max(
+            struct_pack(department := 'labor', table_name := 'headcount', file_id := _file_id, row_no := _row_no, valid_at := pay_month, received_at := _received_at),
+            (_received_at, _file_id, _row_no)
+        ) AS headcount_evidence
+    FROM standing
+    WHERE coalesce(pension_count, unemployment_count, injury_count) IS NOT NULL
+    GROUP BY enterprise_id, date_trunc('month', pay_month)
 )
 SELECT
-    enterprise_id,
-    CAST(date_trunc('month', pay_month) AS DATE) AS month,
-    count(DISTINCT handled_by) AS offices,
-    CAST(sum(greatest(coalesce(pension_count, 0), coalesce(unemployment_count, 0), coalesce(injury_count, 0))) AS BIGINT) AS insured_count,
-    CAST(sum(coalesce(pension_due_yuan, 0) + coalesce(unemployment_due_yuan, 0) + coalesce(injury_due_yuan, 0)) AS DECIMAL(18, 2)) AS due_yuan,
-    CAST(sum(coalesce(pension_paid_yuan, 0) + coalesce(unemployment_paid_yuan, 0) + coalesce(injury_paid_yuan, 0)) AS DECIMAL(18, 2)) AS paid_yuan,
-    arg_max(
-        struct_pack(department := 'labor', table_name := 'headcount', file_id := _file_id, row_no := _row_no, valid_at := pay_month, received_at := _received_at),
-        (_received_at, _file_id, _row_no)
-    ) AS headcount_evidence
-FROM standing
-WHERE coalesce(pension_count, unemployment_count, injury_count) IS NOT NULL
-GROUP BY enterprise_id, date_trunc('month', pay_month)
+    *,
+    -- an office fewer than in the two months before is one that has not reported, until two months more bear out that it is gone
+    coalesce(
+        offices >= max(offices) OVER (PARTITION BY enterprise_id ORDER BY month ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING)
+            OR (lead(month, 2) OVER (PARTITION BY enterprise_id ORDER BY month) IS NOT NULL
+                AND offices >= max(offices) OVER (PARTITION BY enterprise_id ORDER BY month ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING)),
+        TRUE
+    ) AS is_whole
+FROM summed
 ORDER BY enterprise_id, month

@@ -85,7 +85,8 @@ WITH dishonest_row AS (
     JOIN registry.subject s USING (_subject_id)
     WHERE s.enterprise_id IS NOT NULL
         AND p._received_at <= getvariable('known_at')
-        AND coalesce(p.started_date, p.updated_at::DATE, p._received_at::DATE) <= getvariable('as_of')
+        -- filed counts from the day of filing; the start is a plan and may lie ahead
+        AND coalesce(p.updated_at, p._received_at)::DATE <= getvariable('as_of')
     QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, p.project_code
         ORDER BY p.updated_at DESC NULLS LAST, p._received_at DESC, p._file_id DESC, p._row_no DESC

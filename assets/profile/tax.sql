@@ -98,11 +98,11 @@ WITH registered AS (
     WHERE _op <> 'D'
     GROUP BY enterprise_id
 ), fresh AS (
-    -- a year the feed does not hold from January to December is neither a sum nor nothing
+    -- a year the feed lacks a month of is neither a sum nor nothing
     SELECT
         coalesce(bool_or(age_days <= 75), FALSE) AS payment,
-        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 1, 1, 1), '%Y%m') AND max(last_month) >= strftime(make_date(year(getvariable('as_of')) - 1, 12, 1), '%Y%m'), FALSE) AS last_year,
-        coalesce(min(first_month) <= strftime(make_date(year(getvariable('as_of')) - 2, 1, 1), '%Y%m') AND max(last_month) >= strftime(make_date(year(getvariable('as_of')) - 2, 12, 1), '%Y%m'), FALSE) AS year_before,
+        coalesce(len(list_filter(any_value(months), lambda m: starts_with(m, CAST(year(getvariable('as_of')) - 1 AS VARCHAR)))) = 12, FALSE) AS last_year,
+        coalesce(len(list_filter(any_value(months), lambda m: starts_with(m, CAST(year(getvariable('as_of')) - 2 AS VARCHAR)))) = 12, FALSE) AS year_before,
         coalesce(max(last_month) >= strftime(any_value(due.month), '%Y%m'), FALSE) AS to_date
     FROM profile.feed
     CROSS JOIN profile.due due

@@ -15,7 +15,8 @@ def enterprise_sql(indicators: Iterable[Indicator], outputs: Mapping[str, set[st
     """One SELECT for `profile.enterprise`: a row per enterprise of the registry, a typed column per indicator of kind `enterprise`.
 
     `outputs` gives the columns of each profile table. A value the department's table lacks becomes zero, FALSE or an empty list where
-    the catalogue says so, every feed it names is fresh, and the table does not list the indicator as not applicable; otherwise NULL.
+    the catalogue says so, every feed it names is fresh, and the table lists the indicator neither as `not_applicable` nor among the
+    `reported` (rows there are, though no value follows from them); otherwise NULL.
     """
     wanted = [indicator for indicator in indicators if indicator.entity == "enterprise"]
     relations = sorted({indicator.relation for indicator in wanted if indicator.relation})
@@ -96,23 +97,32 @@ def _value(indicator: Indicator, outputs: Mapping[str, set[str]], freshness: "_F
         return f"CAST({column} AS {kind})"
     absent = _ABSENT["zero" if indicator.absent_means == "zero" else indicator.type]
     when = freshness.flag(indicator)
-    if "not_applicable" in outputs[indicator.relation]:
-        when += f" AND NOT coalesce(list_contains({indicator.relation}.not_applicable, '{indicator.name}'), FALSE)"
+    for marks in ("not_applicable", "reported"):
+        if marks in outputs[indicator.relation]:
+            when += f" AND NOT coalesce(list_contains({indicator.relation}.{marks}, '{indicator.name}'), FALSE)"
     return f"CAST(coalesce({column}, CASE WHEN {when} THEN {absent} END) AS {kind})"
 
 
 def _reach(indicator: Indicator) -> tuple[str, str]:
-    """From when and until when a feed of whole periods must have delivered, as SQL texts YYYYMM; empty where any fresh delivery will do."""
-    if indicator.grain != "month":
+    """How far back a feed of whole periods must reach (SQL text YYYYMM) and what it must hold besides (a SQL test); empty: nothing."""
+    if indicator.grain not in ("month", "quarter"):
         return "", ""
     if indicator.period == "last_3_years":
         return "strftime(getvariable('as_of') - INTERVAL 3 YEAR, '%Y%m')", ""
     if indicator.period == "ytd":
-        return "", "strftime(date_trunc('month', getvariable('as_of') - INTERVAL 20 DAY) - INTERVAL 1 MONTH, '%Y%m')"
+        due = "strftime(date_trunc('month', getvariable('as_of') - INTERVAL 20 DAY) - INTERVAL 1 MONTH, '%Y%m')"
+        return "", f"last_month >= {due}" if indicator.grain == "month" else ""
     if indicator.period not in _YEARS:
         return "", ""
-    first, last = (f"(year(getvariable('as_of')) - {years})" for years in _YEARS[indicator.period])
-    return f"{first} || '01'", f"{last} || '12'"
+    first, last = _YEARS[indicator.period]
+    held = f"last_month >= (year(getvariable('as_of')) - {last}) || '12'"
+    if indicator.grain == "month":
+        # one file a month: a month that never came proves nothing about itself
+        held += "".join(
+            f" AND coalesce(len(list_filter(months, lambda m: starts_with(m, CAST(year(getvariable('as_of')) - {year} AS VARCHAR)))), 12) = 12"
+            for year in range(last, first + 1)
+        )
+    return f"(year(getvariable('as_of')) - {first}) || '01'", held
 
 
 def _is(feed: str) -> str:
@@ -128,23 +138,25 @@ class _Freshness:
         self._starts: dict[tuple[str, ...], str] = {}
 
     def flag(self, indicator: Indicator) -> str:
-        since, until = _reach(indicator)
-        key = (indicator.feeds, int(indicator.stale_after_days or 0), until)
+        since, held = _reach(indicator)
+        key = (indicator.feeds, int(indicator.stale_after_days or 0), held)
         fresh = f"fresh.{self._flags.setdefault(key, f'f{len(self._flags)}')}"
         if not since:
             return fresh
         # who was founded after the feed began has no past that it could not tell of
         start = f"fresh.{self._starts.setdefault(indicator.feeds, f's{len(self._starts)}')}"
-        return f"{fresh} AND coalesce({start} <= {since} OR {start} <= strftime(market.established_date, '%Y%m'), FALSE)"
+        return (
+            f"{fresh} AND coalesce({start} <= {since} OR {start} <= strftime(market.established_date, '%Y%m'), FALSE)"
+        )
 
     def clause(self) -> str:
         flags = [
             " AND ".join(
-                f"coalesce(bool_or({_is(feed)} AND age_days <= {days}{f' AND last_month >= {until}' if until else ''}), FALSE)"
+                f"coalesce(bool_or({_is(feed)} AND age_days <= {days}{f' AND {held}' if held else ''}), FALSE)"
                 for feed in feeds
             )
             + f" AS {name}"
-            for (feeds, days, until), name in self._flags.items()
+            for (feeds, days, held), name in self._flags.items()
         ]
         flags += [
             f"max(first_month) FILTER (WHERE {' OR '.join(_is(feed) for feed in feeds)}) AS {name}"

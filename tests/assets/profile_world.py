@@ -90,6 +90,11 @@ class ProfileWorld:
                 w.execute(f'INSERT INTO raw."{key}" ({names}) VALUES ({marks})', values)
         return file_id
 
+    def deliver_year(self, key: str, year: int, received: str) -> None:
+        """An empty file for every month of the year: the feed holds the year, whatever else is delivered of it."""
+        for month in range(1, 13):
+            self.deliver(key, [], received, f"{year}{month:02d}")
+
     def build(self) -> "ProfileWorld":
         """Builds the profile of the world's own day and keeps its rows, so that other days may be asked about afterwards."""
         self._profiles = self._built()

@@ -78,7 +78,9 @@ def world(tmp_path_factory):
         ]
         w.deliver("tax_vat", rows, "2024-11-01", "202410")
     # 停报户 filed every month to September and then no more
-    rows = [vat("停报户", y, m, "100.00", f"s{y}{m}", d) for y in (2023, 2024) for m, d in months[: 12 if y == 2023 else 9]]
+    rows = [
+        vat("停报户", y, m, "100.00", f"s{y}{m}", d) for y in (2023, 2024) for m, d in months[: 12 if y == 2023 else 9]
+    ]
     w.deliver("tax_vat", rows, "2024-10-18", "202409")
     # 新户 was founded in November 2023: two months are its whole year
     w.deliver("tax_vat", [vat("新户", 2023, m, "50.00", f"n{m}", d) for m, d in months[10:]], "2024-01-20", "202312")
@@ -136,7 +138,7 @@ def world(tmp_path_factory):
         "2024-12-18",
         "202411",
     )
-    w.deliver("tax_payment", [], "2023-02-18", "202301")
+    w.deliver_year("tax_payment", 2023, "2024-01-18")
     w.deliver(
         "tax_payment",
         [
@@ -203,6 +205,22 @@ def world(tmp_path_factory):
     w.deliver(
         "labor_headcount", [dict(of="停报户", pay_month="2024-09-01", **head)], "2024-10-18", "202409", batch="460100"
     )
+    # 两处户 is insured at two offices; the second has not sent November; 撤处户 closed its second in August
+    for of, months_at in (
+        ("两处户", {"460100": (9, 10, 11), "460200": (9, 10)}),
+        ("撤处户", {"460100": (7, 8, 9, 10, 11), "460200": (7, 8)}),
+    ):
+        for office, held in months_at.items():
+            rows = [dict(of=of, pay_month=f"2024-{m:02d}-01", **head) for m in held]
+            w.deliver("labor_headcount", rows, "2024-12-18", "202411", batch=office)
+    # 免税店 sold in every month of 2023 but one, which never came
+    shop = [
+        {"of": "免税店", "name": "x", "report_month": f"2023-{m:02d}-01", "sales_yuan": "10.00"}
+        for m in range(1, 13)
+        if m != 4
+    ]
+    w.deliver_year("commerce_duty_free", 2023, "2024-12-18")
+    w.deliver("commerce_duty_free", shop, "2024-12-18", "202311")
     for office in ("460100", "460200"):
         w.deliver(
             "labor_headcount", [dict(of="月报户", pay_month="2024-11-01", **head)], "2024-12-18", "202411", batch=office
@@ -242,11 +260,10 @@ def world(tmp_path_factory):
         "hs_code": "1",
         "country": "US",
     }
-    w.deliver("customs_trade_month", [], "2023-02-18", "202301")
+    w.deliver_year("customs_trade_month", 2023, "2024-01-18")
     w.deliver("customs_trade_month", [dict(key, value_usd="1000", value_yuan="7000")], "2023-07-18", "202306")
     w.deliver("customs_trade_month", [dict(key, value_usd="1200", value_yuan="8400")], "2023-08-18", "202307")
     w.deliver("customs_trade_month", [dict(key, value_usd="-100", value_yuan="-700")], "2023-10-18", "202309")
-    w.deliver("customs_trade_month", [], "2024-01-18", "202312")
     return w.build()
 
 
@@ -333,6 +350,20 @@ def test_offices_add_up_and_one_office_counts_once(world):
     assert profile["employees_insured"] == 32, "12 in Haikou, 20 in Sanya by the workbook sent again"
     assert profile["employees_insured_growth"] == Decimal("1.000000")
     assert profile["social_insurance_paid"] is True
+
+
+def test_an_office_that_has_not_reported_yet_is_waited_for_and_one_that_is_gone_is_not(world):
+    assert world.profile("两处户")["employees_insured"] == 24, "October, when both offices had reported"
+    assert world.profile("撤处户")["employees_insured"] == 12, (
+        "one office since September, borne out by two months more"
+    )
+
+
+def test_a_month_that_never_came_leaves_the_year_unknown_and_not_zero(world):
+    assert world.profile("免税店")["duty_free_sales_last_year"] is None
+    assert world.profile("月报户")["duty_free_sales_last_year"] == Decimal("0.00"), (
+        "every month of the feed came, none named it"
+    )
 
 
 def test_cumulative_sales_are_differenced(world):

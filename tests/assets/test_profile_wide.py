@@ -19,7 +19,7 @@ def catalogue():
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     w = ProfileWorld(tmp_path_factory.mktemp("wide"), "2024-12-31", "2025-01-25T00:00:00")
-    w.deliver("customs_trade_month", [], "2023-02-18", "202301")
+    w.deliver_year("customs_trade_month", 2023, "2024-01-18")
     w.deliver(
         "market_baseinfo",
         [
