@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from matching.text.fields import field_in
 from matching.text.outline import Span
 from matching.text.plain import Flat
 from matching.text.quantities import Quantity
@@ -12,10 +13,17 @@ _GIVE = re.compile(
     r"给予|给与|予以|奖励|奖补|补助|补贴|资助|扶持资金|扶持|支持资金|奖金|贴息|补偿|配套|发放|拨付|兑现|返还|一次性|再按|享受|减免|减征|免征|免收|减按|减半|优惠|抵扣|抵用|补足|封顶|奖|追加|激励"
 )
 # Money words that look like awards and are not (policies.md §5).
+_GIVEN_BEHIND = re.compile(
+    r"\s*的?(?:一次性)?的?(?:奖励|补助|补贴|资助|奖补|扶持|奖金|支持|配套|经费|资金|补偿|标准|津贴)"
+)
+# 500—1000万元的奖励10万元: the first sum is the tier, the second is given
+_SUM_FOLLOWS = re.compile(
+    r"\s*(?:\([^()]{0,16}\))?\s*的?(?:企业|单位)?[，,]?(?:一次性)?(?:给予)?(?:奖励|补助|补贴|资助|奖补|奖)(?:企业)?\s?\d"
+)
 _NOT_AWARD = re.compile(
     r"罚款|总规模|资金规模|基金规模|预算|总额度不超|授信|收费|保证金|门票|工本费|年度资金|专项资金规模"
 )
-_CAP = re.compile(r"最高|不超过|不得超过|不高于|封顶|上限|限额|累计不超|总额不超|最多|以内")
+_CAP = re.compile(r"最高可?达|最高|不超过|不得超过|不高于|封顶|上限|限额|累计不超|总额不超|最多|以内")
 _PER = re.compile(
     r"(?:每|按|/)(?P<per>家|户|人|个|件|项|亩|平方米|㎡|辆|台|套|吨|次|场|单|人次|天|月|年|季度|学员|学时|标箱|公里|千瓦时|度|篇|名|新增\S{0,6}|增加\S{0,8}|引进\S{0,6}|培育\S{0,6}|招用\S{0,6}|吸纳\S{0,6})"
 )
@@ -42,6 +50,16 @@ class Amount:
     loan: bool
 
 
+_CAP_WORDS = frozenset(
+    {"最高", "最高可达", "最高达", "最高可", "最多可达", "不超过", "不高于", "不得超过", "最多", "以内", "不超出"}
+)
+
+
+def is_tier(text: str, quantity: Quantity) -> bool:
+    """500—1000万元(含)的奖励10万元: a sum whose award follows at once is what is asked."""
+    return quantity.kind == "money" and bool(_SUM_FOLLOWS.match(text[quantity.right : quantity.right + 40]))
+
+
 def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> bool:
     """Whether a sum or share is something given rather than something asked for.
 
@@ -55,8 +73,27 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
     around = text[clause.start : clause.end]
     if _NOT_AWARD.search(around):
         return False
-    if re.search(r"每(?:增加|新增|增长|超过|提高|引进|招用|吸纳|培育|满|多)[^，。；\d给奖补]{0,6}$", before):
+    if re.search(r"每(?:(?:增加|新增|增长|超过|提高|引进|招用|吸纳|培育|满|多)[^，。；\d给奖补]{0,6})?$", before):
         return False
+    if quantity.kind == "money" and re.match(
+        r"\s?(?:以[下内])?的?(?:银行|流动资金)?(?:贷款|融资|借款)(?!贴息|额度)", after
+    ):
+        return bool(_LOAN_GIVEN.search(before)) and quantity.op in ("", "<=")
+    if (
+        quantity.kind == "money"
+        and quantity.word in ("", "最高", "不超过", "不高于")
+        and _LOAN_LIMIT.search(before)
+        and not re.search(r"贴息|补[贴助]|奖", text[quantity.right : sentence.end])
+    ):
+        return True
+    if (
+        quantity.kind == "ratio"
+        and quantity.op in ("", "<=")
+        and re.search(r"标准(?:为|是|按)[^，。；\d]{0,14}$", before)
+    ):
+        return True
+    if quantity.kind == "ratio" and re.search(r"(?:减按|按)\s?$", before) and re.match(r"\s?的?(?:税率|征收率)", after):
+        return True
     if (
         quantity.kind == "ratio"
         and quantity.op
@@ -67,7 +104,6 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
         and not _given(before)
     ):
         return False
-    tail = text[quantity.right : min(len(text), quantity.right + 8)]
     if re.match(
         r"\s?(?:以上|以下)?[^，。；\n]{0,10}的(?:企业|单位|项目|机构|主体|，|,|$)",
         text[quantity.right : clause.end + 1],
@@ -81,16 +117,22 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
         return True
     if (
         quantity.kind == "ratio"
-        and re.search(r"按照?|以|给予", before)
+        and re.search(r"按照?|以(?![上下内])|给予", before)
         and _GIVE.search(text[quantity.right : sentence.end])
         and not quantity.op.startswith(">")
     ):
         return True
+    if (
+        quantity.kind == "money"
+        and quantity.op == "<="
+        and re.search(r"每[^，。；\d]{0,6}\d?[人户家亩吨个名件]", before[-12:])
+    ):
+        return bool(_GIVE.search(after))
     if quantity.op in (">=", ">", "<"):
         return False
-    if re.match(
-        r"(?:的)?(?:一次性)?(?:的)?(?:奖励|补助|补贴|资助|奖补|扶持|奖金|支持|配套|经费|资金|补偿|标准)", after.strip()
-    ) or re.match(r"\s?(?:的)?(?:一次性)?(?:奖励|补助|补贴|资助|奖补|扶持)", tail):
+    if _GIVEN_BEHIND.match(text[quantity.right : clause.end]) and (
+        quantity.kind == "ratio" or not _SUM_FOLLOWS.match(after)
+    ):
         return True
     if (
         quantity.kind == "money"
@@ -101,14 +143,30 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
         and quantity.op in ("", "<=")
     ):
         return bool(_GIVE.search(text[sentence.start : sentence.end]) or _CAP.search(before))
-    if (
-        quantity.op == "<="
-        and quantity.word in ("最高", "不超过", "不高于", "不得超过", "封顶")
-        and quantity.kind == "money"
-    ):
+    if quantity.op == "<=" and quantity.word in _CAP_WORDS and quantity.kind == "money":
         asked = re.search(r"(?:人数|总额|收入|所得额|资产|年限|时间|面积|成立|资本|规模|投资)[^，。；、]{0,3}$", before)
         return not asked and bool(_GIVE.search(text[sentence.start : quantity.left]))
     return False
+
+
+# 可申请最高300万元创业担保贷款; 担保贷款金额最高400万元
+_LOAN_GIVEN = re.compile(r"(?:可以?|给予|提供|发放|申请)[^，。；\d]{0,12}$")
+_LOAN_LIMIT = re.compile(r"(?:贷款|担保)(?:金额|额度|总额)(?:上限)?(?:最高|为|不超过|可达)*\s?$")
+
+
+_LIMIT = re.compile(
+    r"^\s*(?:但|且|并且|其中)?(?:原则上)?(?:(?:单[个户项家次][^，。；\d]{0,10}|同一[^，。；\d]{0,10}|每[家户个年人项][^，。；\d]{0,10}|年度|累计|合计|总计|全年)*(?:补[贴助]|奖励|资助|扶持|支持|奖补|贴息|资金)?(?:总?额度?|金额|资金)?(?:累计|合计|每年|全年|原则上)?)$"
+)
+
+
+def limits_what_is_given(text: str, quantity: Quantity, clause: Span) -> bool:
+    """…的5%给予补助，总额不超过1000万元: a limit whose clause names nothing but the award before it."""
+    return (
+        quantity.kind == "money"
+        and quantity.op == "<="
+        and quantity.word in _CAP_WORDS
+        and bool(_LIMIT.match(re.sub(r"(?:最高|不超过|为|在|可达|达)+$", "", text[clause.start : quantity.left])))
+    )
 
 
 _ASK = re.compile(r"达到|超过|不低于|不少于|以上的|满足|符合|年度|收入|投资额|纳税|的企业$")
@@ -192,13 +250,12 @@ def in_list_of_sums(text: str, quantity: Quantity, start: int) -> bool:
 
 
 def goes_on_giving(text: str, quantity: Quantity, clause: Span) -> bool:
-    """完成股改的50万元，成功上市的300万元: a sum without comparator in a sentence that has already given."""
+    """完成股改的50万元，成功上市的300万元; 个体工商户5000元: a sum without comparator, whose clause names no measure, in a sentence that has
+    already given."""
+    if quantity.kind != "money" or quantity.op:
+        return False
     lead = text[clause.start : quantity.left]
-    return (
-        quantity.kind == "money"
-        and quantity.op == ""
-        and bool(re.search(r"(?:^|的|为|企业|项目|级|类|奖|档|名)\s?$", lead))
-    )
+    return field_in(lead, "money") is None and not re.search(r"\d|[为达到在于]$|投资|规模|每增", lead)
 
 
 _TABLE_HEAD = re.compile(r"(?:奖励|补助|补贴|资助|扶持|奖补)(?:金额|标准|额度)|金额[(]?万?元|标准[(]?万?元")

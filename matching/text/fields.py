@@ -10,12 +10,15 @@ _R = r"[^，。；：;\n]"
 
 @dataclass(frozen=True)
 class Cue:
-    """`words` beside a quantity of one of `kinds` speak of `field`; `metric` names a long-tail measure."""
+    """`words` beside a quantity of one of `kinds`, counted in one of `units` if there are any, speak of `field`; `metric` names a
+    long-tail measure. A weak cue (支出, 投入) counts only where its clause has no other: 研发经费近三年支出额."""
 
     field: str
     kinds: tuple[str, ...]
     words: re.Pattern[str]
     metric: str = ""
+    units: tuple[str, ...] = ()
+    weak: bool = False
 
 
 # What may stand between a cue and its number is judged by distance, so that the nearest cue wins and not the greediest.
@@ -23,34 +26,38 @@ _TRAIL = re.compile(re.escape(_R) + r"\{0,\d+\}(?=\||$)")
 _REACH = 22
 
 
-def _cue(field: str, kinds: str, words: str, metric: str = "") -> Cue:
-    return Cue(field, tuple(kinds.split()), re.compile(_TRAIL.sub("", words)), metric)
+def _cue(field: str, kinds: str, words: str, metric: str = "", units: str = "", weak: bool = False) -> Cue:
+    return Cue(field, tuple(kinds.split()), re.compile(_TRAIL.sub("", words)), metric, tuple(units.split()), weak)
+
+
+def _speaks(cue: Cue, kind: str, unit: str) -> bool:
+    return kind in cue.kinds and (not cue.units or kind != "count" or unit in cue.units)
 
 
 _REVENUE = r"(?:营业总?收入|营收|销售总?收入|主营业务收入|主营收入|经营收入|业务收入|服务收入|软件业务收入|销售额|营业额|零售额|年销售|年收入|收入总额|年营业)"
-_RD = r"(?:研究开发|研究与试验发展|研究与开发|研发|R&D|R＆D)(?:活动)?(?:的)?(?:费用|投入|经费|支出|资金)?"
+_RD = r"(?:研究开发|研究与试验发展|研究与开发|研究和开发|研发|R&D|R＆D)(?:活动)?(?:的)?(?:费用|投入|经费|支出|资金|总额|金额|额){0,4}"
 
 # Specific before general: where two cues end at the same word, the longer one wins, then the earlier in this list.
 CUES: tuple[Cue, ...] = (
     _cue(
         "rd_ratio",
         "ratio",
-        rf"{_RD}(?!人员|团队|和相关|活动人员|机构)(?:总额|强度)?{_R}{{0,12}}(?:占|与|和){_R}{{0,26}}(?:比例|比重|之比|比率|的比|收入|占比|总额|比)?|研发(?:投入|费用)?(?:强度|占比)|研发费用率",
+        rf"{_RD}(?!人员|团队|和相关|活动人员|机构|的?(?:专职|科技)?人员)(?:总额|强度)?{_R}{{0,12}}(?:占|与|和){_R}{{0,26}}(?:比例|比重|之比|比率|的比|收入|占比|总额|比)?|研发(?:投入|费用|经费)?(?:强度|占比)|研发费用率",
     ),
     _cue(
         "rd_staff_ratio",
         "ratio",
-        rf"(?:研发|研究开发|科技|技术)(?:和相关技术创新活动的)?(?:人员|科技人员){_R}{{0,12}}占{_R}{{0,20}}",
+        rf"(?:研发|研究开发|科技|技术|科研)(?:和相关技术创新)?(?:活动)?(?:的)?(?:科技|专职|专业)?人员(?:数|数量)?{_R}{{0,12}}占{_R}{{0,20}}|(?:研发|科技|科研)人员(?:比例|占比|比重)",
     ),
     _cue(
         "staff_qualified_ratio",
         "ratio",
-        rf"(?:大专|专科|本科|学士|硕士|中级|高级|职称|学历|持证|专业技术人员|取得{_R}{{0,8}}证书){_R}{{0,24}}占{_R}{{0,20}}",
+        rf"(?:大专|专科|本科|学士|硕士|中级|高级|职称|学历|持证|专业技术人员|取得{_R}{{0,8}}证书|服务人员|持证){_R}{{0,24}}占{_R}{{0,20}}|持证(?:上岗)?(?:率|比例)",
     ),
     _cue(
         "main_business_ratio",
         "ratio",
-        rf"(?:主营业务|主导产品|鼓励类产业|鼓励类|主营|高新技术产品|离岸|主要业务|核心业务|本领域){_R}{{0,16}}(?:收入|销售额){_R}{{0,10}}占{_R}{{0,20}}",
+        rf"(?:主营业务|主导产品|鼓励类产业|鼓励类|主营|高新技术产品|离岸|主要业务|核心业务|本领域){_R}{{0,20}}(?:收入|销售额){_R}{{0,10}}占{_R}{{0,20}}|主营业务(?:收入)?占比",
     ),
     _cue("rd_expense_growth", "ratio money", rf"{_RD}{_R}{{0,10}}(?:增长|增加|增量|新增|增幅|增速){_R}{{0,8}}"),
     _cue(
@@ -75,26 +82,57 @@ CUES: tuple[Cue, ...] = (
         "growth",
     ),
     _cue("layoff_rate", "ratio", r"裁员率"),
+    # amounts of increase have no indicator of their own (revenue_growth_rate is a share)
+    _cue(
+        "other_metric",
+        "money",
+        rf"(?:{_REVENUE}|产值|收入|税收|缴纳{_R}{{0,4}}税{_R}{{0,4}}|余额)(?:净?增量|净?增加额|新增额|净增长?|增加额?|较年初新增|同比增加|同比新增|同比净增|较上年(?:度)?(?:增加|新增|净增))",
+        "increase",
+    ),
+    _cue("other_metric", "money", rf"(?:净增|新增)(?:加)?(?:{_REVENUE}|产值|税收|工业总产值)", "increase"),
+    _cue("other_metric", "money", r"净利润|利润总额|纯收入|净收入|票房(?:收入)?|人均收入|带货额", "income"),
+    _cue("other_metric", "money", r"单台(?:\(套\))?(?:设备)?(?:价格|价值|售价|原值)|单价", "unit_price"),
+    _cue("other_metric", "money ratio", r"(?:担保)?费率|保费率|代偿率|负债率|不良率|覆盖率", "rate"),
+    _cue("other_metric", "money", r"(?:实际)?投资强度(?=[^，。；]{0,16}(?:平方米|㎡))", "investment_per_area"),
+    _cue("other_metric", "money", r"应纳税所得额", "taxable_income"),
+    _cue("other_metric", "count", r"观众(?:人数)?|参会(?:人员|人数)?|客流量?|观展人数|与会人员", "attendance"),
+    _cue("other_metric", "count", rf"(?:床位|托位|机架|标准展位|展位|工位|客房|座位){_R}{{0,8}}", "capacity"),
+    _cue(
+        "other_metric",
+        "duration",
+        rf"(?:缴纳|参保|缴费|缴存|社会保险费?|社保|失业保险费){_R}{{0,10}}",
+        "contribution_months",
+    ),
+    _cue("evaluation_result", "score", r"得分|评分|分数|分值"),
     _cue(
         "new_hires",
         "count ratio",
-        rf"(?:新招用|新招收|招用|新增就业|新增参保|新吸纳|吸纳|招录|招收|新聘用|新增用工|新增员工|带动就业|安置|聘用|录用|新增职工|稳定就业|吸收|提供就业岗位){_R}{{0,24}}",
+        rf"(?:新招用|新招收|招用|新增就业|新增参保|新吸纳|吸纳|招录|招收|新聘用|新增用工|新增员工|带动(?:就业)?(?:人数)?|新增就业人数|安置|聘用|录用|新增职工|稳定就业|吸收|提供就业岗位){_R}{{0,24}}",
+        units="人 个 人次",
     ),
-    _cue("rd_staff", "count", rf"(?:研发|研究开发|科研|科技)(?:活动)?(?:人员|团队|人才){_R}{{0,12}}"),
+    _cue(
+        "rd_staff",
+        "count",
+        rf"(?:研发|研究开发|研究与试验发展|科研|科技)(?:活动)?(?:的)?(?:专职|全职|专业)?(?:工作)?(?:人员|团队|人才)(?:数|总数|人数)?{_R}{{0,12}}|(?:专职|全职)(?:从事)?(?:研发|研究开发|研究与试验发展|科研)(?:的)?(?:工作)?人员(?:数|总数)?",
+        units="人",
+    ),
     _cue(
         "employees_insured",
         "count",
-        rf"(?:参保|缴纳社会?保险?费?|缴纳社会保险|社保缴纳|缴存社保|社会保险){_R}{{0,16}}(?:人数|职工|员工|人员)?{_R}{{0,8}}|参保人数{_R}{{0,6}}",
+        rf"(?:参保|缴纳[^，。；]{0, 6}保险(?=人数)|缴纳社会?保险?费?|缴纳社会保险|社保缴纳|缴存社保|社会保险){_R}{{0,16}}(?:人数|职工|员工|人员)?{_R}{{0,8}}|参保人数{_R}{{0,6}}",
+        units="人",
     ),
     _cue(
         "staff_qualified",
         "count",
-        rf"(?:持证|持有{_R}{{0,12}}证书|专业技术人员|专职(?:工作|服务|管理|从业|律师|教师|技术)?人员|专业人员|中级以上|高级职称|专职|管理人员|证书的(?:职工|员工|人员)|执业|经纪人|技术人员|具有{_R}{{0,16}}(?:资格|职称|学历)){_R}{{0,10}}",
+        rf"(?:持证|持有{_R}{{0,12}}证书|专业技术人员|专职(?:工作|服务|管理|从业|律师|教师|技术)?人员|专业人员|中级以上|高级职称|专职|管理人员|证书的(?:职工|员工|人员)|执业|经纪人|技术人员|服务人员|家政服务员|护理人员|(?:职称|学历|学位)(?:的)?(?:工程技术|专业技术|技术)?人员(?:数)?|具有{_R}{{0,16}}(?:资格|职称|学历)){_R}{{0,10}}",
+        units="人",
     ),
     _cue(
         "employees",
         "count",
         rf"(?:从业人员|在职职工|在职员工|从业人数|在职人数|职工(?:总|人)?数?|员工(?:总|人)?数?|用工(?:人数|规模)?|在岗职工|就业人数|人员规模|全职员工){_R}{{0,8}}",
+        units="人",
     ),
     _cue("patents_invention", "count", rf"(?:发明专利|发明专利权|国外专利){_R}{{0,10}}"),
     _cue(
@@ -129,7 +167,7 @@ CUES: tuple[Cue, ...] = (
     _cue(
         "foreign_capital_actual",
         "money",
-        rf"(?:实际)?到资(?:金额|额)?{_R}{{0,6}}|(?:实到|实际到位|到位|实际使用|实际利用|利用|实缴)(?:的)?(?:外资|外国资本|境外资金|外方|注册外资|到资){_R}{{0,12}}|外资{_R}{{0,6}}(?:到位|到账|到资){_R}{{0,8}}|外商投资{_R}{{0,10}}",
+        rf"(?:实际)?到资(?:金额|额)?{_R}{{0,6}}|(?:实到|实际到位|到位|实际使用|实际利用|利用|实缴)(?:的)?(?:外资|外国资本|境外资金|外方|注册外资|到资){_R}{{0,12}}|外资{_R}{{0,6}}(?:到位|到账|到资){_R}{{0,8}}|外商投资{_R}{{0,10}}|(?:实际|年实际)?(?:使用)?外资金额|到资额?|实缴外资|外方出资",
     ),
     _cue(
         "registered_capital",
@@ -143,27 +181,33 @@ CUES: tuple[Cue, ...] = (
     _cue(
         "equipment_investment",
         "money",
-        rf"(?:设备|软硬件|软件和设备|生产性设备|仪器){_R}{{0,8}}(?:投资|投入|购置|采购|金额|总额|费用|额){_R}{{0,8}}|购置{_R}{{0,10}}设备{_R}{{0,6}}",
+        rf"(?:设备|软硬件|软件和设备|生产性设备|仪器){_R}{{0,8}}(?:投资|投入|购置|采购|金额|总额|费用|额|原值){_R}{{0,8}}|购置{_R}{{0,10}}设备{_R}{{0,6}}",
     ),
     _cue("fixed_asset_investment", "money", rf"固定资产(?:投资|投入|总额)?{_R}{{0,10}}|固投{_R}{{0,6}}"),
     _cue(
         "project_investment",
         "money",
-        rf"(?:总投资|投资总?额|项目投资|实际投资|投入资金|投资规模|计划投资|投资|投入|建设投入|改造投入|支出){_R}{{0,10}}",
+        rf"(?:总投资|投资总?额|项目投资|实际投资|投入资金|投资规模|计划投资|投资|建设投入|改造投入|总投入){_R}{{0,10}}",
     ),
+    _cue("project_investment", "money", r"投入|支出额?", weak=True),
     _cue("total_assets", "money", rf"(?:资产总额|总资产|净资产|资产规模){_R}{{0,8}}"),
     _cue("output_value", "money", rf"(?:总?产值){_R}{{0,10}}"),
-    _cue("product_sales", "money", rf"(?:产品|成果|单品|首台套|新产品|转化){_R}{{0,8}}(?:销售|收入|实现){_R}{{0,10}}"),
+    _cue(
+        "product_sales",
+        "money",
+        rf"(?:产品|成果|单品|品种|首台套|新产品|转化){_R}{{0,8}}(?:销售|收入|实现)(?:总?额|收入)?{_R}{{0,10}}",
+    ),
     _cue(
         "financing_amount",
         "money",
         rf"(?:融资|贷款|授信|募集|发行|担保|投资机构|股权投资){_R}{{0,6}}(?:金额|总额|额度|规模|资金|余额|额|本金)?{_R}{{0,10}}",
     ),
-    _cue("revenue_last_year", "money", rf"{_REVENUE}{_R}{{0,14}}|收入{_R}{{0,8}}"),
+    _cue("revenue_last_year", "money", rf"{_REVENUE}{_R}{{0,14}}"),
+    _cue("revenue_last_year", "money", r"收入", weak=True),
     _cue(
         "other_metric",
         "money",
-        rf"(?:交易额|成交额|合同额|合同金额|技术交易|技术合同|交易量|订单|采购额|服务额|捐赠|保费|管理(?:资产)?规模|基金规模|结算){_R}{{0,12}}",
+        rf"(?:交易额|成交额|合同额|支付额|货值|设备价值|单台价值|总价值|孵化资金|种子资金|合同金额|技术交易|技术合同|交易量|订单|采购额|服务额|捐赠|保费|管理(?:资产)?规模|基金规模|结算){_R}{{0,12}}",
         "transaction",
     ),
     _cue(
@@ -185,7 +229,7 @@ CUES: tuple[Cue, ...] = (
     _cue(
         "established_years",
         "duration",
-        rf"(?:成立|注册|设立|注册登记|登记注册|登记|存续|经营|营业|正常营业|运营|运行|开业|成立时间|注册时间|从事){_R}{{0,16}}",
+        rf"(?:成立|注册|设立|注册登记|登记注册|登记|存续|经营|营业|正常营业|正常生产|连续生产|运营|运行|开业|成立时间|注册时间|从事){_R}{{0,16}}",
     ),
     _cue(
         "contract_term",
@@ -195,7 +239,8 @@ CUES: tuple[Cue, ...] = (
     _cue(
         "service_volume",
         "count",
-        rf"(?:服务|入驻|孵化|在孵|引进|培育|举办|开展|组织|辅导|受理|办理|接待|推荐|引荐|促成|帮助|对接|签约|代理|毕业|培训){_R}{{0,24}}",
+        rf"(?:服务|入驻|孵化|在孵|引进|培育|举办|开展|组织|辅导|受理|办理|接待|推荐|引荐|促成|帮助|对接|签约|代理|毕业|培训|登记合同数?量?){_R}{{0,24}}|(?:发货|发运|吞吐|作业|处理|业务|接待|发送)量",
+        units="人 人次 家 户 个 项 件 次 场 单 笔 款 标箱 种 名 届 期 航次 班次 票 列 篇 门 吨 条",
     ),
 )
 
@@ -206,61 +251,81 @@ _OWN_NOUN = re.compile(r"[\u4e00-\u9fa5]{3,}")
 _FILLER = re.compile(
     r"其中|对于?|达到?|不低于|同比|平均|年均|增长|增速|增幅|较?上年度?|当年|年度|总额|累计|合计|以上|以下|企业|单位|项目|数量|比例|占比|规模|金额|每年|首次|突破|分别|且|并|的|为"
 )
+_CLOSED = re.compile(r"\([^()\n]{0,80}\)")
+_OF = re.compile(r"(?:不低于|不少于|不高于|不超过|达到|超过|高于|低于|占到)(?P<whole>[^，。；：、\d\n%]{2,16}?)的?\s?$")
 
 
-def field_of(
-    text: str, quantity: Quantity, clause_start: int, sentence_start: int, clause_end: int
-) -> tuple[Cue, int, int] | None:
+@dataclass(frozen=True)
+class Hung:
+    """A cue beside a quantity, and where it stands in the text."""
+
+    cue: Cue
+    start: int
+    end: int
+
+
+def field_of(text: str, quantity: Quantity, clause_start: int, sentence_start: int, clause_end: int) -> Hung | None:
     """The cue a quantity hangs on and its position: in its own clause before it, then behind it, then earlier in the sentence.
 
-    In its own clause the cue that ends nearest to the number wins, the longest among those, then list order.
+    In its own clause the cue that ends nearest to the number wins, the longest among those, then list order. What stands in brackets that
+    close before the number explains and does not measure.
     """
-    near = _best(text, quantity, clause_start, quantity.left)
-    if near and near[2] >= quantity.left - _REACH:
-        return near
+    lead = _unbracketed(text[clause_start : quantity.left])
+    if quantity.kind == "ratio" and (share := _OF.search(text[quantity.left : quantity.start])):
+        # 工程技术人员不低于职工总数的60% asks what 占职工总数 asks
+        lead += "占" + share["whole"]
+    near = _best(lead, quantity.kind, quantity.unit, clause_start)
+    if near and near.end >= quantity.left - _REACH:
+        return Hung(near.cue, near.start, min(near.end, quantity.left))
     behind = _first_behind(text, quantity, clause_end)
-    if near or behind or _OWN_NOUN.search(_FILLER.sub("，", text[clause_start : quantity.left])):
+    if near or behind or _OWN_NOUN.search(_FILLER.sub("，", lead)):
         return near or behind
-    return _best(text, quantity, sentence_start, clause_start)
+    return _best(_unbracketed(text[sentence_start:clause_start]), quantity.kind, quantity.unit, sentence_start)
 
 
-def field_in(words: str, kind: str) -> Cue | None:
+def _unbracketed(words: str) -> str:
+    """`words` with blanks for what stands in closed brackets: as long as before."""
+    return _CLOSED.sub(lambda m: " " * len(m[0]), words) if "(" in words else words
+
+
+def field_in(words: str, kind: str, unit: str = "") -> Cue | None:
     """The last cue for a kind of quantity in the intro of a list or the head of a column."""
     found = [
         (match.end(), match.end() - match.start(), -order, cue)
         for order, cue in enumerate(CUES)
-        if kind in cue.kinds
+        if _speaks(cue, kind, unit)
         for match in cue.words.finditer(words)
         if match[0]
     ]
     return max(found, key=lambda f: f[:3])[3] if found else None
 
 
-def _best(text: str, quantity: Quantity, start: int, end: int) -> tuple[Cue, int, int] | None:
-    best: tuple[int, int, int] | None = None
-    winner: tuple[Cue, int, int] | None = None
+def _best(words: str, kind: str, unit: str, offset: int) -> Hung | None:
+    """The best cue in `words`, which begin at `offset` of the text."""
+    best: tuple[bool, int, int, int] | None = None
+    winner: Hung | None = None
     for order, cue in enumerate(CUES):
-        if quantity.kind not in cue.kinds:
+        if not _speaks(cue, kind, unit):
             continue
-        for match in cue.words.finditer(text, start, end):
+        for match in cue.words.finditer(words):
             if not match[0] or _OTHER_NUMBER.search(match[0]):
                 continue
-            rank = (match.end(), match.end() - match.start(), -order)
+            rank = (not cue.weak, match.end(), match.end() - match.start(), -order)
             if best is None or rank > best:
-                best, winner = rank, (cue, match.start(), match.end())
+                best, winner = rank, Hung(cue, offset + match.start(), offset + match.end())
     return winner
 
 
-def _first_behind(text: str, quantity: Quantity, end: int) -> tuple[Cue, int, int] | None:
+def _first_behind(text: str, quantity: Quantity, end: int) -> Hung | None:
     stop = min(end, quantity.right + 18)
     found = [
         (match.start(), order, cue, match.end())
         for order, cue in enumerate(CUES)
-        if quantity.kind in cue.kinds and quantity.kind != "age"
+        if _speaks(cue, quantity.kind, quantity.unit) and quantity.kind != "age"
         for match in [cue.words.search(text, quantity.right, stop)]
         if match and match[0]
     ]
     if not found:
         return None
     start, _, cue, stop = min(found, key=lambda f: (f[0], f[1]))
-    return cue, start, stop
+    return Hung(cue, start, stop)

@@ -134,7 +134,7 @@ def bounds_shared(text: str, conditions: list[Condition]) -> list[Condition]:
         if top is None or key not in starts:
             out.append(condition)
             continue
-        if re.search(r"\(含\)$|\(含本数\)$|\(含\)以下$|以下\(含\)$", text[condition.start : condition.end]):
+        if re.search(r"\(含[^()不]{0,12}\)(?:及?以下)?$", text[condition.start : condition.end]):
             claimed.add(key)
             out.append(condition)
         elif condition.op == "between":

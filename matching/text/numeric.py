@@ -19,9 +19,13 @@ _UNIT_KINDS = ("count", "area", "duration", "age", "multiple")
 _INVERSE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 # What a share or a count is measured against is no condition: 员工总数的, 较2020年增长
 _NOT_CONDITION = re.compile(
-    r"分值|得分|评分|满分|权重|利率上浮|罚款|处以|滞纳|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|总规模|资金规模|基金规模"
+    r"分值|得分|评分|满分|权重|利率上浮|罚款|处以|滞纳|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:设立|安排|总)[^，。；]{0,6}规模|基金规模|安排"
 )
 _PROCEDURE = re.compile(r"答复|公示|受理|审核|审批|办结|报送|拨付到|提交|反馈|评审|送达|备查|保存|归档|完成拨付")
+
+
+# (含成立不足三年的企业) widens what was said before it
+_EXPLAINS = re.compile(r"\((?:含|包括|包含|不含|不包括|即|指|注)[^()]{0,30}$")
 
 
 def numeric_condition(
@@ -39,10 +43,12 @@ def numeric_condition(
     (500万元至1000万元的，…；1000万元以上的，…: a later tier names no measure). `topic` is the intro of the list or the head of the
     table column the quantity stands in: it names the measure where the quantity's own words do not.
     """
-    if stay := _stay(text, quantity, clause):
+    if stay := _stay(text, quantity, clause) or _milestone(text, quantity, clause):
         return stay
     kind = quantity.kind
-    if kind == "duration" and quantity.unit in ("日", "工作日", "季度"):
+    if kind == "duration" and (
+        quantity.unit in ("工作日", "季度") or (quantity.unit == "日" and not _asks_days(text, quantity))
+    ):
         return None
     follows = bool(
         last
@@ -51,16 +57,20 @@ def numeric_condition(
             r"[\s、和及或;,，至]*(?:以上|不足|但|且|并|、|达到)*[\s、和及或,，]*", text[last.end : quantity.left]
         )
     )
-    eased = carried is not None and re.search(r"放宽(?:至|到)\s?$", text[clause.start : quantity.left])
+    eased = re.search(r"(?:放宽|降低|提高)(?:至|到)[^，。；\d]{0,10}$", text[clause.start : quantity.left])
+    if aside := _aside(text, quantity, last):
+        return aside
     if not quantity.op and quantity.high is None and not (follows or eased or topic):
         return None
     if quantity.op in (">", ">=") and re.match(r"\s?的?部分", text[quantity.right : clause.end]):
+        return None
+    if _EXPLAINS.search(text[max(clause.start, quantity.left - 40) : quantity.left]):
         return None
     if _is_window(text, quantity, clause) or _limits_award(text, quantity, clause, sentence):
         return None
     lead = text[max(clause.start, quantity.left - 16) : quantity.left]
     if _NOT_CONDITION.search(lead) or (
-        kind == "duration" and _PROCEDURE.search(text[quantity.right : quantity.right + 16])
+        kind == "duration" and _PROCEDURE.search(text[quantity.right : min(clause.end, quantity.right + 16)])
     ):
         return None
     condition = _measured(text, quantity, clause, sentence, last if follows else None, carried, last, topic)
@@ -92,18 +102,22 @@ def _measured(
     if last is None and carried is not None and (opens or _names_nothing(text[clause.start : quantity.left])):
         last = carried
     op: str = quantity.op
+    if not op and re.search(r"放宽(?:至|到)[^，。；\d]{0,10}$", text[clause.start : quantity.left]):
+        op = {"<": "<="}.get(carried.op, carried.op) if carried is not None and carried.op != "between" else ">="
     start = quantity.left
     if last is not None:
-        name, op = last.field, quantity.op or {"<": "<="}.get(last.op, last.op)
+        name, op = last.field, op or {"<": "<="}.get(last.op, last.op)
         if name == "established_years" and quantity.kind != "duration":
             return None
         extra: dict[str, Any] = {k: v for k, v in last.extra.items() if k in ("metric", "period")}
     else:
         hung = field_of(text, quantity, clause.start, sentence.start, clause.end)
-        said = field_in(topic, quantity.kind) if hung is None and topic else None
+        said = field_in(topic, quantity.kind, quantity.unit) if hung is None and topic else None
         if said is not None:
-            name, op = said.field, quantity.op or ">="
+            name, op = said.field, op or ">="
             extra = {"metric": said.metric} if said.metric else {}
+        elif hung is None and quantity.kind == "age":
+            name, extra = "talent_age", {}
         elif hung is None and quantity.kind == "area":
             name, extra = "planting_area" if quantity.unit == "亩" else "site_area", {}
         elif hung is None:
@@ -116,7 +130,7 @@ def _measured(
             if name == "other_metric":
                 extra["metric"] = metric
         else:
-            cue, left, right = hung
+            cue, left, right = hung.cue, hung.start, hung.end
             name = cue.field
             extra = {"metric": cue.metric} if cue.metric else {}
             if left >= clause.start or right > quantity.right:
@@ -133,7 +147,13 @@ def _measured(
             )
     if name == "talent_age" and quantity.kind != "age":
         return None
-    extra["_kind"] = quantity.kind
+    if name != "other_metric" and (each := _EACH.search(text[clause.start : quantity.left])) and "亩" not in each[0]:
+        name, extra["metric"] = "other_metric", each[0][-14:]
+    if name == "investment_per_mu" and re.match(
+        r"\s?(?:/|每)(?:平方米|㎡|平米)", text[quantity.end : quantity.end + 5]
+    ):
+        name, extra["metric"] = "other_metric", "投资强度"
+    extra["_kind"], extra["_at"] = quantity.kind, quantity.end
     if quantity.kind in _UNIT_KINDS or (quantity.kind == "money" and quantity.unit != "元"):
         extra["unit"] = quantity.unit
     end = max(quantity.right, quantity.end)
@@ -173,15 +193,21 @@ def _growth_of(text: str, clause: Span, quantity: Quantity, latest: Condition | 
     ):
         share = {"rd_expense": "rd_ratio", "rd_staff": "rd_staff_ratio", "staff_qualified": "staff_qualified_ratio"}
         return share.get(latest.field, "other_metric")
-    if quantity.kind != "ratio" or latest is None or not re.search(r"(?:增长|增速|增幅|递增)[^，。；]{0,6}$", lead):
+    if quantity.kind != "ratio" or latest is None or not re.search(r"(?:增长|增速|增幅|递增|增)[^，。；]{0,6}$", lead):
         return "other_metric"
-    if re.search(
-        r"[\u4e00-\u9fa5]{3,}(?:同比|较|比|年均|增)", re.sub(r"^.*[且并]|较?上年度?|同比|年均|比上年", "", lead)
-    ):
+    if re.search(r"[\u4e00-\u9fa5]{3,}(?:增)", _OF_GROWTH.sub("", lead)):
         return "other_metric"
+    if latest.extra.get("metric") == "increase" and re.search(r"销售|营业|零售|收入", text[latest.start : latest.end]):
+        return "revenue_growth_rate"
     return _GROWS.get(latest.field, "other_metric")
 
 
+# 人均办公面积不低于5平方米 is no area
+_EACH = re.compile(r"(?:人均|户均|生均|平均每|单位(?:产品|产值|面积))[^，。；：\d]{0,12}$")
+# what a growth may say of itself without naming another measure
+_OF_GROWTH = re.compile(
+    r"^.*(?:[且并]|同时)|近[一二两三四五\d]+(?:个)?(?:会计|自然)?年(?:度)?|较?上一?年(?:度|同期)?|同比|年均|平均|比上年|每年|当年|复合|保持|实现|年度|分别|达到"
+)
 _BUILT = re.compile(r"占地|用地|厂房|园区|建筑|仓储")
 
 
@@ -207,6 +233,32 @@ def _metric(text: str, clause: Span, quantity: Quantity) -> str:
     return words[-2][-14:] if len(words) > 1 and len(words[-2]) >= 2 else ""
 
 
+def _asks_days(text: str, quantity: Quantity) -> bool:
+    """展期不少于3天: a length in days of what is held, not of a procedure."""
+    lead = text[max(0, quantity.left - 12) : quantity.left]
+    return quantity.op in (">=", ">") and bool(re.search(r"展期|会期|时长|时间|天数|营业|运营|培训|举办|持续", lead))
+
+
+_ASIDE = re.compile(r"\((?P<who>[^()，。；\d]{2,16}?)[，,]?\s?$")
+
+
+def _aside(text: str, quantity: Quantity, last: Condition | None) -> Condition | None:
+    """不少于15人(软件类企业30人), 专利5项(其中发明专利1项)以上: in the brackets behind a number, the same for a sub-group or a part."""
+    if last is None or last.extra.get("_kind") != quantity.kind or not isinstance(last.value, int | float):
+        return None
+    after = last.extra.get("_at", last.end)
+    match = _ASIDE.search(text[after : quantity.left]) if 0 <= quantity.left - after <= 24 else None
+    if match is None or re.search(r"不含|包括|包含|即|指", match["who"]):
+        return None
+    value = plain_number(quantity.value)
+    extra = {k: v for k, v in last.extra.items() if k in ("metric", "period", "unit", "_kind")}
+    own = field_in(match["who"], quantity.kind, quantity.unit)
+    if own is not None and own.field != last.field:
+        return Condition(quantity.left, quantity.right, own.field, quantity.op or last.op, value, extra)
+    who = re.sub(r"^其中|的?(?:企业|机构|单位)?的?$", "", match["who"])
+    return Condition(quantity.left, quantity.right, last.field, quantity.op or last.op, value, {**extra, "when": who})
+
+
 def _stay(text: str, quantity: Quantity, clause: Span) -> Condition | None:
     """承诺五年内不迁离: the length of the promise, always at least."""
     if quantity.kind != "duration" or quantity.unit != "年":
@@ -228,11 +280,33 @@ def _stay(text: str, quantity: Quantity, clause: Span) -> Condition | None:
     )
 
 
+def _milestone(text: str, quantity: Quantity, clause: Span) -> Condition | None:
+    """24个月内竣工投产: how soon a project must be built, at most."""
+    if quantity.kind != "duration" or quantity.unit not in ("年", "月"):
+        return None
+    if not re.match(
+        r"\s?(?:以?内|之内)[^，。；\d]{0,6}(?:竣工|投产|开工|建成|达产|建设完成|完成建设)",
+        text[quantity.end : clause.end],
+    ):
+        return None
+    extra = {"unit": quantity.unit, "_kind": "duration"}
+    start = max(clause.start, text.rfind("自", clause.start, quantity.start))
+    return Condition(start, clause.end, "project_status", "<=", plain_number(quantity.value), extra)
+
+
 def _limits_award(text: str, quantity: Quantity, clause: Span, sentence: Span) -> bool:
     """补贴面积最高不超过500平方米, 期限最长不超过2年: a limit of what is given, not a test of who asks."""
     if quantity.kind == "ratio" or quantity.op not in ("<=", ""):
         return False
+    if quantity.kind == "duration" and (
+        quantity.word == "最长" or text[max(0, quantity.left - 2) : quantity.left] == "最长"
+    ):
+        return True
+    if quantity.kind == "area" and quantity.word in ("以内", "之内"):
+        return True
     lead = text[clause.start : quantity.left]
+    if quantity.kind == "duration" and re.search(r"给予\s?$", lead):
+        return True
     if re.search(r"(?:补贴|补助|奖励|资助|扶持|享受|支持|贴息|减免|免租|返还|累计|发放|租金)[^，。；]{0,10}$", lead):
         return True
     if quantity.kind in ("area", "duration") and re.search(r"面积|期限|时间|年限", lead):

@@ -21,7 +21,7 @@ _MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
 _RANK = {name: rank for rank, (name, _) in enumerate(_MARKS)}
 _SENTENCE = re.compile(r"[^。；\n;]*[。；;\n]?")
 # a comma between digits is part of a number; a clock time is no clause end
-_CLAUSE = re.compile(r"(?:[^，。；：:,;\n]|(?<=\d)[,:](?=\d))+")
+_CLAUSE = re.compile(r"(?:\([^()\n。；]{0,80}\)|[^，。；：:,;\n]|(?<=\d)[,:](?=\d))+")
 # no sentence of a policy is longer; what is (a table without marks) is cut, so that work per sentence stays bounded
 _LONGEST = 900
 

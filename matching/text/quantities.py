@@ -4,12 +4,13 @@ Numbers come from the raw text, never from tokens: a space or a comma breaks a s
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-Kind = Literal["money", "ratio", "count", "area", "duration", "age", "multiple"]
+Kind = Literal["money", "ratio", "count", "area", "duration", "age", "multiple", "score"]
 Op = Literal[">=", ">", "<=", "<", ""]
 
 
@@ -51,11 +52,11 @@ _MONEY_SCALE = {
     "亿": 10**8,
 }
 _CURRENCY = r"元人民币|人民币|元|美元|美金|港元|港币|欧元|日元|新元"
-_NOT_MONEY = r"平方米|㎡|平米|平方|人|名|件|项|户|台|套|笔|次|家|个|亩|吨|千瓦|辆|标箱|TEU|只|头|羽|公里|米|册|字"
+_NOT_MONEY = r"平方米|㎡|平米|平方|人|名|件|项|户|台|套|笔|次|家|个|亩|吨|千瓦|辆|标箱|TEU|只|头|羽|公里|米|册|字|单|票|载重吨|立方|株|尾|张|床|架|艘|度|条|份|棵|枚|股|篇|kW|KW"
 _UNIT = (
     rf"(?P<money>(?:十万|百万|千万|亿|万|千|百)?\s{{0,2}}(?:{_CURRENCY}))"
     rf"|(?P<bare>(?:千万|百万|亿|万)(?!\s?(?:{_NOT_MONEY})))"
-    r"|(?P<ratio>%|‰|个百分点|个点)"
+    r"|(?P<ratio>%|‰|个百分点|个点|成(?=以上|以下|的|左右|且|及|[、，；。)]))"
     r"|(?P<area>(?:万|千)?\s{0,2}(?:平方米|㎡|平米|m2|m²|亩|公顷)(?!产))"
     r"|(?P<age>周岁|岁)"
     r"|(?P<duration>年(?!度|代|内新|级|均|产|[初中末底来前]|\d)|个?自然年|个?会计年度|个?纳税年度|个年度|个月|月(?!\d)|季度|个季度|天|个?工作日|日(?!\d))"
@@ -69,6 +70,14 @@ _LIST = re.compile(r"\s?(?:、|和|及|或|/)\s?")
 _CN_DIGIT = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _CN_SCALE = {"十": 10, "百": 100, "千": 1000}
 _FRACTION = re.compile(rf"(?P<den>{_CN}|\d{1, 6})分之(?P<num>{_CN}|\d{1, 6}(?:\.\d{1, 8})?)")
+# Measures that have no unit: PUE值低于1.25, 评价得分80分以上, 容积率不低于2.0
+_NAMED_NUMBER = re.compile(
+    r"(?:PUE|能效比|容积率|系数|指数|得分|评分|分数|分值)(?:值)?[^，。；、\d\n]{0,6}?(?:达到|不低于|不少于|不高于|不超过|低于|高于|超过|小于|大于|≥|≤|在|为)\s?(?P<number>\d{1,4}(?:\.\d{1,4})?)(?:\s?分(?!之))?(?![\d.]|\s?(?:[年月日%‰万亿元个家项人件]))"
+)
+# 护理人员与老人比例不低于1:10
+_PAIR = re.compile(
+    r"(?:不低于|不高于|达到|超过|低于|高于|≥|≤)\s?(?P<part>\d{1,3}(?:\.\d{1,2})?)\s?[:：]\s?(?P<whole>\d{1,3})(?![\d:：])"
+)
 # Words that begin with a numeral and count nothing.
 _NOT_NUMBER = re.compile(
     r"一次性|统一|一定|一般|一批|一律|一致|一并|一体|一站|一企|一类|一、|唯一|进一步|一是|三品|两品|一标|两化|三首|百强|千亿级|十强|百亿级|万亿级|一级|二级|三级|十四五|十五五|十三五|百家|一事|一票|一网|两业|双百|三农|四上|五险|一线|三方|第三|第二|第一"
@@ -81,13 +90,13 @@ _PREFIX: tuple[tuple[str, Op], ...] = (
         ">=",
     ),
     (
-        r"不超过|不得超过|不超出|不高于|不得高于|不多于|不大于|不得大于|小于等于|小于或等于|≤|<=|至多|最多|最高|最长|低于或等于|控制在",
+        r"最高可?达|最高可|最多可达|不超过|不得超过|不超出|不高于|不得高于|不多于|不大于|不得大于|小于等于|小于或等于|≤|<=|至多|最多|最高|最长|低于或等于|控制在",
         "<=",
     ),
     (r"超过|超出|高于|大于|多于|>|超", ">"),
     (r"低于|少于|小于|不足|未满|不满|未达到|未达|未超过|<", "<"),
 )
-_BETWEEN_WORDS = r"(?:人民币|合计|总额|总计|累计|共计|约|为|在|了|其|：|:|年均|每年|上述|比例|\(含\)|\(含\s?本数\)|\(不含\)|\"|“|”|\s)*"
+_BETWEEN_WORDS = r"(?:每亩|每平方米|每人|人均|人民币|合计|总额|总计|累计|共计|约|为|在|了|其|：|:|年均|每年|上述|比例|\(含\)|\(含\s?本数\)|\(不含\)|\"|“|”|\s)*"
 _PREFIX_RE = re.compile("|".join(rf"(?P<p{n}>{words})" for n, (words, _) in enumerate(_PREFIX)))
 _WORDS = "|".join(rf"(?P<p{n}>{words})" for n, (words, _) in enumerate(_PREFIX))
 _PREFIX_END = re.compile(rf"(?:{_WORDS}){_BETWEEN_WORDS}$")
@@ -98,8 +107,8 @@ _PREFIX_SHARE = re.compile(
 _INCLUDED = r"\((?:含|包含|包括|含本数|含\d[^)]{0,10})\)"
 _EXCLUDED = r"\((?:不含|不包含|不包括|不含本数|不含\d[^)]{0,10})\)"
 _SUFFIX_RE = re.compile(
-    rf"{_SPACE}(?P<a>{_INCLUDED}|{_EXCLUDED}|\(\d+[人名户家件]\))?{_SPACE}"
-    rf"(?:(?P<up>(?:\(?含\)?)?(?:及其?以上|或以上|或更多|以上|起))|(?P<down>(?:及以下|以下|以内|之内|或以下)))?"
+    rf"{_SPACE}(?P<a>{_INCLUDED}|{_EXCLUDED}|\(\d+[人名户家件]\)|\([^()，。；]{{2,24}}\)(?=\s?(?:及?以[上下]|以内)))?{_SPACE}"
+    rf"(?:(?P<up>(?:\(?含\)?)?(?:及其?以上|或者?以上|或更多|以上|之上|起(?!步|草|止)))|(?P<down>(?:及以下|以下|以内|之内|或以下)))?"
     rf"{_SPACE}(?P<b>{_INCLUDED}|{_EXCLUDED})?"
 )
 
@@ -152,7 +161,8 @@ def _unit_of(match: re.Match[str]) -> tuple[Kind, str, Decimal] | None:
     if word := match["bare"]:
         return "money", "元", Decimal(_MONEY_SCALE[word])
     if word := match["ratio"]:
-        return "ratio", "百分点" if "点" in word else word, Decimal("0.001") if word == "‰" else Decimal("0.01")
+        share = {"‰": Decimal("0.001"), "成": Decimal("0.1")}.get(word, Decimal("0.01"))
+        return "ratio", "百分点" if "点" in word else "%" if word == "成" else word, share
     if word := match["area"]:
         word = re.sub(r"\s", "", word)
         factor = Decimal(10_000 if word[0] == "万" else 1_000 if word[0] == "千" else 1)
@@ -189,6 +199,18 @@ def _unit_of(match: re.Match[str]) -> tuple[Kind, str, Decimal] | None:
     return None
 
 
+class _Inside:
+    """Spans by position: whether one of them covers a place."""
+
+    def __init__(self, spans: list[tuple[int, int]]) -> None:
+        self.spans = sorted(spans)
+        self.starts = [start for start, _ in self.spans]
+
+    def covers(self, at: int) -> bool:
+        n = bisect_right(self.starts, at) - 1
+        return n >= 0 and at < self.spans[n][1]
+
+
 def _bare_runs(text: str) -> Iterator[tuple[int, int, Decimal, tuple[Kind, str, Decimal]]]:
     """Every number that has a unit, its own or the one its list or range shares, in order of position."""
     for fraction in _FRACTION.finditer(text):
@@ -199,12 +221,23 @@ def _bare_runs(text: str) -> Iterator[tuple[int, int, Decimal, tuple[Kind, str, 
         if num is not None and den:
             share = num if fraction["den"] == "百" else num * 100 / den
             yield fraction.start(), fraction.end(), share, ("ratio", "%", Decimal("0.01"))
+    for bare in _NAMED_NUMBER.finditer(text):
+        yield bare.start("number"), bare.end(), Decimal(bare["number"]), ("score", "", Decimal(1))
+    for pair in _PAIR.finditer(text):
+        if Decimal(pair["part"]) and Decimal(pair["whole"]):
+            share = Decimal(pair["part"]) * 100 / Decimal(pair["whole"])
+            yield pair.start("part"), pair.end(), share, ("ratio", "%", Decimal("0.01"))
     waiting: list[tuple[int, int, Decimal]] = []
-    taken = [(f.start(), f.end()) for f in _FRACTION.finditer(text)]
+    taken = [
+        *((f.start(), f.end()) for f in _FRACTION.finditer(text)),
+        *((n.start("number"), n.end()) for n in _NAMED_NUMBER.finditer(text)),
+        *((n.start("part"), n.end()) for n in _PAIR.finditer(text)),
+    ]
+    inside = _Inside(taken)
     position = 0
     while match := _NUMBER.search(text, position):
         position = match.end()
-        if any(a <= match.start() < b for a, b in taken) or _is_not_number(text, match):
+        if inside.covers(match.start()) or _is_not_number(text, match):
             waiting = []
             continue
         value = _number(match)

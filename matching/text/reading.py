@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from matching.text import awards, document, soft
+from matching.text.fields import field_in
 from matching.text.items import bounds_shared, distinct, grouped, items_of, joined_bounds, rebound
 from matching.text.model import Condition, Reading, ReadItem
 from matching.text.numeric import numeric_condition
@@ -30,6 +31,10 @@ _ADDRESSED = re.compile(
 )
 _NEWS = re.compile(
     r"(?:共|累计|已|预计|合计)(?:有|为|向|发放|兑现|拨付|安排|惠及|支持|补助|返还|减免|带动)[^。；]{0,30}(?:\d|余)|专项资金[^。；]{0,10}\d|总规模|财政安排|安排[^。；]{0,16}资金\s?\d|据统计|去年同期"
+)
+# What a government sets itself: 用3年时间，使担保规模达到1亿元以上; 力争到2027年…突破100家
+_GOAL = re.compile(
+    r"(?:力争|争取|确保|(?<![促即])使(?!用|得|其)|到20\d\d年底?|工作目标|发展目标)[^。；]{0,60}?(?:达到|突破|超过|不低于|\d)"
 )
 # No article asks for more before one award; a list of thousands of lines must not be copied to each of them.
 _INHERITED = 30
@@ -178,7 +183,7 @@ def _unit_read(
     topic = unit.lead[-60:] if unit.lead.rstrip().endswith(("：", ":")) else ""
     for sentence in sentences(text, unit.start, unit.end):
         words = text[sentence.start : sentence.end]
-        if _ADDRESSED.search(words):
+        if _ADDRESSED.search(words) or (_GOAL.search(words) and not awards.gives(words)):
             continue
         if awards.heads_table(words):
             table = _cells(words)
@@ -232,13 +237,14 @@ def _sentence_read(
         if (scheduled and quantity.kind == "ratio") or awards.is_replaced(text, quantity):
             continue
         head = _column(words, quantity.start - sentence.start, table)
-        given = (
+        given = not awards.is_tier(text, quantity) and (
             awards.is_award(text, quantity, sentence, clause)
             or _goes_on(text, amounts or earlier[-1:], quantity, sentence)
             or (unit.gives and awards.is_award_in_section(text, quantity, clause))
             or (giving and head is None and last is not None and awards.follows_threshold(text, quantity, last.end))
             or (head is None and awards.in_list_of_sums(text, quantity, sentence.start))
             or (head is None and amounts and awards.goes_on_giving(text, quantity, clause))
+            or ((amounts or earlier) and awards.limits_what_is_given(text, quantity, clause))
             or (
                 head is not None
                 and quantity.kind in ("money", "ratio")
@@ -252,7 +258,7 @@ def _sentence_read(
             continue
         if news and not quantity.op:
             continue
-        condition = numeric_condition(
+        condition = soft.beside_reference(text, quantity, clause) or numeric_condition(
             text,
             quantity,
             clause,
@@ -294,20 +300,22 @@ def _column(words: str, at: int, heads: list[str]) -> str | None:
 
 
 _SUBGROUP = re.compile(
-    r"(?:及以下)?的[，,]|(?:的|参保|规模的?|及以下的?|\(含\))*[\u4e00-\u9fa5]{0,6}?(?:企业|单位|机构|用人单位)[，,]?"
+    r"(?:及以下)?的[，,]?|(?:的|参保|规模的?|及以下的?|\(含\))*[\u4e00-\u9fa5]{0,6}?(?:企业|单位|机构|用人单位|组织)[，,]?"
 )
 
 
 def _selects(text: str, quantity: Quantity, later: list[Quantity], sentence: Span) -> bool:
-    """30人以下的企业裁员率不高于20%: the number says for whom the next threshold holds."""
-    if quantity.kind not in ("count", "money") or not later or later[0].kind != "ratio" or not later[0].op:
+    """30人以下的企业裁员率不高于20%; 收入低于5000万元的，不低于6%: the number says for whom the next threshold holds."""
+    if quantity.kind not in ("count", "money") or not later or later[0].kind != "ratio":
+        return False
+    if not later[0].op and not text[quantity.right : later[0].start].rstrip().endswith(("放宽至", "放宽到")):
         return False
     if quantity.kind == "count" and quantity.unit != "人":
         return False
     match = _SUBGROUP.match(text, quantity.right, sentence.end)
     if not match or re.search(r"[。；给奖补按]", text[match.end() : later[0].left]):
         return False
-    if quantity.kind == "count":
+    if quantity.kind == "count" or not awards.gives(text[later[0].right : sentence.end]):
         return True
     others = sum(1 for q in later if q.kind == "ratio" and q.op)
     return others >= 1 and bool(
@@ -334,11 +342,13 @@ def _with_subgroups(conditions: list[Condition]) -> list[Condition]:
 
 
 def _goes_on(text: str, amounts: list[awards.Amount], quantity: Quantity, sentence: Span) -> bool:
-    """30 万元、50 万元、100 万元: what follows an amount by 、 is an amount."""
+    """30 万元、50 万元、100 万元; 报辅200万元、上市400万元: what follows an amount by 、 is an amount."""
     if not amounts or amounts[-1].quantity.kind != quantity.kind or amounts[-1].sentence.start != sentence.start:
         return False
-    return bool(
-        re.fullmatch(
-            r"\s?(?:、|和|及|或|;|以及)\s?(?:最高|不超过|分别)?", text[amounts[-1].quantity.right : quantity.left]
-        )
+    between = re.fullmatch(
+        r"\s?(?:、|和|及|或|;|以及)\s?(?P<for>[\u4e00-\u9fa5]{0,8}?)(?:最高|不超过|分别)?",
+        text[amounts[-1].quantity.right : quantity.left],
+    )
+    return between is not None and (
+        not between["for"] or (not quantity.op and field_in(between["for"], quantity.kind, quantity.unit) is None)
     )

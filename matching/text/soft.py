@@ -5,8 +5,11 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
+from matching.text.model import Condition
 from matching.text.names import APPLICANTS, CERTIFICATIONS, FINANCING, HONORS, LISTED, PLATFORMS, PRODUCTS
+from matching.text.outline import Span
 from matching.text.places import Here, placed
+from matching.text.quantities import Quantity
 
 _R = r"[^，。；：;\n]"
 
@@ -206,9 +209,10 @@ _PERMIT = re.compile(
     r"(?:取得|持有|获得|具有|具备|办理|依法取得)[^，。；《\n]{0,8}(?:《(?P<title>[^》\n]{2,24}(?:证|证书|许可|回执|备案|资质))》|(?P<name>[\u4e00-\u9fa5]{2,12}(?:许可证|经营许可|施工总承包资质|专业承包资质)))"
     r"|(?P<grade>施工总承包|专业承包)(?:[特一二三]级)?资质"
 )
-_REFERENCE = re.compile(
-    rf"(?P<what>裁员率|增[速幅]|增长率|比例|占比|收入|能耗|费率|利率|水平){_R}{{0,4}}?(?P<op>不高于|不低于|高于|低于|不超过|超过|优于)(?P<words>{_R}{{0,24}}?(?:平均水平|平均值|平均增速|平均|失业率(?:控制目标|调控目标)?|限额标准|标准值|控制目标|同期水平|上年水平|水平))(?!\s?\(?\d)"
+_REFERENCE_WORDS = re.compile(
+    rf"(?P<what>裁员率|增[速幅]|增长率|比例|占比|收入|能耗|费率|利率|水平){_R}{{0,4}}?(?P<op>不高于|不低于|高于|低于|不超过|超过|优于)(?P<words>{_R}{{0,24}}?(?:平均水平|平均值|平均增速|平均|失业率(?:控制目标|调控目标)?|限额标准|标准值|先进值|控制目标|同期水平|上年水平|水平))"
 )
+_REFERENCE = re.compile(_REFERENCE_WORDS.pattern + r"(?!\s?\(?\d)")
 _OPS = {"不高于": "<=", "不超过": "<=", "不低于": ">=", "高于": ">", "超过": ">", "优于": ">", "低于": "<"}
 
 
@@ -226,6 +230,21 @@ def _lists(text: str, start: int, end: int) -> list[Soft]:
         extra: dict[str, object] = {"metric": match["what"]} if name == "other_metric" else {}
         found.append(Soft(match.start(), match.end(), name, _OPS[match["op"]], match["words"], extra=extra))
     return found
+
+
+def beside_reference(text: str, quantity: Quantity, clause: Span) -> Condition | None:
+    """裁员率不高于全国城镇调查失业率控制目标(5.5%): the number in brackets is what the words before it stand for."""
+    if quantity.kind != "ratio" or quantity.op or text[quantity.start - 1 : quantity.start] not in ("(", "为"):
+        return None
+    for match in _REFERENCE_WORDS.finditer(text, clause.start, quantity.start - 1):
+        if match.end() == quantity.start - 1:
+            lead = text[max(clause.start, match.start() - 12) : match.start()]
+            name = "layoff_rate" if match["what"] == "裁员率" else _measure_of(match["what"], lead)
+            extra: dict[str, object] = {"_kind": "ratio"} | (
+                {"metric": match["what"]} if name == "other_metric" else {}
+            )
+            return Condition(match.start(), quantity.right, name, _OPS[match["op"]], float(quantity.value), extra)
+    return None
 
 
 _OWNS = re.compile(
