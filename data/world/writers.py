@@ -65,7 +65,9 @@ class Written:
         if self.rows > CLEAN_ROWS:
             self.clean = None
         if self.clean is not None:
-            self.clean.append(pl.concat([frame.select(*where), _mended(body, spoilt)], how="horizontal"))
+            mended = pl.concat([frame.select(*where, "_defects"), _mended(body, spoilt)], how="horizontal")
+            # Lines of totals are nobody's rows.
+            self.clean.append(mended.filter(pl.col("_defects") != "total_line").drop("_defects"))
 
 
 def _mended(body: pl.DataFrame, spoilt: pl.DataFrame) -> pl.DataFrame:
@@ -359,12 +361,16 @@ def dbase(path: Path, fields: dict[str, int], frame: pl.DataFrame) -> Written:
     for name, width in fields.items():
         out += struct.pack("<11sc4xB15x", name.encode(), b"C", width)
     out += b"\r"
-    widths = list(fields.values())
-    for row in body.iter_rows():
-        out += b" "
-        for width, value in zip(widths, row, strict=True):
-            # The 社保 system knows no more than cp936: what it cannot write becomes a question mark, what is too long is cut.
-            out += (value or "").encode("cp936", "replace")[:width].ljust(width)
+    coded = []
+    for name, width in fields.items():
+        # The 社保 system knows no more than cp936: what it cannot write becomes a question mark, what is too long is cut.
+        raw = [(value or "").encode("cp936", "replace")[:width] for value in body[name].to_list()]
+        written_as = pl.Series(name, [r.decode("cp936", "ignore") for r in raw], dtype=pl.String)
+        lost = written_as.ne_missing(body[name].fill_null("")).to_numpy()
+        frame = defects.put(frame, name, lost, "outside_code_page", written_as)
+        coded.append([r.ljust(width) for r in raw])
+    for row in zip(*coded, strict=True):
+        out += b" " + b"".join(row)
     out += b"\x1a"
     _store(path, bytes(out))
     written = Written()
