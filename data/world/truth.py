@@ -229,6 +229,7 @@ def deliveries(arrivals: list[Arrival], root: Path) -> pl.DataFrame:
                 "rows": a.rows,
                 "anomalies": ";".join(a.anomalies),
                 "receipt": a.receipt,
+                "sha256": a.sha256 or None,
             }
             for a in sorted(
                 arrivals, key=lambda a: (a.received or dt.datetime.max, a.path.as_posix(), a.table, a.period)
