@@ -1,6 +1,7 @@
 """What the published copy holds for deciding one pair: the rules in force, an enterprise by any key, its facts and where they came from."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -35,11 +36,22 @@ class Enterprise:
 
 
 @dataclass(frozen=True)
+class Subject:
+    """Who is decided about, an enterprise or a person: as printed, the rules for its kind, one profile row, and where its facts came from."""
+
+    who: Mapping[str, str | None]
+    program: Program
+    row: Mapping[str, Any]
+    evidence: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Rules:
-    """The catalogue, the enterprise items in force on a day, compiled, those refused, and the departments' names."""
+    """The catalogue, the items in force on a day for enterprises and for persons, compiled, those refused, and the departments' names."""
 
     catalogue: Catalogue
     program: Program
+    persons: Program
     refusals: tuple[RuleError, ...]
     departments: Mapping[str, str]
 
@@ -57,10 +69,11 @@ def _edition() -> int:
 @lru_cache(maxsize=4)
 def _rules_on(day: date, edition: int) -> Rules:
     catalogue = load()
-    items = [item for item in in_force(load_items(), day) if item.entity == "enterprise"]
-    program, refusals = compile_sound(items, catalogue, load_defaults().bars)
+    items = in_force(load_items(), day)
+    program, refusals = compile_sound([i for i in items if i.entity == "enterprise"], catalogue, load_defaults().bars)
+    persons, refused = compile_sound([i for i in items if i.entity == "person"], catalogue, load_defaults().bars)
     departments = {key: feed.name.removeprefix("海南省") for key, feed in feeds().items()}
-    return Rules(catalogue, program, tuple(refusals), departments)
+    return Rules(catalogue, program, persons, (*refusals, *refused), departments)
 
 
 class Desk:
@@ -70,7 +83,7 @@ class Desk:
         self.publication: Publication = current(home)
         self.con: duckdb.DuckDBPyConnection = open_copy(self.publication)
         rules = rules_on(self.rules_as_of)
-        self.catalogue, self.program = rules.catalogue, rules.program
+        self.catalogue, self.program, self.persons = rules.catalogue, rules.program, rules.persons
         self.refusals, self.departments = rules.refusals, rules.departments
 
     def __enter__(self) -> "Desk":
@@ -123,21 +136,44 @@ class Desk:
             raise NotFoundError(f"“{key}”对应 {found.height} 家企业（{several}…），请改用统一社会信用代码")
         return Enterprise(**found.row(0, named=True))
 
-    def item_id(self, text: str) -> str:
+    def subject(self, key: str) -> Subject:
+        """An enterprise by any key, or a person by its keyed hash or the first eight characters of it. Raises NotFoundError."""
+        if re.fullmatch("[0-9a-f]{8,32}", key.strip()) and self.has("profile", "person"):
+            found = self.frame("SELECT * FROM profile.person WHERE starts_with(person_id, $p)", {"p": key.strip()})
+            if found.height > 1:
+                raise NotFoundError(f"人员编号 {key} 开头的有 {found.height} 人，请写全编号")
+            if found.height == 1:
+                row = found.row(0, named=True)
+                return Subject({"person_id": row["person_id"]}, self.persons, row, self._sources_of(row))
+        firm = self.enterprise(key)
+        evidence = self.evidence([firm.enterprise_id]).get(firm.enterprise_id, {})
+        return Subject({"uscc": firm.uscc, "name": firm.name}, self.program, self.profile(firm.enterprise_id), evidence)
+
+    def _sources_of(self, person: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """A person's row carries one source per table it was read from."""
+        tables = {
+            i.name: (i.evidence or "").rpartition(".")[2] for i in self.catalogue.values() if i.entity == "person"
+        }
+        found = {name: person.get(f"{table}_evidence") for name, table in tables.items()}
+        return {name: source for name, source in found.items() if source}
+
+    def item_id(self, text: str, program: Program | None = None) -> str:
         """An item by id or full title. Raises NotFoundError with the nearest ones, or saying why its rules do not run."""
-        if text in self.program.by_id:
+        rules = program or self.program
+        if text in rules.by_id:
             return text
-        titled = [item.text.id for item in self.program.items if item.text.title == text]
+        titled = [item.text.id for item in rules.items if item.text.title == text]
         if len(titled) == 1:
             return titled[0]
         for refusal in self.refusals:
             if refusal.file in (f"{text}.md", text):
                 raise NotFoundError(f"事项 {text} 的规则未生效：{refusal}")
-        titles = {item.text.id: item.text.title for item in self.program.items}
+        titles = {item.text.id: item.text.title for item in rules.items}
         near = [id for id, title in titles.items() if text and (text in title or text in id)]
         near = (near or get_close_matches(text, titles))[:5]
         hint = "是否指 " + "、".join(f"{id}（{titles[id]}）" for id in near) if near else "用 huiqi search <词> 找编号"
-        raise NotFoundError(f"没有在 {self.rules_as_of} 有效的企业事项“{text}”；{hint}")
+        kind = "个人" if rules is self.persons else "企业"
+        raise NotFoundError(f"没有在 {self.rules_as_of} 有效的{kind}事项“{text}”；{hint}")
 
     def profile(self, enterprise_id: str) -> dict[str, Any]:
         """One row of profile.enterprise."""

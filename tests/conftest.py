@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +49,7 @@ def huiqi(*words: str, home: Path, dagster_home: Path | None = None) -> subproce
 @pytest.fixture(scope="session")
 def made_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny world as made, for copying from: 13 CPU-seconds, so the workers of one test session make it once between them."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    out = shared / "made-world"
-    with (shared / "made-world.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _between_workers(tmp_path_factory, "made-world") as out:
         if not (out / "world.json").exists():
             words = ("--size", "tiny", "--seed", str(SEED), "--months", str(MONTHS), "--out", str(out))
             made = huiqi("world", "make", *words, home=out)
@@ -61,19 +59,35 @@ def made_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def ran(made_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    home = tmp_path_factory.mktemp("home")
-    shutil.copytree(made_world, home, dirs_exist_ok=True)
-    truth = tmp_path_factory.mktemp("apart") / "truth"
-    shutil.move(home / "truth", truth)
-    done = huiqi("run", "--json", home=home)
-    assert done.returncode in (0, 1), done.stderr
-    return Ran(home, truth, json.loads(done.stdout))
+    """The finished run of the made world, for reading only: the workers of one test session run it once between them."""
+    with _between_workers(tmp_path_factory, "ran") as out:
+        home, truth, said = out / "home", out / "truth", out / "summary.json"
+        if not said.exists():
+            shutil.copytree(made_world, home)
+            shutil.move(home / "truth", truth)
+            done = huiqi("run", "--json", home=home)
+            assert done.returncode in (0, 1), done.stderr
+            said.write_text(done.stdout, encoding="utf-8")
+    return Ran(home, truth, json.loads(said.read_text(encoding="utf-8")))
+
+
+@contextmanager
+def _between_workers(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """A folder of the whole test session, held by one worker at a time."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield shared / name
+
+
+# Files that wait for the finished run: the one that takes longest makes it, the other comes last, when it is there.
+FIRST, LAST = "test_refresh", "test_truth"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker per file, one for all that share the finished run, which starts first because it takes longest, one for the world's."""
+    """One worker per file, one for all of the world's; the order keeps both cores at work to the end."""
     for item in items:
-        shared = "ran" in getattr(item, "fixturenames", ())
-        group = "ran" if shared else "world" if item.path.parent.name == "world" else item.path.stem
+        group = "world" if item.path.parent.name == "world" else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: "ran" not in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: {FIRST: 0, LAST: 2}.get(item.path.stem, 1))

@@ -84,15 +84,9 @@ def test_again_with_nothing_new_gives_the_same_bytes(ran: Ran, copy: Path) -> No
         assert contents(copy, schema) == contents(ran.home, schema), schema
 
 
-def test_from_nothing_but_the_evidence(ran: Ran, copy: Path) -> None:
+def test_bad_deliveries_and_a_lost_warehouse_change_no_verdict(ran: Ran, copy: Path) -> None:
+    """Rebuilt from the evidence alone, with hostile files at the door: each is named, and every fact and verdict stays."""
     (copy / "warehouse.duckdb").unlink()
-    again = huiqi("run", "--json", home=copy)
-    assert again.returncode in (0, 1), again.stderr
-    for schema in ("mart", "match", "profile", "registry"):
-        assert contents(copy, schema) == contents(ran.home, schema), schema
-
-
-def test_bad_deliveries_are_named_and_the_rest_goes_on(ran: Ran, copy: Path) -> None:
     accepted = {path.name: path for path in (copy / "accepted").rglob("*") if path.is_file()}
     landing = copy / "landing" / "hostile"
     landing.mkdir(parents=True, exist_ok=True)
@@ -127,8 +121,12 @@ def test_bad_deliveries_are_named_and_the_rest_goes_on(ran: Ran, copy: Path) -> 
         assert name in reasons, (name, reasons)
     assert "UNISCID" in reasons["SCJG_E_BASEINFO_20250124_I_93.csv"]
     assert "SWJ_SB_ZZS_202412_I_95.txt.gz" in reasons
-    assert json.loads(done.stdout)["enterprises"] >= ran.summary["enterprises"]
-    assert rows(copy, "SELECT count(*) FROM match.pair")[0][0] > 0
+    for schema in ("match", "profile", "registry"):
+        assert contents(copy, schema) == contents(ran.home, schema), schema
+    before, after = contents(ran.home, "mart"), contents(copy, "mart")
+    print({name for name in before if before[name] != after[name]})
+    print(json.loads(done.stdout)["build_id"], ran.summary["build_id"])
+    assert 0
 
 
 def test_commands_read_the_publication_while_a_run_would_hold_the_warehouse(ran: Ran) -> None:

@@ -15,6 +15,7 @@ from pipelines.cli.output import Home, Json, Stop
 
 VERDICTS = {"eligible": "符合", "declarable": "仅差承诺", "unknown": "缺数据", "ineligible": "不符合"}
 KEY = typer.Argument(help="统一社会信用代码，或其他能认出企业的代码、全称")
+SUBJECT = typer.Argument(help="统一社会信用代码，或其他能认出企业的代码、全称；个人事项写人员编号（散列，前八位即可）")
 ITEM = typer.Argument(help="事项编号或标题")
 
 
@@ -112,47 +113,36 @@ def match(
 
 
 def explain(
-    key: Annotated[str, KEY],
+    key: Annotated[str, SUBJECT],
     item: Annotated[str | None, typer.Argument(help="事项编号或标题；不写则说明所有未被判为不符合的事项")] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    from matching.rules import evaluate
     from matching.rules import explain as explained
 
     with desk(home) as d:
-        firm = d.enterprise(key)
-        row = d.profile(firm.enterprise_id)
-        evidence = d.evidence([firm.enterprise_id]).get(firm.enterprise_id, {})
-        if item is not None:
-            wanted = [d.item_id(item)]
-        else:
-            one = d.frame("SELECT * FROM profile.enterprise WHERE enterprise_id = $e", {"e": firm.enterprise_id})
-            wanted = (
-                evaluate(d.program, one, d.as_of)
-                .pairs(everything=True)
-                .filter(pl.col("verdict") != "ineligible")["item_id"]
-                .to_list()
-            )
+        subject = d.subject(key)
+        wanted = [d.item_id(item, subject.program)] if item is not None else list(subject.program.by_id)
         found = [
             explained(
-                d.program,
-                row,
+                subject.program,
+                subject.row,
                 item_id,
                 d.as_of,
-                evidence=evidence,
+                evidence=subject.evidence,
                 departments=d.departments,
                 known_at=d.known_at,
                 rules_as_of=d.rules_as_of,
             )
             for item_id in wanted
         ]
-    who = {"uscc": firm.uscc, "name": firm.name}
+    if item is None:
+        found = [one for one in found if one.verdict != "ineligible"]
     if json:
-        documents = [{**who, **one.to_dict()} for one in found]
+        documents = [{**subject.who, **one.to_dict()} for one in found]
         output.print_json(documents[0] if item is not None else documents)
         return
-    output.console.print(f"{firm.name or ''} {firm.uscc or ''}", markup=False)
+    output.console.print(" ".join(filter(None, reversed(subject.who.values()))), markup=False)
     for one in found:
         _show(one)
 
@@ -161,13 +151,12 @@ _MARKS = {"true": "✓", "false": "✗", "unknown": "？"}
 
 
 def _show(one: Any) -> None:
-    output.console.print(f"\n{one.sentence}", markup=False)
+    output.console.print()
+    output.print_text(one.sentence)
     for condition in one.conditions:
-        output.console.print(f"  {_MARKS[condition.verdict]} {condition.id} {condition.text}", markup=False)
-        output.console.print(f"      {condition.sentence}", markup=False, style="dim")
-    output.console.print(
-        f"  事实截至 {one.as_of}，数据收到 {one.known_at}，规则 {one.rules_as_of}", markup=False, style="dim"
-    )
+        output.print_text(f"{_MARKS[condition.verdict]} {condition.id} {condition.text}", indent=2)
+        output.print_text(condition.sentence, indent=6, style="dim")
+    output.print_text(f"事实截至 {one.as_of}，数据收到 {one.known_at}，规则 {one.rules_as_of}", indent=2, style="dim")
 
 
 def eligible(

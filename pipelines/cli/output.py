@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.cli.pages import wrapped
+
 DONE, ATTENTION, WRONG_USE, REFUSED, FAILED = 0, 1, 2, 3, 4
 
 console = Console(highlight=False)
@@ -129,6 +131,14 @@ def _print_blocks(cells: list[list[str]], headings: list[str], width: int) -> No
             text = joined
         if text:
             console.print(text, markup=False)
+
+
+def print_text(text: str, indent: int = 0, style: str | None = None) -> None:
+    """A sentence, its further lines under its first; in one line into a pipe or a file."""
+    space = " " * indent
+    lines = wrapped(text, console.width - indent) if console.is_terminal or "COLUMNS" in os.environ else [text]
+    for line in lines:
+        console.print(space + line, markup=False, style=style, soft_wrap=True)
 
 
 def shown(value: Any) -> str:

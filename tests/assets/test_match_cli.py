@@ -19,7 +19,9 @@ from pipelines.publish import publish
 from pipelines.warehouse import DuckWarehouse
 
 AS_OF = date(2024, 12, 31)
-ITEMS = {item.id: item for item in in_force(load_items(), AS_OF) if item.entity == "enterprise"}
+IN_FORCE = in_force(load_items(), AS_OF)
+ITEMS = {item.id: item for item in IN_FORCE if item.entity == "enterprise"}
+TALENT = next(item for item in IN_FORCE if item.id == "hn-talent-monthly")
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,10 @@ def home(tmp_path_factory):
         uscc=pl.concat_str(pl.lit("U"), pl.int_range(pl.len()).cast(pl.String).str.zfill(4)),
         name=pl.concat_str(pl.lit("企业"), pl.int_range(pl.len()).cast(pl.String)),
     )
+    persons = [{**e.given, "enterprise_id": f"{n:032x}"} for n, e in enumerate(TALENT.examples)]
     with warehouse.write() as w:
         w.replace("profile.enterprise", frame)
+        w.replace("profile.person", profile_frame(persons, load()).rename({"enterprise_id": "person_id"}))
     assert dg.materialize(match.MATCH_ASSETS, resources={"warehouse": warehouse, "scope": Day()}).success
     publish(warehouse, Day())
     return home
@@ -107,6 +111,25 @@ def test_explain(run, people):
     } <= set(first)
     every = run("explain", people[f"{ITEM}/0"])
     assert ITEM in [one["item_id"] for one in every] and all(one["verdict"] != "ineligible" for one in every)
+
+
+def test_a_person_is_explained_by_the_items_for_persons(run, home):
+    from pipelines.cli.output import Stop
+
+    for n, example in enumerate(TALENT.examples):
+        document = run("explain", f"{n:032x}", TALENT.id)
+        assert (document["person_id"], document["verdict"]) == (f"{n:032x}", example.verdict)
+        assert all(c["sentence"] for c in document["conditions"])
+    app = typer.Typer()
+    commands.register(app)
+    for key, item, words in (
+        ("00000000", TALENT.id, "请写全编号"),
+        (f"{0:032x}", ITEM, "没有在 2024-12-31 有效的个人事项"),
+    ):
+        with pytest.raises(Stop, match=words):
+            CliRunner().invoke(
+                app, ["explain", key, item, "--home", str(home)], catch_exceptions=False, standalone_mode=False
+            )
 
 
 def test_eligible_nearmiss_gaps(run):
