@@ -19,7 +19,7 @@ from assets.registry_labels import (
 from assets.sql import table_metadata
 from data import contract
 from evaluation.linkage import events
-from matching.identity import crosswalk, judgements, model, names
+from matching.identity import crosswalk, judgements, model, names, scoring
 from matching.identity.bulk import classify_frame
 from matching.identity.resolve import Register, learned, resolve
 
@@ -284,7 +284,7 @@ def subject(
         ORDER BY s._subject_id"""
     )
     register = register_of(warehouse)
-    resolution = resolve(rest, register, judged, model.scorer(model.loaded()) if model.MODEL.exists() else None)
+    resolution = resolve(rest, register, judged, scoring.scorer(model.loaded()) if model.MODEL.exists() else None)
     resolved = pl.concat([own, resolution.subject]).sort("_subject_id")
     codes = crosswalk.written(rest)
     taught = (

@@ -80,12 +80,18 @@ def by_group(rows: pl.DataFrame, group: str) -> pl.DataFrame:
 def by_defect(rows: pl.DataFrame) -> pl.DataFrame:
     """`by_group` over planted defects: `defects` is text joined by `;`, a row counts under each of its defects, clean rows under 无."""
     told = rows.with_columns(
+        # The world's own frames carry the changed column and its clean value behind the defect's name.
         defect=pl.when(pl.col("defects").fill_null("") == "")
         .then(pl.lit("无"))
-        .otherwise(pl.col("defects"))
+        .otherwise(pl.col("defects").str.replace_all("\x1e", ";", literal=True).str.replace_all(r"\x1f[^;]*", ""))
         .str.split(";")
     ).explode("defect")
     return by_group(told, "defect")
+
+
+def reviewed(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` (with `tier`) as a perfect clerk would leave them: every queued row told to be who it is, or nobody."""
+    return rows.with_columns(told=pl.when(pl.col("tier") == "review").then("true").otherwise("told"))
 
 
 def clusters(rows: pl.DataFrame) -> Clusters:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -30,9 +30,17 @@ PARTS = pl.Schema(
         "place": pl.String(),
         "branch": pl.String(),
         "py": pl.String(),
-        "py_zi": pl.String(),
+        "shape": pl.String(),
+        "bag": pl.String(),
     }
 )
+
+# Characters that a typist, a scan or a tired eye takes for one another; each group is written as its first.
+_LOOK_ALIKES = (
+    "未末", "己已巳", "日曰", "天夭", "大太犬", "土士", "千干于", "晴睛", "科料", "宏宠", "人入", "戊戌戍", "候侯", "拨拔", "折拆析", "陕峡", "博搏",
+    "暮幕墓慕", "密蜜", "由甲申", "乌鸟", "免兔", "母毋", "冶治", "冷泠", "淮准", "洁结", "崇祟", "微徽", "货贷", "竞竟", "享亨", "茶荼", "蓝篮",
+    "斑班", "壁璧", "栗粟", "佳住往", "恒桓", "杨扬", "泊柏", "休体", "昊吴", "今令", "可司",
+)  # fmt: skip
 
 # Written forms that the law counts as one.
 _SAME_FORM = {
@@ -40,6 +48,7 @@ _SAME_FORM = {
     "农民专业合作社联合社": "专业合作社",
     "合作社": "专业合作社",
     "集团公司": "集团有限公司",
+    "集团": "集团有限公司",
     "股份经济合作联合社": "股份经济合作社",
 }
 _BRANCH = (
@@ -50,11 +59,47 @@ _NOTES = r"\((?:本级|筹|筹建|筹建中|盖章|公章|签章|本部|总部|�
 
 
 @cache
-def _words(role: str) -> str:
-    """One alternation, longest first: `form` closes a name, `trade` words close its core, again and again until two characters are left."""
+def _listed(role: str) -> tuple[str, ...]:
     with (Path(__file__).parent / "words.csv").open(encoding="utf-8", newline="") as lines:
-        words = [row["word"] for row in csv.DictReader(lines) if row["role"] == role]
-    return "|".join(re.escape(w) for w in sorted(words, key=lambda w: (-len(w), w)))
+        return tuple(row["word"] for row in csv.DictReader(lines) if row["role"] == role)
+
+
+def _either(words: Iterable[str]) -> str:
+    """One alternation, longest first."""
+    return "|".join(re.escape(w) for w in sorted(set(words), key=lambda w: (-len(w), w)))
+
+
+@cache
+def _words(role: str) -> str:
+    """`form` words close a name, `trade` words close its core, again and again until two characters are left."""
+    return _either(_listed(role))
+
+
+@cache
+def _beginnings() -> str:
+    """What a field of fixed width leaves of the form: 有限责, 农民专业合. One character says something only of the commonest forms."""
+    forms = [*_listed("form"), "有限责任公司", "集团有限责任公司"]
+    return _either({w[:k] for w in forms for k in range(2, len(w))} | {"有", "股"})
+
+
+@cache
+def _sounds_of_places() -> dict[str, str]:
+    """Sound → the one place of Hainan, or province, that has it (陕西 and 山西 have none)."""
+    heard: dict[str, set[str]] = {}
+    for r in gazetteer.regions():
+        if (
+            r.short
+            and len(r.short) >= 2
+            and (r.level == "province" or r.code.startswith("46"))
+            and not r.name.endswith("区")
+        ):
+            heard.setdefault("".join(_sound(c) for c in r.short), set()).add(r.short)
+    return {sound: shorts.pop() for sound, shorts in heard.items() if len(shorts) == 1}
+
+
+@cache
+def _resembles(character: str) -> str:
+    return next((group[0] for group in _LOOK_ALIKES if character in group), character)
 
 
 @cache
@@ -139,11 +184,11 @@ def _places() -> tuple[str, str, dict[str, str]]:
     hainan.append("洋浦经济开发区")
     short["中国"] = "中国"
 
-    def either(words: list[str]) -> str:
-        return "|".join(re.escape(w) for w in sorted(set(words), key=lambda w: (-len(w), w)))
-
-    head = f"(?:(?:{either(provinces)})(?:{either(hainan)})?|{either(hainan)}|{either(others)}|中国)"
-    bracket = rf"\(({either([*provinces, *hainan, *others])}|中国)\)"
+    # Only our own province goes before a place of ours: 广东东方 is no place.
+    head = f"(?:海南省?(?:{_either(hainan)})?|{_either(provinces)}|{_either(hainan)}|{_either(others)}|中国)"
+    # Half of a pair of brackets is often lost.
+    any_place = f"{_either([*provinces, *hainan, *others])}|中国"
+    bracket = rf"\(?(?P<closed>{any_place})\)|\((?P<opened>{any_place})"
     return rf"\A({head})(.{{2,}})\z", bracket, short
 
 
@@ -165,25 +210,47 @@ def parsed(names: pl.Series) -> pl.DataFrame:
     """The parts of each name, in order, as PARTS; nulls where the name is null.
 
     `nm` is the whole name with its parts in one order (place, core, form); `core` is 字号 and 行业 together, `zi` and `iw` apart;
-    `branch` is what follows the parent's name (三亚分公司), and the other parts are then the parent's; `py` is the sound of `core`.
+    `branch` is what follows the parent's name (三亚分公司), and the other parts are then the parent's. `py` is the sound of `core`, `shape` its
+    look with look-alike characters written as one, `bag` its characters in the order of the code table.
     """
     head, bracket, _ = _places()
     forms, words = _words("form"), _words("trade")
-    frame = cleaned(names).to_frame("text")
+    # A cut inside a character leaves U+FFFD, which cleaning takes away.
+    frame = cleaned(names).rename("text").to_frame().with_columns(cut=names.str.contains("\ufffd", literal=True))
     frame = frame.with_columns(
         parent=pl.col("text").str.extract(_BRANCH, 1), branch=pl.col("text").str.extract(_BRANCH, 2).fill_null("")
     ).with_columns(text=pl.coalesce("parent", "text"))
-    frame = frame.with_columns(aside=pl.col("text").str.extract(bracket, 1).fill_null("")).with_columns(
-        text=pl.col("text").str.replace(bracket, "").str.replace_all(r"[()]", "")
+    aside = pl.coalesce(pl.col("text").str.extract(bracket, 1), pl.col("text").str.extract(bracket, 2))
+    frame = frame.with_columns(aside=aside, text=pl.col("text").str.replace(bracket, ""))
+    heard = _places_heard(frame["text"])
+    frame = frame.with_columns(
+        aside=pl.coalesce(
+            "aside",
+            pl.col("text").str.extract(_BRACKETED, 1).replace_strict(heard, default=None, return_dtype=pl.String),
+        ).fill_null(""),
+        text=pl.when(pl.col("text").str.extract(_BRACKETED, 1).is_in(list(heard)))
+        .then(pl.col("text").str.replace(_BRACKETED, ""))
+        .otherwise("text")
+        .str.replace_all(r"[()]", ""),
     )
     frame = frame.with_columns(
         front=pl.col("text").str.extract(head, 1).fill_null(""),
         rest=pl.coalesce(pl.col("text").str.extract(head, 2), pl.col("text")),
     )
-    frame = frame.with_columns(
-        form=pl.col("rest").str.extract(rf"\A.{{2,}}?({forms})\z", 1).fill_null(""),
-        core=pl.col("rest").str.replace(rf"\A(.{{2,}}?)(?:{forms})\z", "$1"),
-    ).with_columns(form=pl.col("form").replace(_SAME_FORM))
+    frame = (
+        frame.with_columns(
+            form=pl.col("rest").str.extract(rf"\A.{{2,}}?({forms})\z", 1).fill_null(""),
+            core=pl.col("rest").str.replace(rf"\A(.{{2,}}?)(?:{forms})\z", "$1"),
+        )
+        .with_columns(
+            core=pl.when(pl.col("form") != "")
+            .then("core")
+            .when("cut")
+            .then(pl.col("core").str.replace(rf"\A(.{{2,}}?)(?:{_beginnings()})\z", "$1"))
+            .otherwise(pl.col("core").str.replace(r"\A(.{2,}?)(?:集团|股份)?有限(?:责任?)?公?\z", "$1"))
+        )
+        .with_columns(form=pl.col("form").replace(_SAME_FORM))
+    )
     frame = frame.with_columns(
         zi=pl.coalesce(pl.col("core").str.extract(rf"\A(.{{2,}}?)(?:{words})*\z", 1), pl.col("core"))
     ).with_columns(iw=pl.col("core").str.slice(pl.col("zi").str.len_chars()))
@@ -195,8 +262,20 @@ def parsed(names: pl.Series) -> pl.DataFrame:
     frame = frame.with_columns(nm=pl.concat_str("place", "core", "form"))
     return frame.select(
         "nm", "core", "zi", "iw", "form", "place", "branch",
-        py=_by_character(frame["core"], _sound), py_zi=_by_character(frame["zi"], _sound),
+        py=_by_character(frame["core"], _sound), shape=_by_character(frame["core"], _resembles),
+        bag=pl.col("core").str.split("").list.sort().list.join(""),
     )  # fmt: skip
+
+
+_BRACKETED = r"\((\p{Han}{2,4})\)"
+
+
+def _places_heard(texts: pl.Series) -> dict[str, str]:
+    """Words in brackets that sound like a place and are none: 嗨南 → 海南."""
+    words = texts.str.extract(_BRACKETED, 1).drop_nulls().unique().sort().to_list()
+    sounds = _sounds_of_places()
+    found = {w: sounds.get("".join(_sound(c) for c in w)) for w in words}
+    return {w: place for w, place in found.items() if place}
 
 
 def jwc(left: pl.Series, right: pl.Series) -> pl.Series:
@@ -214,12 +293,12 @@ def alike(left: pl.DataFrame, right: pl.DataFrame) -> pl.Series:
     """How far two parsed names tell of one enterprise, 0 to 1, pairwise: 1 same name, ≥ 0.85 agrees, < 0.6 contradicts, null if one is missing.
 
     Two cores of one trade share half their characters whoever owns them (瑞达科技, 海德科技: 0.67), so where both 字号 are known
-    and have no character in common the answer is held below 0.6, unless one core contains the other.
+    and have no character in common the answer is held below 0.6, unless one core contains the other or looks like it.
     """
     both = pl.concat(
         [
-            left.select(pl.col("nm", "core", "zi", "py").name.suffix("_l")),
-            right.select(pl.col("nm", "core", "zi", "py").name.suffix("_r")),
+            left.select(pl.col("nm", "core", "zi", "py", "shape").name.suffix("_l")),
+            right.select(pl.col("nm", "core", "zi", "py", "shape").name.suffix("_r")),
         ],
         how="horizontal",
     ).with_columns(
@@ -230,6 +309,8 @@ def alike(left: pl.DataFrame, right: pl.DataFrame) -> pl.Series:
         pl.col("core_l").str.contains(pl.col("core_r"), literal=True)
         | pl.col("core_r").str.contains(pl.col("core_l"), literal=True)
     )
+    # Jaro–Winkler finds nothing in common where the one common character stands elsewhere (宏昌睿, 宏睿).
+    apart = pl.col("zi_l").str.split("").list.set_intersection(pl.col("zi_r").str.split("")).list.len() == 0
     score = (
         pl.when(pl.col("nm_l").is_null() | pl.col("nm_r").is_null())
         .then(None)
@@ -239,9 +320,9 @@ def alike(left: pl.DataFrame, right: pl.DataFrame) -> pl.Series:
         .then(0.95)
         .when(pl.col("py_l") == pl.col("py_r"))
         .then(0.9)
-        .when(contained)
+        .when(contained | (pl.col("shape_l") == pl.col("shape_r")))
         .then(0.88)
-        .when(pl.col("brand") == 0)
+        .when((pl.col("brand") == 0) & apart)
         .then(pl.min_horizontal("whole", pl.lit(0.5)))
         .otherwise(pl.min_horizontal("whole", pl.lit(0.94)))
     )

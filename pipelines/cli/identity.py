@@ -286,7 +286,7 @@ def train_identity(
     import json as text
 
     from assets.registry import register_of
-    from matching.identity import model
+    from matching.identity import training
     from matching.identity.resolve import resolve
     from pipelines.scope import resolve as scope_of
     from pipelines.warehouse import DuckWarehouse
@@ -297,8 +297,8 @@ def train_identity(
     subjects = warehouse.frame(
         "SELECT * FROM raw.subject WHERE coalesce(local_kind, '') <> 'pripid' AND first_received_at <= getvariable('known_at') ORDER BY _subject_id"
     )
-    said, known, pairs = model.lessons(subjects, resolve(subjects, register).subject, register)
-    trained = model.train(said, known, pairs, seed)
+    said, known, pairs = training.lessons(subjects, resolve(subjects, register).subject, register)
+    trained = training.train(said, known, pairs, seed)
     trained["version"] = version
     trained["trained_on"] = {"pairs": pairs.height, "register": known.height, "seed": seed}
     out.write_text(text.dumps(trained, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from matching.identity import model
+from matching.identity import model, scoring, training
 from matching.identity.resolve import Register, resolve
 
 BRANDS = "瑞达 海德 腾飞 宏图 金椰 远航 蓝湾 盛景 南岛 博雅 启明 润泽 天成 恒信 万泉 椰风 碧海 云帆 鼎盛 嘉禾 星辰 华彩 明珠 锦绣 长青 德隆 安顺 福临 泰和 新航".split()  # noqa: SIM905
@@ -52,7 +52,7 @@ def test_what_the_model_accepts_and_what_it_leaves() -> None:
         ),
         register(),
         None,
-        model.scorer(model.loaded()),
+        scoring.scorer(model.loaded()),
     )
     found = {r["_subject_id"]: (r["enterprise_id"], r["tier"]) for r in told.subject.to_dicts()}
     ruida = f"e{NAMES.index('海南瑞达科技有限公司')}"
@@ -65,32 +65,44 @@ def test_what_the_model_accepts_and_what_it_leaves() -> None:
     assert "读音相同 +" in why and "法定代表人:相同 +" in why
 
 
-def test_verdicts_need_probability_and_margin() -> None:
+def test_verdicts_are_among_the_candidates_and_nobody() -> None:
     scored = pl.DataFrame(
         [
             ("a", "x", 10.0, 0.999),
             ("a", "y", 9.0, 0.998),
             ("b", "x", 10.0, 0.999),
-            ("b", "y", 7.0, 0.9),
-            ("c", "x", 1.0, 0.6),
+            ("b", "y", 4.0, 0.94),
+            ("c", "x", 0.0, 0.5),
+            ("d", "x", 2.0, 0.8),
         ],
         schema=["_subject_id", "enterprise_id", "weight", "probability"],
         orient="row",
     ).with_columns(why=pl.lit(""), backed=pl.lit(True))
-    accepted, clerk = model.verdicts(scored)
-    assert accepted.select("_subject_id", "enterprise_id").rows() == [("b", "x")]
+    accepted, clerk = scoring.verdicts(scored)
+    assert accepted.select("_subject_id", "enterprise_id").rows() == [("b", "x"), ("d", "x")]
+    # Odds 2² against one tenth that it is nobody of the register.
+    assert accepted["probability"].to_list()[1] == pytest.approx(4 / 4.1)
     assert clerk["_subject_id"].to_list() == ["a", "a", "c"]
-    assert model.verdicts(scored.with_columns(backed=pl.lit(False)))[0].is_empty()
+    assert clerk["probability"].to_list() == pytest.approx([1024 / 1536.1, 512 / 1536.1, 1 / 1.1])
+    assert scoring.verdicts(scored.with_columns(backed=pl.lit(False)))[0].is_empty()
 
 
-def test_frequencies_by_good_turing() -> None:
-    # Ten values once, five twice, one four times: r* of a single is 2·5/10 = 1.
+def test_frequencies_count_what_is_common_and_reckon_what_is_rare() -> None:
+    # Ten values once, five twice, one four times: a second draw meets a single one 2·5/10 = 1 time in 24.
     values = pl.Series("nm", [f"a{i}" for i in range(10)] + [f"b{i}" for i in range(5)] * 2 + ["c"] * 4)
-    told = dict(model.frequencies(values).rows())
+    assert model.chance_of_one(values) == pytest.approx(1 / 24)
+    learned = {"chance": {"nm": 1 / 24}, "shares": {"place": {"海南": 0.6}}}
+    told = dict(model.frequencies(values, 24, learned).rows())
     assert told["c"] == pytest.approx(4 / 24) and told["a0"] == pytest.approx(1 / 24)
     # All different: the floor, not one in N.
-    alone = dict(model.frequencies(pl.Series("nm", [str(i) for i in range(100)])).rows())
+    alone = dict(model.frequencies(pl.Series("nm", [str(i) for i in range(100)]), 100, learned | {"chance": {}}).rows())
     assert alone["1"] == pytest.approx(0.01 / 100)
+    coarse = dict(model.frequencies(pl.Series("place", ["海南", "海南", "北京"]), 100, learned).rows())
+    assert coarse == {"海南": 0.6, "北京": pytest.approx(0.01)}
+
+
+def test_the_size_is_reckoned_in_steps() -> None:
+    assert [model.size_step(n) for n in (1000, 1024, 1025, 1200, 1217)] == [1024, 1024, 1218, 1218, 1218]
 
 
 def test_a_renamed_enterprise_does_not_make_its_sound_common() -> None:
@@ -100,11 +112,32 @@ def test_a_renamed_enterprise_does_not_make_its_sound_common() -> None:
     )
     renamed = Register(known.enterprises, known.keys, pl.concat([known.names, older]))
     told, plain = (
-        resolve(said({"name": "海南瑞达科级有限公司"}), r, None, model.scorer(model.loaded())).review
+        resolve(said({"name": "海南瑞达科级有限公司"}), r, None, scoring.scorer(model.loaded())).subject
         for r in (renamed, known)
     )
     assert told["score"][0] == pytest.approx(plain["score"][0], abs=0.01)
     assert told["enterprise_id"][0] == plain["enterprise_id"][0] == f"e{NAMES.index('海南瑞达科技有限公司')}"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "海南达瑞科技有限公司",
+        "海南瑞大科技有限公司",
+        "海南瑞夭成科技有限公司",
+        "海南瑞达科技有限\ufffd",
+        "海南瑞达科技",
+        "瑞达（嗨南）科技有限公司",
+        "瑞达海南）科技有限公司",
+    ],
+)
+def test_a_slip_in_a_name_that_has_no_rival_is_seen_through(written: str) -> None:
+    names = ["海南瑞天成科技有限公司" if n == "海南天成科技有限公司" else n for n in NAMES]
+    known = register()
+    known = Register(known.enterprises, known.keys, known.names.with_columns(name=pl.Series(names)))
+    told = resolve(said({"name": written, "region": "460106"}), known, None, scoring.scorer(model.loaded())).subject
+    meant = "海南瑞天成科技有限公司" if "夭" in written else "海南瑞达科技有限公司"
+    assert told["enterprise_id"][0] == f"e{names.index(meant)}", told.to_dicts()
 
 
 def test_training_learns_from_lessons_and_repeats_itself() -> None:
@@ -117,18 +150,18 @@ def test_training_learns_from_lessons_and_repeats_itself() -> None:
             "tier": ["key"] * len(NAMES),
         }
     )
-    speech, features, pairs = model.lessons(rows, decided, known)
+    speech, features, pairs = training.lessons(rows, decided, known)
     assert pairs.height == len(NAMES) and set(pairs["right"].str.strip_suffix("#0")) == set(
         known.enterprises["enterprise_id"]
     )
-    first = model.train(speech, features, pairs, seed=3)
+    first = training.train(speech, features, pairs, seed=3)
     name = first["comparisons"][0]["comparison_levels"]
     exact = next(level for level in name if level.get("label_for_charts") == "全同")
     assert exact["m_probability"] > 0.95 and exact["u_probability"] < 1e-4
     shown = [level for level in name if not level.get("is_null_level")]
     assert sum(level["m_probability"] for level in shown) == pytest.approx(1.0)
     assert sum(level["u_probability"] for level in shown) == pytest.approx(1.0)
-    assert model.train(speech, features, pairs, seed=3)["comparisons"] == first["comparisons"]
+    assert training.train(speech, features, pairs, seed=3)["comparisons"] == first["comparisons"]
 
 
 def test_the_stored_model_says_what_it_is() -> None:

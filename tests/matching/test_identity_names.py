@@ -26,6 +26,9 @@ def parts(name: str) -> dict[str, str]:
         "\u00a0海南瑞达科技有限公司（本级）",
         "海南瑞达科技有限公司（筹）",
         "“海南瑞达科技有限公司”",
+        "瑞达（嗨南）科技有限公司",
+        "瑞达海南）科技有限公司",
+        "瑞达（海南科技有限公司",
     ],
 )
 def test_one_name_however_written(written: str) -> None:
@@ -48,6 +51,17 @@ def test_one_name_however_written(written: str) -> None:
 def test_parts(written: str, place: str, zi: str, iw: str, form: str, branch: str) -> None:
     told = parts(written)
     assert (told["place"], told["zi"], told["iw"], told["form"], told["branch"]) == (place, zi, iw, form, branch)
+
+
+@pytest.mark.parametrize("cut", ["有", "有限", "有限责", "有限责任", "有限公", "集团有限公"])
+def test_what_a_fixed_width_leaves_of_the_form_is_no_part_of_the_name(cut: str) -> None:
+    assert parts(f"海南瑞达科技{cut}\ufffd")["core"] == "瑞达科技"
+
+
+def test_another_province_is_not_before_a_place_of_ours() -> None:
+    told = parts("广东东方百货有限公司")
+    assert (told["place"], told["core"]) == ("广东", "东方百货")
+    assert parts("海南省东方市瑞达百货有限公司")["place"] == "东方"
 
 
 def test_different_places_are_different_names() -> None:

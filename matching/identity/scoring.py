@@ -1,0 +1,123 @@
+"""Pairs scored by the name model, what is accepted of them, and the waterfall that explains a pair."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+import polars as pl
+
+from matching.identity.evidence import register_features, subject_features
+from matching.identity.model import (
+    LABELS,
+    LEVELS,
+    OURS,
+    PRESENT,
+    TERMS,
+    engine,
+    frequencies,
+    holders,
+    linker_of,
+    size_step,
+)
+from matching.identity.resolve import Register, Scorer
+
+# Accepted from here on; a pair below the floor is no candidate, what lies between is for a clerk.
+ACCEPT, FLOOR = 0.95, 0.02
+
+SCORES = pl.Schema(
+    {
+        "_subject_id": pl.String(),
+        "enterprise_id": pl.String(),
+        "weight": pl.Float64(),
+        "probability": pl.Float64(),
+        "backed": pl.Boolean(),
+        "why": pl.String(),
+    }
+)
+
+# 瑞达文化 is often another firm than 瑞达文化传媒, and place and region are one fact told twice: a name that is only a part of another, or
+# merely near, is never accepted without the person or the phone.
+_BACKED = (
+    pl.col("gamma_name").is_in(
+        [LEVELS["name"].index(n) for n in ("很相近(≥0.93)", "字序不同", "字形相近", "读音相同", "字号行业相同", "全同")]
+    )
+    | (pl.col("gamma_legal_person") == 1)
+    | (pl.col("gamma_phone") == 1)
+)
+
+
+def scores(said: pl.DataFrame, register: pl.DataFrame, model: dict[str, Any], owner: pl.DataFrame) -> pl.DataFrame:
+    """Every candidate pair with p ≥ FLOOR, best name of each enterprise, as SCORES, strongest first within a subject.
+
+    `said` and `register` are features; `owner` (unique_id, enterprise_id) says whose name each register row is.
+    """
+    if said.is_empty() or register.is_empty():
+        return pl.DataFrame(schema=SCORES)
+    settings = {k: v for k, v in model.items() if k not in OURS}
+    size = size_step(owner["enterprise_id"].n_unique())
+    settings["probability_two_random_records_match"] = PRESENT / size
+    with engine() as (con, api):
+        linker = linker_of(api, said, register, settings)
+        for column in TERMS:
+            lookup = api.register(frequencies(holders(register, column), size, model).to_arrow())
+            linker.table_management.register_term_frequency_lookup(lookup, column)
+        found = linker.inference.predict(threshold_match_probability=FLOOR)
+        rows = con.sql(f"SELECT * FROM {found.physical_name}").pl()
+    swapped = pl.col("source_dataset_l") != "a_said"
+    rows = rows.with_columns(
+        _subject_id=pl.when(swapped).then("unique_id_r").otherwise("unique_id_l"),
+        unique_id=pl.when(swapped).then("unique_id_l").otherwise("unique_id_r"),
+    ).join(owner, on="unique_id")
+    told: pl.DataFrame = (
+        rows.with_columns(why=_waterfall(rows), backed=_BACKED)
+        .select("_subject_id", "enterprise_id", "backed", "why", weight="match_weight", probability="match_probability")
+        .select(SCORES.names())
+        .sort("_subject_id", "weight", "enterprise_id", "why", descending=[False, True, False, False])
+        .unique(["_subject_id", "enterprise_id"], keep="first", maintain_order=True)
+    )
+    return told
+
+
+def _waterfall(rows: pl.DataFrame) -> pl.Expr:
+    """The evidence field by field in bits, term frequency included: 名称:读音相同 +9.3;区划:相同 +2.1."""
+    parts = []
+    for column, label in LABELS.items():
+        if f"gamma_{column}" not in rows.columns:
+            continue
+        bits = pl.col(f"mw_{column}").fill_null(0.0)
+        if f"mw_tf_adj_{column}" in rows.columns:
+            bits = bits + pl.col(f"mw_tf_adj_{column}").fill_null(0.0)
+        level = pl.col(f"gamma_{column}").replace_strict(
+            dict(enumerate(LEVELS[column])), default="未知", return_dtype=pl.String
+        )
+        sign = pl.when(bits >= 0).then(pl.lit(" +")).otherwise(pl.lit(" "))
+        text = pl.concat_str(pl.lit(f"{label}:"), level, sign, bits.round(1).cast(pl.String))
+        parts.append(pl.when(pl.col(f"gamma_{column}") >= 0).then(text))
+    return pl.concat_str(parts, separator=";", ignore_nulls=True)
+
+
+def verdicts(scored: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(accepted, for the clerk), as SCORES with the probability that the enterprise is the one: accepted are backed and p ≥ ACCEPT.
+
+    A subject is one of its candidates or nobody in the register: p = oddsᵢ / (Σ oddsⱼ + 1 − PRESENT). A pair's own probability counts every other
+    enterprise as a possible one though none but the candidates is left, and knows nothing of rivals.
+    """
+    odds = (pl.col("weight").clip(upper_bound=300.0) * log(2)).exp()
+    chosen = scored.with_columns(odds=odds).with_columns(
+        probability=pl.col("odds") / (pl.col("odds").sum().over("_subject_id") + (1 - PRESENT)),
+        nth=pl.int_range(1, pl.len() + 1).over("_subject_id"),
+    )
+    accepted = chosen.filter((pl.col("nth") == 1) & (pl.col("probability") >= ACCEPT) & pl.col("backed"))
+    rest = chosen.join(accepted, on="_subject_id", how="anti").filter(pl.col("nth") <= 5)
+    return accepted.select(SCORES.names()), rest.select(SCORES.names())
+
+
+def scorer(model: dict[str, Any]) -> Scorer:
+    """`model` as `resolve` wants it."""
+
+    def scored(subjects: pl.DataFrame, parsed: pl.DataFrame, register: Register) -> tuple[pl.DataFrame, pl.DataFrame]:
+        known, owner = register_features(register.enterprises, register.parsed)
+        return verdicts(scores(subject_features(subjects, parsed), known, model, owner))
+
+    return scored
