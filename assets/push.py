@@ -5,12 +5,15 @@ import polars as pl
 
 from assets.ports import Control, Scope, Warehouse
 from assets.push_decision import decision
-from assets.push_history import frozen, taken_up
+from assets.push_fund import FUND_LABELS, pooled
+from assets.push_history import frozen, history, taken_up
 from assets.push_inputs import collected
+from assets.push_payout import payout
 from assets.push_return import receipts, settlement
 from assets.sql import table_metadata
 from matching.push.kinds import KINDS, REASONS
 from matching.push.lines import LINE
+from matching.push.pools import STATES as FUND_STATES
 from matching.push.receipts import STATES
 from matching.push.select import HEADER, propose
 
@@ -20,6 +23,8 @@ _DESCRIPTIONS = {
     "suppression": "未列入的企业与原因：每个本可列入的（企业，事项）要么在清单行上，要么在这里，写明一个原因。",
     "unit": "兑现单元：按件兑现的事项，企业名下是哪几件（专利申请号等），与奖励所计件数并列；每一件只兑现一次。",
     "settlement": "兑付对账：每笔已导出的兑付，财政兑现台账付了多少、几笔、何时，是否付清，导出 48 小时后仍未付清的标为逾期。",
+    "fund": "资金池：期初、补充、财政已付、余额、已批未付、可用余额、告警线；一个事项只从一个池支付。",
+    "fund_movement": "资金池流水：每次投入，每天每个事项的支付与退回，以及之后的余额。",
     "receipt": "短信回执：每条已导出的短信是否送达、点击、失败或退订；退订的企业此后不再提醒。",
 }
 
@@ -106,6 +111,20 @@ def _in_time(states: pl.DataFrame) -> dg.AssetCheckResult:
     )
 
 
+def _funded(rows: pl.DataFrame) -> dg.AssetCheckResult:
+    low = rows.filter(pl.col("state").is_in(["alarm", "exhausted", "overdrawn"]))
+    said = [
+        f"{row['label']}可用 {row['free_yuan']} 元，告警线 {row['alarm_yuan']} 元" for row in low.iter_rows(named=True)
+    ]
+    return dg.AssetCheckResult(
+        passed=low.is_empty(),
+        asset_key=["push", "fund"],
+        check_name="pools_funded",
+        severity=dg.AssetCheckSeverity.WARN,
+        description="；".join(said) or "资金池都在告警线以上",
+    )
+
+
 def _answers(answers: pl.DataFrame) -> dict[str, object]:
     return {STATES[state]: n for state, n in answers.group_by("state").len().sort("state").iter_rows()}
 
@@ -131,6 +150,7 @@ def _answers(answers: pl.DataFrame) -> dict[str, object]:
                 ["raw", "apply_case"],
                 ["raw", "ip_patent"],
                 ["raw", "ip_patent_status"],
+                ["push", "payout"],
                 ["raw", "finance_redemption"],
                 ["raw", "sms_receipt"],
             ],
@@ -140,7 +160,8 @@ def _answers(answers: pl.DataFrame) -> dict[str, object]:
     check_specs=[
         dg.AssetCheckSpec(
             "paid_in_time", asset=["push", "settlement"], description="付款文件导出 48 小时内由财政付清。"
-        )
+        ),
+        dg.AssetCheckSpec("pools_funded", asset=["push", "fund"], description="资金池可用余额在告警线以上。"),
     ],
 )
 def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope], control: dg.ResourceParam[Control]):  # type: ignore[no-untyped-def]
@@ -158,6 +179,9 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
         [proposal.lines, kept_lines.filter(~pl.col("list_id").is_in(proposal.lists["list_id"].implode()))]
     )
     states, answers = settlement(warehouse, control, scope), receipts(warehouse, control)
+    awards = history(control, scope.as_of)["awards"]
+    assert isinstance(awards, pl.DataFrame)
+    fund_rows, book = pooled(warehouse, scope, awards, states)
     with warehouse.write() as transaction:
         written = {
             "list": transaction.replace("push.list", headers.sort("kind", "item_id", "version", "cycle", "list_id")),
@@ -165,6 +189,8 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
             "suppression": transaction.replace("push.suppression", proposal.suppressions),
             "unit": transaction.replace("push.unit", inputs.units),
             "settlement": transaction.replace("push.settlement", states),
+            "fund": transaction.replace("push.fund", fund_rows),
+            "fund_movement": transaction.replace("push.fund_movement", book),
             "receipt": transaction.replace("push.receipt", answers),
         }
     counts = {
@@ -180,13 +206,20 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
         "suppression": reasons,
         "unit": {},
         "settlement": {},
+        "fund": {FUND_STATES[state]: n for state, n in fund_rows.group_by("state").len().sort("state").iter_rows()},
+        "fund_movement": {},
         "receipt": _answers(answers),
     }
     for name in _DESCRIPTIONS:
         yield dg.MaterializeResult(
-            asset_key=["push", name], metadata={**table_metadata(written[name], LABELS), **extra[name]}
+            asset_key=["push", name],
+            metadata={
+                **table_metadata(written[name], {**LABELS, **(FUND_LABELS if name.startswith("fund") else {})}),
+                **extra[name],
+            },
         )
     yield _in_time(states)
+    yield _funded(fund_rows)
 
 
-PUSH_ASSETS: list[dg.AssetsDefinition] = [push, decision]
+PUSH_ASSETS: list[dg.AssetsDefinition] = [payout, push, decision]

@@ -9,9 +9,10 @@ from pathlib import Path
 import polars as pl
 
 from assets.ports import Control, Scope, Warehouse
+from assets.push_fund import pooled
 from assets.push_history import arm_key, history, taken_up
 from assets.push_people import person_facts, person_pairs, persons
-from assets.push_return import payments, refusals_by_phone
+from assets.push_return import payments, refusals_by_phone, settlement
 from assets.push_units import units
 from data import contract, indicators
 from data.contract import Table
@@ -362,6 +363,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
     )
     awards, spent, opt_outs = past.pop("awards"), past.pop("spent"), past.pop("opt_outs")
     assert isinstance(awards, pl.DataFrame) and isinstance(spent, dict) and isinstance(opt_outs, pl.DataFrame)
+    fund_rows, _ = pooled(warehouse, scope, awards, settlement(warehouse, control, scope))
     inputs = Inputs(
         pairs=pl.concat([pair_rows, person_pairs(warehouse)]),
         items=item_rows,
@@ -370,6 +372,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
         cases=cases(warehouse),
         awards=pl.concat([paid(warehouse, item_rows), awards]),
         units=units(warehouse, item_rows),
+        funds=fund_rows,
         unfit=unfit(warehouse, scope, item_rows, named, catalogue),
         facts=pl.concat([facts(warehouse, named, catalogue), person_facts(warehouse, named, catalogue)]),
         indicators_of=named,

@@ -8,6 +8,7 @@ import polars as pl
 
 from assets.ports import Control, Scope, Warehouse
 from matching.push import inputs as shapes
+from matching.push.payout import merged
 from matching.push.receipts import RECEIPTS, SENT_LINES, answered, wishes
 from matching.push.settle import GRANTED, PAID, PATIENCE, settled
 
@@ -15,7 +16,17 @@ _PAID_IN_FULL = ("paid", "split")
 
 
 def payments(warehouse: Warehouse) -> pl.DataFrame:
-    """Every payment of the finance ledger known by `known_at`, in the shape of PAID; a row sent again replaces itself."""
+    """Every payment of finance known by `known_at`, in the shape of PAID: the monthly ledger and the daily treasury feed, each once."""
+    ledger = _ledger(warehouse)
+    if not warehouse.exists("push.payout"):
+        return ledger
+    return shapes.shaped(
+        merged(ledger, warehouse.frame("SELECT * FROM push.payout ORDER BY voucher_no")), PAID, "push.payout"
+    )
+
+
+def _ledger(warehouse: Warehouse) -> pl.DataFrame:
+    """The rows of the redemption ledger (兑现台账); a row sent again replaces itself."""
     if not warehouse.exists("raw.finance_redemption"):
         return shapes.empty(PAID)
     frame = warehouse.frame(

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.enterprises import enterprise_page, enterprise_search
 from dashboards.explanations import explanation_page
+from dashboards.funds import funds_page
 from dashboards.market import market_page
 from dashboards.overview import overview_page, questions_page
 from dashboards.pages import Pages
@@ -88,6 +89,7 @@ def create(home: Path) -> Starlette:
             route("/enterprises/{key}", enterprise_page, "enterprise"),
             route("/enterprises/{key}/items/{item}", explanation_page, "explanation"),
             route("/pushes", pushes_page, "pushes"),
+            route("/funds", funds_page, "funds"),
             route("/pushes/{list_id}", list_page, "list"),
             route("/pushes/{list_id}/review", partial(review_page, sessions), "review"),
             act("/pushes/{list_id}/review", review_act),

@@ -16,7 +16,7 @@ from matching.push.kinds import DIGEST, MESSAGE, MONEY
 from pipelines.audit import Trail
 from pipelines.docket import OutdatedError, RefusedError, approvers_of, content_sha256, lines_of, needed, row_of, stored
 from pipelines.export import payments_sent
-from pipelines.ledger import LedgerError, award_of, fen, grant, open_fund
+from pipelines.ledger import LedgerError, Pool, award_of, fen, grant, open_fund, open_pool
 from pipelines.officers import OfficerError, prove
 
 NOTICE_DAYS = 5
@@ -147,11 +147,18 @@ class Desk:
             db.execute("UPDATE push_list SET status = 'rejected' WHERE list_id = ?", (list_id,))
 
     def freeze(
-        self, list_id: str, actor: str, phrase: str, at: datetime, recheck: Recheck, recompute: Recompute
+        self,
+        list_id: str,
+        actor: str,
+        phrase: str,
+        at: datetime,
+        recheck: Recheck,
+        recompute: Recompute,
+        pool: Callable[[str], Pool | None] = lambda item: None,
     ) -> Mapping[str, Any]:
         """approved → frozen, all or nothing: approvals, content, fresh facts, amounts, budget, and every award's unique key.
 
-        `recheck` and `recompute` read the newest publication; opt-outs are read inside the transaction. If a line may not go
+        `recheck`, `recompute` and `pool` (item → its fund pool) read the newest publication; opt-outs are read inside the transaction. If a line may not go
         out any more the whole list becomes void. Returns rows, amount and the MAC of the audit row before it.
         """
         detail: dict[str, Any] = {}
@@ -167,7 +174,7 @@ class Desk:
             header, lines = json.loads(row["header"]), lines_of(db, list_id)
             _refuse_outdated(db, row, header, lines, at, recheck)
             if row["kind"] in MONEY:
-                self._grant(db, row, header, lines, recompute)
+                self._grant(db, row, header, lines, recompute, pool(row["item_id"]))
             else:
                 _send_once(db, row, lines)
             _keep_arms(db, row)
@@ -182,6 +189,7 @@ class Desk:
         header: Mapping[str, Any],
         lines: Sequence[Mapping[str, Any]],
         recompute: Recompute,
+        pool: Pool | None,
     ) -> None:
         again = recompute(header, lines)
         differing = [line for line in lines if again.get(line["line_key"]) != Decimal(line["amount_yuan"])]
@@ -196,6 +204,8 @@ class Desk:
             raise RefusedError(f"各行合计 {total / 100:.2f} 元与表头 {header['amount_yuan']} 元不符")
         budget = header.get("budget_yuan")
         open_fund(db, row["item_id"], row["cycle"], None if budget is None else Decimal(budget))
+        if pool is not None:
+            open_pool(db, pool)
         for line in lines:
             grant(db, award_of(line), row["list_id"], row["as_of"])
 
@@ -230,6 +240,15 @@ class Desk:
         """Refuses a step that was asked for at the wrong time, and notes it."""
         with self._act(at, actor, action, list_id, {}):
             raise RefusedError(reason)
+
+    def judge_payout(self, voucher_no: str, item_id: str, actor: str, phrase: str, at: datetime) -> None:
+        """Notes which item a treasury payment was for, "" for none; a later word replaces an earlier one, and both are kept."""
+        with self._act(at, actor, "judge_payout", voucher_no, {"item_id": item_id}) as db:
+            prove(db, actor, phrase, "analyst", "approver")
+            db.execute(
+                "INSERT INTO payout_judgement (voucher_no, item_id, officer, at) VALUES (?, ?, ?, ?)",
+                (voucher_no, item_id, actor, at.isoformat()),
+            )
 
     def opt_out(self, enterprise_id: str, scope: str, source: str, actor: str, phrase: str, at: datetime) -> None:
         """Notes that a firm wants no messages, no automatic awards, or neither."""

@@ -63,6 +63,17 @@ CREATE TABLE IF NOT EXISTS message (
     as_of TEXT NOT NULL,
     list_id TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS payout_judgement (
+    judgement_id INTEGER PRIMARY KEY,
+    voucher_no TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    officer TEXT NOT NULL,
+    at TEXT NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS payout_judgement_fixed BEFORE UPDATE ON payout_judgement
+    BEGIN SELECT RAISE(ABORT, '认定不可修改，只能再次认定'); END;
+CREATE TRIGGER IF NOT EXISTS payout_judgement_kept BEFORE DELETE ON payout_judgement
+    BEGIN SELECT RAISE(ABORT, '认定不可删除'); END;
 CREATE TABLE IF NOT EXISTS arm (
     enterprise_id TEXT NOT NULL,
     item_id TEXT NOT NULL,

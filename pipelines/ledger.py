@@ -58,6 +58,20 @@ END;
 CREATE TRIGGER IF NOT EXISTS award_commits AFTER INSERT ON award BEGIN
     UPDATE fund SET committed_fen = committed_fen + NEW.amount_fen WHERE item_id = NEW.item_id AND cycle = NEW.cycle;
 END;
+CREATE TABLE IF NOT EXISTS pool (
+    pool TEXT PRIMARY KEY,
+    limit_fen INTEGER NOT NULL,
+    committed_fen INTEGER NOT NULL,
+    CONSTRAINT within_pool CHECK (committed_fen <= limit_fen)
+);
+CREATE TABLE IF NOT EXISTS pool_item (
+    item_id TEXT PRIMARY KEY,
+    pool TEXT NOT NULL REFERENCES pool (pool)
+);
+CREATE TRIGGER IF NOT EXISTS award_from_pool AFTER INSERT ON award BEGIN
+    UPDATE pool SET committed_fen = committed_fen + NEW.amount_fen
+    WHERE pool = (SELECT p.pool FROM pool_item p WHERE p.item_id = NEW.item_id);
+END;
 CREATE TABLE IF NOT EXISTS claimed_unit (
     item_id TEXT NOT NULL,
     claim_unit TEXT NOT NULL CHECK (claim_unit <> ''),
@@ -101,6 +115,16 @@ class Award:
     amount_yuan: Decimal
 
 
+@dataclass(frozen=True)
+class Pool:
+    """A fund pool as the newest publication knows it: what our awards may add up to since the day `since` (ISO), and for which items."""
+
+    pool: str
+    limit_yuan: Decimal
+    items: tuple[str, ...]
+    since: str
+
+
 def fen(amount: Decimal) -> int:
     """元 as integer fen. Raises LedgerError for an amount that is not positive, not finite, or finer than a fen."""
     if not amount.is_finite() or amount <= 0 or amount * 100 != (amount * 100).to_integral_value():
@@ -121,6 +145,30 @@ def open_fund(db: sqlite3.Connection, item_id: str, cycle: str, budget_yuan: Dec
         raise LedgerError(f"事项 {item_id} 周期 {cycle} 的预算 {budget_yuan} 元低于已安排金额") from error
 
 
+def open_pool(db: sqlite3.Connection, pool: Pool) -> None:
+    """Sets what the awards of a pool may add up to, counting anew what is granted from it since it opened.
+
+    Raises LedgerError if more is granted than the limit leaves, which happens when finance has paid for others in between.
+    """
+    try:
+        db.execute(
+            "INSERT INTO pool VALUES (?, ?, 0) ON CONFLICT (pool) DO UPDATE SET limit_fen = excluded.limit_fen, committed_fen = 0",
+            (pool.pool, int(pool.limit_yuan * 100)),
+        )
+        for item in pool.items:
+            db.execute(
+                "INSERT INTO pool_item VALUES (?, ?) ON CONFLICT (item_id) DO UPDATE SET pool = excluded.pool",
+                (item, pool.pool),
+            )
+        db.execute(
+            "UPDATE pool SET committed_fen = (SELECT coalesce(sum(a.amount_fen), 0) FROM active_award a"
+            " JOIN pool_item p USING (item_id) WHERE p.pool = pool.pool AND a.as_of >= ?) WHERE pool = ?",
+            (pool.since, pool.pool),
+        )
+    except sqlite3.IntegrityError as error:
+        raise LedgerError(f"资金池 {pool.pool} 可安排 {pool.limit_yuan} 元，已安排的超出了它；先补充资金池") from error
+
+
 def grant(db: sqlite3.Connection, award: Award, list_id: str, as_of: str) -> None:
     """Adds one award inside the caller's transaction. Raises LedgerError, and the caller must roll back, if it is not to be had."""
     group = award.exclusion_group or award.item_id
@@ -137,7 +185,13 @@ def grant(db: sqlite3.Connection, award: Award, list_id: str, as_of: str) -> Non
              fen(award.amount_yuan), list_id, as_of),
         )  # fmt: skip
     except sqlite3.IntegrityError as error:
-        reason = "超出预算" if "within_budget" in str(error) else str(error)
+        reason = (
+            "超出预算"
+            if "within_budget" in str(error)
+            else "超出资金池可用余额"
+            if "within_pool" in str(error)
+            else str(error)
+        )
         raise LedgerError(f"{award.uscc} 事项 {award.item_id} 周期 {award.cycle}：{reason}") from error
 
 

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from data.indicators import Catalogue, Indicator
 from data.indicators import load as load_indicators
+from pipelines.ledger import Pool
 from pipelines.published import open_published
 
 # DuckDB divides decimals as doubles; twelve places are far below a fen for every amount that fits DECIMAL(18,2).
@@ -129,6 +130,18 @@ def _share(
     return Decimal(each + (place[0] < rest)) / 100
 
 
+def pool_of_item(home: Path, item_id: str) -> Pool | None:
+    """The fund pool an item is paid from, as the newest publication knows it; None for an item that is in no pool."""
+    with closing(open_published(home)) as con:
+        if not _has(con, "push", "fund"):
+            return None
+        found = con.execute(
+            "SELECT pool, limit_yuan, items, opened_on FROM push.fund WHERE list_contains(items, $item)",
+            {"item": item_id},
+        ).fetchall()
+    return Pool(found[0][0], found[0][1], tuple(found[0][2]), found[0][3].isoformat()) if found else None
+
+
 def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Line key → reason, for lines that the newest publication no longer carries: barred, not eligible, version replaced or expired."""
     with closing(open_published(home)) as con:
@@ -166,7 +179,10 @@ def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def _persons(con: Any) -> str:
     """The pairs of persons, where the publication holds them."""
-    held = con.execute(
-        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'match' AND table_name = 'person_pair'"
-    ).fetchall()[0][0]
+    held = _has(con, "match", "person_pair")
     return " UNION ALL SELECT person_id, item_id, version, verdict, bar FROM match.person_pair" if held else ""
+
+
+def _has(con: Any, schema: str, table: str) -> bool:
+    sql = "SELECT count(*) FROM information_schema.tables WHERE table_schema = $schema AND table_name = $table"
+    return bool(con.execute(sql, {"schema": schema, "table": table}).fetchall()[0][0])

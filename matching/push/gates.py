@@ -15,6 +15,7 @@ from matching.push.budget import beyond_budget
 from matching.push.candidates import grouped_awards
 from matching.push.groups import lower_awards
 from matching.push.inputs import AWARDS, CASES, ITEMS, LISTED, OPT_OUTS, SENT, UNFIT, Dates, Inputs, Limits, shaped
+from matching.push.pools import beyond_pool
 from matching.push.quiet import next_send
 from matching.push.units import claimed_units, unknown_units
 
@@ -299,6 +300,11 @@ def budget_exhausted(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: 
     return pl.concat([beyond_budget(money, budgets), spent_up])
 
 
+def pool_exhausted(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """事项所属资金池的可用余额排不到。"""
+    return beyond_pool(frame, inputs.funds)
+
+
 def opted_out(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
     """企业退订了提醒，或声明放弃免申即享。"""
     wishes = (
@@ -352,6 +358,7 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate("outranked", kinds.MESSAGE, outranked),
     Gate("exclusion_group", kinds.EVERY, exclusion_group),
     Gate("budget_exhausted", kinds.MONEY | kinds.MESSAGE, budget_exhausted),
+    Gate("pool_exhausted", kinds.MONEY, pool_exhausted),
     Gate("no_contact", kinds.MESSAGE, no_contact),
     Gate("quiet_hours", kinds.MESSAGE, quiet_hours),
 )

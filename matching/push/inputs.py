@@ -161,7 +161,8 @@ class Inputs:
     `facts` are the observed values behind the conditions; `indicators_of` names the indicators of each condition
     (item_id, version, condition_id, indicator); `unfit` the items whose feeds may not pay, with the Chinese reason.
     `units` are the patents or projects a firm holds, for items paid per unit; `claimed` those an award has paid for, ever.
-    `risk` are signs on pairs (risk.flags). `spent` is the money already committed: (item_id, cycle) → 元.
+    `risk` are signs on pairs (risk.flags). `funds` are the fund pools with what is free in each (pools.funds).
+    `spent` is the money already committed: (item_id, cycle) → 元.
     `corrects` names the list of the same day that a changed proposal follows: (kind, item_id, cycle) → list_id.
     """
 
@@ -182,6 +183,11 @@ class Inputs:
     indicators_of: pl.DataFrame = field(
         default_factory=lambda: empty(
             {"item_id": pl.String, "version": pl.Int64, "condition_id": pl.String, "indicator": pl.String}
+        )
+    )
+    funds: pl.DataFrame = field(
+        default_factory=lambda: empty(
+            {"pool": pl.String, "label": pl.String, "free_yuan": MONEY_TYPE, "items": pl.List(pl.String)}
         )
     )
     risk: pl.DataFrame = field(default_factory=lambda: empty(RISK))

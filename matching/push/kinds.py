@@ -52,6 +52,7 @@ REASONS: Final[dict[str, str]] = {
     "unit_claimed": "兑现单元已兑现",
     "exclusion_group": "就高不重复",
     "budget_exhausted": "预算已用完",
+    "pool_exhausted": "资金池余额不足",
     "outranked": "尚待判定，排名靠后",
     "holdout": "对照组，暂不提醒",
     "cap": "超过提醒次数上限，并入合并提醒",

@@ -20,6 +20,7 @@ from matching.push.gates import GATES
 from matching.push.holdout import HELD, TREATED, assign, sample_ratio_p, smallest_visible_effect
 from matching.push.inputs import ARMS, Dates, Inputs, Limits, Schema, shaped
 from matching.push.lines import LINE, lines
+from matching.push.pools import RULE as POOL_RULE
 from matching.push.quiet import next_send
 
 SUPPRESSION: Final[Schema] = {
@@ -235,12 +236,15 @@ def _headed(
     held_back = {tuple(row[:4]): row[4] for row in suppressed.group_by(_TOPIC).len().iter_rows()}
     items = {(row["item_id"], row["version"]): row for row in inputs.items.iter_rows(named=True)}
     watermarks = json.dumps(inputs.watermarks, ensure_ascii=False, sort_keys=True)
+    pooled = set(inputs.funds["items"].explode().drop_nulls())
     headers: list[dict[str, Any]] = []
     bodies: list[pl.DataFrame] = []
     for topic, body in kept.sort(*_TOPIC, "line_key").group_by(_TOPIC, maintain_order=True):
         kind, item_id, version, cycle = (str(topic[0]), str(topic[1]), int(str(topic[2])), str(topic[3]))
         item = items.get((item_id, version), {})
         deadlines = body["deadline"].drop_nulls()
+        rules = [RULE] if kind in kinds.MONEY and item.get("budget_yuan") is not None else []
+        rules += [POOL_RULE] if kind in kinds.MONEY and item_id in pooled else []
         header: dict[str, Any] = {
             "kind": kind,
             "item_id": item_id,
@@ -259,7 +263,7 @@ def _headed(
             "watermarks": watermarks,
             "valid_until": deadlines.max() if len(deadlines) else None,
             "author": AUTHOR,
-            "cut_rule": RULE if kind in kinds.MONEY and item.get("budget_yuan") is not None else None,
+            "cut_rule": "；".join(rules) or None,
             "holdout_share": 0.0,
             "holdout_count": 0,
             "note": "兑付类名单不设对照组" if kind in kinds.MONEY else None,

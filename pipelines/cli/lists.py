@@ -14,13 +14,13 @@ from matching.push.kinds import KINDS, MESSAGE, MONEY, REASONS
 from matching.push.review import checks, sample
 from matching.push.settle import STATES
 from pipelines.approval import Desk
-from pipelines.cli import output, people
+from pipelines.cli import funds, output, people
 from pipelines.cli.acting import As, Note, desk_of, moment_of, phrase_of, refusals, tell
 from pipelines.cli.output import Home, Json, Stop
 from pipelines.docket import STATUSES, RefusedError, needed
 from pipelines.export import export
 from pipelines.published import open_published
-from pipelines.recompute import rechecked, recomputed
+from pipelines.recompute import pool_of_item, rechecked, recomputed
 
 ListId = Annotated[str, typer.Argument(metavar="ID", help="清单编号，见 huiqi lists")]
 
@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.command("export", help="导出：人看的表、短信网关文件、付款文件。示例：huiqi export ID --as 王经办")(export_)
     app.command("reconcile", help="与财政兑现台账对账。示例：huiqi reconcile ID --as 王经办")(reconcile)
     people.register(app)
+    funds.register(app)
 
 
 def _proposed(home: Path, list_id: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
@@ -303,6 +304,7 @@ def freeze(list_id: ListId, by: As, home: Home = None, json: Json = False) -> No
             moment_of(where),
             lambda lines: rechecked(where, lines),
             lambda header, lines: recomputed(where, header, lines),
+            lambda item: pool_of_item(where, item),
         )
     tell(json, {"list_id": list_id, "status": "frozen", **result}, f"{list_id} 已冻结：{result['rows']} 行")
 

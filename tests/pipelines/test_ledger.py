@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from matching.push.fingerprint import award_key
 from pipelines.control import ControlStore
-from pipelines.ledger import Award, LedgerError, fen, grant, open_fund, reverse
+from pipelines.ledger import Award, LedgerError, Pool, fen, grant, open_fund, open_pool, reverse
 
 BUDGET = Decimal("1000.00")
 GROUPS = {"a": "a", "b": "a", "c": None}
@@ -168,3 +168,24 @@ def test_a_unit_is_paid_once_whoever_asks_and_in_whatever_year(control: ControlS
         {"claim_unit": "ZL1", "award_id": 4},
         {"claim_unit": "ZL2", "award_id": 2},
     ]
+
+
+def test_a_pool_holds_for_all_its_items_together(control: ControlStore) -> None:
+    pool = Pool("jobs", Decimal("700.00"), ("a", "c"), "2024-01-01")
+    with control.transaction() as db:
+        open_pool(db, pool)
+        grant(db, award("E1", "a"), "L1", "2024-12-18")
+        grant(db, award("E1", "c"), "L2", "2024-12-18")
+    with pytest.raises(LedgerError, match="超出资金池可用余额"), control.transaction() as db:
+        grant(db, award("E2", "c"), "L3", "2024-12-18")
+    with pytest.raises(LedgerError, match="先补充资金池"), control.transaction() as db:
+        open_pool(db, Pool("jobs", Decimal("599.99"), ("a", "c"), "2024-01-01"))
+    with control.transaction() as db:
+        reverse(db, 1, "退回", "2024-12-19")
+        grant(db, award("E2", "c"), "L3", "2024-12-19")
+    assert control.rows("SELECT pool, limit_fen, committed_fen FROM pool") == [
+        {"pool": "jobs", "limit_fen": 70000, "committed_fen": 60000}
+    ]
+    with control.transaction() as db:  # counted anew from a later opening
+        open_pool(db, Pool("jobs", Decimal("700.00"), ("a", "c"), "2024-12-19"))
+    assert control.rows("SELECT committed_fen FROM pool") == [{"committed_fen": 30000}]

@@ -1,0 +1,111 @@
+"""`huiqi funds`, `huiqi payouts`, `huiqi payout`: what every fund pool holds, and which item a treasury payment was for."""
+
+from contextlib import closing
+from typing import Annotated, Any
+
+import typer
+
+from matching.push.payout import STATES as PAYOUT_STATES
+from matching.push.pools import KINDS, STATES
+from pipelines.cli import output
+from pipelines.cli.acting import As, desk_of, moment_of, phrase_of, refusals, tell
+from pipelines.cli.output import Home, Json, Stop
+from pipelines.published import open_published
+
+_LOW = ("alarm", "exhausted", "overdrawn")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("funds", help="资金池：期初、补充、已付、余额、告警。示例：huiqi funds --pool jobs")(funds)
+    app.command("payouts", help="国库支付归到哪个事项，哪些待人认定。示例：huiqi payouts --state unsure")(payouts)
+    app.command(
+        "payout", help="认定一笔国库支付属于哪个事项。示例：huiqi payout ZF10000000453 hn-jobs-added --as 王经办"
+    )(judge)
+
+
+def _rows(home: Any, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    with closing(open_published(output.home_of(home))) as con:
+        held = con.sql("SELECT 1 FROM information_schema.tables WHERE table_schema = 'push' AND table_name = 'fund'")
+        if not held.fetchall():
+            raise Stop("最新发布里没有资金池；先运行 huiqi run")
+        return con.sql(sql, params=parameters).pl().to_dicts()
+
+
+def funds(
+    home: Home = None,
+    pool: Annotated[str, typer.Option("--pool", help="只看一个资金池，并列出流水", show_default=False)] = "",
+    json: Json = False,
+) -> None:
+    found = _rows(home, "SELECT * FROM push.fund WHERE $pool = '' OR pool = $pool ORDER BY pool", {"pool": pool})
+    if not found:
+        raise Stop(f"没有资金池 {pool}；用 huiqi funds 查看名称")
+    book = []
+    if pool:
+        book = _rows(home, "SELECT * FROM push.fund_movement WHERE pool = $pool", {"pool": pool})
+    if json:
+        output.print_json([{**row, "movements": [m for m in book if m["pool"] == row["pool"]]} for row in found])
+    else:
+        columns = {
+            "pool": "资金池", "label": "名称", "opening_yuan": "期初（元）", "replenished_yuan": "补充（元）", "paid_yuan": "已付（元）",
+            "balance_yuan": "余额（元）", "outstanding_yuan": "已批未付（元）", "free_yuan": "可用（元）", "alarm_yuan": "告警线（元）",
+            "state": "状态",
+        }  # fmt: skip
+        output.print_table([{**row, "state": STATES[row["state"]]} for row in found], columns)
+        if pool:
+            output.print_table(
+                [{**row, "kind": KINDS[row["kind"]]} for row in book],
+                {
+                    "day": "日期",
+                    "kind": "类别",
+                    "item_id": "事项",
+                    "amount_yuan": "金额（元）",
+                    "balance_yuan": "余额（元）",
+                },
+                title="流水",
+            )
+    raise typer.Exit(output.ATTENTION if any(row["state"] in _LOW for row in found) else output.DONE)
+
+
+def payouts(
+    home: Home = None,
+    state: Annotated[
+        str, typer.Option("--state", help=f"只看一种：{'、'.join(f'{k} {v}' for k, v in PAYOUT_STATES.items())}")
+    ] = "unsure",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="最多几笔")] = 50,
+    json: Json = False,
+) -> None:
+    if state not in PAYOUT_STATES:
+        raise Stop(f"没有状态 {state}；可选 {'、'.join(PAYOUT_STATES)}")
+    found = _rows(
+        home,
+        "SELECT * FROM push.payout WHERE state = $state ORDER BY abs(paid_yuan) DESC, voucher_no LIMIT $limit",
+        {"state": state, "limit": limit},
+    )
+    if json:
+        output.print_json(found)
+        return
+    columns = {"voucher_no": "凭证号", "paid_on": "支付日", "paid_yuan": "金额（元）", "budget_unit": "预算单位", "purpose": "摘要",
+               "item_id": "事项", "confidence": "把握", "because": "依据"}  # fmt: skip
+    output.print_table(found, columns, title=f"{PAYOUT_STATES[state]} {len(found)} 笔")
+
+
+def judge(
+    voucher: Annotated[str, typer.Argument(help="支付凭证号，见 huiqi payouts")],
+    item: Annotated[str, typer.Argument(help="事项编号；- 表示不属于任何事项")],
+    by: As,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    where = output.home_of(home)
+    if not _rows(home, "SELECT 1 FROM push.payout WHERE voucher_no = $voucher", {"voucher": voucher}):
+        raise Stop(f"最新发布里没有支付凭证 {voucher}；用 huiqi payouts 查看")
+    named = "" if item == "-" else item
+    if named and not _rows(home, "SELECT 1 FROM policy.item WHERE item_id = $item", {"item": named}):
+        raise Stop(f"没有事项 {item}；不属于任何事项时写 -")
+    with refusals():
+        desk_of(where).judge_payout(voucher, named, by, phrase_of(by), moment_of(where))
+    tell(
+        json,
+        {"voucher_no": voucher, "item_id": named or None},
+        f"{voucher} 已认定为 {named or '不属于任何事项'}；下次运行起计入",
+    )
