@@ -1,7 +1,7 @@
-"""The loop closed: enterprises answer the lists a run has exported, and the answers arrive in the next month as deliveries.
+"""A world that goes on, and the loop closed: enterprises answer the lists a run has exported, and the answers arrive in the next month as deliveries.
 
 What a firm would do if told and if not told comes from one draw, so the effect of telling is known exactly (truth_response.parquet).
-Files are only added. The departments' regular deliveries end with 2024-12 and are not continued here.
+The departments deliver the month as well: the same world runs on. Files are only added; the API's records are written anew, with more of them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from data.world import calendar, delivery, formats, pools
+from data.world import build, calendar, delivery, formats, pools, truth
 from data.world.parcel import Parcel, World
-from data.world.population import Population
+from data.world.population import NEWBORN_MONTHS, Population
 from data.world.streams import Bools, Floats, log
 from data.world.views import finance
 from data.world.views.frames import choose, everywhere, table, texts
@@ -81,15 +81,38 @@ def answers(people: Population, item: str) -> tuple[Bools, Bools]:
 
 
 def advance(home: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Deliver one more month of answers; returns the manifest with `advanced` one higher."""
+    """One more month: the departments' deliveries of the month after the last one, and the answers to lists not yet answered.
+
+    Returns the manifest with `advanced` one higher and the new last month. A home whose `truth/` lies elsewhere begins a
+    new one, of what is new.
+    """
     turn = int(manifest.get("advanced", 0)) + 1
-    world = World(manifest["seed"], manifest["entities"], manifest["months"])
-    day = calendar.CLOSING_DAY + dt.timedelta(days=30 * turn)
+    last = calendar.LAST_MONTH + turn
+    if turn > NEWBORN_MONTHS:
+        raise ValueError(
+            f"世界最多推进 {NEWBORN_MONTHS} 个月，已到 {calendar.month_text(last - 1)}；请重新 make 一个世界"
+        )
+    world = World(manifest["seed"], manifest["entities"], manifest["months"], last, last - 1)
+    arrivals = [*build.go_on(world, home), *_answer(home, world, turn)]
+    delivery.write_receipts(arrivals, int(manifest["files"]))
+    truth.write_deliveries(arrivals, home)
+    came = [a for a in arrivals if a.received is not None]
+    return manifest | {
+        "advanced": turn,
+        "last_month": calendar.month_text(last),
+        "closing_day": world.closing_day.isoformat(),
+        "files": manifest["files"] + len(came),
+        "rows": manifest["rows"] + sum(a.rows for a in arrivals),
+    }
+
+
+def _answer(home: Path, world: World, turn: int) -> list[delivery.Arrival]:
+    """The answers to lists, delivered the day before the month's closing day."""
+    day = world.closing_day - dt.timedelta(days=1)
     place = {code: k for k, code in enumerate(world.everyone.uscc.to_list())}
     known = [line for line in read_lists(home) if line.uscc in place]
     answered = _answered(home)
     fresh = [line for line in known if (line.list_id, line.uscc, line.item_id) not in answered]
-    arrivals: list[delivery.Arrival] = []
     responses = []
     groups: dict[tuple[str, str], list[Line]] = {}
     for line in fresh:
@@ -105,6 +128,7 @@ def advance(home: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         receipts.append(_receipts(people, lines, day))
         cases.append(_cases(people, item, applied & ~paid, told, lines, day, turn))
         payments.append(_payments(people, paid, lines, day, turn))
+    arrivals = []
     for department, name, extension, frames in (
         ("sms", "RECEIPT", "jsonl", receipts),
         ("apply", "CASE", "jsonl", cases),
@@ -113,14 +137,12 @@ def advance(home: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         frame = pl.concat(frames) if frames else pl.DataFrame()
         if len(frame):
             arrivals.append(_deliver(home, department, name, extension, frame, day, turn))
-    delivery.write_receipts(arrivals, int(manifest["files"]))
     if responses:
         path = home / "truth" / "truth_response.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         before = [pl.read_parquet(path)] if path.exists() else []
         pl.concat([*before, *responses]).write_parquet(path)
-    rows = sum(a.rows for a in arrivals)
-    return manifest | {"advanced": turn, "files": manifest["files"] + len(arrivals), "rows": manifest["rows"] + rows}
+    return arrivals
 
 
 def _answered(home: Path) -> set[tuple[str, str, str]]:

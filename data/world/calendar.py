@@ -9,9 +9,8 @@ import numpy as np
 from data.world.streams import Ints
 
 EPOCH_YEAR = 1990
+# The worlds' reference: ages are counted back from here, and a world as made ends with it.
 LAST_MONTH = (2024 - EPOCH_YEAR) * 12 + 11
-# Deliveries stop here: the December 2024 data arrive in January.
-CLOSING_DAY = dt.date(2025, 1, 25)
 
 _FIRST_DAYS = np.array(
     [(dt.date(EPOCH_YEAR + m // 12, m % 12 + 1, 1) - dt.date(1970, 1, 1)).days for m in range(12 * 90)], dtype=np.int64
@@ -51,6 +50,11 @@ def day_number(month: Ints, offset: Ints) -> Ints:
     return result
 
 
+def closing_day(month: int) -> dt.date:
+    """Deliveries for the month stop here: the data of December arrive in January."""
+    return first_day(month + 1).replace(day=25)
+
+
 def number_of(day: dt.date) -> int:
     return (day - dt.date(1970, 1, 1)).days
 
@@ -74,3 +78,7 @@ def working_day(day: dt.date) -> dt.date:
     while not is_working(day):
         day += dt.timedelta(days=1)
     return day
+
+
+# Of a world as made; one that goes on closes later.
+CLOSING_DAY = closing_day(LAST_MONTH)

@@ -93,19 +93,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     truth.add_argument("--out", "--home", dest="out", type=Path, **home, help="世界的目录（默认 HUIQI_HOME）")
     truth.add_argument(
-        "--as-of", type=dt.date.fromisoformat, default=dt.date(2024, 12, 31), help="判定日，不晚于 2025-01-25"
+        "--as-of",
+        type=dt.date.fromisoformat,
+        default=dt.date(2024, 12, 31),
+        help="判定日，不晚于世界的截止日（未推进的是 2025-01-25）",
     )
     truth.add_argument("--policies", type=Path, default=_DATA / "policies", help="政策文件目录")
     truth.add_argument("--indicators", type=Path, default=_DATA / "indicators.yml", help="指标目录")
     truth.add_argument("--json", action="store_true", help="在标准输出打印一个 JSON")
     advance = commands.add_parser(
         "advance",
-        help="企业对已导出名单的反应，作为下一个月的交付写入",
+        help="世界向前走：十二部门下一个月的交付，和企业对已导出名单的反应",
         epilog=f"例：{name} advance --out warehouse",
     )
     advance.add_argument(
         "--out", "--home", dest="out", type=Path, **home, help="世界的目录（含 lists/）（默认 HUIQI_HOME）"
     )
+    advance.add_argument("--months", type=int, default=1, help="推进几个月，默认 1；最多推进到第 24 个月")
     advance.add_argument("--json", action="store_true", help="在标准输出打印一个 JSON")
     report = commands.add_parser("report", help="校准表：目标、生成值、差距", epilog=f"例：{name} report --seed 7")
     report.add_argument("--seed", type=int, default=7)
@@ -159,13 +163,13 @@ def _manifest(out: Path) -> dict[str, Any]:
 
 
 def _truth(options: argparse.Namespace) -> int:
-    from data.world import calendar, eligibility
+    from data.world import eligibility
     from data.world.parcel import World
 
     manifest = _manifest(options.out)
-    if not dt.date(2023, 12, 31) <= options.as_of <= calendar.CLOSING_DAY:
-        raise ValueError(f"--as-of 应在 2023-12-31 到 {calendar.CLOSING_DAY} 之间，现在是 {options.as_of}")
-    world = World(manifest["seed"], manifest["entities"], manifest["months"])
+    world = World.of(manifest)
+    if not dt.date(2023, 12, 31) <= options.as_of <= world.closing_day:
+        raise ValueError(f"--as-of 应在 2023-12-31 到 {world.closing_day} 之间，现在是 {options.as_of}")
     frame = eligibility.evaluate(world, options.policies, options.indicators, options.as_of)
     path = options.out / "truth" / "truth_eligibility.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -182,10 +186,17 @@ def _truth(options: argparse.Namespace) -> int:
 def _advance(options: argparse.Namespace) -> int:
     from data.world.advance import advance
 
-    manifest = advance(options.out, _manifest(options.out))
-    path = options.out / "world.json"
-    path.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    sys.stderr.write(f"第 {manifest['advanced']} 个月：累计 {manifest['files']:,} 个文件，{manifest['rows']:,} 行\n")
+    if options.months < 1:
+        raise ValueError(f"--months 应不小于 1，现在是 {options.months}")
+    manifest = _manifest(options.out)
+    for _ in range(options.months):
+        manifest = advance(options.out, manifest)
+        path = options.out / "world.json"
+        path.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        sys.stderr.write(
+            f"{manifest['last_month']}（第 {manifest['advanced']} 个月，交付至 {manifest['closing_day']}）："
+            f"累计 {manifest['files']:,} 个文件，{manifest['rows']:,} 行\n"
+        )
     if options.json:
         _print({key: manifest[key] for key in ("size", "seed", "files", "rows", "sha256")})
     return 0

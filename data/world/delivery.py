@@ -58,7 +58,7 @@ def _draw(seed: int, name: str, what: str) -> float:
     return int.from_bytes(digest, "little") / 2**64
 
 
-def received_at(seed: int, parcel: Parcel) -> dt.datetime:
+def received_at(seed: int, parcel: Parcel, closing: dt.date = calendar.CLOSING_DAY) -> dt.datetime:
     """Due day plus lateness, on a working morning; nothing after the closing day."""
     draw = _draw(seed, parcel.name, "late")
     for edge, low, high in _LATE_STEPS:
@@ -66,7 +66,7 @@ def received_at(seed: int, parcel: Parcel) -> dt.datetime:
             late = low + int(_draw(seed, parcel.name, "days") * (high - low + 1)) if high > 1 or low else 0
             break
     day = calendar.working_day(parcel.due + dt.timedelta(days=late))
-    day = min(day, max(parcel.due, calendar.CLOSING_DAY))
+    day = min(day, max(parcel.due, closing))
     second = int(_draw(seed, parcel.name, "second") * 7 * 3600)
     return dt.datetime.combine(day, dt.time(9, 0)) + dt.timedelta(seconds=second)
 
@@ -85,7 +85,9 @@ def troubles(seed: int, parcel: Parcel) -> list[str]:
     return found[:1]
 
 
-def deliver(seed: int, landing: Path, parcel: Parcel, forced: list[str]) -> Iterator[tuple[Arrival, Written | None]]:
+def deliver(
+    seed: int, landing: Path, parcel: Parcel, forced: list[str], closing: dt.date = calendar.CLOSING_DAY
+) -> Iterator[tuple[Arrival, Written | None]]:
     """Write the parcel (and, where it went wrong, its second coming) under landing/<department>/<day received>/."""
     if "silent" in parcel.anomalies:
         yield (
@@ -104,7 +106,7 @@ def deliver(seed: int, landing: Path, parcel: Parcel, forced: list[str]) -> Iter
             None,
         )
         return
-    first = received_at(seed, parcel)
+    first = received_at(seed, parcel, closing)
     kinds = forced or troubles(seed, parcel)
     written = parcel.write(_place(landing, parcel, first))
     late = [*(["late"] if (first.date() - parcel.due).days > 3 else []), *parcel.anomalies]
@@ -118,7 +120,7 @@ def deliver(seed: int, landing: Path, parcel: Parcel, forced: list[str]) -> Iter
     again = calendar.working_day(first.date() + dt.timedelta(days=2))
     second = min(
         dt.datetime.combine(again, dt.time(10, 17)),
-        dt.datetime.combine(max(parcel.due, calendar.CLOSING_DAY), dt.time(17, 0)),
+        dt.datetime.combine(max(parcel.due, closing), dt.time(17, 0)),
     )
     if second <= first or second.date() == first.date():
         kinds = [k for k in kinds if k in ("missing_control", "missing_receipt")]

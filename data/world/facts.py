@@ -65,7 +65,7 @@ class Facts:
         self.day = day
         self.number = calendar.number_of(day)
         self.year = day.year
-        self.month = min(calendar.month_index(day.year, day.month), calendar.LAST_MONTH)
+        self.month = calendar.month_index(day.year, day.month)
         if calendar.last_day(self.month) > day:
             self.month -= 1
         self.span = (calendar.month_index(self.year - 1, 1), calendar.month_index(self.year - 1, 12))
@@ -83,7 +83,9 @@ class Facts:
 
     def _yearly(self, monthly: Callable[[int], Ints], year: int) -> Ints:
         first = calendar.month_index(year, 1)
-        result: Ints = np.sum([monthly(first + k) for k in range(12) if first + k <= calendar.LAST_MONTH], axis=0)
+        result: Ints = np.sum(
+            [monthly(first + k) for k in range(12) if first + k <= max(self.month, calendar.LAST_MONTH)], axis=0
+        )
         return result
 
     def _subject(self) -> dict[str, Column]:
@@ -190,7 +192,7 @@ class Facts:
         total = np.zeros(len(self.people), dtype=np.int64)
         first = calendar.month_index(year, 1)
         for month in range(first, first + 12):
-            if month > calendar.LAST_MONTH + 1:
+            if month > max(self.month, calendar.LAST_MONTH) + 1:
                 break
             rows = tax.payments(self.people, month)
             at = np.searchsorted(self.people.ids, rows["_eid"].to_numpy())

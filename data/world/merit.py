@@ -13,6 +13,9 @@ from data.world.streams import Bools, Ints, log
 # Quantiles of the unit exponential, from a table for the reason given in streams.py.
 _EXPONENTIAL = np.array([-log(1 - k / 4096) for k in range(4096)])
 
+# Recognitions are drawn to here: a world that goes on for 24 months has them.
+LAST_YEAR = 2026
+
 
 class Spells(NamedTuple):
     """Up to three successive certificates per entity: whether the k-th exists, and its year of recognition."""
@@ -33,7 +36,7 @@ def hnte(people: Population) -> Spells:
     for turn in range(3):
         year = first + 3 * turn
         alive = alive & (people.streams.chance(0.8, "hnte.renewed", people.ids, turn) if turn else True)
-        alive = alive & (year <= 2024) & (people.death_month > (year - calendar.EPOCH_YEAR) * 12 + 11)
+        alive = alive & (year <= LAST_YEAR) & (people.death_month > (year - calendar.EPOCH_YEAR) * 12 + 11)
         exists.append(alive.copy())
         years.append(year)
     return Spells(exists, years)
@@ -77,7 +80,7 @@ def gradient(people: Population, level: int) -> tuple[Bools, Ints]:
     for step in range(1, level + 1):
         has = has & people.streams.chance((0.55, 0.2)[step - 1], f"gradient.{step}", people.ids)
         year = year + people.streams.below(2, f"gradient.year.{step}", people.ids) * (step == 1) + (step == 2)
-    return has & (year <= 2024) & (people.death_month > (year - calendar.EPOCH_YEAR) * 12 + 11), year
+    return has & (year <= LAST_YEAR) & (people.death_month > (year - calendar.EPOCH_YEAR) * 12 + 11), year
 
 
 def gradient_day(people: Population, year: Ints) -> Ints:
@@ -92,8 +95,11 @@ def is_withdrawn(people: Population) -> Bools:
 def is_tech_sme(people: Population, year: int) -> Bools:
     """科技型中小企业 of the year (valid to 31 December of the year)."""
     right = state.does_research(people) & (people.staff_level < 500) & (people.log_revenue < log(2e8))
-    end = min(calendar.month_index(year, 6), calendar.LAST_MONTH)
-    return right & people.lives_at(end) & people.streams.chance(0.6, "tech_sme", people.ids, year)
+    return (
+        right
+        & people.lives_at(calendar.month_index(year, 6))
+        & people.streams.chance(0.6, "tech_sme", people.ids, year)
+    )
 
 
 def leading_level(people: Population) -> Ints:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
 
 from data.world import calendar
-from data.world.population import Population
+from data.world.population import NEWBORN, NEWBORN_MONTHS, NEWBORN_ROOM, Population
 from data.world.streams import Ints, Streams
 from data.world.writers import Written
 
@@ -62,11 +62,20 @@ class Parcel:
 
 @dataclass(frozen=True)
 class World:
-    """A seed, a number of entities and a window of months that ends with 2024-12."""
+    """A seed, a number of entities and a window of months that ends with 2024-12, or one that goes on from there."""
 
     seed: int
     entities: int
     months: int
+    last_month: int = calendar.LAST_MONTH
+    # The last month that has been delivered already; None: the world is made from its first month.
+    after: int | None = None
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> World:
+        """The whole world of a `world.json`, from its first month to its last."""
+        last = calendar.LAST_MONTH + int(manifest.get("advanced", 0))
+        return cls(manifest["seed"], manifest["entities"], manifest["months"], last)
 
     @property
     def first_month(self) -> int:
@@ -74,12 +83,35 @@ class World:
 
     @property
     def window(self) -> range:
-        return range(self.first_month, calendar.LAST_MONTH + 1)
+        """The months to deliver."""
+        return range(self.first_month if self.after is None else self.after + 1, self.last_month + 1)
+
+    @property
+    def sending(self) -> range:
+        """The months in which those who report by the month send the month before."""
+        return range(self.first_month if self.after is None else self.after + 2, self.last_month + 2)
+
+    @property
+    def closing_day(self) -> dt.date:
+        return calendar.closing_day(self.last_month)
+
+    @property
+    def opening_day(self) -> dt.date:
+        """What is dated before has been delivered."""
+        return calendar.first_day(self.first_month) if self.after is None else calendar.closing_day(self.after)
+
+    def is_due(self, day: dt.date) -> bool:
+        """Whether a parcel planned for the day is for this world to deliver: neither delivered already nor still to come."""
+        return self.after is None or self.opening_day < day <= self.closing_day
+
+    def batch(self, start: dt.date) -> str:
+        """Batch number of a run of days that starts here: what the closing day cut off comes as a second batch."""
+        return "02" if self.after is not None and start <= self.opening_day else "01"
 
     @property
     def years(self) -> range:
-        """Calendar years that end inside the window."""
-        return range(calendar.year_of(self.first_month), calendar.LAST_MONTH // 12 + calendar.EPOCH_YEAR + 1)
+        """Calendar years from the first to the last month."""
+        return range(calendar.year_of(self.first_month), calendar.year_of(self.last_month) + 1)
 
     @cached_property
     def streams(self) -> Streams:
@@ -95,13 +127,21 @@ class World:
 
     @cached_property
     def _chunks(self) -> list[Population]:
-        edges = range(0, self.entities, CHUNK)
-        return [Population(self.streams, np.arange(a, min(a + CHUNK, self.entities), dtype=np.int64)) for a in edges]
+        return [Population(self.streams, self._ids[a : a + CHUNK]) for a in range(0, len(self._ids), CHUNK)]
+
+    @property
+    def _ids(self) -> Ints:
+        known = np.arange(self.entities, dtype=np.int64)
+        if self.last_month == calendar.LAST_MONTH:
+            return known
+        # One in seventy-five is born each month, as in 2024 (feeds.md 4.1).
+        born = min(self.entities * NEWBORN_MONTHS // 75, NEWBORN_ROOM)
+        return np.concatenate([known, np.arange(NEWBORN, NEWBORN + born, dtype=np.int64)])
 
     @cached_property
     def everyone(self) -> Population:
         """All entities as one chunk (for what needs an entity by its code)."""
-        return Population(self.streams, np.arange(self.entities, dtype=np.int64))
+        return Population(self.streams, self._ids)
 
     def gather(self, view: Callable[[Population], pl.DataFrame]) -> pl.DataFrame:
         """One frame over all chunks, for tables of natural size."""

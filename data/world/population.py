@@ -27,6 +27,11 @@ _HAZARD = (0.016, 0.063, 0.095, 0.085, 0.082, 0.08, 0.08, 0.065, 0.055, 0.05)
 _OLD_HAZARD = 0.04
 _T = TypeVar("_T")
 _REFERENCE = calendar.month_index(2020, 1)
+# Ids beyond the largest world are born in the 24 months after 2024-12, so that a world that goes on has new entities.
+NEWBORN = 3_000_000
+NEWBORN_MONTHS = 24
+# Names are unique below 3.1 million.
+NEWBORN_ROOM = 100_000
 _NEVER = 100_000
 _YANGPU_REGISTRAR = 460300
 
@@ -191,8 +196,9 @@ class Population:
         age = np.floor(np.interp(draw, xs, ys)).astype(np.int64)
         # The head is older: applicants of tested items mostly have a past.
         older = self.streams.chance(0.6 * self.head, "age.head", self.ids)
-        result: Ints = np.maximum(calendar.LAST_MONTH - age - np.where(older, 30, 0), 0)
-        return result
+        known = np.maximum(calendar.LAST_MONTH - age - np.where(older, 30, 0), 0)
+        born = calendar.LAST_MONTH + 1 + (self.ids - NEWBORN) % NEWBORN_MONTHS
+        return np.where(self.ids >= NEWBORN, born, known)
 
     @attribute
     def birth_day(self) -> Ints:

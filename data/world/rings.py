@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from data.world import calendar
+from data.world.population import NEWBORN
 from data.world.streams import Bools, Ints
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _packed(people: Population) -> Ints:
         u = streams.uniform(f"{label}.size", block)
         size = np.clip(np.floor(3 * (1 - u) ** -0.7), 3, 25).astype(np.int64)
         start = streams.below(100, f"{label}.start", block) + 125 * offset
-        member = exists & (place >= start) & (place < start + size) & people.is_firm
+        member = exists & (place >= start) & (place < start + size) & people.is_firm & (people.ids < NEWBORN)
         ring = np.where(member, block * 2 + offset, ring)
         kind = np.where(member, streams.below(len(KINDS), f"{label}.kind", block), kind)
         innocent = np.where(member, not guilty, innocent)

@@ -82,7 +82,7 @@ def insured(people: Population, month: int) -> Ints:
 def assets_cents(people: Population, year: int) -> Ints:
     """Total assets at the end of the year in 分."""
     level = exp(people.log_revenue + people.growth * (year - 2023)) * people.asset_ratio
-    lives = people.lives_at(min(calendar.month_index(year, 12), calendar.LAST_MONTH))
+    lives = people.lives_at(calendar.month_index(year, 12))
     return np.where(lives, np.floor(level * 100), 0).astype(np.int64)
 
 
@@ -106,7 +106,7 @@ def research_cents(people: Population, year: int) -> Ints:
 def size_class(people: Population, year: int) -> pl.Series:
     """大型/中型/小型/微型 by the prior year's staff, revenue and assets (工信部联企业〔2011〕300号); head count stands for the average."""
     turnover = revenue_year_cents(people, year) // 100 / 1e4
-    heads = staff(people, min(calendar.month_index(year, 12), calendar.LAST_MONTH))
+    heads = staff(people, calendar.month_index(year, 12))
     assets = assets_cents(people, year) // 100 / 1e4
     rows = np.array([_SIZE_ROW[i.letter + i.code] for i in pools.INDUSTRIES])[people.industry]
     level = np.zeros(len(people), dtype=np.int64)

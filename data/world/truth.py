@@ -97,16 +97,23 @@ class Recorder:
 
 
 def join_record(folder: Path, parts: list[Path]) -> None:
-    """The parts that recorders wrote, in this order, as one file each of truth_record, truth_cell and the tables of truth_clean."""
+    """The parts that recorders wrote, in this order, as one file each of truth_record, truth_cell and the tables of truth_clean.
+
+    Behind what a world that goes on has there already; the API's records are told anew as a whole.
+    """
     named: dict[str, list[Path]] = {}
     for part in parts:
         named.setdefault(part.relative_to(folder).as_posix().split(".")[0], []).append(part)
     for name, own in named.items():
-        _join(own, folder / f"{name}.parquet")
+        path = folder / f"{name}.parquet"
+        told = [pl.scan_parquet(path).filter(~pl.col("file").str.starts_with("api/"))] if path.exists() else []
+        _join(own, path, told)
 
 
-def _join(parts: list[Path], path: Path) -> None:
-    pl.concat([pl.scan_parquet(part) for part in parts], how="diagonal").sink_parquet(path)
+def _join(parts: list[Path], path: Path, told: list[pl.LazyFrame]) -> None:
+    joined = path.with_name(f"{path.name}.part")
+    pl.concat([*told, *(pl.scan_parquet(part) for part in parts)], how="diagonal").sink_parquet(joined)
+    joined.replace(path)
     for part in parts:
         part.unlink()
 
@@ -239,6 +246,13 @@ def deliveries(arrivals: list[Arrival], root: Path) -> pl.DataFrame:
     )
 
 
+def write_deliveries(arrivals: list[Arrival], root: Path) -> None:
+    """truth_delivery.parquet, behind the rows a world that goes on has there."""
+    path = root / "truth" / "truth_delivery.parquet"
+    told = [pl.read_parquet(path)] if path.exists() else []
+    pl.concat([*told, deliveries(arrivals, root)], how="vertical_relaxed").write_parquet(path)
+
+
 def _yearly(
     view: Callable[[Population, range], pl.DataFrame], world: World
 ) -> list[Callable[[Population], pl.DataFrame]]:
@@ -260,8 +274,12 @@ def write_tables(world: World, folder: Path) -> None:
     for name, views in files:
         parts: list[Path] = []
         for people in world.chunks():
+            # Those born after the closing day are not told yet.
+            people = people.take(np.flatnonzero(people.birth_day <= calendar.number_of(world.closing_day)))
             for view in views:
                 part = folder / f"{name}.{len(parts):04d}.part"
                 view(people).write_parquet(part)
                 parts.append(part)
-        _join(parts, folder / f"{name}.parquet")
+        path = folder / f"{name}.parquet"
+        monthly = world.after is not None and name in ("truth_state", "truth_treatment") and path.exists()
+        _join(parts, path, [pl.scan_parquet(path)] if monthly else [])

@@ -12,6 +12,7 @@ import polars as pl
 from data.world import calendar, defects, formats, merit, pools, state, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import COLLECTIVE, COOP, Population
+from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, numbered, table, texts
 from data.world.views.industry import city
 from data.world.views.market import current_name
@@ -86,6 +87,7 @@ def coops(people: Population, year: int) -> pl.DataFrame:
     frame = defects.change(
         frame, "名称", sub.streams.chance(0.2, "coop.no_county", sub.ids), "county_omitted", lambda n: n[2:]
     )
+    frame = dirty_values(frame, sub.streams, "agri.coop", year, numbers=("年经营收入",), required=("名称",))
     return defects.dirty_names(frame, "名称", sub.streams, "agri.name", 0, 0.7)
 
 

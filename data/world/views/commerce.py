@@ -13,6 +13,7 @@ from data.world import calendar, defects, formats, pools, state, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import FOREIGN, Population
 from data.world.streams import Bools, log
+from data.world.value_defects import dirty_values
 from data.world.views.customs import is_trader, registered_month
 from data.world.views.frames import table
 from data.world.views.industry import city
@@ -90,6 +91,9 @@ def foreign(people: Population, quarter_end: int) -> pl.DataFrame:
         )
     frame = pl.concat(parts)
     frame = defects.dirty_keys(frame, "信用代码", people.streams, "commerce.key", 0, 0.5)
+    frame = dirty_values(
+        frame, people.streams, "commerce.foreign", quarter_end, numbers=("实到外资",), dates=("日期",), sheet=True
+    )
     return defects.dirty_names(frame, "名称", people.streams, "commerce.name", 0, 0.3)
 
 
@@ -116,6 +120,7 @@ def filings(people: Population, year: int, earlier: bool = False) -> pl.DataFram
             ),
         },
     )
+    frame = dirty_values(frame, sub.streams, "commerce.filing", year, dates=("备案日期",), sheet=True)
     return defects.dirty_names(frame, "企业名称", sub.streams, "commerce.name", 0, 0.4)
 
 

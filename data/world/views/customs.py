@@ -187,7 +187,7 @@ def relief(people: Population, quarter_end: int) -> pl.DataFrame:
 
 def parcels(world: World) -> Iterator[Parcel]:
     """Three files by the 18th of each month, one of them quarterly."""
-    for sent in range(world.first_month, calendar.LAST_MONTH + 2):
+    for sent in world.sending:
         due = calendar.working_day(calendar.first_day(sent) + dt.timedelta(days=17))
         period = calendar.month_text(sent - 1)
         for table, kind, view in (

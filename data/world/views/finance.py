@@ -15,6 +15,7 @@ from data.world import calendar, codes, defects, formats, pools, programs, rings
 from data.world.parcel import Parcel, World, positions
 from data.world.population import Population
 from data.world.streams import Bools, Ints, permuted
+from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, everywhere, table, texts
 from data.world.views.market import current_name
 from data.world.writers import Sheet, Written
@@ -103,6 +104,14 @@ def payments(people: Population) -> pl.DataFrame:
     frame = defects.put(
         frame, "收款人全称", parent, "paid_to_parent", Population(people.streams, np.maximum(ids - 1, 0)).name
     )
+    frame = dirty_values(
+        frame,
+        people.streams,
+        "finance.payment",
+        frame["_day"].to_numpy(),
+        dates=("支付日期",),
+        required=("收款人全称",),
+    )
     return defects.dirty_names(frame, "收款人全称", people.streams, "finance.name", 0, 0.6)
 
 
@@ -143,6 +152,15 @@ def ledger(people: Population) -> pl.DataFrame:
     frame = defects.numeric_key(frame, "信用代码", people.streams, "finance.key", 0)
     frame = defects.put(
         frame, "信用代码", people.streams.chance(0.05, "finance.key.blank", frame["_eid"].to_numpy()), "key_blank", ""
+    )
+    frame = dirty_values(
+        frame,
+        people.streams,
+        "finance.ledger",
+        frame["_day"].to_numpy(),
+        numbers=("拨付金额",),
+        dates=("拨付日期",),
+        sheet=True,
     )
     return defects.dirty_names(frame, "企业名称", people.streams, "finance.name", 0, 0.6)
 
@@ -269,22 +287,21 @@ def _sum_line(columns: list[str], word: str, unit: str, cents: int) -> pl.DataFr
 
 def parcels(world: World) -> Iterator[Parcel]:
     """Daily payment files, a monthly ledger workbook, and the application system's daily lines."""
-    start = calendar.number_of(calendar.first_day(world.first_month))
-    closing = calendar.number_of(calendar.CLOSING_DAY)
+    start, closing = calendar.number_of(world.opening_day), calendar.number_of(world.closing_day)
     paid = (
         world.gather(payments)
         .filter((pl.col("_day") >= start) & (pl.col("_day") < closing))
         .sort("_day", "预算单位", "支付凭证号")
     )
     for (key,), part in paid.group_by(_working("_day", paid), maintain_order=True):
-        day = calendar.working_day(calendar.date_of(int(str(key))) + dt.timedelta(days=1))
+        day = _sent(world, calendar.date_of(int(str(key))) + dt.timedelta(days=1))
         drifted = world.age(int(calendar.month_of_day(np.array([int(str(key))]))[0])) >= 31
         yield Parcel(
             "finance",
             "ZFMX",
             f"{calendar.date_of(int(str(key))):%Y%m%d}",
             "I",
-            "01",
+            world.batch(calendar.date_of(int(str(key)) - 6)),
             "csv",
             day,
             partial(_daily_csv, part, "utf-8" if drifted else "gb18030"),
@@ -319,20 +336,32 @@ def parcels(world: World) -> Iterator[Parcel]:
         )
     for name, view in (("CASE", cases), ("PAYEE", payees)):
         frame = world.gather(view).filter(pl.col("_day") < closing)
+        # The stock opens a world; one that goes on has it.
+        frame = frame.filter(world.after is None or pl.col("_day") >= start)
         frame = frame.with_columns(pl.Series("_day", np.maximum(frame["_day"].to_numpy(), start)))
         frame = frame.sort("_day", "_eid", maintain_order=True)
+        before: dt.date | None = None
         for (key,), part in frame.group_by(_working("_day", frame), maintain_order=True):
-            day = calendar.working_day(calendar.date_of(int(str(key))))
+            day = _sent(world, calendar.date_of(int(str(key))))
+            # After a week of holidays two runs go out on one day.
+            batch = "02" if day == before else world.batch(calendar.date_of(int(str(key)) - 6))
+            before = day
             yield Parcel(
                 "apply",
                 name,
                 f"{day:%Y%m%d}",
                 "I",
-                "01",
+                batch,
                 "jsonl",
                 day,
                 partial(writers.json_lines, frame=part),
             )
+
+
+def _sent(world: World, day: dt.date) -> dt.date:
+    """The working day on which a run goes out; what a world that goes on has ready by its closing day does not wait beyond it."""
+    due = calendar.working_day(day)
+    return due if world.after is None else min(due, world.closing_day)
 
 
 def _working(column: str, frame: pl.DataFrame) -> pl.Series:

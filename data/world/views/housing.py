@@ -228,10 +228,10 @@ def _write_snapshot(world: World, day: dt.date, path: Path) -> Written:
 
 def parcels(world: World) -> Iterator[Parcel]:
     """Sundays; tiny worlds take the snapshot of the last Sunday of each month."""
-    day = calendar.first_day(world.first_month) - dt.timedelta(days=1)
+    day = calendar.first_day(world.window[0]) - dt.timedelta(days=1)
     while day.weekday() != 6:
         day += dt.timedelta(days=1)
-    while day <= calendar.CLOSING_DAY - dt.timedelta(days=2):
+    while day <= world.closing_day - dt.timedelta(days=2):
         if world.entities > 10_000 or (day + dt.timedelta(days=7)).month != day.month:
             yield Parcel(
                 "housing", "SNAPSHOT", f"{day:%Y%m%d}", "F", "01", "db", calendar.working_day(day + dt.timedelta(days=1)),

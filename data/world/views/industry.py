@@ -13,6 +13,7 @@ from data.world import calendar, defects, formats, merit, pools, state, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
 from data.world.streams import Bools, Ints, log
+from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, everywhere, numbered, table
 from data.world.views.market import current_name
 from data.world.views.reform import project_cents, project_month, projects
@@ -63,6 +64,9 @@ def gradient(people: Population, year: int) -> pl.DataFrame:
         )
         frame = defects.mark(frame, withdrawn, "withdrawn_in_remarks")
         frame = defects.mark(frame, since < 2023, "key_blank")
+        frame = dirty_values(
+            frame, sub.streams, f"industry.gradient.{level}", year, dates=("有效期起", "有效期止"), sheet=True
+        )
         parts.append(defects.dirty_names(frame, "企业名称", sub.streams, "industry.name", 0, 0.6))
     frame = pl.concat(parts)
     order = pl.col("市县").replace_strict(_CITY_ORDER, return_dtype=pl.Int64)
@@ -91,6 +95,7 @@ def output_month(people: Population, month: int) -> pl.DataFrame:
     frame = defects.put(
         frame, "用电量", sub.streams.chance(0.02, "output.slash", sub.ids, month), "slash_for_unknown", "/"
     )
+    frame = dirty_values(frame, sub.streams, "industry.output", month, numbers=("出口交货值", "用电量"))
     return defects.dirty_names(frame, "企业名称", sub.streams, "industry.name", 0, 0.5)
 
 

@@ -12,6 +12,7 @@ from data.world import calendar, codes, defects, formats, merit, pools, writers
 from data.world.parcel import Parcel, World, positions
 from data.world.population import Population, person_names
 from data.world.streams import Ints
+from data.world.value_defects import dirty_values
 
 _UNIVERSITIES = ("海南大学", "海南师范大学", "中国热带农业科学院", "海南热带海洋学院")
 
@@ -154,6 +155,7 @@ def trademarks(people: Population) -> pl.DataFrame:
             "_day": pl.Series(day, dtype=pl.Int64),
         }
     )
+    frame = dirty_values(frame, sub.streams, "ip.trademark", 0, dates=("reg_date",))
     return defects.dirty_names(frame, "applicant", sub.streams, "ip.name", 0, 0.35)
 
 
@@ -179,6 +181,7 @@ def pledges(people: Population) -> pl.DataFrame:
             "_day": pl.Series(day, dtype=pl.Int64),
         }
     )
+    frame = dirty_values(frame, sub.streams, "ip.pledge", 0, numbers=("金额",), dates=("日期",))
     return defects.dirty_names(frame, "出质人", sub.streams, "ip.name", 0, 0.35)
 
 
@@ -204,7 +207,7 @@ def parcels(world: World) -> Iterator[Parcel]:
         week = frame.filter(pl.col("_day") >= start).with_columns(((pl.col("_day") // 7 + 1) * 7).alias("_week"))
         for (key,), part in week.group_by("_week", maintain_order=True):
             day = calendar.working_day(calendar.date_of(int(str(key))))
-            if day <= calendar.CLOSING_DAY:
+            if day <= world.closing_day:
                 yield _parcel(table, part, day, "I")
 
 

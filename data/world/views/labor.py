@@ -14,6 +14,7 @@ from data.world import calendar, codes, defects, formats, pools, state, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import INDIVIDUAL, Population
 from data.world.streams import Bools, Ints, permuted
+from data.world.value_defects import dirty_values
 from data.world.views.market import current_name
 from data.world.writers import Sheet, Written
 
@@ -149,6 +150,9 @@ def headcount(people: Population, month: int) -> pl.DataFrame:
         frame = defects.put(
             frame, "统一社会信用代码", sub.streams.chance(0.03, "labor.key.blank", sub.ids), "key_blank", ""
         )
+        frame = dirty_values(
+            frame, sub.streams, f"labor.count.{number}", month, numbers=(f"{_GROUPS[2][0]}·实缴金额",), care=0.4
+        )
         parts.append(defects.dirty_names(frame, "单位名称", sub.streams, "labor.name", 0, 0.5))
     return pl.concat(parts)
 
@@ -218,6 +222,7 @@ def stabilization(people: Population, year: int) -> pl.DataFrame:
             "_defects": pl.Series([""] * len(sub), dtype=pl.String),
         }
     )
+    frame = dirty_values(frame, sub.streams, "labor.stable", year, numbers=("金额",), dates=("到账日期",), sheet=True)
     return defects.dirty_names(frame, "单位名称", sub.streams, "labor.name", 0, 0.5)
 
 
@@ -241,6 +246,9 @@ def inspection(people: Population, year: int) -> pl.DataFrame:
             "_eid": pl.Series(sub.ids),
             "_defects": pl.Series([""] * len(sub), dtype=pl.String),
         }
+    )
+    frame = dirty_values(
+        frame, sub.streams, "labor.inspection", year, numbers=("金额",), dates=("决定日期",), sheet=True
     )
     return defects.dirty_names(frame, "单位名称", sub.streams, "labor.name", 0, 0.5)
 
@@ -284,7 +292,7 @@ def parcels(world: World) -> Iterator[Parcel]:
 
 
 def _monthly(world: World) -> Iterator[Parcel]:
-    waiting: pl.DataFrame | None = None
+    waiting = None if world.after is None else _held(world.gather(given(headcount, world.after)))
     for month in world.window:
         due = calendar.working_day(calendar.first_day(month + 1) + dt.timedelta(days=14))
         period = calendar.month_text(month)
@@ -293,9 +301,7 @@ def _monthly(world: World) -> Iterator[Parcel]:
             "labor", "AB01", period, "F", "01", "dbf", due, partial(writers.dbase, fields=_UNIT_FIELDS, frame=full)
         )
         rows = world.gather(given(headcount, month))
-        held = rows.filter(pl.col("_late")).pipe(
-            lambda f: defects.mark(f, np.ones(len(f), dtype=np.bool_), "late_sheet")
-        )
+        held = _held(rows)
         rows = rows.filter(~pl.col("_late"))
         for office in OFFICES:
             now = rows.filter(pl.col("_office") == office)
@@ -307,6 +313,12 @@ def _monthly(world: World) -> Iterator[Parcel]:
                 partial(_write_workbook, office, month, now, late),
             )  # fmt: skip
         waiting = held
+
+
+def _held(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows that come a month later."""
+    late = rows.filter(pl.col("_late"))
+    return defects.mark(late, np.ones(len(late), dtype=np.bool_), "late_sheet")
 
 
 def _monthly_text(world: World) -> Iterator[Parcel]:

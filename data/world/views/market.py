@@ -13,6 +13,7 @@ from data.world import calendar, defects, formats, pools, state, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import COLLECTIVE, COOP, FOREIGN, INDIVIDUAL, SOLE, Population, person_names
 from data.world.streams import Bools, Ints
+from data.world.value_defects import dirty_values
 
 _TYPES = {
     "PRIPID": "varchar(36)", "UNISCID": "varchar(18)", "REGNO": "varchar(15)", "ENTNAME": "varchar(300)",
@@ -94,12 +95,15 @@ def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Int
             "REGORG": formats.whole(sub.registrar),
             "REGSTATE": pl.Series(words.tolist(), dtype=pl.String),
             "TEL": sub.phone,
-            "EMPNUM": formats.whole(state.staff(sub, min(month, calendar.LAST_MONTH))),
+            "EMPNUM": formats.whole(state.staff(sub, month)),
             "S_EXT_OP": pl.Series([op] * len(sub), dtype=pl.String),
             "S_EXT_TIME": formats.stamps(stamp_day, second),
             "_eid": pl.Series(sub.ids),
             "_defects": pl.Series([""] * len(sub), dtype=pl.String),
         }
+    )
+    frame = dirty_values(
+        frame, sub.streams, "market.baseinfo", month, numbers=("REGCAP",), dates=("APPRDATE",), care=0.3
     )
     return _dirty(frame, sub)
 
@@ -144,7 +148,7 @@ def _dirty(frame: pl.DataFrame, people: Population) -> pl.DataFrame:
 
 def _events(people: Population, world: World) -> list[tuple[str, Ints, Ints]]:
     """(operation, positions, day) of the increments in the window: births, changes, ends."""
-    first = world.first_month
+    first, last = world.first_month, _last_event(world)
     events = []
     born = positions(people.birth_month >= first)
     events.append(("I", born, people.birth_day[born] + 1))
@@ -154,14 +158,11 @@ def _events(people: Population, world: World) -> list[tuple[str, Ints, Ints]]:
         ("changed", people.first_change_month()),
     ):
         keep = positions(
-            (month >= first)
-            & (month <= calendar.LAST_MONTH)
-            & (month > people.birth_month)
-            & (month < people.death_month)
+            (month >= first) & (month <= last) & (month > people.birth_month) & (month < people.death_month)
         )
         day = calendar.day_number(month[keep], people.streams.below(28, f"market.{label}.day", people.ids[keep]))
         events.append(("U", keep, day + 1))
-    dead = positions((people.death_month >= first) & (people.death_month <= calendar.LAST_MONTH))
+    dead = positions((people.death_month >= first) & (people.death_month <= last))
     day = calendar.day_number(people.death_month[dead], people.streams.below(28, "death.day", people.ids[dead]))
     events.append(("U", dead, day + 1))
     # One in thirty closed ones is deleted and registered again by mistake of a window clerk: D, then I on the next day.
@@ -202,27 +203,33 @@ def parcels(world: World) -> Iterator[Parcel]:
     """Daily increments, a full dump at the start and after every quarter, and the other tables."""
     daily = (
         world.gather(partial(_daily_rows, world=world, month=month)).sort("_day", "S_EXT_TIME", "_eid")
-        for month in world.window
+        for month in range(world.window[0], _last_event(world) + 1)
     )
-    yield from _by_day("E_BASEINFO", daily, weekly=False)
+    yield from _by_day(world, "E_BASEINFO", daily, weekly=False)
     quarters = [m for m in world.window if m % 3 == 2]
-    for month in [world.first_month - 1, *quarters]:
+    stock = [world.first_month - 1] if world.after is None else []
+    for month in [*stock, *quarters]:
         yield _full(world, month)
-    yield from _by_day("E_ALTER", [world.gather(given(_alterations, world)).sort("_day", "_eid")])
-    yield from _by_day("AB_LIST", [world.gather(given(_abnormal, world)).sort("_day", "_eid")])
+    yield from _by_day(world, "E_ALTER", [world.gather(given(_alterations, world)).sort("_day", "_eid")])
+    yield from _by_day(world, "AB_LIST", [world.gather(given(_abnormal, world)).sort("_day", "_eid")])
     reports = [world.gather(given(annual_reports, year)) for year in range(world.years[0] - 1, world.years[-1])]
     yield from _by_day(
-        "AN_BASE", [pl.concat(reports).filter(pl.col("_day") >= _window_start(world)).sort("_day", "_eid")]
+        world, "AN_BASE", [pl.concat(reports).filter(pl.col("_day") >= _window_start(world)).sort("_day", "_eid")]
     )
-    yield from _by_day("E_INV", [world.gather(given(_investors, world)).sort("_day", "_eid")])
-    yield from _by_day("E_BRANCH", [world.gather(given(_branches, world)).sort("_day", "_eid")])
+    yield from _by_day(world, "E_INV", [world.gather(given(_investors, world)).sort("_day", "_eid")])
+    yield from _by_day(world, "E_BRANCH", [world.gather(given(_branches, world)).sort("_day", "_eid")])
+
+
+def _last_event(world: World) -> int:
+    """Daily news of a world as made end with its last month; where it goes on they run up to the closing day."""
+    return world.last_month + (world.after is not None)
 
 
 def _window_start(world: World) -> int:
     return calendar.number_of(calendar.first_day(world.first_month))
 
 
-def _by_day(table: str, frames: Iterable[pl.DataFrame], weekly: bool = True) -> Iterator[Parcel]:
+def _by_day(world: World, table: str, frames: Iterable[pl.DataFrame], weekly: bool = True) -> Iterator[Parcel]:
     """One increment per working day that has rows (weekends wait for Monday), or one per week, on its last day.
 
     `frames` follow one another in time; what is sent after the last day of one waits for the next.
@@ -232,21 +239,24 @@ def _by_day(table: str, frames: Iterable[pl.DataFrame], weekly: bool = True) -> 
         # Day 0 was a Thursday: +3 makes weeks start on Monday.
         day = frame["_day"].to_numpy()
         due = (day + 3) // 7 * 7 + 3 if weekly else day
+        if table == "E_BASEINFO" and world.after == calendar.LAST_MONTH:
+            # January's news up to the closing day of the world as made: they come on the first day after it.
+            due = np.maximum(due, calendar.number_of(world.opening_day) + 1)
         sent = [calendar.number_of(calendar.working_day(calendar.date_of(d))) for d in due.tolist()]
         frame = frame.with_columns(pl.Series("_sent", sent, dtype=pl.Int64))
         if waiting is not None:
             frame = pl.concat([waiting, frame])
         end = int(day.max()) if len(day) else 0
-        yield from _sent_parcels(table, frame.filter(pl.col("_sent") <= end))
+        yield from _sent_parcels(world, table, frame.filter(pl.col("_sent") <= end))
         waiting = frame.filter(pl.col("_sent") > end)
     if waiting is not None:
-        yield from _sent_parcels(table, waiting)
+        yield from _sent_parcels(world, table, waiting)
 
 
-def _sent_parcels(table: str, frame: pl.DataFrame) -> Iterator[Parcel]:
+def _sent_parcels(world: World, table: str, frame: pl.DataFrame) -> Iterator[Parcel]:
     for (sent,), part in frame.group_by("_sent", maintain_order=True):
         day = calendar.date_of(int(str(sent)))
-        if day <= calendar.CLOSING_DAY:
+        if day <= world.closing_day and world.is_due(day):
             yield Parcel("market", table, f"{day:%Y%m%d}", "I", "01", "csv", day, _csv_writer(part.drop("_sent")))
 
 
@@ -280,7 +290,7 @@ def _alterations(people: Population, world: World) -> pl.DataFrame:
     for item, month in (("01", people.renamed_month), ("06", people.moved_month), ("04", people.first_change_month())):
         keep = positions(
             (month >= world.first_month)
-            & (month <= calendar.LAST_MONTH)
+            & (month <= _last_event(world))
             & (month > people.birth_month)
             & (month < people.death_month)
         )
@@ -329,9 +339,9 @@ def annual_reports(people: Population, year: int) -> pl.DataFrame:
         calendar.month_index(year + 1, 1) + streams.pick((1, 2, 4, 5, 6, 9), "report.month", sub.ids, year),
         streams.below(28, "report.day", sub.ids, year),
     )
-    heads = np.floor(
-        state.staff(sub, min(end, calendar.LAST_MONTH)) * (1 + 0.1 * streams.uniform("report.staff", sub.ids, year))
-    ).astype(np.int64)
+    heads = np.floor(state.staff(sub, end) * (1 + 0.1 * streams.uniform("report.staff", sub.ids, year))).astype(
+        np.int64
+    )
     frame = pl.DataFrame(
         {
             "PRIPID": sub.pripid,
@@ -350,6 +360,7 @@ def annual_reports(people: Population, year: int) -> pl.DataFrame:
         }
     )  # fmt: skip
     frame = defects.mark(frame, wild, "wild_report")
+    frame = dirty_values(frame, sub.streams, "market.report", year, numbers=("ASSGRO",), care=0.5)
     return defects.change(
         frame, "VENDINC", streams.chance(0.01, "report.dash", sub.ids, year), "dash_for_unknown", lambda _: "—"
     )
@@ -385,7 +396,7 @@ def abnormal_at(people: Population, day: int) -> Bools:
 def _abnormal(people: Population, world: World) -> pl.DataFrame:
     """AB_LIST: a row when listed, and again when taken off; the window opens with everybody who is on the list."""
     parts = [
-        _listed(people, keep, day, reason, year)
+        _listed(people, keep, day, reason, year, calendar.number_of(world.closing_day))
         for year in range(2018, world.years[-1])
         for reason, keep, day in listings(people, year)
     ]
@@ -402,10 +413,9 @@ def removed_day(people: Population, day: Ints, year: int) -> Ints:
     return np.where(stays, 999_999, day + 20 + people.streams.below(250, "abnormal.removal", people.ids, year))
 
 
-def _listed(people: Population, keep: Ints, day: Ints, reason: str, year: int) -> pl.DataFrame:
+def _listed(people: Population, keep: Ints, day: Ints, reason: str, year: int, closing: int) -> pl.DataFrame:
     sub = people.take(keep)
     out = removed_day(sub, day, year)
-    closing = calendar.number_of(calendar.CLOSING_DAY)
 
     def table(removed: np.ndarray, when: Ints) -> pl.DataFrame:
         return pl.DataFrame(

@@ -111,7 +111,8 @@ def insurance(people: Population, month: int) -> pl.DataFrame:
 def parcels(world: World) -> Iterator[Parcel]:
     """Recognitions by quarter (the first file holds the stock), insurance by month."""
     stock = world.gather(recognitions).sort("_day", "_eid", maintain_order=True)
-    last = calendar.number_of(calendar.first_day(world.first_month)) - 10_000
+    told = [m for m in range(world.first_month, world.window[0]) if m % 3 == 2 or m == world.first_month]
+    last = calendar.number_of(calendar.last_day(told[-1])) if told else 0
     for month in world.window:
         due = calendar.working_day(calendar.first_day(month + 1) + dt.timedelta(days=16))
         frame = world.gather(given(insurance, month))

@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, pools, rings
-from data.world.parcel import World, positions
+from data.world.parcel import World, given, positions
 from data.world.population import Population
 from data.world.streams import Bools, Ints, log
+from data.world.value_defects import dirty_values
 from data.world.views.market import current_name
 
 TABLES = ("XZXK", "XZCF", "SXBZXR", "TZXM")
@@ -44,10 +45,10 @@ _PERMITS = {
 }
 
 
-def permits(people: Population) -> pl.DataFrame:
+def permits(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.DataFrame:
     """XZXK."""
     month = permit_month(people)
-    keep = positions((month >= 0) & (month <= calendar.LAST_MONTH) & (month > calendar.month_index(2017, 1)))
+    keep = positions((month >= 0) & (month <= last_month) & (month > calendar.month_index(2017, 1)))
     sub = people.take(keep)
     day = calendar.day_number(month[keep], sub.ids % 27)
     word = pl.Series([_PERMITS.get(chr(65 + n), "行政许可") for n in range(26)]).gather(sub.letter)
@@ -112,11 +113,11 @@ _WRONGS = (
 )
 
 
-def penalties(people: Population) -> pl.DataFrame:
+def penalties(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.DataFrame:
     """XZCF: first as decided, again when repaired; one in twelve published by two levels with other brackets."""
     parts = []
-    closing = calendar.number_of(calendar.CLOSING_DAY)
-    for year in range(2019, 2025):
+    closing = calendar.number_of(calendar.closing_day(last_month))
+    for year in range(2019, calendar.year_of(last_month) + 1):
         hit, day, fine = penalty(people, year)
         keep = positions(hit)
         sub = people.take(keep)
@@ -154,6 +155,7 @@ def penalties(people: Population) -> pl.DataFrame:
     frame = pl.concat(parts)
     blank = people.streams.chance(0.08, "penalty.blank", frame["_eid"].to_numpy())
     frame = defects.put(frame, "cf_xdr_shxym", blank, "key_blank", "")
+    frame = dirty_values(frame, people.streams, "reform.penalty", 0, numbers=("cf_nr_fk",), dates=("cf_gsjzq",))
     return defects.dirty_names(frame, "cf_xdr_mc", people.streams, "reform.name", 0, 0.3)
 
 
@@ -170,10 +172,10 @@ def dishonest_span(people: Population) -> tuple[Ints, Ints]:
     )
 
 
-def dishonest(people: Population) -> pl.DataFrame:
+def dishonest(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.DataFrame:
     """SXBZXR: published, and again with deleted=1 when withdrawn."""
     start, end = dishonest_span(people)
-    closing = calendar.number_of(calendar.CLOSING_DAY)
+    closing = calendar.number_of(calendar.closing_day(last_month))
     keep = positions(start < closing)
     sub, start, end = people.take(keep), start[keep], end[keep]
     year = pl.Series([str(calendar.date_of(int(d)).year) for d in start], dtype=pl.String)
@@ -223,13 +225,13 @@ def project_cents(people: Population) -> Ints:
     )
 
 
-def projects(people: Population) -> pl.DataFrame:
+def projects(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.DataFrame:
     """TZXM; ring members of kind split_project file two halves."""
     month = project_month(people)
     members = rings.membership(people)
     split = (members.ring >= 0) & (members.kind == 3) & ~members.innocent
     month = np.where(split & (month < 0), rings.months_of(people)[0] - 2, month)
-    keep = positions((month >= 0) & (month <= calendar.LAST_MONTH))
+    keep = positions((month >= 0) & (month <= last_month))
     sub, month = people.take(keep), month[keep]
     day = calendar.day_number(month, sub.ids % 27)
     code = pl.DataFrame(
@@ -268,12 +270,13 @@ def projects(people: Population) -> pl.DataFrame:
         "ring_split_project",
     )
     frame = pl.concat([frame, halves])
+    frame = dirty_values(frame, people.streams, "reform.project", 0, numbers=("ztz",))
     return defects.dirty_names(frame, "dwmc", people.streams, "reform.name", 0, 0.3)
 
 
 def records(world: World) -> Iterator[tuple[str, pl.DataFrame]]:
     """(native table, records in order of becoming visible, none after the closing day)."""
-    closing = calendar.number_of(calendar.CLOSING_DAY)
+    closing = calendar.number_of(world.closing_day)
     for table, view in zip(TABLES, (permits, penalties, dishonest, projects), strict=True):
-        frame = world.gather(view).filter(pl.col("_day") <= closing)
+        frame = world.gather(given(view, world.last_month)).filter(pl.col("_day") <= closing)
         yield table, frame.sort("updated_at", "_eid", maintain_order=True)

@@ -12,6 +12,7 @@ import polars as pl
 from data.world import calendar, defects, formats, merit, rings, state, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
+from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, table
 from data.world.views.market import current_name
 
@@ -69,6 +70,7 @@ def certificates(people: Population, year: int) -> pl.DataFrame:
     shared = _ring_certificates(people, year)
     frame = pl.concat([frame, shared]) if len(shared) else frame
     frame = defects.dirty_keys(frame, "统一社会信用代码", people.streams, "science.key", 0, 0.5)
+    frame = dirty_values(frame, people.streams, "science.hnte", year, dates=("发证日期",))
     return defects.dirty_names(frame, "企业名称", people.streams, "science.name", 0, 0.2)
 
 
@@ -131,6 +133,14 @@ def rd_input(people: Population, year: int) -> pl.DataFrame:
             "高新产品收入": formats.wan(state.revenue_year_cents(sub, year) * 7 // 10),
         },
     )
+    frame = dirty_values(
+        frame,
+        sub.streams,
+        "science.rd_input",
+        year,
+        numbers=("高新产品收入",),
+        beyond=(("研发费用", "-1.00"), ("年度", "2203")),
+    )
     frame = defects.change(
         frame,
         "研发费用",
@@ -176,12 +186,21 @@ def contracts(people: Population, year: int) -> pl.DataFrame:
             "登记日": formats.dates(day, "%Y/%-m/%-d"),
         },
     )
+    frame = dirty_values(
+        frame,
+        sub.streams,
+        "science.contract",
+        year,
+        numbers=("技术交易额",),
+        dates=("登记日",),
+        beyond=(("合同额", "-5.00"),),
+    )
     return defects.dirty_names(frame, "卖方", sub.streams, "science.name", 0, 0.3)
 
 
 def parcels(world: World) -> Iterator[Parcel]:
     """Certificates in January, 科小 in five batches, R&D input in May, contracts in February."""
-    close = calendar.CLOSING_DAY
+    close = world.closing_day
 
     def parcel(name: str, period: str, kind: str, batch: str, due: dt.date, frame: pl.DataFrame) -> Parcel:
         return Parcel(

@@ -161,8 +161,8 @@ def calls(people: Population, years: range) -> pl.DataFrame:
 
 def parcels(world: World) -> Iterator[Parcel]:
     """A run of each table every four weeks, so that files stay few."""
-    start = calendar.number_of(calendar.first_day(world.first_month))
-    closing = calendar.number_of(calendar.CLOSING_DAY)
+    start, closing = calendar.number_of(world.opening_day), calendar.number_of(world.closing_day)
+    start -= 0 if world.after is None else 7
     for department, name, extension, view in (
         ("apply", "DECLARATION", "jsonl", declarations),
         ("apply", "FEEDBACK", "jsonl", feedback),

@@ -12,6 +12,7 @@ from data.world import calendar, defects, formats, pools, rings, state, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import INDIVIDUAL, Population
 from data.world.streams import Bools, Ints
+from data.world.value_defects import dirty_values
 from data.world.views.market import current_name
 
 # P(late <= 5 d) 70 %, <= 15 d 22 %, <= 45 d 6 %, never 2 % (feeds.md 1.5): in whole months 0, 0, 1 or 2, never.
@@ -41,7 +42,7 @@ def credit_level(people: Population, year: int) -> pl.Series:
 
 
 def is_rated(people: Population, year: int) -> Bools:
-    end = min(calendar.month_index(year, 12), calendar.LAST_MONTH)
+    end = calendar.month_index(year, 12)
     return people.is_firm & people.lives_at(end) & registered(people, end)
 
 
@@ -234,6 +235,10 @@ def vat_delivery(people: Population, sent: int) -> pl.DataFrame:
     """What the tax bureau sends in a month: last month's declarations, late ones of earlier months, corrections."""
     parts = [vat(people, sent - 1 - late).filter(pl.col("_late") == late) for late in (0, 1, 2)]
     parts[1:] = [defects.mark(p, np.ones(len(p), dtype=np.bool_), "late") for p in parts[1:]]
+    for k, part in enumerate(parts):
+        parts[k] = dirty_values(
+            part, people.streams, f"tax.vat.{k}", sent, numbers=("MSXSE",), dates=("SBRQ",), care=0.3
+        )
     parts.append(_corrections(people, sent))
     return pl.concat(parts)
 
@@ -268,11 +273,12 @@ def income_tax(people: Population, sent: int) -> pl.DataFrame:
             "SJYNSE": formats.yuan(tax),
             "YFFY": formats.yuan(research),
             "ZCZE": formats.yuan(state.assets_cents(sub, year)),
-            "CYRS": formats.whole(state.staff(sub, min(end, calendar.LAST_MONTH))),
+            "CYRS": formats.whole(state.staff(sub, end)),
             "_cents": pl.Series(tax),
         }
     )
     frame = _row_ends(frame, sub)
+    frame = dirty_values(frame, sub.streams, "tax.income_tax", sent, numbers=("LRZE",), care=0.3)
     return defects.put(frame, "ZCZE", sub.streams.chance(0.02, "cit.assets", sub.ids, sent), "zero_for_unknown", "0.00")
 
 
@@ -344,7 +350,7 @@ def arrears(people: Population, sent: int) -> pl.DataFrame:
 
 def parcels(world: World) -> Iterator[Parcel]:
     """One file per table and month, by the 20th; the stock of registrations with the first."""
-    for sent in range(world.first_month, calendar.LAST_MONTH + 2):
+    for sent in world.sending:
         due = calendar.working_day(calendar.first_day(sent) + dt.timedelta(days=16))
         month = sent % 12 + 1
 
