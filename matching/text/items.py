@@ -199,15 +199,35 @@ def distinct(conditions: list[Condition]) -> list[Condition]:
 
 
 _ONE_OF = re.compile(r"之一|其中一项|任一(?:条件|项)|任意一项|至少(?:符合|满足|具备)?(?:其中)?(?:一项|一条)")
+_OR = re.compile(r"^(?:的|企业|单位|机构|\([^()]{0,20}\)|[\s，,、；)])*或者?(?!许)|^[\u4e00-\u9fa5]{1,8}[，,]\s?或者?(?!许)")
+_AND = re.compile(r"^[\s，,]*(?:但|且|并且|同时|并)")
 
 
 def grouped(text: str, conditions: list[Condition]) -> list[Condition]:
-    """Marks what the text joins by 或, or lists under 符合以下条件之一, as one OR group."""
+    """Marks what the text joins by 或, or lists under 符合以下条件之一, as one OR group.
+
+    Lines of such a list are its alternatives; a line that asks for several things holds them together by `alt`.
+    """
+    numbers: dict[int, int] = {}
+    branches: dict[int, list[int]] = {}
+    for condition in conditions:
+        if choice := condition.extra.get("_choice"):
+            numbers.setdefault(choice, len(numbers) + 1)
+            branches.setdefault(choice, []).append(condition.extra["_branch"])
     out: list[Condition] = []
-    group = 0
+    group = len(numbers)
     one_of: int | None = None
     for condition in conditions:
         extra = dict(condition.extra)
+        if (choice := extra.get("_choice")) and len(set(branches[choice])) > 1:
+            extra["any_of"] = numbers[choice]
+            if len(set(branches[choice])) < len(branches[choice]):
+                extra["alt"] = list(dict.fromkeys(branches[choice])).index(extra["_branch"]) + 1
+            out.append(replace(condition, extra=extra))
+            continue
+        if "_barred" in extra:
+            out.append(condition)
+            continue
         earlier = out[-1] if out else None
         between = (
             text[earlier.end : condition.start]
@@ -221,10 +241,29 @@ def grouped(text: str, conditions: list[Condition]) -> list[Condition]:
             one_of = None
         if one_of is not None:
             extra["any_of"] = one_of
-        elif earlier is not None and len(between) <= 16 and re.search(r"或者?(?!许)", between):
+        elif earlier is not None and len(between) <= 24 and _OR.search(between) and "。" not in between:
             if "any_of" not in earlier.extra:
                 group += 1
                 out[-1] = replace(earlier, extra={**earlier.extra, "any_of": group})
             extra["any_of"] = out[-1].extra["any_of"]
+        elif (
+            earlier is not None
+            and "any_of" in earlier.extra
+            and earlier.extra.get("any_of") != one_of
+            and len(between) <= 30
+            and _AND.match(between)
+            and _after_or(text, out)
+        ):
+            # 收入1000万元以上，或1000万元以下但新增股权融资2000万元以上: the last two hold together
+            extra["any_of"] = earlier.extra["any_of"]
+            extra["alt"] = 2
+            same = [n for n, c in enumerate(out) if c.extra.get("any_of") == extra["any_of"]]
+            for n in same:
+                out[n] = replace(out[n], extra={**out[n].extra, "alt": 2 if n == same[-1] else 1})
         out.append(replace(condition, extra=extra))
     return out
+
+
+def _after_or(text: str, out: list[Condition]) -> bool:
+    """Whether the last condition is the one that 或 brings in."""
+    return len(out) > 1 and bool(_OR.search(text[out[-2].end : out[-1].start]))

@@ -25,6 +25,19 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Soft:
+    """A condition found by words: `start:end` in the text, field, op, value."""
+
+    start: int
+    end: int
+    field: str
+    op: str
+    value: object
+    period: str = ""
+    extra: dict[str, object] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ReadItem:
     """One thing an applicant can receive under one set of conditions."""
 

@@ -79,7 +79,8 @@ def numeric_condition(
     if re.match(
         r"的?[^，。；：\d]{0,10}[，,]?(?:不予|不得|不享受|不适用|不纳入|除外|不再)", text[quantity.right : sentence.end]
     ):
-        condition = replace(condition, op=_INVERSE.get(condition.op, condition.op))
+        turned = {**condition.extra, "_turned": True}
+        condition = replace(condition, op=_INVERSE.get(condition.op, condition.op), extra=turned)
     return condition
 
 

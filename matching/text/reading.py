@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from matching.text import awards, document, soft
+from matching.text import awards, bars, document, soft
 from matching.text.fields import field_in
 from matching.text.items import bounds_shared, distinct, grouped, items_of, joined_bounds, rebound
 from matching.text.model import Condition, Reading, ReadItem
@@ -195,14 +195,25 @@ def _unit_read(
         amounts += given
         if _PAPERS.search(words):
             continue
-        conditions += asked
-        conditions += [
-            Condition(
-                s.start, s.end, s.field, s.op, s.value, {**s.extra, "period": s.period} if s.period else dict(s.extra)
-            )
-            for s in soft.soft_conditions(text, sentence.start, sentence.end, here)
-        ]
+        here_asked = [*asked, *_stated(text, sentence, here)]
+        if bars.heads_bars(words) and words.rstrip().endswith(("：", ":")):
+            continue
+        if unit.barred or bars.is_bar(words):
+            here_asked = bars.barred(text, sentence.start, sentence.end, here_asked)
+        conditions += here_asked
+    if unit.choice:
+        mark = {"_choice": unit.choice, "_branch": unit.branch}
+        conditions = [replace(c, extra={**c.extra, **mark}) for c in conditions]
     return sorted(conditions, key=lambda c: (c.start, c.end)), amounts, table
+
+
+def _stated(text: str, sentence: Span, here: Here) -> list[Condition]:
+    return [
+        Condition(
+            s.start, s.end, s.field, s.op, s.value, {**s.extra, "period": s.period} if s.period else dict(s.extra)
+        )
+        for s in soft.soft_conditions(text, sentence.start, sentence.end, here)
+    ]
 
 
 def _sentence_read(

@@ -2,29 +2,16 @@
 
 import dataclasses
 import re
-from dataclasses import dataclass
-from datetime import date
 
-from matching.text.model import Condition
+from matching.text.events import events, within
+from matching.text.model import Condition, Soft
 from matching.text.names import APPLICANTS, CERTIFICATIONS, FINANCING, HONORS, LISTED, PLATFORMS, PRODUCTS
 from matching.text.outline import Span
 from matching.text.places import Here, placed
 from matching.text.quantities import Quantity
+from matching.text.trades import trades
 
 _R = r"[^，。；：;\n]"
-
-
-@dataclass(frozen=True)
-class Soft:
-    """A condition found by words: `start:end` in the text, field, op, value."""
-
-    start: int
-    end: int
-    field: str
-    op: str
-    value: object
-    period: str = ""
-    extra: dict[str, object] = dataclasses.field(default_factory=dict)
 
 
 _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
@@ -52,9 +39,14 @@ _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
         "==",
         False,
     ),
-    (rf"(?:未|没有|无|不存在){_R}{{0,24}}(?:安全|质量){_R}{{0,8}}事故", "safety_accident", "==", False),
     (
-        rf"(?:未|没有|无|不存在){_R}{{0,24}}(?:环境|环保|污染){_R}{{0,8}}(?:违法|事故|处罚|事件)",
+        rf"(?:未|没有|无|不存在){_R}{{0,24}}(?:安全|质量){_R}{{0,8}}事故|发生{_R}{{0,16}}(?:安全|质量){_R}{{0,8}}事故{_R}{{0,16}}(?:不予|不得|取消|不享受)",
+        "safety_accident",
+        "==",
+        False,
+    ),
+    (
+        rf"(?:未|没有|无|不存在)[^，。；：;\n]{{0,40}}(?:环境|环保|污染){_R}{{0,8}}(?:违法|事故|处罚|事件)",
         "environmental_violation",
         "==",
         False,
@@ -72,7 +64,7 @@ _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
         True,
     ),
     (
-        rf"(?:首次|新|初次)(?:升规|纳统|入规|上规|升限|入统|纳入{_R}{{0,6}}统计|进入{_R}{{0,4}}规(?:模以)?上|成为{_R}{{0,6}}规模?以?上|达到规模以上|上限纳统)|[\"“”]?(?:小升规|个转企升规|小进规)[\"“”]?|升规(?:入统|纳统)?|当年新增(?:的)?规(?:模以)?上|新增(?:纳入|进入)?[^，。；：\n]{{0,6}}(?:限额以上|限上|规模以上|规上)(?:[^，。；：\n]{{0,6}}(?:统计|入库|企业|单位))?|升规入统",
+        rf"(?:首次|新|初次)(?:升规|纳统|入规|上规|升限|入统|纳入{_R}{{0,6}}统计|进入{_R}{{0,4}}规(?:模以)?上|成为{_R}{{0,6}}规模?以?上|达到规模以上|上限纳统)|[\"“”]?(?:小升规|个转企升规|小进规)[\"“”]?|升规(?:入统|纳统)?|当年新增(?:的)?规(?:模以)?上|新增(?:纳入|进入)?[^，。；：\n]{{0,6}}(?:限额以上|限上|规模以上|规上)(?:[^，。；：\n]{{0,6}}(?:统计|入库|企业|单位))?|升规入统|首次(?:上规|入规)|新(?:增)?(?:并)?(?:纳入|入库)(?:限额以上|限上|规模以上|规上|统计|{_R}{{0,8}}统计)|新增并纳入统计范围的规模以上",
         "first_time_above_scale",
         "is_true",
         True,
@@ -84,7 +76,7 @@ _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
         True,
     ),
     (
-        rf"受{_R}{{0,8}}疫情{_R}{{0,8}}影响|(?:生产)?经营{_R}{{0,6}}困难|暂时{_R}{{0,4}}困难",
+        rf"(?:受|因){_R}{{0,8}}疫情{_R}{{0,8}}影响|(?:生产)?经营{_R}{{0,6}}困难|暂时{_R}{{0,4}}困难",
         "in_difficulty",
         "is_true",
         True,
@@ -110,6 +102,12 @@ _STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
     (
         rf"(?:列入|纳入|入选|进入|入库){_R}{{0,16}}(?:白名单|重点{_R}{{0,8}}名单|培育库|后备库|后备企业|重点企业库|储备库|重点培育|名录库)",
         "key_list",
+        "is_true",
+        True,
+    ),
+    (
+        r"(?<!重)(?:新|首次|初次)(?:被|获|通过)?(?:认定|评定|获评|评为|获批)(?=的|为|，|[^，。；\n]{0,16}(?:企业|中心|实验室|基地|示范|称号|车间|工厂|品牌|资质))|新获评",
+        "recognition_first",
         "is_true",
         True,
     ),
@@ -145,11 +143,12 @@ _SIZES: tuple[tuple[str, list[str]], ...] = (
     (r"个体工商户", ["个体工商户"]),
 )
 _BARS = re.compile(
-    rf"(?:不含|不包括|不包含|除外|除|剔除){_R}{{0,4}}?(?P<a>(?:房地产|金融|烟草|建筑|劳务派遣|僵尸|娱乐|电力|供电|供水|垄断|高耗能|高污染|投资|类金融)(?:业|企业|开发|类|、|和|及|机构)*{_R}{{0,14}}?)(?:除外|的企业|企业|\)|，|$)"
-    rf"|(?P<b>(?:房地产|金融|僵尸|劳务派遣|烟草|娱乐)(?:业|企业|开发|类|、|和|及)*{_R}{{0,8}}?)(?:除外|不予|不适用|不享受)"
+    rf"(?:不含|不包括|不包含|除外|除|剔除)[^，。；：;)\n]{{0,4}}?(?P<a>(?:房地产|金融|烟草|建筑|劳务派遣|僵尸|娱乐|电力|供电|供水|垄断|高耗能|高污染|投资|类金融)(?:业|企业|开发|类|、|和|及|机构)*{_R}{{0,14}}?)(?:除外|的企业|企业|\)|，|$)"
+    rf"|(?P<b>(?:房地产|类金融|金融|僵尸|劳务派遣|烟草|娱乐)(?:业|企业|开发|类|、|和|及|以及|房地产|金融|僵尸|劳务派遣|烟草|娱乐)*{_R}{{0,8}}?)(?:除外|不予|不适用|不享受)"
+    r"|\((?:不含|不包括|不包含)(?P<c>[^()，。；\d税土本]{2,16}?)(?:类)?(?:项目|企业|行业)\)"
 )
 _TALENT = re.compile(
-    r"(?P<level>[A-E](?:、[A-E])*类(?:及以上)?(?:高层次)?人才|领军人才|高层次人才|拔尖人才|急需紧缺人才|顶尖人才)"
+    r"(?P<level>[A-F]类?(?:[、和及][A-F]类?)*(?:及以上)?(?:高层次)?人才|领军人才|高层次人才|拔尖人才|急需紧缺人才|顶尖人才)"
 )
 
 
@@ -176,11 +175,17 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
             if not re.search(r"(?:科技型|创新型|专精特新[\"“”]?|培育|促进)$", before):
                 found.append(Soft(start + match.start(), start + match.end(), "enterprise_size", "in", sizes))
     for match in _BARS.finditer(text, start, end):
-        words = match["a"] or match["b"]
+        words = match["a"] or match["b"] or match["c"]
         found.append(Soft(match.start(), match.end(), "excluded_category", "in", _split(words)))
     found += _persons(text, start, end)
     found += _lists(text, start, end)
-    found += _events(text, start, end)
+    found += events(text, start, end)
+    found += within(text, start, end)
+    found += [Soft(t.start, t.end, "industry", "in", list(t.names)) for t in trades(text, start, end)]
+    for match in _RESIDES.finditer(text, start, end):
+        named = here.name[:2] and here.name[:2] in match["park"]
+        park: object = [match["park"]] if named else True
+        found.append(Soft(match.start(), match.end(), "park_residency", "in" if named else "is_true", park))
     for match in _OWNS.finditer(text, start, end):
         owned = "patents_invention" if match["what"] == "发明专利" else "ip_count"
         found.append(Soft(match.start(), match.end(), owned, ">=", 1))
@@ -188,17 +193,21 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
 
 
 _EDUCATION = re.compile(
-    r"(?P<degree>博士后|博士|硕士|本科|学士|大专|专科)(?:研究生)?(?:\(?含\)?)?(?:(?:学历|学位)(?:学位)?(?:及?以上)?|(?:及?以上)(?:学历|学位)?)"
+    r"(?P<degree>博士后|博士|硕士|本科|学士|大专|专科)(?:(?:研究生)?(?:\(?含\)?)?(?:(?:学历|学位)(?:学位)?(?:及?以上)?|(?:及?以上)(?:学历|学位)?)|研究生)"
 )
+_JOB_TITLE = re.compile(r"(?P<title>正高级|副高级|(?<!正)(?<!副)高级|中级)(?:专业技术)?(?:职称|职务)")
 
 
 def _persons(text: str, start: int, end: int) -> list[Soft]:
     found = [Soft(m.start(), m.end(), "talent_level", "in", [m["level"]]) for m in _TALENT.finditer(text, start, end)]
     for match in _EDUCATION.finditer(text, start, end):
-        if re.match(r"[^，。；]{0,12}占", text[match.end() : match.end() + 14]):
+        if re.match(r"[^，。；]{0,24}(?:占|不低于|不少于)", text[match.end() : match.end() + 28]):
             continue
         degree = {"学士": "本科", "专科": "大专"}.get(match["degree"], match["degree"])
         found.append(Soft(match.start(), match.end(), "talent_education", ">=", degree))
+    for match in _JOB_TITLE.finditer(text, start, end):
+        if not re.match(r"[^，。；]{0,12}(?:占|不低于|不少于)", text[match.end() : match.end() + 16]):
+            found.append(Soft(match.start(), match.end(), "talent_title", "in", [match["title"]]))
     return found
 
 
@@ -206,8 +215,8 @@ _STANDARDS = re.compile(
     rf"(?:主导|牵头|参与){_R}{{0,6}}(?:制定|修订|制修订|起草){_R}{{0,4}}?(?P<levels>(?:(?:国际|国家|行业|地方|团体|企业)(?:标准)?(?:、|和|或|及)?)+)标?准?"
 )
 _PERMIT = re.compile(
-    r"(?:取得|持有|获得|具有|具备|办理|依法取得)[^，。；《\n]{0,8}(?:《(?P<title>[^》\n]{2,24}(?:证|证书|许可|回执|备案|资质))》|(?P<name>[\u4e00-\u9fa5]{2,12}(?:许可证|经营许可|施工总承包资质|专业承包资质)))"
-    r"|(?P<grade>施工总承包|专业承包)(?:[特一二三]级)?资质"
+    r"(?:取得|持有|获得|具有|具备|办理|依法取得)[^，。；《\n]{0,8}(?:《(?P<title>[^》\n]{2,24}(?:证|证书|许可|回执|备案|资质))》|(?P<name>[\u4e00-\u9fa5]{2,12}(?:许可证|经营许可|施工总承包资质|专业承包资质|注册证书|养殖证|合格证书?|验收合格意见|生产许可)))"
+    r"|(?P<grade>施工总承包|专业承包)(?:[特一二三]级(?:[、和及][特一二三]级)*)?资质"
 )
 _REFERENCE_WORDS = re.compile(
     rf"(?P<what>裁员率|增[速幅]|增长率|比例|占比|收入|能耗|费率|利率|水平){_R}{{0,4}}?(?P<op>不高于|不低于|高于|低于|不超过|超过|优于)(?P<words>{_R}{{0,24}}?(?:平均水平|平均值|平均增速|平均|失业率(?:控制目标|调控目标)?|限额标准|标准值|先进值|控制目标|同期水平|上年水平|水平))"
@@ -240,9 +249,9 @@ def beside_reference(text: str, quantity: Quantity, clause: Span) -> Condition |
         if match.end() == quantity.start - 1:
             lead = text[max(clause.start, match.start() - 12) : match.start()]
             name = "layoff_rate" if match["what"] == "裁员率" else _measure_of(match["what"], lead)
-            extra: dict[str, object] = {"_kind": "ratio"} | (
-                {"metric": match["what"]} if name == "other_metric" else {}
-            )
+            extra: dict[str, object] = {"_kind": "ratio"}
+            if name == "other_metric":
+                extra["metric"] = match["what"]
             return Condition(match.start(), quantity.right, name, _OPS[match["op"]], float(quantity.value), extra)
     return None
 
@@ -250,41 +259,9 @@ def beside_reference(text: str, quantity: Quantity, clause: Span) -> Condition |
 _OWNS = re.compile(
     r"(?:拥有|具有|享有|取得)[^，。；\d\n]{0,10}?(?P<what>自主知识产权|发明专利|知识产权)(?![^，。；\n]{0,10}\d)(?!管理|服务|贯标|示范|优势)"
 )
-_SINCE = re.compile(
-    r"(?P<a>20\d\d)\s?年\s?(?P<am>\d{1,2})\s?月\s?(?P<ad>\d{1,2})\s?日"
-    r"(?:(?:\(含\))?(?:至|到|-|—)(?P<b>20\d\d)\s?年\s?(?P<bm>\d{1,2})\s?月\s?(?P<bd>\d{1,2})\s?日|\(?含?\)?(?P<up>以后|之后|后|起|以来)|\(?含?\)?(?P<down>以前|之前|前))"
+_RESIDES = re.compile(
+    r"入驻(?:经认定的)?(?P<park>[\u4e00-\u9fa5]{0,14}?(?:产业园区?|园区|孵化基地|孵化器|众创空间|科技园|创业园|示范基地))(?!外)"
 )
-_NOT_EVENT = re.compile(
-    r"施行|实施之日|有效|执行|申[报请领]|受理|截止|印发|发布|提交|报送|公示|报名|文件|第.{1,3}条|政策"
-)
-_EVENT = re.compile(
-    r"注册|成立|设立|落户|迁入|签订|取得|获得|认定|开工|竣工|投产|开业|上市|购置|购买|发放|招用|新增|入职|引进|入驻|授权|纳统|备案"
-)
-
-
-def _events(text: str, start: int, end: int) -> list[Soft]:
-    """What must have happened since, before or between calendar days (policies.md §8 rule 2: the day itself is included)."""
-    found = []
-    for match in _SINCE.finditer(text, start, end):
-        around = text[max(start, match.start() - 14) : min(end, match.end() + 24)]
-        if _NOT_EVENT.search(around) or not _EVENT.search(around):
-            continue
-        first = _iso(match["a"], match["am"], match["ad"])
-        last = _iso(match["b"], match["bm"], match["bd"]) if match["b"] else ""
-        if not first or (match["b"] and not last):
-            continue
-        value: object = [first, last] if last else first
-        op = "between" if last else ">=" if match["up"] else "<="
-        extra: dict[str, object] = {"bounds": "[]"} if last else {}
-        found.append(Soft(match.start(), match.end(), "event_date", op, value, extra=extra))
-    return found
-
-
-def _iso(year: str, month: str, day: str) -> str:
-    try:
-        return date(int(year), int(month), int(day)).isoformat()
-    except ValueError:
-        return ""
 
 
 def _measure_of(what: str, lead: str) -> str:
@@ -321,7 +298,7 @@ _NEEDS_VERB = ("innovation_platform", "certifications", "honors", "product_certi
 _RECOGNISED = re.compile(
     r"认定|评定|评为|获|批准|备案|入选|入围|列入|通过|取得|设立|建立|组建|新建|建成|授予|验收|达到|具有|具备|属于|为|是|对|的企业|企业|资质|称号|认证|的，|给予|奖励|、"
 )
-_APPLIES = re.compile(r"对|凡|的|支持|鼓励|给予|，|：|、|；")
+_APPLIES = re.compile(r"对|凡|的|支持|鼓励|给予|，|：|、|；|和|或|及|为|。")
 
 
 def _named(text: str, start: int, end: int, indicator: str, names: tuple[tuple[str, str], ...]) -> list[Soft]:
@@ -353,8 +330,17 @@ def _split(words: str) -> list[str]:
 
 
 def _without_overlap(found: list[Soft]) -> list[Soft]:
-    """One condition per field and value; a name inside a longer name of the same field is the longer one."""
+    """One condition per field and value; a name inside a longer name of the same field is the longer one.
+
+    Who enters the list of enterprises above scale for the first time is not yet on it.
+    """
     kept: list[Soft] = []
+    entering = [s for s in found if s.field == "first_time_above_scale"]
+    found = [
+        s
+        for s in found
+        if s.field != "is_above_scale" or not any(e.start <= s.end + 12 and s.start <= e.end + 12 for e in entering)
+    ]
     for soft in sorted(found, key=lambda s: (s.start, -(s.end - s.start))):
         if any(
             k.field == soft.field and (k.value == soft.value or (k.start <= soft.start and soft.end <= k.end))

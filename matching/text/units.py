@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from matching.text.bars import heads_bars
 from matching.text.outline import Paragraph
 
 _SKIP = re.compile(
@@ -23,7 +24,11 @@ _COMMON = re.compile(
 @dataclass(frozen=True)
 class Unit:
     """`start:end` of the text; `owner` and `parents` name paragraphs, innermost first; `name` is a short heading, `lead` the end of what
-    the paragraph above says before its list."""
+    the paragraph above says before its list.
+
+    `barred`: a list above says that what stands here shuts out. `choice`: the paragraph whose list says that one of its lines is enough
+    (0: none), `branch`: the line of it that this belongs to. `asks`: a heading says that conditions follow.
+    """
 
     start: int
     end: int
@@ -35,6 +40,10 @@ class Unit:
     skip: bool
     gives: bool
     lead: str
+    barred: bool
+    choice: int
+    branch: int
+    asks: bool
 
 
 def units(text: str, root: Paragraph) -> list[Unit]:
@@ -60,9 +69,32 @@ def units(text: str, root: Paragraph) -> list[Unit]:
                 skip=any(_SKIP.search(h[:14]) for h in headings),
                 gives=any(_AWARD.search(h[:18]) and not _CONDITIONS.search(h[:18]) for h in headings),
                 lead=_lead(text, node),
+                barred=any(heads_bars(_own(text, a)[-60:]) for a in chain[1:])
+                or any(heads_bars(h[:24]) for h in headings),
+                asks=any(_CONDITIONS.search(h[:18]) for h in headings),
+                **_choice(text, node),
             )
         )
     return found
+
+
+_ONE_OF = re.compile(
+    r"之一|任一(?:条件|项|款)?|任意一[项条]|至少(?:符合|满足|具备)?(?:其中|以下|下列)?(?:一项|一条|1项|1条)"
+)
+
+
+def _own(text: str, node: Paragraph) -> str:
+    """What a paragraph says itself, before what is numbered below it."""
+    return text[node.body : min(node.children[0].start, node.end) if node.children else node.end].rstrip()
+
+
+def _choice(text: str, node: Paragraph) -> dict[str, int]:
+    branch = node
+    for above in node.ancestors():
+        if above.rank >= 0 and _ONE_OF.search(own := _own(text, above)[-60:]) and not heads_bars(own):
+            return {"choice": id(above), "branch": id(branch)}
+        branch = above
+    return {"choice": 0, "branch": 0}
 
 
 def _lead(text: str, node: Paragraph) -> str:
