@@ -16,6 +16,7 @@ from typing import Any
 
 from matching.push.kinds import MONEY
 
+HELD_CHANNEL = "不发送"
 _FORMULA = tuple("=+-@\t\r\n|%")
 _PERSONAL = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)|(?<!\d)(\d{6})\d{8}(\d{3}[\dXx])(?![\dXx])")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
@@ -76,24 +77,29 @@ def _why(line: Mapping[str, Any]) -> str:
     return "；".join(said)
 
 
-def people_rows(lines: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """The cells of the human copies, header first, masked and neutral."""
+def people_rows(lines: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]] = ()) -> list[list[str]]:
+    """The cells of the human copies, header first, masked and neutral; the control group (`held`) stands at the end, not sent."""
     rows = [list(PEOPLE.values())]
     for line in lines:
         lacks = "；".join(f"{entry['text']}（{entry['why']}）" for entry in json.loads(line["missing"] or "[]"))
         shown = {**line, "why": _why(line), "lacks": lacks}
         rows.append([neutral(masked(str(shown[name]))) if shown.get(name) is not None else "" for name in PEOPLE])
+    for one in sorted(held, key=lambda arm: str(arm["enterprise_id"])):
+        shown = {**one, "channel": HELD_CHANNEL}
+        rows.append([neutral(shown[name]) if shown.get(name) is not None else "" for name in PEOPLE])
     return rows
 
 
-def people_csv(lines: Sequence[Mapping[str, Any]]) -> bytes:
+def people_csv(lines: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]] = ()) -> bytes:
     """UTF-8 with BOM, so that a double click shows Chinese."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(people_rows(lines))
+    csv.writer(text, lineterminator="\r\n").writerows(people_rows(lines, held))
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
-def people_xlsx(header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> bytes:
+def people_xlsx(
+    header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]] = ()
+) -> bytes:
     """The same cells as a workbook, every one written as a string; the second sheet is the header. Equal lists give equal bytes."""
     import xlsxwriter
 
@@ -101,7 +107,7 @@ def people_xlsx(header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
         book.set_properties({"created": datetime.fromisoformat(str(header["as_of"])), "title": str(header["list_id"])})
         sheet, about = book.add_worksheet("名单"), book.add_worksheet("说明")
-        for r, row in enumerate(people_rows(lines)):
+        for r, row in enumerate(people_rows(lines, held)):
             for c, cell in enumerate(row):
                 sheet.write_string(r, c, cell)
         sheet.freeze_panes(1, 0)
@@ -196,6 +202,7 @@ def export(
     header: Mapping[str, Any],
     lines: Sequence[Mapping[str, Any]],
     phone: Callable[[str], str | None] | None = None,
+    held: Sequence[Mapping[str, Any]] = (),
 ) -> list[Written]:
     """Writes everything a frozen list needs under `lists/<list_id>/`. Raises ExportError; the same list gives the same bytes."""
     name = str(header["list_id"])
@@ -203,8 +210,8 @@ def export(
         raise ExportError(f"名单号 {name!r} 不能作文件名")
     folder = home / "lists" / name
     files = [
-        written(folder, "名单.csv", people_csv(lines), "供人查看"),
-        written(folder, "名单.xlsx", people_xlsx(header, lines), "供人查看"),
+        written(folder, "名单.csv", people_csv(lines, held), "供人查看"),
+        written(folder, "名单.xlsx", people_xlsx(header, lines, held), "供人查看"),
     ]
     if header["kind"] in MONEY:
         body, control = payment_file(header, lines)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from matching.push.holdout import HELD
 from matching.push.kinds import KINDS, MESSAGE, MONEY, REASONS
 from matching.push.review import checks, sample
 from matching.push.settle import STATES
@@ -220,7 +221,7 @@ def check(list_id: ListId, by: As, home: Home = None, json: Json = False) -> Non
 def _arm(row: Mapping[str, Any]) -> dict[str, Any]:
     stratum = f"{(row['region'] or '未知')[:4]}·{row['size'] or '未定'}"
     return {
-        **{name: row[name] for name in ("enterprise_id", "item_id", "cycle", "arm", "probability")},
+        **{name: row[name] for name in ("enterprise_id", "uscc", "item_id", "cycle", "arm", "probability")},
         "stratum": stratum,
     }
 
@@ -318,7 +319,9 @@ def export_(list_id: ListId, by: As, home: Home = None, json: Json = False) -> N
         if kept is None or kept["status"] != "frozen":
             desk.refuse(list_id, by, "export", "只有刚冻结的清单可以导出，且只导出一次", moment_of(where))
         assert kept is not None
-        files = export(where, jsonlib.loads(kept["header"]), _kept_lines(desk, list_id))
+        arms = [jsonlib.loads(text) for text in jsonlib.loads(kept["arms"])]
+        held = [arm for arm in arms if arm["arm"] == HELD]
+        files = export(where, jsonlib.loads(kept["header"]), _kept_lines(desk, list_id), held=held)
         told = [{**asdict(file), "path": str(file.path.relative_to(where))} for file in files]
         desk.mark(list_id, "exported", by, moment_of(where), {"files": told})
     tell(

@@ -1,0 +1,312 @@
+"""The loop closed over simulated months: a world goes on, lists are made, approved by people, sent, paid, answered, and judged against planted truth.
+
+    python benchmarks/loop.py --home DIR --months 12
+
+DIR is a mock home that has had its first run (`make run`). Each month: the demo officers take every award, invitation and reminder list from
+proposal to export and reconcile what was paid; the world advances a month, and answers; the job runs on what arrived. Figures per month go to
+stderr, the whole report as one JSON document to stdout and to DIR/reports/loop.json.
+"""
+
+import argparse
+import contextlib
+import datetime as dt
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from evaluation.uplift import uplift
+from matching.push.holdout import HELD
+from matching.push.kinds import MESSAGE, MONEY
+from matching.push.review import checks
+from pipelines.approval import Desk
+from pipelines.audit import trail
+from pipelines.cli.lists import _arm, _kept_lines, _proposed, _settlement
+from pipelines.control import ControlStore
+from pipelines.docket import RefusedError
+from pipelines.export import export
+from pipelines.officers import enrol
+from pipelines.published import open_published
+from pipelines.recompute import pool_of_item, rechecked, recomputed
+
+PROJECT = Path(__file__).resolve().parent.parent
+PHRASE = "演示口令-仅用于模拟"
+MAKER, FIRST, SECOND = "王经办", "李审批", "赵审批"
+KINDS = ("auto_award", "invite", "nudge", "digest")
+# An application within so many days of the list is an answer to it; the world answers within the month.
+WITHIN_DAYS = 60
+
+
+def frame(home: Path, sql: str, **parameters: Any) -> pl.DataFrame:
+    with closing(open_published(home)) as con:
+        return con.sql(sql, params=parameters).pl()
+
+
+def command(*words: str, home: Path) -> str:
+    """One of our programs as a person runs it; 1 is finished with something to look at."""
+    environment = {**os.environ, "HUIQI_HOME": str(home), "DAGSTER_HOME": str(home / ".dagster"), "PYTHONUTF8": "1"}
+    (home / ".dagster").mkdir(exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, *words], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{' '.join(words)} 以 {done.returncode} 结束：{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def huiqi(*words: str, home: Path) -> str:
+    return command("-c", "from pipelines.cli import main; main()", *words, home=home)
+
+
+@contextlib.contextmanager
+def refusals(counted: Counter[str]) -> Iterator[None]:
+    """A refusal at the desk is part of the story: it is counted by what it says, without the firm it names."""
+    try:
+        yield
+    except RefusedError as error:
+        counted[str(error).split("：", 1)[-1][:40]] += 1
+
+
+def officers(desk: Desk) -> None:
+    with desk.control.transaction() as db:
+        held = {row["name"] for row in db.execute("SELECT name FROM officer WHERE active = 1")}
+        for name, role in ((MAKER, "analyst"), (FIRST, "approver"), (SECOND, "approver")):
+            if name not in held:
+                enrol(db, name, role, PHRASE)
+
+
+def acted(home: Path, desk: Desk, as_of: dt.date) -> dict[str, Any]:
+    """Every list of the day from proposal to export, and every exported award list reconciled; what was done and what was refused."""
+    counted: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    day = dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time(9))
+    later = day + dt.timedelta(days=6)
+    stored = {row["list_id"] for row in desk.control.rows("SELECT list_id FROM push_list")}
+    drafts = frame(home, "SELECT list_id, kind FROM push.list WHERE as_of = $day ORDER BY list_id", day=as_of)
+    for list_id, kind in drafts.filter(pl.col("kind").is_in(KINDS)).iter_rows():
+        if list_id in stored:
+            continue
+        with refusals(refused):
+            header, lines, held = _proposed(home, list_id)
+            arms = [_arm(row) for row in (*lines, *held) if row["arm"] and row["kind"] in MESSAGE]
+            desk.submit(header, lines, arms, checks(header, lines), MAKER, PHRASE, day)
+            if kind in MONEY:
+                desk.publicise(list_id, MAKER, PHRASE, day.date(), day.date() + dt.timedelta(days=5), day)
+            for officer in (FIRST, SECOND) if kind in MONEY else (FIRST,):
+                desk.approve(list_id, header["sha256"], officer, PHRASE, "同意", later)
+            desk.freeze(
+                list_id, MAKER, PHRASE, later, lambda rows: rechecked(home, rows), lambda h, rows: recomputed(home, h, rows),
+                lambda item: pool_of_item(home, item),
+            )  # fmt: skip
+            kept = [arm for arm in arms if arm["arm"] == HELD]
+            rows = _kept_lines(desk, list_id)
+            files = export(home, json.loads(_header(desk, list_id)), rows, held=kept)
+            desk.mark(list_id, "exported", MAKER, later, {"files": [file.path.name for file in files]})
+            counted[f"{kind} 名单"] += 1
+            counted[f"{kind} 行"] += len(rows)
+    for row in desk.control.rows(
+        "SELECT list_id FROM push_list WHERE status = 'exported' AND kind = 'auto_award' AND as_of < ? ORDER BY list_id",
+        (as_of.isoformat(),),
+    ):
+        with refusals(refused):
+            found = _settlement(home, row["list_id"])
+            if found["open"]:
+                counted["对账未清名单"] += 1
+            else:
+                desk.mark(row["list_id"], "reconciled", MAKER, later, {"open": 0})
+                counted["对账完成名单"] += 1
+    return {"done": dict(sorted(counted.items())), "refused": dict(sorted(refused.items()))}
+
+
+def _header(desk: Desk, list_id: str) -> str:
+    return str(desk.control.rows("SELECT header FROM push_list WHERE list_id = ?", (list_id,))[0]["header"])
+
+
+def truth_of(home: Path, as_of: dt.date) -> pl.DataFrame:
+    """The planted verdicts of a day, asked in a folder of their own: the job never sees them."""
+    apart = home.with_name(f"{home.name}.truth")
+    apart.mkdir(exist_ok=True)
+    shutil.copy(home / "world.json", apart)
+    command("-m", "data.world", "truth", "--out", str(apart), "--as-of", as_of.isoformat(), home=home)
+    return pl.read_parquet(apart / "truth" / "truth_eligibility.parquet")
+
+
+def judged(home: Path, truth: pl.DataFrame, as_of: dt.date, desk: Desk) -> dict[str, int]:
+    """What left the house for that day against truth: wrong payments, wrong amounts, wrong messages, and eligible firms without an award."""
+    sent = {
+        row["list_id"]
+        for row in desk.control.rows("SELECT list_id FROM push_list WHERE status IN ('exported', 'reconciled')")
+    }
+    lines = frame(
+        home,
+        "SELECT l.list_id, l.kind, l.uscc, l.item_id, l.version, l.amount_yuan FROM push.line l JOIN push.list h USING (list_id)"
+        " WHERE h.as_of = $day AND l.item_id <> '*' AND l.kind IN ('auto_award', 'invite', 'nudge') ORDER BY ALL",
+        day=as_of,
+    )
+    key = ["uscc", "item_id", "version"]
+    asked = truth.select(*key, "verdict", pl.col("amount_yuan").alias("true_yuan"))
+    known = lines.filter(pl.col("list_id").is_in(sorted(sent))).join(asked, on=key, how="left")
+    paid, told = known.filter(pl.col("kind") == "auto_award"), known.filter(pl.col("kind") != "auto_award")
+    auto = frame(
+        home,
+        "SELECT item_id, version FROM policy.item WHERE mode = '免申即享' AND entity = 'enterprise' AND award_expr IS NOT NULL"
+        " AND (window_from IS NULL OR window_from <= $day) AND (window_to IS NULL OR window_to >= $day)"
+        " AND (valid_from IS NULL OR valid_from <= $day) AND (valid_to IS NULL OR valid_to >= $day)",
+        day=as_of,
+    )
+    due = truth.filter(pl.col("verdict") == "eligible").join(auto, on=["item_id", "version"]).select(key)
+    granted = pl.DataFrame(
+        desk.control.rows("SELECT json_extract(l.body, '$.uscc') AS uscc, a.item_id FROM active_award a JOIN push_line l"
+                          " ON l.list_id = a.list_id AND l.line_key = a.award_key"),
+        schema={"uscc": pl.String, "item_id": pl.String},
+    )  # fmt: skip
+    missed = due.join(granted, on=["uscc", "item_id"], how="anti")
+    why = missed.join(
+        frame(
+            home,
+            "SELECT uscc, item_id, version, min(reason) AS reason FROM push.suppression WHERE kind = 'auto_award' GROUP BY ALL",
+        ),
+        on=key,
+        how="left",
+    )
+    reasons = {
+        f"应得未得：{reason or '判定不到符合'}": n
+        for reason, n in why.group_by("reason").len().sort("reason", nulls_last=True).iter_rows()
+    }
+    return {
+        "兑付": paid.height,
+        "错付": paid.filter(pl.col("verdict").is_null() | (pl.col("verdict") != "eligible")).height,
+        "金额不符": paid.filter(
+            (pl.col("verdict") == "eligible") & (pl.col("true_yuan") != pl.col("amount_yuan"))
+        ).height,
+        "提醒": told.height,
+        "误推": told.filter(pl.col("verdict") == "ineligible").height,
+        "应得": due.height,
+        "应得未得": missed.height,
+        **reasons,
+    }
+
+
+def told_and_held(home: Path, desk: Desk) -> tuple[dict[str, Any], float | None]:
+    """The uplift our own rows show, and the planted one of the same firms."""
+    arms = pl.DataFrame(
+        desk.control.rows("SELECT enterprise_id, item_id, cycle, arm, as_of FROM arm ORDER BY 1, 2, 3"),
+        schema={"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "arm": pl.String, "as_of": pl.String},
+    ).with_columns(pl.col("as_of").str.to_date("%Y-%m-%d"))  # fmt: skip
+    firms = frame(home, "SELECT enterprise_id, uscc FROM registry.enterprise WHERE uscc IS NOT NULL")
+    with_control = arms.filter(pl.col("arm") == HELD).select("item_id", "cycle").unique()
+    arms = arms.join(with_control, on=["item_id", "cycle"]).join(firms, on="enterprise_id")
+    cases = frame(
+        home, "SELECT enterprise_id, item_id, applied_date FROM mart.fact_case WHERE applied_date IS NOT NULL"
+    )
+    applied = (
+        arms.join(cases, on=["enterprise_id", "item_id"])
+        .filter((pl.col("applied_date") - pl.col("as_of")).dt.total_days().is_between(0, WITHIN_DAYS))
+        .select("enterprise_id", "item_id", "cycle")
+        .unique()
+        .with_columns(pl.lit(True).alias("obtained"))
+    )
+    units = arms.join(applied, on=["enterprise_id", "item_id", "cycle"], how="left").with_columns(
+        pl.col("obtained").fill_null(False), pl.format("{}·{}", "item_id", "cycle").alias("stratum")
+    )
+    found = asdict(uplift(units.select("stratum", "arm", "obtained")))
+    path = home / "truth" / "truth_response.parquet"
+    planted = None
+    if path.exists():
+        effect = pl.col("applies_if_told").cast(pl.Float64) - pl.col("applies_if_not_told").cast(pl.Float64)
+        true = pl.read_parquet(path).unique(subset=["uscc", "item_id"], keep="first", maintain_order=True)
+        mean = arms.select("uscc", "item_id").unique().join(true, on=["uscc", "item_id"]).select(effect.mean()).item()
+        planted = None if mean is None else float(mean)
+    return found, planted
+
+
+def doubles(home: Path, desk: Desk) -> dict[str, int]:
+    """Everything that may happen once only, counted where it happened more often; and the fullest week and fortnight of any firm."""
+
+    def worst(sql: str) -> int:
+        return int(desk.control.rows(sql)[0]["n"] or 0)
+
+    keys = Counter(
+        row.split(",", 1)[0]
+        for path in sorted((home / "lists").glob("*/payment.csv"))
+        for row in path.read_text(encoding="utf-8").splitlines()[1:]
+    )
+    messages = pl.DataFrame(
+        desk.control.rows("SELECT enterprise_id, item_id, cycle, sent_on FROM message ORDER BY ALL"
+                          .replace("ORDER BY ALL", "ORDER BY 1, 4, 2")),
+        schema={"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "sent_on": pl.String},
+    ).with_columns(pl.col("sent_on").str.to_date("%Y-%m-%d"))  # fmt: skip
+    week = (
+        messages.rolling("sent_on", period="7d", group_by="enterprise_id").agg(pl.len().alias("n"))
+        if messages.height
+        else None
+    )
+    return {
+        "重复兑付（台账）": worst("SELECT count(*) AS n FROM (SELECT 1 FROM active_award GROUP BY entity_id, item_id, cycle, claim_unit HAVING count(*) > 1)"),
+        "同组并得": worst("SELECT count(*) AS n FROM (SELECT 1 FROM active_award GROUP BY entity_id, exclusion_group, group_cycle HAVING count(DISTINCT item_id) > 1)"),
+        "重复付款键": sum(n - 1 for n in keys.values()),
+        "财政多付": frame(home, "SELECT count(*) AS n FROM push.settlement WHERE state = 'over'").item(),
+        "七日内最多条数": int(str(week["n"].max())) if week is not None else 0,
+        "同事项同周期最多条数": int(str(messages.group_by("enterprise_id", "item_id", "cycle").len()["len"].max() or 0)),
+    }  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--home", type=Path, default=Path(os.environ.get("HUIQI_HOME", "warehouse")))
+    parser.add_argument("--months", type=int, default=12)
+    options = parser.parse_args()
+    home = options.home.resolve()
+    desk = Desk(ControlStore(home / "control.sqlite"), trail(home), home / "lists")
+    officers(desk)
+    months: list[dict[str, Any]] = []
+    for month in range(options.months + 1):
+        begun = time.process_time()
+        as_of = frame(home, "SELECT max(as_of) AS d FROM push.list").item()
+        done = acted(home, desk, as_of)
+        found = judged(home, truth_of(home, as_of), as_of, desk)
+        months.append({"as_of": as_of.isoformat(), **done, **found})
+        sys.stderr.write(
+            f"{as_of} {json.dumps({**done['done'], **found, **done['refused']}, ensure_ascii=False)}（本机 {time.process_time() - begun:.0f} 秒）\n"
+        )
+        if month < options.months:
+            command("-m", "data.world", "advance", "--out", str(home), home=home)
+            huiqi("run", "--json", home=home)
+    effect, planted = told_and_held(home, desk)
+    totals = Counter(dict.fromkeys(("兑付", "错付", "金额不符", "提醒", "误推"), 0))
+    for one in months:
+        totals.update({name: one[name] for name in totals})
+    report = {
+        "months": months,
+        "totals": dict(totals),
+        "false_push_rate": totals["误推"] / totals["提醒"] if totals["提醒"] else None,
+        "missed_rate_last": months[-1]["应得未得"] / months[-1]["应得"] if months[-1]["应得"] else None,
+        "uplift": effect,
+        "planted_uplift": planted,
+        "planted_within_interval": None if planted is None or effect["low"] is None else effect["low"] <= planted <= effect["high"],
+        "doubles": doubles(home, desk),
+        "audit_findings": len(desk.trail.verify(desk.control)),
+        "paid_yuan": str(sum((Decimal(str(row["amount_fen"])) for row in desk.control.rows("SELECT amount_fen FROM active_award")), Decimal(0)) / 100),
+    }  # fmt: skip
+    text = json.dumps(report, ensure_ascii=False, indent=1)
+    (home / "reports").mkdir(exist_ok=True)
+    (home / "reports" / "loop.json").write_text(text + "\n", encoding="utf-8")
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
