@@ -63,7 +63,8 @@ def policy_page(pages: Pages, request: Request) -> Response:
         metrics = mart.metrics(item)
         groups: dict[str, list[dict[str, object]]] = {}
         for metric in metrics.values():
-            if metric["value"] is not None or metric["reason"]:
+            # effects have a table of their own, with intervals and verdicts
+            if metric["metric_group"] != "效果" and (metric["value"] is not None or metric["reason"]):
                 groups.setdefault(metric["metric_group"], []).append(metric)
         names = (
             "item_funnel",

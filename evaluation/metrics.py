@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 CATALOGUE = Path(__file__).with_name("metrics.yml")
 
 Frame = Literal["决策", "过程", "产出", "效益"]
-Kind = Literal["sum", "ratio", "median", "p90", "query", "unavailable"]
+Kind = Literal[
+    "sum",
+    "ratio",
+    "median",
+    "p90",
+    "survival_median",
+    "survival_p90",
+    "gap",
+    "standardised_gap",
+    "query",
+    "unavailable",
+]
 Slice = Literal["item_id", "area"]
 SLICES: tuple[Slice, ...] = ("item_id", "area")
 
@@ -26,7 +38,10 @@ class Metric(BaseModel):
 
     - `sum`: `x`; value = Σx,
     - `ratio`: `x` over `weight`; value = Σx ÷ Σweight,
-    - `median`, `p90`: `x`; the quantile over units.
+    - `median`, `p90`: `x`; the quantile over units,
+    - `survival_median`, `survival_p90`: `x` the time so far and `died` 1 when it ended; the Kaplan–Meier quantile, the unended counted beside,
+    - `gap`: `x` 0 or 1 and `first` (a boolean: the one or the other side); mean(first) − mean(the others),
+    - `standardised_gap`: also `stratum`; the gaps within strata that have both sides, each weighing by all its units.
     `units` counts what the figure rests on (default: rows). `mature` (a condition on a row) keeps a unit; the others are counted beside the figure. A `query` gives item_id, area, value, low, high, n,
     immature itself. `unavailable` says in `empty` why nothing can be computed yet. `empty` is what a figure without units says.
     """
@@ -54,7 +69,7 @@ class Metric(BaseModel):
     def _holds_together(self) -> Metric:
         if (self.rows is None) != (self.kind == "unavailable"):
             raise ValueError("除 unavailable 外都要有 rows，unavailable 不应有 rows")
-        if self.mature is not None and self.kind in ("query", "unavailable"):
+        if self.mature is not None and self.kind not in ("sum", "ratio", "median", "p90"):
             raise ValueError("mature 只用于按行汇总的指标")
         if self.mature is not None and self.maturity == "无成熟条件":
             raise ValueError("有 mature 就要在 maturity 里用中文说明")
@@ -139,6 +154,60 @@ def dictionary_sql(metrics: tuple[Metric, ...]) -> str:
     return f"SELECT * FROM (VALUES\n{rows}\n) AS t({columns})\nORDER BY position"
 
 
+# Every unit counts three times: for the whole, for its item and for its city.
+_SLICED = """SELECT s.item_id, s.area, r.* EXCLUDE (item_id, area)
+FROM (
+{rows}
+) AS r
+CROSS JOIN LATERAL (VALUES (NULL, NULL), (r.item_id, NULL), (NULL, r.area)) AS s(item_id, area)"""
+
+
+def _survival(rows: str, alive: float) -> str:
+    """The first time at which no more than the share `alive` is left; the product of 1 − died ÷ at risk taken as a sum of logarithms."""
+    return f"""SELECT item_id, area, CAST(min(x) FILTER (WHERE surviving <= {alive} + 1e-12) AS DOUBLE) AS value, max(total) AS n, max(open) AS immature
+FROM (
+    SELECT *, exp(sum(CASE WHEN died < at_risk THEN ln(1 - died / at_risk) ELSE -1000 END) OVER (PARTITION BY item_id, area ORDER BY x)) AS surviving
+    FROM (
+        SELECT
+            item_id,
+            area,
+            x,
+            sum(died) AS died,
+            CAST(sum(count(*)) OVER (PARTITION BY item_id, area ORDER BY x DESC) AS DOUBLE) AS at_risk,
+            sum(count(*)) OVER (PARTITION BY item_id, area) AS total,
+            sum(count(*) - sum(died)) OVER (PARTITION BY item_id, area) AS open
+        FROM (
+{_SLICED.format(rows=rows)}
+        )
+        WHERE x IS NOT NULL
+        GROUP BY item_id, area, x
+    )
+)
+GROUP BY item_id, area"""
+
+
+def _gap(rows: str, stratum: str) -> str:
+    """Differences within strata ('' = one stratum), each weighing by its units; a stratum with one side says nothing."""
+    return f"""SELECT item_id, area, sum(n * gap) / nullif(sum(n) FILTER (WHERE gap IS NOT NULL), 0) AS value, CAST(coalesce(sum(n) FILTER (WHERE gap IS NOT NULL), 0) AS BIGINT) AS n, CAST(coalesce(sum(n) FILTER (WHERE gap IS NULL), 0) AS BIGINT) AS immature
+FROM (
+    SELECT item_id, area, {stratum} AS stratum, count(*) AS n, avg(CAST(x AS DOUBLE)) FILTER (WHERE first) - avg(CAST(x AS DOUBLE)) FILTER (WHERE NOT first) AS gap
+    FROM (
+{_SLICED.format(rows=rows)}
+    )
+    WHERE first IS NOT NULL
+    GROUP BY item_id, area, {stratum}
+)
+GROUP BY item_id, area"""
+
+
+_WHOLE: dict[str, Callable[[str], str]] = {
+    "survival_median": lambda rows: _survival(rows, 0.5),
+    "survival_p90": lambda rows: _survival(rows, 0.1),
+    "gap": lambda rows: _gap(rows, "''"),
+    "standardised_gap": lambda rows: _gap(rows, "stratum"),
+}
+
+
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
@@ -155,6 +224,11 @@ def _selected(metric: Metric) -> str:
         return (
             f"SELECT {name} AS metric, item_id, area, value, low, high, n, immature, "
             f"CASE WHEN value IS NULL THEN {empty} END AS reason\nFROM (\n{rows}\n)"
+        )
+    if metric.kind in _WHOLE:
+        return (
+            f"SELECT {name} AS metric, item_id, area, value, NULL AS low, NULL AS high, n, immature, "
+            f"CASE WHEN value IS NULL THEN {empty} END AS reason\nFROM (\n{_WHOLE[metric.kind](rows)}\n)"
         )
     ready = f"coalesce({metric.mature}, false)" if metric.mature else "true"
     value = {

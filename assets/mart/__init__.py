@@ -4,8 +4,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.mart.effect import effect
+from assets.mart.arm import arm
+from assets.mart.effect import effect, effect_power
+from assets.mart.forecast import budget_forecast_table
 from assets.mart.reference import REFERENCE_ASSETS
+from assets.mart.scenario import rule_finding, scenario
 from assets.mart.stamp import stamped
 from assets.mart.words import WORD_ASSETS
 from assets.sql import sql_asset
@@ -45,7 +48,12 @@ def queries() -> dict[str, str]:
 MART_ASSETS: list[dg.AssetsDefinition] = [
     *REFERENCE_ASSETS,
     *WORD_ASSETS,
+    arm,
     effect,
+    effect_power,
+    budget_forecast_table,
+    scenario,
+    rule_finding,
     *(sql_asset(name, sql, "mart", columns=COLUMNS, source=f"{name}.sql") for name, sql in queries().items()),
     sql_asset(
         "dim_metric",

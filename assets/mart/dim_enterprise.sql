@@ -11,6 +11,12 @@ SELECT
     coalesce(s.name, '未知') AS section_name,
     coalesce(e.enterprise_size, '未定') AS size,
     e.enterprise_type,
+    CASE
+        WHEN e.is_foreign_invested THEN '外资'
+        WHEN e.enterprise_type LIKE '国有%' THEN '国有'
+        WHEN e.enterprise_type IS NULL OR e.enterprise_type = '其他' THEN '未定'
+        ELSE '民营'
+    END AS ownership,
     e.business_status,
     e.in_business,
     e.established_date

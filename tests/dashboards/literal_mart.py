@@ -11,10 +11,13 @@ from pathlib import Path
 import polars as pl
 
 from assets.mart import queries, reference
+from assets.mart.effect import POWER_SCHEMA
+from assets.mart.forecast import SCHEMA as FORECAST
 from assets.mart.words import words
 from assets.sql import upstream_tables
-from evaluation.item_effects import CREDIBLE, SCHEMA, UNDECIDED
+from evaluation.item_effects import CREDIBLE, SCHEMA, UNDECIDED, judged
 from evaluation.metrics import catalogue, dictionary_sql, metric_sql
+from evaluation.scenarios import SCHEMA as SCENARIO_SCHEMA
 from matching.push.quiet import Calendar
 from matching.text.search import document_terms
 from pipelines.publish import publish
@@ -28,6 +31,8 @@ NO_CALENDAR = Calendar()
 AREAS = ["460108", "460106", "460203", "460400499", "469002", "469005", "469023", "460105"]
 SECTIONS = ["C", "I", "M", "F"]
 SIZES = ["微型", "小型", "中型", "大型"]
+# One list of the spring, so that something was applied for and decided after it was listed.
+LISTED = {"hn-tech-sme-rd": dt.date(2024, 5, 10)}
 ITEMS = [
     # item_id, version, title, mode, cycle, window_from, window_to, budget
     ("hn-stabilization", 1, "稳岗返还", "免申即享", "year", None, None, 5_000_000),
@@ -77,7 +82,10 @@ def enterprises() -> pl.DataFrame:
             "industry": [f"{SECTIONS[i % 4]}{20 + i % 7}" for i in range(n)],
             "industry_section": [SECTIONS[i % 4] for i in range(n)],
             "enterprise_size": [SIZES[(i // 4) % 4] if i % 11 else None for i in range(n)],
-            "enterprise_type": ["1130"] * n,
+            "enterprise_type": [
+                "国有独资公司" if i % 7 == 0 else "有限责任公司" if i % 9 else "其他" for i in range(n)
+            ],
+            "is_foreign_invested": [i % 10 == 9 for i in range(n)],
             "business_status": ["存续" if i % 13 else "吊销" for i in range(n)],
             "in_business": [bool(i % 13) for i in range(n)],
             "established_date": [dt.date(2010 + i % 12, 1 + i % 12, 3) for i in range(n)],
@@ -297,7 +305,7 @@ def lists(pair: pl.DataFrame, firms: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
         headers.append(
             {
                 "list_id": list_id, "sha256": "0" * 64, "kind": kind, "item_id": item, "version": version, "title": title, "department": "海南省工业和信息化厅",
-                "cycle": cycle, "as_of": dt.date(2024, 12, 20), "known_at": KNOWN_AT, "rules_as_of": AS_OF, "build_id": "literal", "row_count": kept,
+                "cycle": cycle, "as_of": LISTED.get(str(item), dt.date(2024, 12, 20)), "known_at": KNOWN_AT, "rules_as_of": AS_OF, "build_id": "literal", "row_count": kept,
                 "suppressed_count": rows.height - kept, "amount_yuan": amount, "budget_yuan": None, "watermarks": "{}", "valid_until": dt.date(2025, 1, 31),
                 "author": "系统", "cut_rule": "", "holdout_share": 0.08, "holdout_count": 1, "smallest_visible_effect": None, "sample_ratio_p": None,
                 "note": "", "corrects": None,
@@ -503,13 +511,64 @@ def inputs() -> dict[str, pl.DataFrame]:
 
 def effects() -> pl.DataFrame:
     """One estimate to be believed, one not."""
-    same = {"treated": 40, "compared": 90, "left_out": 2, "quarters": 8, "pretrend_p": Decimal("0.4")}
+    same = {"treated": 40, "compared": 90, "left_out": 2, "quarters": 8, "pretrend_p": Decimal("0.4"), "p": Decimal("0.004"), "paid_yuan": Decimal(900000),
+            "per_wan": Decimal("1200"), "per_wan_low": Decimal("300"), "per_wan_high": Decimal("2100")}  # fmt: skip
     share = {"estimate": Decimal("0.084"), "low": Decimal("0.021"), "high": Decimal("0.151")}
     rows = [
-        {"item_id": "hn-biomed-voucher", "outcome": "revenue", **same, **share, "verdict": CREDIBLE, "finding": "升高", "reason": None},
-        {"item_id": "hn-biomed-voucher", "outcome": "jobs", **same, **share, "verdict": UNDECIDED, "finding": None, "reason": "受益前的趋势不同"},
+        {"item_id": "hn-biomed-voucher", "outcome": "revenue", **same, **share, "verdict": CREDIBLE, "reason": None},
+        {"item_id": "hn-biomed-voucher", "outcome": "jobs", **same, **share, "verdict": UNDECIDED, "reason": "受益前的趋势不同"},
     ]  # fmt: skip
-    return pl.DataFrame(rows, schema=SCHEMA)
+    return judged(pl.DataFrame(rows, schema=SCHEMA))
+
+
+def arms(pair: pl.DataFrame) -> pl.DataFrame:
+    """A frozen list of March: every fourth entitled pair held out."""
+    drawn = pair.filter(pl.col("verdict") == "eligible").sort("item_id", "enterprise_id").with_row_index("n")
+    return drawn.select(
+        "enterprise_id",
+        "item_id",
+        cycle=pl.when(pl.col("item_id") == "hk-startup-rent").then(pl.lit("once")).otherwise(pl.lit("2024")),
+        stratum=pl.lit("all"),
+        arm=pl.when(pl.col("n") % 4 == 0).then(pl.lit("holdout")).otherwise(pl.lit("treated")),
+        assigned_date=pl.when(pl.col("n") % 9 == 0).then(dt.date(2024, 12, 20)).otherwise(dt.date(2024, 3, 20)),
+        pushes=pl.when(pl.col("n") % 4 == 0).then(0).otherwise(1).cast(pl.Int64),
+    )
+
+
+def forecasts() -> pl.DataFrame:
+    """One budget that will run out, believed; one that cannot be told."""
+    rows = [
+        {"item_id": "hn-biomed-voucher", "year": 2024, "budget_yuan": Decimal(10_000_000), "paid_yuan": Decimal(9_000_000), "committed_yuan": Decimal(0),
+         "expected_yuan": Decimal(12_000_000), "low_yuan": Decimal(11_000_000), "high_yuan": Decimal(13_000_000), "exhausted_ratio": Decimal("0.9"),
+         "earliest_date": AS_OF + dt.timedelta(days=20), "middle_date": AS_OF + dt.timedelta(days=31), "latest_date": None, "months": 30,
+         "tested_windows": 15, "held_windows": 12, "error_ratio": Decimal("0.2"), "naive_error_ratio": Decimal("0.4"), "verdict": CREDIBLE},
+        {"item_id": "hn-stabilization", "year": 2024, "budget_yuan": Decimal(5_000_000), "paid_yuan": Decimal(0), "months": 3, "verdict": UNDECIDED,
+         "reason": "只有 3 个整月的拨付记录（至少 12）"},
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=FORECAST)
+
+
+def findings() -> pl.DataFrame:
+    rows = [("hn-biomed-voucher", "c2", "never-true", "error", "条件自相矛盾，任何主体都不可能满足", "x.md", 12)]
+    names = ["item_id", "condition_id", "rule", "severity", "message", "file", "line"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def computed(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Mart tables that Python makes and the queries read, without the dates of the run."""
+    power = {"item_id": "sy-hotel-growth", "outcome": "revenue", "treated": 12, "compared": 60, "sd": Decimal("0.3"),
+             "detectable": Decimal("0.31"), "needed_for_5": 300, "before_quarters": 4, "after_quarters": 4}  # fmt: skip
+    moved = {"item_id": "hn-tech-sme-rd", "version": 1, "condition_id": "c2", "indicator": "rd_expense_last_year", "scenario": "放宽10%",
+             "threshold": Decimal(5_000_000), "new_threshold": Decimal(4_500_000), "before_count": 20, "after_count": 26, "gained_count": 6,
+             "lost_count": 0, "gained_small_count": 5, "before_yuan": Decimal(2_000_000), "after_yuan": Decimal(2_600_000), "expr": "rd_expense_last_year >= 4500000"}  # fmt: skip
+    return {
+        "mart.arm": arms(tables["match.pair"]),
+        "mart.budget_forecast": forecasts(),
+        "mart.rule_finding": findings(),
+        "mart.effect": effects(),
+        "mart.effect_power": pl.DataFrame([power], schema=POWER_SCHEMA),
+        "mart.scenario": pl.DataFrame([moved], schema=SCENARIO_SCHEMA),
+    }
 
 
 @cache
@@ -549,11 +608,12 @@ def build(
         w.replace("mart.dim_department", reference.departments())
         for name, (frame, _) in words().items():
             w.replace(f"mart.{name}", frame)
+        for name, frame in computed(tables or inputs()).items():
+            if name not in leave_out:
+                w.replace(name, frame)
         for name, sql in mart_queries().items():
             if name not in leave_out:
                 w.replace(name, sql)
-        if "mart.effect" not in leave_out:
-            w.replace("mart.effect", effects())
     return warehouse
 
 

@@ -21,7 +21,7 @@ def planted(effect: float, drift: float = 0.0, treated: int = 60, seed: int = 3)
         stratum, level = "CF"[unit % 2], rng.normal(14, 1)
         first = 3 + unit % 3 if unit < treated else None
         if first is not None:
-            paid.append(("item", f"e{unit:03d}", first))
+            paid.append(("item", f"e{unit:03d}", first, 50_000.0))
         for quarter in range(QUARTERS):
             season = 0.1 * (quarter % 4) * (1 if stratum == "C" else -1)
             gain = math.log1p(effect) if first is not None and quarter >= first else 0.0
@@ -30,7 +30,7 @@ def planted(effect: float, drift: float = 0.0, treated: int = 60, seed: int = 3)
                 (f"e{unit:03d}", stratum, quarter, math.exp(level + season + gain + past + rng.normal(0, 0.05)))
             )
     panel = pl.DataFrame(rows, schema=["enterprise_id", "stratum", "quarter", "revenue"], orient="row")
-    return panel, pl.DataFrame(paid, schema=["item_id", "enterprise_id", "quarter"], orient="row")
+    return panel, pl.DataFrame(paid, schema=["item_id", "enterprise_id", "quarter", "paid_yuan"], orient="row")
 
 
 @pytest.mark.parametrize(("effect", "finding"), [(0.12, "升高"), (-0.12, "降低"), (0.0, "未见显著变化")])
@@ -62,7 +62,9 @@ def test_enterprises_with_a_gap_are_left_out_and_counted() -> None:
 
 def test_those_paid_for_another_item_are_no_comparison() -> None:
     panel, paid = planted(0.1)
-    others = pl.DataFrame({"item_id": "other", "enterprise_id": [f"e{n:03d}" for n in range(60, 90)], "quarter": 4})
+    others = pl.DataFrame(
+        {"item_id": "other", "enterprise_id": [f"e{n:03d}" for n in range(60, 90)], "quarter": 4, "paid_yuan": 1.0}
+    )
     rows = item_effects(panel, pl.concat([paid, others.with_columns(pl.col("quarter").cast(pl.Int64))]))
     assert rows.row(by_predicate=pl.col("item_id") == "item", named=True)["compared"] == 70
     assert rows.row(by_predicate=pl.col("item_id").is_null(), named=True)["treated"] == 90
