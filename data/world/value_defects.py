@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 
 import polars as pl
@@ -27,13 +28,13 @@ def _grouped_number(text: str) -> str:
     return f"{sign}{int(head):,}{point}{tail}" if head.isdigit() else text
 
 
+_DAY = re.compile(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})日?")
+
+
 def _day_of(text: str) -> dt.date | None:
-    bare = text.replace("-", "").replace("/", "").replace(".", "")
-    try:
-        day = dt.date(int(bare[:4]), int(bare[4:6]), int(bare[6:8])) if len(bare) == 8 and bare.isdigit() else None
-    except ValueError:
-        return None
-    return day if day is not None and day.year < 2100 else None
+    found = _DAY.fullmatch(text)
+    year = int(found.group(1)) if found else 9999
+    return dt.date(year, int(found.group(2)), int(found.group(3))) if found and year < 2100 else None
 
 
 def _spelled(pattern: str) -> Callable[[str], str]:
@@ -87,10 +88,14 @@ def dirty_values(
     numbers: tuple[str, ...] = (),
     dates: tuple[str, ...] = (),
     required: tuple[str, ...] = (),
+    beyond: tuple[tuple[str, str], ...] = (),
     sheet: bool = False,
     care: float = 1.0,
 ) -> pl.DataFrame:
-    """Numbers and dates misspelt or unreadable, required cells left empty (one row in a thousand); each draw is for one column."""
+    """Numbers and dates misspelt or unreadable; required cells empty, values beyond what can be (one row in a thousand each).
+
+    Each draw is for one column; `step` is the delivery, or the day of a row where one delivery holds several of an entity.
+    """
     ids = frame["_eid"].to_numpy()
     laws = [(c, NUMBER_DEFECTS) for c in numbers]
     laws += [(c, DATE_DEFECTS + (SHEET_DEFECTS if sheet else ())) for c in dates]
@@ -109,4 +114,7 @@ def dirty_values(
     for column in required:
         mask = streams.chance(0.001 * care, f"{table}.{column}.required", ids, step) & (ids >= 0)
         frame = put(frame, column, mask, "required_blank", "")
+    for column, text in beyond:
+        mask = streams.chance(0.001 * care, f"{table}.{column}.beyond", ids, step) & (ids >= 0)
+        frame = put(frame, column, mask, "out_of_range", text)
     return frame
