@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import polars as pl
 
 from data import contract
 from data.corpus import in_force, load_defaults, load_items
-from data.indicators import load
+from data.indicators import Catalogue, load
 from evaluation import agreement
 from evaluation.agreement import Definition
 from matching.rules import evaluate, explain
@@ -141,7 +141,10 @@ def compared_on(
     feeds = {name: i.feeds or ((f"{i.department}.{i.table}",) if i.department else ()) for name, i in catalogue.items()}
     starts = {
         feed: datetime.strptime(month, "%Y%m").date()
-        for feed, month in frame("SELECT department || '.' || table_name, first_month FROM profile.feed").iter_rows()
+        for feed, month in frame(
+            # what is pulled reaches back before the first pull
+            "SELECT department || '.' || table_name, first_month FROM profile.feed WHERE department <> 'reform'"
+        ).iter_rows()
     }
     needs = {name: date(as_of.year - BACK[i.period], 1, 1) for name, i in catalogue.items() if i.period in BACK}
     evidence = frame(
@@ -150,7 +153,7 @@ def compared_on(
     )
     explained = agreement.causes(
         compared.filter(~pl.col("agrees")),
-        _trail(frame, truth, known_at),
+        _trail(frame, truth, known_at, as_of),
         evidence,
         feeds,
         starts,
@@ -158,6 +161,7 @@ def compared_on(
         DEFINITIONS,
         {name: date(as_of.year, *day) for name, day in DUE.items()},
         _partial(frame, as_of),
+        _behind(frame, catalogue, as_of),
         known_at.date(),
     )
     return compared, explained
@@ -176,6 +180,18 @@ def _partial(frame: Any, as_of: date) -> frozenset[tuple[str, str]]:
             CASE WHEN coalesce(l.last_year, 0) < 6 THEN 'employees_insured_last_year_mean' END,
             CASE WHEN NOT coalesce(l.december, FALSE) THEN 'employees_insured_year_end' END,
             CASE WHEN coalesce(l.recent, 0) < 13 THEN 'social_insurance_paid' END,
+            CASE WHEN NOT coalesce(l.december, FALSE) OR coalesce(l.recent, 0) < 13 THEN 'employees_insured_delta_ytd' END,
+            CASE WHEN i.enterprise_id IS NULL THEN 'profit_last_year' END,
+            CASE WHEN i.taxable IS NULL THEN 'taxable_income_last_year' END,
+            CASE WHEN i.taxable IS NULL OR i.assets IS NULL THEN 'is_small_low_profit' END,
+            CASE WHEN i.assets IS NULL THEN 'total_assets' END,
+            CASE WHEN i.taxable IS NULL OR i.staff IS NULL THEN 'enterprise_size' END,
+            CASE WHEN i.taxable IS NULL OR j.enterprise_id IS NULL THEN 'rd_expense_growth' END,
+            CASE WHEN i.taxable IS NULL THEN 'rd_expense_last_year' END,
+            CASE WHEN i.taxable IS NULL THEN 'rd_expense_last_3_years' END,
+            CASE WHEN r.enterprise_id IS NULL THEN 'rd_staff' END,
+            CASE WHEN r.enterprise_id IS NULL THEN 'high_tech_income_last_year' END,
+            CASE WHEN r.enterprise_id IS NULL OR y.last IS NULL THEN 'high_tech_income_ratio' END,
             CASE WHEN coalesce(d.months, 0) < 12 THEN 'duty_free_sales_last_year' END,
             CASE WHEN y.uscc IS NULL OR y.last IS NULL THEN 'revenue_last_year' END,
             CASE WHEN y.uscc IS NULL OR y.before IS NULL THEN 'revenue_before_last_year' END,
@@ -204,6 +220,14 @@ def _partial(frame: Any, as_of: date) -> frozenset[tuple[str, str]]:
             WHERE year(f.report_month) = {last} GROUP BY s.enterprise_id
         ) d USING (enterprise_id)
         LEFT JOIN (
+            SELECT enterprise_id, taxable_income_yuan AS taxable, assets_yuan AS assets, staff_count AS staff FROM profile.tax_year
+            WHERE year = {last} AND income_tax_evidence IS NOT NULL
+        ) i USING (enterprise_id)
+        LEFT JOIN (
+            SELECT enterprise_id FROM profile.year WHERE year = {before} AND rd_expense_yuan IS NOT NULL
+        ) j USING (enterprise_id)
+        LEFT JOIN (SELECT enterprise_id FROM profile.science_year WHERE year = {last}) r USING (enterprise_id)
+        LEFT JOIN (
             SELECT enterprise_id, any_value(e2.uscc) AS uscc,
                 any_value(revenue_source) FILTER (WHERE year = {last}) AS last, any_value(revenue_source) FILTER (WHERE year = {before}) AS before
             FROM profile.year JOIN registry.enterprise e2 USING (enterprise_id) GROUP BY enterprise_id
@@ -213,11 +237,28 @@ def _partial(frame: Any, as_of: date) -> frozenset[tuple[str, str]]:
     return frozenset((uscc, name) for uscc, name in found.iter_rows())
 
 
+def _behind(frame: Any, catalogue: Catalogue, as_of: date) -> frozenset[tuple[str | None, str]]:
+    """(uscc, or None for all, indicator) whose newest period is older than the day's last whole month, and not overdue."""
+    whole = as_of.replace(day=1) - timedelta(days=1) if (as_of + timedelta(days=1)).day > 1 else as_of
+    last = dict(frame("SELECT department || '.' || table_name, last_month FROM profile.feed").iter_rows())
+    found: set[tuple[str | None, str]] = {
+        (None, name)
+        for name, i in catalogue.items()
+        if i.grain in ("month", "quarter") and any(last.get(feed, "") < whole.strftime("%Y%m") for feed in i.feeds)
+    }
+    filed = frame(
+        "SELECT e.uscc FROM registry.enterprise e JOIN profile.tax_month m USING (enterprise_id) "
+        f"GROUP BY e.uscc HAVING max(m.month) < DATE '{whole.replace(day=1)}'"
+    )
+    found |= {(uscc, name) for (uscc,) in filed.iter_rows() for name in ("revenue_ytd", "revenue_last_12_months")}
+    return frozenset(found)
+
+
 def _names(column: str) -> pl.Expr:
     return pl.col(column).str.split(";").list.eval(pl.element().filter(pl.element() != ""))
 
 
-def _trail(frame: Any, truth: Path, known_at: datetime) -> pl.DataFrame:
+def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date) -> pl.DataFrame:
     tables = list(contract.tables())
     natives = pl.DataFrame(
         [{"department": t.department, "table": t.native, "feed": f"{t.department}.{t.name}"} for t in tables],
@@ -249,6 +290,7 @@ def _trail(frame: Any, truth: Path, known_at: datetime) -> pl.DataFrame:
         landed,
         frame("SELECT file_id, row_no FROM quality.reject"),
         known_at,
+        as_of,
     )
 
 

@@ -162,16 +162,24 @@ def trail(
     landed: pl.DataFrame,
     rejects: pl.DataFrame,
     known_at: datetime,
+    as_of: date,
 ) -> pl.DataFrame:
     """What became of the rows a department wrote about an enterprise: uscc, feed, written, late, refused, rejected, unlinked, defects.
 
     `records`: uscc, feed, file, row_no, sheet, defects; `deliveries`: file, received_at; `ledger`: name, file_id, status; `landed`: feed,
     file_id, row_no, sheet, uscc (null: nobody); `rejects`: file_id, row_no. Pulled records (`api/…`) are matched by enterprise and feed.
+    A row received after `known_at` is late only if its file is of a period that had ended by `as_of`; of the others nobody could have known.
     """
     # one file holds several tables, hence stands several times on both sides
     received = deliveries.drop_nulls("file").group_by("file").agg(pl.col("received_at").min())
     rows = records.join(received, on="file", how="left").with_columns(
         name=pl.col("file").str.split("/").list.last(), pulled=pl.col("file").str.starts_with("api/")
+    )
+    rows = rows.filter(
+        # a cancellation reaches back over years in which nobody could know of it
+        pl.col("pulled")
+        | pl.col("defects").str.contains("cancelled_retroactively").fill_null(False)
+        | ((pl.col("received_at") <= known_at) | (_period_end(pl.col("name")) <= as_of)).fill_null(True)
     )
     loaded = ledger.group_by("name").agg(
         loaded=(pl.col("status") != "refused").any(), file_id=pl.col("file_id").unique()
@@ -209,6 +217,23 @@ def trail(
     return pl.concat([counted, pulled], how="vertical_relaxed").sort("uscc", "feed")
 
 
+def _period_end(name: pl.Expr) -> pl.Expr:
+    """The last day of the period a file's name states: YYYYMMDD, YYYYMM, YYYYQn or YYYY."""
+    stated = name.str.extract(r"_(\d{4}Q\d|\d{8}|\d{6}|\d{4})_[FI]_", 1)
+    quarter = stated.str.slice(0, 4) + (stated.str.slice(5, 1).cast(pl.Int64, strict=False) * 3).cast(
+        pl.String
+    ).str.zfill(2)
+    month = (
+        pl.when(stated.str.contains("Q"))
+        .then(quarter)
+        .when(stated.str.len_chars() == 4)
+        .then(stated + "12")
+        .otherwise(stated)
+    )
+    day = pl.when(stated.str.len_chars() == 8).then(stated.str.to_date("%Y%m%d", strict=False))
+    return day.otherwise((month + "01").str.to_date("%Y%m%d", strict=False).dt.month_end())
+
+
 def sources(indicator: str, feeds: Iterable[str]) -> tuple[str, ...]:
     """The feeds a value stands on: the longest name of SOURCES it begins with, then the catalogue's."""
     head = max((name for name in SOURCES if indicator.startswith(name)), key=len, default=None)
@@ -225,18 +250,20 @@ def causes(
     definitions: Mapping[str, Definition],
     due: Mapping[str, date],
     partial: frozenset[tuple[str, str]],
+    behind: frozenset[tuple[str | None, str]],
     known_on: date,
 ) -> pl.DataFrame:
     """`different` (uscc, indicator, ours, true) with `cause` and `detail`.
 
     `evidence`: uscc, indicator, feed; `feeds`: indicator → catalogue's feeds; `starts`: feed → the first day it speaks of; `needs`:
     indicator → the first day its period reaches back to; `definitions`: indicator → why the two sides mean different things; `due`:
-    indicator → the day by which its year is delivered; `partial`: (uscc, indicator) of sums that want months nobody declared.
+    indicator → the day by which its year is delivered; `partial`: (uscc, indicator) of sums that want months nobody declared; `behind`:
+    (uscc or None for all, indicator) whose newest delivered period is an earlier one than truth's.
     """
     held = {(r["uscc"], r["feed"]): r for r in trails.iter_rows(named=True)}
     stood = {(u, i): f for u, i, f in evidence.select("uscc", "indicator", "feed").iter_rows()}
     found = [
-        _early(row, due, partial, known_on)
+        _early(row, due, partial, behind, known_on)
         or _cause(row, held, stood, feeds.get(row["indicator"], ()), starts, needs, definitions)
         for row in different.iter_rows(named=True)
     ]
@@ -247,11 +274,17 @@ def causes(
 
 
 def _early(
-    row: Mapping[str, Any], due: Mapping[str, date], partial: frozenset[tuple[str, str]], known_on: date
+    row: Mapping[str, Any],
+    due: Mapping[str, date],
+    partial: frozenset[tuple[str, str]],
+    behind: frozenset[tuple[str | None, str]],
+    known_on: date,
 ) -> tuple[str, str] | None:
     """Why a value could not be known yet: its months were not declared, or its year is not due."""
     if row["ours"] is None and (row["uscc"], row["indicator"]) in partial:
         return PARTIAL, "有月份没有申报"
+    if (row["uscc"], row["indicator"]) in behind or (None, row["indicator"]) in behind:
+        return NOT_DUE, "最近一期还没有报来"
     if row["ours"] is not None or row["true"] in ("0", "false", "", "无"):
         return None
     if row["indicator"] in due and known_on < due[row["indicator"]]:

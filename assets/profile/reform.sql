@@ -47,7 +47,7 @@ WITH dishonest_row AS (
         sum(coalesce(fine_yuan, 0)) AS fines,
         bool_or(coalesce(fine_yuan >= 100000, FALSE) OR words SIMILAR TO '.*(吊销|责令停产|停业整顿|责令停业|限制从业|行政拘留).*') AS major,
         bool_or(words SIMILAR TO '.*(环境|环保|污染|排污|大气|固体废物|危险废物|生态).*') AS environmental,
-        bool_or(words SIMILAR TO '.*(安全生产|生产安全|安全事故|产品质量|质量事故|特种设备|消防|应急管理).*') AS safety,
+        bool_or(words SIMILAR TO '.*(安全生产|生产安全|安全事故|食品安全|药品安全|产品质量|质量事故|不符合[^，。；]*标准|不合格|伪劣|保质期|特种设备|消防|应急管理).*') AS safety,
         arg_max(
             struct_pack(department := 'reform', table_name := 'penalty', file_id := _file_id, row_no := _row_no, valid_at := decided_date, received_at := _received_at),
             (decided_date, _received_at, _file_id, _row_no)

@@ -42,7 +42,8 @@ WITH certificate AS (
     WHERE s.enterprise_id IS NOT NULL
         AND t._received_at <= getvariable('known_at')
         AND t.listed_year <= year(getvariable('as_of'))
-        AND t._period <= strftime(getvariable('as_of'), '%Y%m%d')
+        -- the batches of a year are published from April to August; the row bears no day but that of its arrival
+        AND (t.listed_year < year(getvariable('as_of')) OR t._received_at::DATE <= getvariable('as_of'))
     QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, t.registration_no
         ORDER BY t._received_at DESC, t._file_id DESC, t._row_no DESC

@@ -123,7 +123,7 @@ SELECT
     -- every month since January, or since the founding, up to the newest that is due
     CAST(CASE
         WHEN recent.is_current
-            AND recent.months_ytd = month(recent.last_month) + 1 - CASE WHEN year(market.established_date) = year(getvariable('as_of')) THEN month(market.established_date) ELSE 1 END
+            AND recent.months_ytd >= month(recent.last_month) + 1 - CASE WHEN year(market.established_date) = year(getvariable('as_of')) THEN month(market.established_date) ELSE 1 END
         THEN recent.sales_ytd
     END AS DECIMAL(18, 2)) AS revenue_ytd,
     CAST(CASE WHEN recent.is_current AND recent.months_12 = 12 THEN recent.sales_12 END AS DECIMAL(18, 2)) AS revenue_last_12_months,
