@@ -86,10 +86,11 @@ def measured(home: Path, truth: Path) -> Report:
 
 def _files(frame: Any, deliveries: pl.DataFrame) -> pl.DataFrame:
     """file (as the truth names it), file_id: by name and content."""
-    came = (
-        deliveries.drop_nulls("file").select("file", "sha256", name=pl.col("file").str.split("/").list.last()).unique()
-    )
-    return came.join(frame("SELECT name, sha256, file_id FROM raw.arrival"), on=["name", "sha256"], how="inner").select(
+    # A world made before version 5 did not note the hash: the name alone then.
+    on = ["name", "sha256"] if "sha256" in deliveries.columns else ["name"]
+    came = deliveries.drop_nulls("file").with_columns(name=pl.col("file").str.split("/").list.last())
+    came = came.select("file", *on).unique()
+    return came.join(frame("SELECT name, sha256, file_id FROM raw.arrival"), on=on, how="inner").select(
         "file", "file_id"
     )
 
