@@ -16,6 +16,21 @@ VERDICTS = {"eligible": "符合", "declarable": "承诺后符合", "unknown": "�
 DECISIONS = {"approved": "通过", "refused": "不通过", "withdrawn": "撤回"}
 BARS = {"clear": "无", "barred": "命中排除", "unknown": "排除待核"}
 SOURCES = {"self": "主动申报", "pushed": "推送后申报", "auto": "免申即享"}
+OUTCOMES = {
+    "revenue": "销售额",
+    "tax": "应纳增值税",
+    "jobs": "参保人数",
+    "research": "研发费用",
+    "survival": "一年后在营",
+}
+PER_WAN = {"revenue": "元", "tax": "元", "jobs": "人·季", "research": "元"}
+COMPLAINT_STATES = {
+    "open": "办理中",
+    "not_transferred": "未按时转办",
+    "overdue": "超期未办结",
+    "closed": "按期办结",
+    "closed_late": "超期办结",
+}
 DELIVERY_STATES = {"loaded": "已入库", "refused": "拒收", "superseded": "已被替代"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -124,6 +125,24 @@ SELECT
     getvariable('known_at') AS known_at
 FROM figures
 ORDER BY metric, item_id NULLS FIRST, area NULLS FIRST"""
+
+
+def year_sql(metrics: tuple[Metric, ...], year: int) -> str:
+    """As `metric_sql`, over one year: cases of the cycles of that year, payments and calls of its days.
+
+    A case of a once-only item belongs to the year of its application, else of its payment, else of its entitlement.
+    """
+    once = "coalesce(applied_date, paid_date, eligible_date, listed_date)"
+    kept = {
+        "mart.fact_case": f"CASE WHEN cycle = 'once' THEN year({once}) ELSE TRY_CAST(left(cycle, 4) AS INTEGER) END = {year}",
+        "mart.fact_payment": f"year(paid_date) = {year}",
+        "mart.fact_complaint": f"year(accepted_at) = {year}",
+        "mart.fact_feedback": f"year(given_at) = {year}",
+    }
+    sql = metric_sql(metrics)
+    for table, condition in kept.items():
+        sql = re.sub(rf"\b{table}\b", f"(SELECT * FROM {table} WHERE {condition})", sql)
+    return sql
 
 
 def dictionary_sql(metrics: tuple[Metric, ...]) -> str:
