@@ -11,7 +11,7 @@ from data import gazetteer
 from matching.identity import names
 
 FEATURES = (
-    "nm", "core", "zi", "iw", "py", "shape", "bag", "place", "head", "tail", "legal_person", "phone", "region", "spot",
+    "nm", "core", "zi", "iw", "py", "shape", "bag", "form", "place", "head", "tail", "legal_person", "phone", "region", "spot",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def features(rows: pl.DataFrame, id_column: str) -> pl.DataFrame:
     )
     return rows.select(
         pl.col(id_column).alias("unique_id"),
-        *[pl.col(c).replace("", None) for c in ("nm", "core", "zi", "iw", "py", "shape", "bag", "place")],
+        *[pl.col(c).replace("", None) for c in ("nm", "core", "zi", "iw", "py", "shape", "bag", "form", "place")],
         head=pl.col("core").str.head(1).replace("", None),
         tail=pl.col("core").str.tail(2).replace("", None),
         legal_person=pl.col("legal_person").str.strip_chars().replace("", None),
