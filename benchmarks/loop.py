@@ -30,17 +30,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from evaluation.uplift import uplift
 from matching.push.holdout import HELD
-from matching.push.kinds import MESSAGE, MONEY
-from matching.push.review import checks
+from matching.push.kinds import MONEY
+from pipelines import steps
 from pipelines.approval import Desk
-from pipelines.audit import trail
-from pipelines.cli.lists import _arm, _kept_lines, _proposed, _settlement
-from pipelines.control import ControlStore
 from pipelines.docket import RefusedError
-from pipelines.export import export
 from pipelines.officers import enrol
 from pipelines.published import open_published
-from pipelines.recompute import pool_of_item, rechecked, recomputed
 
 PROJECT = Path(__file__).resolve().parent.parent
 PHRASE = "演示口令-仅用于模拟"
@@ -95,44 +90,30 @@ def acted(home: Path, desk: Desk, as_of: dt.date) -> dict[str, Any]:
     day = dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time(9))
     later = day + dt.timedelta(days=6)
     stored = {row["list_id"] for row in desk.control.rows("SELECT list_id FROM push_list")}
-    drafts = frame(home, "SELECT list_id, kind FROM push.list WHERE as_of = $day ORDER BY list_id", day=as_of)
-    for list_id, kind in drafts.filter(pl.col("kind").is_in(KINDS)).iter_rows():
+    drafts = frame(
+        home, "SELECT list_id, kind, sha256, row_count FROM push.list WHERE as_of = $day ORDER BY list_id", day=as_of
+    )
+    for list_id, kind, sha256, rows in drafts.filter(pl.col("kind").is_in(KINDS)).iter_rows():
         if list_id in stored:
             continue
         with refusals(refused):
-            header, lines, held = _proposed(home, list_id)
-            arms = [_arm(row) for row in (*lines, *held) if row["arm"] and row["kind"] in MESSAGE]
-            desk.submit(header, lines, arms, checks(header, lines), MAKER, PHRASE, day)
+            steps.submit(home, desk, list_id, MAKER, PHRASE, day)
             if kind in MONEY:
                 desk.publicise(list_id, MAKER, PHRASE, day.date(), day.date() + dt.timedelta(days=5), day)
             for officer in (FIRST, SECOND) if kind in MONEY else (FIRST,):
-                desk.approve(list_id, header["sha256"], officer, PHRASE, "同意", later)
-            desk.freeze(
-                list_id, MAKER, PHRASE, later, lambda rows: rechecked(home, rows), lambda h, rows: recomputed(home, h, rows),
-                lambda item: pool_of_item(home, item),
-            )  # fmt: skip
-            kept = [arm for arm in arms if arm["arm"] == HELD]
-            rows = _kept_lines(desk, list_id)
-            files = export(home, json.loads(_header(desk, list_id)), rows, held=kept)
-            desk.mark(list_id, "exported", MAKER, later, {"files": [file.path.name for file in files]})
+                desk.approve(list_id, sha256, officer, PHRASE, "同意", later)
+            steps.freeze(home, desk, list_id, MAKER, PHRASE, later)
+            steps.release(home, desk, list_id, MAKER, PHRASE, later)
             counted[f"{kind} 名单"] += 1
-            counted[f"{kind} 行"] += len(rows)
+            counted[f"{kind} 行"] += rows
     for row in desk.control.rows(
         "SELECT list_id FROM push_list WHERE status = 'exported' AND kind = 'auto_award' AND as_of < ? ORDER BY list_id",
         (as_of.isoformat(),),
     ):
         with refusals(refused):
-            found = _settlement(home, row["list_id"])
-            if found["open"]:
-                counted["对账未清名单"] += 1
-            else:
-                desk.mark(row["list_id"], "reconciled", MAKER, later, {"open": 0})
-                counted["对账完成名单"] += 1
+            found = steps.reconcile(home, desk, row["list_id"], MAKER, PHRASE, later)
+            counted["对账未清名单" if found["open"] else "对账完成名单"] += 1
     return {"done": dict(sorted(counted.items())), "refused": dict(sorted(refused.items()))}
-
-
-def _header(desk: Desk, list_id: str) -> str:
-    return str(desk.control.rows("SELECT header FROM push_list WHERE list_id = ?", (list_id,))[0]["header"])
 
 
 def truth_of(home: Path, as_of: dt.date) -> pl.DataFrame:
@@ -270,7 +251,7 @@ def main() -> int:
     parser.add_argument("--months", type=int, default=12)
     options = parser.parse_args()
     home = options.home.resolve()
-    desk = Desk(ControlStore(home / "control.sqlite"), trail(home), home / "lists")
+    desk = steps.desk_of(home)
     officers(desk)
     months: list[dict[str, Any]] = []
     for month in range(options.months + 1):

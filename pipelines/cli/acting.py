@@ -10,15 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.approval import Desk
-from pipelines.audit import trail
 from pipelines.cli import output
 from pipelines.cli.output import Stop
-from pipelines.control import ControlStore
 from pipelines.docket import RefusedError
 from pipelines.export import ExportError
-from pipelines.moment import ClockError, moment
+from pipelines.moment import VARIABLE, ClockError, moment
 from pipelines.officers import OfficerError
+from pipelines.steps import UnknownListError
+from pipelines.steps import desk_of as desk_of
 
 PASSPHRASE = "HUIQI_PASSPHRASE"
 As = Annotated[str, typer.Option("--as", help=f"办理人姓名（须先登记，口令取自环境变量 {PASSPHRASE} 或当场输入）")]
@@ -27,13 +26,17 @@ Note = Annotated[str, typer.Option("--note", help="意见", show_default=False)]
 
 def moment_of(home: Path) -> datetime:
     try:
-        return moment(home)
+        now = moment(home)
     except ClockError as error:
         raise Stop(str(error), output.REFUSED) from error
-
-
-def desk_of(home: Path) -> Desk:
-    return Desk(ControlStore(home / "control.sqlite"), trail(home), home / "lists")
+    if VARIABLE not in os.environ and (home / "world.json").exists():
+        output.messages.print(
+            f"提示 这是模拟数据目录，现在按真实时钟 {now:%Y-%m-%d} 办理；要按模拟世界的日期办理，"
+            f"设 {VARIABLE}，如 {VARIABLE}=2025-01-26T09:00:00",
+            markup=False,
+            soft_wrap=True,
+        )
+    return now
 
 
 def phrase_of(name: str) -> str:
@@ -50,6 +53,8 @@ def phrase_of(name: str) -> str:
 def refusals() -> Iterator[None]:
     try:
         yield
+    except UnknownListError as error:
+        raise Stop(str(error)) from error
     except (RefusedError, OfficerError, ExportError) as error:
         raise Stop(f"不予办理：{error}", output.REFUSED) from error
 

@@ -3,25 +3,21 @@
 import json as jsonlib
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from matching.push.holdout import HELD
-from matching.push.kinds import KINDS, MESSAGE, MONEY, REASONS
+from matching.push.kinds import KINDS, MONEY, REASONS
 from matching.push.review import checks, sample
 from matching.push.settle import STATES
-from pipelines.approval import Desk
+from pipelines import steps
 from pipelines.cli import funds, output, people
 from pipelines.cli.acting import As, Note, desk_of, moment_of, phrase_of, refusals, tell
 from pipelines.cli.output import Home, Json, Stop
-from pipelines.docket import STATUSES, RefusedError, needed
-from pipelines.export import export
+from pipelines.docket import STATUSES, needed
 from pipelines.published import open_published
-from pipelines.recompute import pool_of_item, rechecked, recomputed
 
 ListId = Annotated[str, typer.Argument(metavar="ID", help="清单编号，见 huiqi lists")]
 
@@ -49,35 +45,11 @@ def register(app: typer.Typer) -> None:
     funds.register(app)
 
 
-def _proposed(home: Path, list_id: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
-    """(header, lines, control-group rows) of a list in the newest publication."""
-    with closing(open_published(home)) as con:
-        headers = con.sql("SELECT * FROM push.list WHERE list_id = $id", params={"id": list_id}).pl().to_dicts()
-        if not headers:
-            raise Stop(f"最新发布里没有清单 {list_id}；用 huiqi lists 查看编号")
-        header = headers[0]
-        lines = (
-            con.sql("SELECT * FROM push.line WHERE list_id = $id ORDER BY line_no", params={"id": list_id})
-            .pl()
-            .to_dicts()
-        )
-        topic = {name: header[name] for name in ("kind", "item_id", "cycle")}
-        held = con.sql(
-            "SELECT * FROM push.suppression WHERE kind = $kind AND item_id = $item_id AND cycle = $cycle"
-            " ORDER BY reason, enterprise_id",
-            params=topic,
-        ).pl().to_dicts()  # fmt: skip
-    return header, lines, held
-
-
-def _stored(desk: Desk, list_id: str) -> dict[str, Any] | None:
-    found = desk.control.rows("SELECT * FROM push_list WHERE list_id = ?", (list_id,))
-    return found[0] if found else None
-
-
-def _kept_lines(desk: Desk, list_id: str) -> list[dict[str, Any]]:
-    rows = desk.control.rows("SELECT body FROM push_line WHERE list_id = ? ORDER BY line_no", (list_id,))
-    return [jsonlib.loads(row["body"]) for row in rows]
+def _shown(where: Path, list_id: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+    try:
+        return steps.proposed(where, list_id)
+    except steps.UnknownListError as error:
+        raise Stop(str(error)) from error
 
 
 def lists(
@@ -126,17 +98,17 @@ def lists(
 def show(list_id: ListId, home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
     desk = desk_of(where)
-    kept = _stored(desk, list_id)
+    kept = steps.kept(desk, list_id)
     if kept:
-        header, lines = jsonlib.loads(kept["header"]), _kept_lines(desk, list_id)
+        header, lines = jsonlib.loads(kept["header"]), steps.kept_lines(desk, list_id)
         reviewed, held = jsonlib.loads(kept["checks"]), []
         try:
-            held = _proposed(where, list_id)[2]
+            held = _shown(where, list_id)[2]
         except Stop:
             output.messages.print("这份清单已不在最新发布里，以下是提交时保存的内容", markup=False)
     else:
-        header, lines, held = _proposed(where, list_id)
-        reviewed = checks(header, lines, _last(desk, header))
+        header, lines, held = _shown(where, list_id)
+        reviewed = checks(header, lines, steps.last_like(desk, header))
     approvals = desk.control.rows(
         "SELECT officer, note, at FROM approval WHERE list_id = ? ORDER BY at, officer", (list_id,)
     )
@@ -191,43 +163,18 @@ def _print_list(document: Mapping[str, Any]) -> None:
     say(f"审计链首 {document['audit_head']}", soft_wrap=True)
 
 
-def _last(desk: Desk, header: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The header of the newest frozen list of the same kind and item."""
-    rows = desk.control.rows(
-        "SELECT header FROM push_list WHERE kind = ? AND item_id = ? AND list_id <> ? AND status IN"
-        " ('frozen', 'exported', 'reconciled') ORDER BY as_of DESC, list_id LIMIT 1",
-        (header["kind"], header["item_id"], header["list_id"]),
-    )
-    return jsonlib.loads(rows[0]["header"]) if rows else None
-
-
 def check(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
-    desk = desk_of(where)
-    header, lines, held = _proposed(where, list_id)
-    reviewed = checks(header, lines, _last(desk, header))
-    arms = [_arm(row) for row in (*lines, *held) if row["arm"] and row["kind"] in MESSAGE]
     with refusals():
-        desk.submit(header, lines, arms, reviewed, by, phrase_of(by), moment_of(where))
+        reviewed = steps.submit(where, desk_of(where), list_id, by, phrase_of(by), moment_of(where))
+    following = "公示（huiqi list notice）" if list_id.split(".")[0] in MONEY else "审批（huiqi approve）"
     tell(
         json,
         {"list_id": list_id, "status": "checked", "checks": reviewed},
-        f"{list_id} 已核对并提交；下一步{_next(header)}",
+        f"{list_id} 已核对并提交；下一步{following}",
     )
     for warning in reviewed["warnings"]:
         output.messages.print(f"注意 {warning}", markup=False)
-
-
-def _arm(row: Mapping[str, Any]) -> dict[str, Any]:
-    stratum = f"{(row['region'] or '未知')[:4]}·{row['size'] or '未定'}"
-    return {
-        **{name: row[name] for name in ("enterprise_id", "uscc", "item_id", "cycle", "arm", "probability")},
-        "stratum": stratum,
-    }
-
-
-def _next(header: Mapping[str, Any]) -> str:
-    return "公示（huiqi list notice）" if header["kind"] in MONEY else "审批（huiqi approve）"
 
 
 def notice(
@@ -262,7 +209,7 @@ def object_(
 ) -> None:
     where = output.home_of(home)
     desk = desk_of(where)
-    keys = [line["line_key"] for line in _kept_lines(desk, list_id) if line["uscc"] == uscc]
+    keys = [line["line_key"] for line in steps.kept_lines(desk, list_id) if line["uscc"] == uscc]
     if not keys:
         raise Stop(f"清单 {list_id} 里没有 {uscc}")
     with refusals():
@@ -280,7 +227,7 @@ def approve(
 ) -> None:
     where = output.home_of(home)
     desk = desk_of(where)
-    kept = _stored(desk, list_id)
+    kept = steps.kept(desk, list_id)
     with refusals():
         status = desk.approve(
             list_id, sha256 or (kept["sha256"] if kept else ""), by, phrase_of(by), note, moment_of(where)
@@ -298,32 +245,14 @@ def reject(list_id: ListId, by: As, note: Note = "", home: Home = None, json: Js
 def freeze(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
     with refusals():
-        result = desk_of(where).freeze(
-            list_id,
-            by,
-            phrase_of(by),
-            moment_of(where),
-            lambda lines: rechecked(where, lines),
-            lambda header, lines: recomputed(where, header, lines),
-            lambda item: pool_of_item(where, item),
-        )
+        result = steps.freeze(where, desk_of(where), list_id, by, phrase_of(by), moment_of(where))
     tell(json, {"list_id": list_id, "status": "frozen", **result}, f"{list_id} 已冻结：{result['rows']} 行")
 
 
 def export_(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
-    desk = desk_of(where)
     with refusals():
-        desk.identify(list_id, by, phrase_of(by), "export", moment_of(where))
-        kept = _stored(desk, list_id)
-        if kept is None or kept["status"] != "frozen":
-            desk.refuse(list_id, by, "export", "只有刚冻结的清单可以导出，且只导出一次", moment_of(where))
-        assert kept is not None
-        arms = [jsonlib.loads(text) for text in jsonlib.loads(kept["arms"])]
-        held = [arm for arm in arms if arm["arm"] == HELD]
-        files = export(where, jsonlib.loads(kept["header"]), _kept_lines(desk, list_id), held=held)
-        told = [{**asdict(file), "path": str(file.path.relative_to(where))} for file in files]
-        desk.mark(list_id, "exported", by, moment_of(where), {"files": told})
+        told = steps.release(where, desk_of(where), list_id, by, phrase_of(by), moment_of(where))
     tell(
         json,
         {"list_id": list_id, "status": "exported", "files": told},
@@ -333,15 +262,8 @@ def export_(list_id: ListId, by: As, home: Home = None, json: Json = False) -> N
 
 def reconcile(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
-    desk = desk_of(where)
-    kept = _stored(desk, list_id)
     with refusals():
-        desk.identify(list_id, by, phrase_of(by), "reconcile", moment_of(where))
-        if kept is None or kept["kind"] not in MONEY or kept["status"] not in ("exported", "reconciled"):
-            desk.refuse(list_id, by, "reconcile", "只有已导出的兑付名单可以对账", moment_of(where))
-        result = _settlement(where, list_id)
-        if kept is not None and kept["status"] == "exported" and not result["open"]:
-            desk.mark(list_id, "reconciled", by, moment_of(where), {k: v for k, v in result.items() if k != "lines"})
+        result = steps.reconcile(where, desk_of(where), list_id, by, phrase_of(by), moment_of(where))
     tell(json, {"list_id": list_id, **result}, None)
     if not json:
         said = [{**line, "state": STATES[line["state"]]} for line in result["lines"]]
@@ -349,20 +271,3 @@ def reconcile(list_id: ListId, by: As, home: Home = None, json: Json = False) ->
             said, {"uscc": "信用代码", "granted_yuan": "应付（元）", "paid_yuan": "已付（元）", "state": "状态"}
         )
     raise typer.Exit(output.ATTENTION if result["open"] else output.DONE)
-
-
-def _settlement(home: Path, list_id: str) -> dict[str, Any]:
-    """What the newest publication says became of a list's payments; `open` counts the awards that are not fully paid."""
-    with closing(open_published(home)) as con:
-        lines = (
-            con.sql(
-                "SELECT uscc, item_id, cycle, granted_yuan, paid_yuan, payments, last_paid_on, state FROM push.settlement"
-                " WHERE list_id = $id ORDER BY uscc",
-                params={"id": list_id},
-            )
-            .pl()
-            .to_dicts()
-        )
-    if not lines:
-        raise RefusedError("最新发布早于这份名单的导出；先运行 huiqi run，再对账")
-    return {"open": sum(line["state"] not in ("paid", "split") for line in lines), "lines": lines}

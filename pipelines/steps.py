@@ -1,0 +1,146 @@
+"""The steps a person takes on one list, the same from the command line and from the page: what is read and written around the desk's decision."""
+
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from matching.push.holdout import HELD
+from matching.push.kinds import MESSAGE, MONEY
+from matching.push.review import checks
+from pipelines.approval import Desk
+from pipelines.audit import trail
+from pipelines.control import ControlStore
+from pipelines.docket import RefusedError
+from pipelines.export import export
+from pipelines.published import open_published
+from pipelines.recompute import pool_of_item, rechecked, recomputed
+
+Row = dict[str, Any]
+
+
+class UnknownListError(LookupError):
+    """No list of that name in the newest publication."""
+
+
+def desk_of(home: Path) -> Desk:
+    """The desk of one home."""
+    return Desk(ControlStore(home / "control.sqlite"), trail(home), home / "lists")
+
+
+def proposed(home: Path, list_id: str) -> tuple[Row, list[Row], list[Row]]:
+    """(header, lines, suppressed pairs of the same topic) of a list in the newest publication. Raises UnknownListError."""
+    with closing(open_published(home)) as con:
+        headers = con.sql("SELECT * FROM push.list WHERE list_id = $id", params={"id": list_id}).pl().to_dicts()
+        if not headers:
+            raise UnknownListError(f"最新发布里没有清单 {list_id}；用 huiqi lists 查看编号")
+        header = headers[0]
+        lines = (
+            con.sql("SELECT * FROM push.line WHERE list_id = $id ORDER BY line_no", params={"id": list_id})
+            .pl()
+            .to_dicts()
+        )
+        topic = {name: header[name] for name in ("kind", "item_id", "cycle")}
+        held = con.sql(
+            "SELECT * FROM push.suppression WHERE kind = $kind AND item_id = $item_id AND cycle = $cycle"
+            " ORDER BY reason, enterprise_id",
+            params=topic,
+        ).pl().to_dicts()  # fmt: skip
+    return header, lines, held
+
+
+def kept(desk: Desk, list_id: str) -> Row | None:
+    """A submitted list as the desk keeps it."""
+    found = desk.control.rows("SELECT * FROM push_list WHERE list_id = ?", (list_id,))
+    return found[0] if found else None
+
+
+def kept_lines(desk: Desk, list_id: str) -> list[Row]:
+    rows = desk.control.rows("SELECT body FROM push_line WHERE list_id = ? ORDER BY line_no", (list_id,))
+    return [json.loads(row["body"]) for row in rows]
+
+
+def last_like(desk: Desk, header: Mapping[str, Any]) -> Row | None:
+    """The header of the newest frozen list of the same kind and item."""
+    rows = desk.control.rows(
+        "SELECT header FROM push_list WHERE kind = ? AND item_id = ? AND list_id <> ? AND status IN"
+        " ('frozen', 'exported', 'reconciled') ORDER BY as_of DESC, list_id LIMIT 1",
+        (header["kind"], header["item_id"], header["list_id"]),
+    )
+    return json.loads(rows[0]["header"]) if rows else None
+
+
+def _arm(row: Mapping[str, Any]) -> Row:
+    stratum = f"{(row['region'] or '未知')[:4]}·{row['size'] or '未定'}"
+    return {
+        **{name: row[name] for name in ("enterprise_id", "uscc", "item_id", "cycle", "arm", "probability")},
+        "stratum": stratum,
+    }
+
+
+def submit(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: datetime) -> Row:
+    """draft → checked; returns the checks an approver will read. Raises UnknownListError, RefusedError."""
+    header, lines, held = proposed(home, list_id)
+    reviewed = checks(header, lines, last_like(desk, header))
+    arms = [_arm(row) for row in (*lines, *held) if row["arm"] and row["kind"] in MESSAGE]
+    desk.submit(header, lines, arms, reviewed, actor, phrase, at)
+    return reviewed
+
+
+def freeze(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: datetime) -> Mapping[str, Any]:
+    """approved → frozen, against the newest publication. Raises RefusedError."""
+    return desk.freeze(
+        list_id,
+        actor,
+        phrase,
+        at,
+        lambda lines: rechecked(home, lines),
+        lambda header, lines: recomputed(home, header, lines),
+        lambda item: pool_of_item(home, item),
+    )
+
+
+def release(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: datetime) -> list[Row]:
+    """frozen → exported: writes what leaves the house, once; returns the files (path below home, bytes, sha256, purpose). Raises RefusedError."""
+    desk.identify(list_id, actor, phrase, "export", at)
+    row = kept(desk, list_id)
+    if row is None or row["status"] != "frozen":
+        desk.refuse(list_id, actor, "export", "只有刚冻结的清单可以导出，且只导出一次", at)
+    arms = [json.loads(text) for text in json.loads(row["arms"])]
+    held = [arm for arm in arms if arm["arm"] == HELD]
+    files = export(home, json.loads(row["header"]), kept_lines(desk, list_id), held=held)
+    told = [{**asdict(file), "path": str(file.path.relative_to(home))} for file in files]
+    desk.mark(list_id, "exported", actor, at, {"files": told})
+    return told
+
+
+def reconcile(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: datetime) -> Row:
+    """Compares an exported award list with what finance paid (`open`, `lines`); closes it where every award is paid. Raises RefusedError."""
+    desk.identify(list_id, actor, phrase, "reconcile", at)
+    row = kept(desk, list_id)
+    if row is None or row["kind"] not in MONEY or row["status"] not in ("exported", "reconciled"):
+        desk.refuse(list_id, actor, "reconcile", "只有已导出的兑付名单可以对账", at)
+    result = settlement(home, list_id)
+    if row["status"] == "exported" and not result["open"]:
+        desk.mark(list_id, "reconciled", actor, at, {k: v for k, v in result.items() if k != "lines"})
+    return result
+
+
+def settlement(home: Path, list_id: str) -> Row:
+    """What the newest publication says became of a list's payments; `open` counts the awards that are not fully paid."""
+    with closing(open_published(home)) as con:
+        lines = (
+            con.sql(
+                "SELECT uscc, item_id, cycle, granted_yuan, paid_yuan, payments, last_paid_on, state FROM push.settlement"
+                " WHERE list_id = $id ORDER BY uscc",
+                params={"id": list_id},
+            )
+            .pl()
+            .to_dicts()
+        )
+    if not lines:
+        raise RefusedError("最新发布早于这份名单的导出；先运行 huiqi run，再对账")
+    return {"open": sum(line["state"] not in ("paid", "split") for line in lines), "lines": lines}
