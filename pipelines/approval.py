@@ -95,7 +95,7 @@ class Desk:
             if row["kind"] not in MONEY:
                 raise RefusedError("只有兑付类名单需要公示")
             if first < at.date() or last - first < timedelta(days=NOTICE_DAYS - 1):
-                raise RefusedError(f"公示从今天起至少 {NOTICE_DAYS} 天，实际 {first} 至 {last}")
+                raise RefusedError(f"公示首日不早于今天（{at.date()}），至少 {NOTICE_DAYS} 天；实际 {first} 至 {last}")
             db.execute(
                 "UPDATE push_list SET status = 'publicised', notice_from = ?, notice_to = ? WHERE list_id = ?",
                 (first.isoformat(), last.isoformat(), list_id),
