@@ -22,11 +22,13 @@ from dashboards.enterprises import enterprise_page, enterprise_search
 from dashboards.explanations import explanation_page
 from dashboards.funds import funds_page
 from dashboards.market import market_page
+from dashboards.open_data import arrow, parquet
 from dashboards.overview import overview_page, questions_page
 from dashboards.pages import Pages
 from dashboards.policies import policies_page, policy_page
 from dashboards.pushes import list_page, pushes_page
 from dashboards.quality import case_page, csv_download, dictionary_page, feeds_page, metric_page
+from dashboards.reports import report_page, reports_page, self_evaluation_file
 from dashboards.reviews import review_act, review_page, sign_in, sign_in_page, sign_out
 from dashboards.service.app import no_address, service
 from dashboards.sessions import Sessions
@@ -98,6 +100,11 @@ def create(home: Path) -> Starlette:
             act("/sign-out", sign_out),
             route("/cases", case_page, "cases"),
             route("/feeds", feeds_page, "feeds"),
+            route("/reports", reports_page, "reports"),
+            route("/reports/self-evaluation.xlsx", self_evaluation_file, "self_evaluation"),
+            route("/reports/{month}", report_page, "report"),
+            route("/open/{table}.parquet", parquet, "parquet"),
+            route("/open/{table}.arrow", arrow, "arrow"),
             route("/metrics", dictionary_page, "metrics"),
             route("/metrics/{metric}", metric_page, "metric"),
             route("/market", market_page, "market"),

@@ -20,7 +20,7 @@ def feeds_page(pages: Pages, request: Request) -> Response:
         feeds = mart.rows(
             """SELECT d.department, d.name, d.kind, d.table_name, d.label, d.cadence, d.due_days, d.grace_days,
                       max(f.received_at) AS received_at, max(f.period) AS period, count(f.file_id) AS files,
-                      count(*) FILTER (WHERE f.status = 'refused') AS refused,
+                      count(*) FILTER (WHERE f.status IN ('refused', 'held')) AS refused,
                       CAST(coalesce(sum(f.rows_loaded), 0) AS BIGINT) AS loaded, CAST(coalesce(sum(f.rows_rejected), 0) AS BIGINT) AS rejected,
                       CAST(coalesce(sum(f.rows_duplicate), 0) AS BIGINT) AS duplicate
                FROM mart.dim_department AS d
@@ -57,7 +57,7 @@ def feeds_page(pages: Pages, request: Request) -> Response:
                 "late": sum(1 for feed in feeds if feed["late"] is not None and feed["late"] > 0),
             },
             refused=mart.rows(
-                "SELECT name, department, period, received_at, reason FROM raw.delivery WHERE status = 'refused' ORDER BY received_at DESC, name LIMIT 50"
+                "SELECT name, department, period, received_at, reason FROM raw.delivery WHERE status IN ('refused', 'held') ORDER BY received_at DESC, name LIMIT 50"
             ),
             reasons=mart.rows(
                 "SELECT department, table_name, column_name, rule, reason, count(*) AS n, min(file) AS file, min(row_no) AS row_no FROM quality.reject GROUP BY department, table_name, column_name, rule, reason ORDER BY n DESC, department, table_name, rule LIMIT 50"

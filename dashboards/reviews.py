@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from secrets import token_urlsafe
 from typing import Any
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -20,18 +21,41 @@ from matching.push.kinds import MONEY
 from matching.push.review import checks, sample
 from matching.rules import explain
 from pipelines.approval import Desk
-from pipelines.audit import trail
-from pipelines.control import ControlStore
 from pipelines.decisions import Rules, rules_on
 from pipelines.docket import STATUSES, RefusedError, needed
+from pipelines.export import ExportError
 from pipelines.moment import ClockError, moment
 from pipelines.officers import OfficerError
+from pipelines.steps import (
+    UnknownListError,
+    desk_of,
+    freeze,
+    kept,
+    kept_lines,
+    last_like,
+    proposed,
+    reconcile,
+    release,
+    submit,
+)
 
+TOLD = {
+    "submit": "已提交。",
+    "publicised": "已公示。",
+    "half": "已批准，等另一人批准。",
+    "approved": "已批准，人数已够，可以冻结。",
+    "rejected": "已否决。",
+    "freeze": "已冻结：内容从此不变，兑付已记入台账。",
+    "export": "已导出，文件在数据目录的 lists 下。",
+    "reconcile": "已对账。",
+}
 NEXT_STEP = {
-    "draft": "还没有提交：经办人用 huiqi list check 核对并提交后，才能审批",
+    "draft": "还没有提交：经办人核对并提交后，才能审批",
     "checked": "已提交",
     "publicised": "公示中，期满后审批",
-    "approved": "已批准，待经办人冻结（huiqi freeze）",
+    "approved": "已批准，待经办人冻结",
+    "frozen": "已冻结，待经办人导出",
+    "exported": "已导出，兑付类待与财政对账",
 }
 
 
@@ -74,16 +98,16 @@ async def sign_out(sessions: Sessions, pages: Pages, request: Request) -> Respon
 def review_page(sessions: Sessions, pages: Pages, request: Request, problem: str = "", status: int = 200) -> Response:
     session = sessions.of(request)
     if session is None:
-        return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
+        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
     list_id = request.path_params["list_id"]
-    desk = desk_of(pages)
+    desk = desk_of(pages.home)
     with pages.opened() as mart:
-        kept = _kept(desk, list_id)
-        header, lines, found = _content(mart, desk, list_id, kept)
+        stored = kept(desk, list_id)
+        header, lines, found = _content(mart, desk, list_id, stored)
         rules = rules_on(date.fromisoformat(mart.publication.rules_as_of))
         money = header["kind"] in MONEY
         now = moment(pages.home)
-        state = kept["status"] if kept else "draft"
+        state = stored["status"] if stored else "draft"
         approvals = desk.control.rows(
             "SELECT officer, note, at FROM approval WHERE list_id = ? ORDER BY at, officer", (list_id,)
         )
@@ -97,53 +121,88 @@ def review_page(sessions: Sessions, pages: Pages, request: Request, problem: str
             state=state,
             state_name=STATUSES[state],
             next_step=NEXT_STEP.get(state, STATUSES[state]),
-            kept=kept,
+            kept=stored,
             checked=found,
             lines=[_explained(mart, rules, line) for line in sample(lines, str(header["sha256"]))],
             approvals=approvals,
             wanted=needed(str(header["kind"])),
             session=session,
-            may=_may(session, state, money, kept, approvals, now.date()),
+            may=_may(session, state, money, stored, approvals, now.date()),
             problem=problem,
-            told=request.query_params.get("told", ""),
+            told=TOLD.get(request.query_params.get("told", ""), ""),
+            actions=_trail_of(desk, list_id),
         )
 
 
 async def review_act(sessions: Sessions, pages: Pages, request: Request) -> Response:
-    """approve, reject or publicise: the session says who, the phrase typed again signs it, the desk decides."""
+    """One step on a list: the session says who, the phrase typed again signs it, the desk decides; a refusal is shown and in the trail."""
     form = await form_of(request)
     session = sessions.acting(request, form)
     list_id = request.path_params["list_id"]
     try:
         told = await run_in_threadpool(_acted, pages, session, list_id, form)
-    except (RefusedError, OfficerError, ClockError, ValueError) as error:
+    except (RefusedError, OfficerError, ClockError, ExportError, UnknownListError, ValueError) as error:
         return await run_in_threadpool(review_page, sessions, pages, request, str(error), 403)
     return RedirectResponse(f"/pushes/{list_id}/review?told={told}", 303)
 
 
 def _acted(pages: Pages, session: Session, list_id: str, form: Mapping[str, str]) -> str:
-    desk, now = desk_of(pages), moment(pages.home)
+    desk, now = desk_of(pages.home), moment(pages.home)
     phrase, note = form.get("phrase", ""), form.get("note", "").strip()
     step = form.get("step")
+    if step in DESK_STEPS:
+        # what the person saw is what they sign; a list that changed since is not touched
+        if step == "submit" and form.get("sha256") != proposed(pages.home, list_id)[0]["sha256"]:
+            raise RefusedError("名单在打开页面后变了，请刷新后再看")
+        DESK_STEPS[step](pages.home, desk, list_id, session.name, phrase, now)
+        return str(step)
     if step == "approve":
-        return desk.approve(list_id, form.get("sha256", ""), session.name, phrase, note, now)
+        status = desk.approve(list_id, form.get("sha256", ""), session.name, phrase, note, now)
+        return "approved" if status == "approved" else "half"
     if step == "reject":
         desk.reject(list_id, session.name, phrase, note, now)
         return "rejected"
     if step == "publicise":
-        days = date.fromisoformat(form.get("from", "")), date.fromisoformat(form.get("to", ""))
+        try:
+            days = date.fromisoformat(form.get("from", "")), date.fromisoformat(form.get("to", ""))
+        except ValueError as error:
+            raise RefusedError("公示起止日应为 YYYY-MM-DD") from error
         desk.publicise(list_id, session.name, phrase, *days, now)
         return "publicised"
     raise RefusedError(f"没有“{step}”这一步")
 
 
-def desk_of(pages: Pages) -> Desk:
-    return Desk(ControlStore(pages.home / "control.sqlite"), trail(pages.home), pages.home / "lists")
+DESK_STEPS = {"submit": submit, "freeze": freeze, "export": release, "reconcile": reconcile}
+ACTIONS = {
+    "submit": "提交",
+    "publicise": "公示",
+    "object": "异议",
+    "approve": "批准",
+    "reject": "否决",
+    "freeze": "冻结",
+    "export.asked": "请求导出",
+    "export": "导出",
+    "exported": "导出",
+    "reconcile.asked": "请求对账",
+    "reconcile": "对账",
+    "reconciled": "对账完成",
+}
 
 
-def _kept(desk: Desk, list_id: str) -> dict[str, Any] | None:
-    found = desk.control.rows("SELECT * FROM push_list WHERE list_id = ?", (list_id,))
-    return found[0] if found else None
+def _trail_of(desk: Desk, list_id: str) -> list[dict[str, Any]]:
+    """What was done with the list and what was refused, newest first, as the audit trail has it."""
+    rows = desk.control.rows(
+        "SELECT seq, at, actor, action, detail FROM audit WHERE subject = ? ORDER BY seq DESC LIMIT 50", (list_id,)
+    )
+    return [
+        {
+            **row,
+            "said": ACTIONS.get(row["action"].removesuffix(".refused"), row["action"]),
+            "refused": row["action"].endswith(".refused"),
+            "reason": json.loads(row["detail"]).get("reason", ""),
+        }
+        for row in rows
+    ]
 
 
 def _content(
@@ -151,13 +210,12 @@ def _content(
 ) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
     """(header, lines, checks): as submitted, or, before that, as the newest run proposes it."""
     if kept:
-        rows = desk.control.rows("SELECT body FROM push_line WHERE list_id = ? ORDER BY line_no", (list_id,))
-        return json.loads(kept["header"]), [json.loads(row["body"]) for row in rows], json.loads(kept["checks"])
+        return json.loads(kept["header"]), kept_lines(desk, list_id), json.loads(kept["checks"])
     header = mart.row("SELECT * FROM push.list WHERE list_id = $list", {"list": list_id})
     if header is None:
         raise HTTPException(404, f"没有编号为 {list_id} 的名单")
     lines = mart.rows("SELECT * FROM push.line WHERE list_id = $list ORDER BY line_no", {"list": list_id})
-    return header, lines, checks(header, lines)
+    return header, lines, checks(header, lines, last_like(desk, header))
 
 
 def _explained(mart: Mart, rules: Rules, line: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,9 +250,14 @@ def _may(
     today: date,
 ) -> set[str]:
     """The steps worth offering; whether they are allowed is for the desk alone to say."""
-    steps = set()
+    steps: set[str] = set()
+    officer = session.role in ("analyst", "approver")
     if kept is None:
-        return steps
+        return {"submit"} if officer else steps
+    if officer and state in ("approved", "frozen"):
+        steps.add({"approved": "freeze", "frozen": "export"}[state])
+    if officer and money and state == "exported":
+        steps.add("reconcile")
     if session.role in ("analyst", "approver") and money and state == "checked":
         steps.add("publicise")
     if session.role == "approver" and state in ("checked", "publicised", "approved"):

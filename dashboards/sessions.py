@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pipelines.control import ControlStore
 from pipelines.moment import moment
 from pipelines.officers import ROLES, OfficerError, prove
 
+log = logging.getLogger(__name__)
 COOKIE, VISITOR = "huiqi_session", "huiqi_visitor"
 HOURS = 8
 # A phrase is tried at most this often within the pause: guessing is for the patient, and the trail shows it.
@@ -91,12 +93,21 @@ class Sessions:
         visitor = request.cookies.get(VISITOR, "")
         return bool(visitor) and hmac.compare_digest(self.visitor_token(visitor), form.get("csrf", ""))
 
+    def _refused_form(self, name: str, path: str) -> None:
+        """A form that is not ours but came with somebody's session is in the trail; without a session anybody could fill the trail."""
+        control, audit = ControlStore(self.home / "control.sqlite"), trail(self.home)
+        with control.transaction() as db:
+            audit.record(db, moment(self.home), name, "form.refused", path, {"reason": "表单不是从本站发出"})
+        audit.anchor(control)
+
     def acting(self, request: Request, form: dict[str, str]) -> Session:
         """The person behind a form. Raises HTTPException 403 without a session or with a token that is not theirs."""
         session = self.of(request)
         if session is None:
+            log.warning("没有会话的表单被拒：%s", request.url.path)
             raise HTTPException(403, "请先登录；会话已结束时须重新登录")
         if not hmac.compare_digest(session.csrf, form.get("csrf", "")):
+            self._refused_form(session.name, request.url.path)
             raise HTTPException(403, "表单已过期或不是从本站发出，请刷新后再试")
         return session
 

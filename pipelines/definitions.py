@@ -18,6 +18,7 @@ from assets.raw import RAW_ASSETS
 from assets.registry import REGISTRY_ASSETS
 from pipelines.control import control_resource
 from pipelines.publication import publication_asset
+from pipelines.report import monthly_report_job, monthly_schedule
 from pipelines.schedules import nightly_schedule
 from pipelines.scope import PROJECT, scope_resource
 from pipelines.sensors import landing_sensor
@@ -55,8 +56,8 @@ def build(home: Path) -> dg.Definitions:
     )
     return dg.Definitions(
         assets=everything,
-        jobs=[job],
-        schedules=[nightly_schedule(JOB)],
+        jobs=[job, monthly_report_job(home)],
+        schedules=[nightly_schedule(JOB), monthly_schedule()],
         sensors=[landing_sensor(JOB, home)],
         resources={
             "scope": scope_resource(home),

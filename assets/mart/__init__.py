@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 
 from assets.mart.arm import arm
 from assets.mart.effect import effect, effect_power
@@ -11,7 +12,8 @@ from assets.mart.reference import REFERENCE_ASSETS
 from assets.mart.scenario import rule_finding, scenario
 from assets.mart.stamp import stamped
 from assets.mart.words import WORD_ASSETS
-from assets.sql import sql_asset
+from assets.ports import Warehouse
+from assets.sql import sql_asset, table_metadata
 from evaluation.metrics import catalogue, dictionary_sql, metric_sql
 
 COLUMNS = {
@@ -45,7 +47,7 @@ def queries() -> dict[str, str]:
     }
 
 
-MART_ASSETS: list[dg.AssetsDefinition] = [
+_TABLES: list[dg.AssetsDefinition] = [
     *REFERENCE_ASSETS,
     *WORD_ASSETS,
     arm,
@@ -69,3 +71,23 @@ MART_ASSETS: list[dg.AssetsDefinition] = [
         columns=COLUMNS,
     ),
 ]
+
+
+@dg.asset(
+    key=["mart", "dim_table"],
+    group_name="mart",
+    kinds={"python"},
+    description="数据目录：评价集市每张表的说明。",
+)
+def dim_table(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+    with warehouse.write() as w:
+        return dg.MaterializeResult(metadata=table_metadata(w.replace("mart.dim_table", tables())))
+
+
+def tables() -> pl.DataFrame:
+    """table_name, description: what each asset of this module says of itself."""
+    rows = [(asset.key.path[-1], asset.descriptions_by_key[asset.key]) for asset in MART_ASSETS]
+    return pl.DataFrame(rows, schema=["table_name", "description"], orient="row").sort("table_name")
+
+
+MART_ASSETS: list[dg.AssetsDefinition] = [*_TABLES, dim_table]

@@ -6,6 +6,7 @@ SELECT
     count(*) AS files,
     count(*) FILTER (WHERE d.status = 'loaded') AS files_loaded,
     count(*) FILTER (WHERE d.status = 'refused') AS files_refused,
+    count(*) FILTER (WHERE d.status = 'held') AS files_held,
     count(*) FILTER (WHERE d.status = 'superseded') AS files_superseded,
     CAST(coalesce(sum(d.rows_in), 0) AS BIGINT) AS rows_in,
     CAST(coalesce(sum(d.rows_loaded), 0) AS BIGINT) AS rows_loaded,

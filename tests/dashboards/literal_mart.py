@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.mart import queries, reference
+from assets.mart import queries, reference, tables
 from assets.mart.effect import POWER_SCHEMA
 from assets.mart.forecast import SCHEMA as FORECAST
 from assets.mart.words import words
@@ -591,7 +591,7 @@ def mart_queries() -> dict[str, str]:
 
 def build(
     home: Path,
-    tables: dict[str, pl.DataFrame] | None = None,
+    given: dict[str, pl.DataFrame] | None = None,
     calendar: Calendar = NO_CALENDAR,
     leave_out: tuple[str, ...] = (),
 ) -> DuckWarehouse:
@@ -600,7 +600,7 @@ def build(
     home.mkdir(parents=True, exist_ok=True)
     warehouse = DuckWarehouse(home=home, scope=scope)
     with warehouse.write() as w:
-        for name, frame in (tables or inputs()).items():
+        for name, frame in (given or inputs()).items():
             w.replace(name, frame)
         w.replace("mart.dim_date", reference.dates(AS_OF, calendar))
         w.replace("mart.dim_region", reference.regions(AS_OF))
@@ -608,7 +608,8 @@ def build(
         w.replace("mart.dim_department", reference.departments())
         for name, (frame, _) in words().items():
             w.replace(f"mart.{name}", frame)
-        for name, frame in computed(tables or inputs()).items():
+        w.replace("mart.dim_table", tables())
+        for name, frame in computed(given or inputs()).items():
             if name not in leave_out:
                 w.replace(name, frame)
         for name, sql in mart_queries().items():
