@@ -23,6 +23,7 @@ from matching.text.units import Unit, units
 __all__ = ["Condition", "ReadItem", "Reading", "Tagger", "read"]
 
 Tagger = Callable[[str, str, str], dict[str, Any]]
+UnitRead = tuple[Unit, list[Condition], list[awards.Amount]]
 
 # A sentence that talks to a machine states nothing about a policy.
 _ADDRESSED = re.compile(
@@ -54,7 +55,8 @@ def read(
     here, level = document.here_of(region, issuer, title)
     place = Here(here, level)
     index = _Index(quantities(made.text))
-    common, items = _assembled(made, _units_read(made.text, index, place), title)
+    found = _units_read(made.text, index, place)
+    common, items = _assembled(made, found, title)
     said = document.bounds_defined(made.text)
     return Reading(
         text=text,
@@ -62,7 +64,9 @@ def read(
         issuer=issuer,
         region=region,
         date=date,
-        tags=(tagger or _rule_tags)(made.text, title, issuer),
+        tags=tagger(made.text, title, issuer)
+        if tagger
+        else _rule_tags(made.text, title, issuer, _pieces(made.text, found, common)),
         departments=document.departments(made.text, issuer),
         validity=document.validity(made.text, date),
         common_conditions=_finished(made, common, said),
@@ -79,16 +83,38 @@ def read(
     )
 
 
-def _rule_tags(text: str, title: str, issuer: str) -> dict[str, Any]:
-    """The facets of policies.md §8: lists, and one word for the mode."""
-    from matching.text.tags import names, rule_tags
+def _pieces(text: str, found: list[UnitRead], common: list[Condition]) -> list[str]:
+    """The paragraphs that give something, each with what its article and the whole document ask for."""
+    shared = " ".join(text[c.start : c.end] for c in common)
+    stated: dict[int, list[Condition]] = {}
+    for unit, conditions, _ in found:
+        stated.setdefault(unit.owner, []).extend(conditions)
+    return [
+        " ".join(
+            [unit.name, unit.lead, text[unit.start : unit.end], shared]
+            + [
+                text[c.start : c.end]
+                for parent in (unit.owner, *unit.parents)
+                for c in stated.get(parent, ())[:_INHERITED]
+            ]
+        )
+        for unit, _, amounts in found
+        if amounts
+    ]
+
+
+def _rule_tags(text: str, title: str, issuer: str, pieces: list[str]) -> dict[str, Any]:
+    """The facets of policies.md §8: lists, and one word for the mode. 不限 where some item is open to all."""
+    from matching.text.tags import names, rule_tags, unrestricted
 
     found = rule_tags(title, text, issuer)
     mode = names(found, "mode")
-    return {
-        **{facet: list(names(found, facet)) for facet in ("theme", "industry", "size", "method")},
-        "mode": mode[0] if mode else "未说明",
-    }
+    open_to_all = unrestricted(title, pieces)
+    listed = {facet: list(names(found, facet)) for facet in ("theme", "industry", "size", "method")}
+    for facet in open_to_all:
+        if "不限" not in listed[facet]:
+            listed[facet].insert(0, "不限")
+    return {**listed, "mode": mode[0] if mode else "未说明"}
 
 
 def _finished(made: Flat, conditions: list[Condition], said: dict[str, bool]) -> tuple[Condition, ...]:
@@ -107,9 +133,6 @@ class _Index:
 
     def within(self, start: int, end: int) -> list[Quantity]:
         return self.found[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
-
-
-UnitRead = tuple[Unit, list[Condition], list[awards.Amount]]
 
 
 def _units_read(text: str, index: _Index, here: Here) -> list[UnitRead]:

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import yaml
 
 from data import gazetteer
+from matching.text.salience import themes
 from matching.text.segment import LEXICON, normalise
 
 WORD_FACETS = ("theme", "industry", "size", "method", "mode", "level", "department")
@@ -87,18 +88,21 @@ def rule_tags(title: str, text: str, issuer: str = "", *, known: Vocabulary | No
     A word inside a phrase of a tag's `unless` does not count for that tag. A title counts as three mentions.
     """
     known = known or vocabulary()
-    counts = _counted(known, normalise(title).text, 3)
-    for key, words in _counted(known, normalise(text).text, 1).items():
+    heading, body = normalise(title).text, normalise(text).text
+    in_title, in_text = _hits(known, heading), _hits(known, body)
+    counts = _counts(in_title, 3)
+    for key, words in _counts(in_text, 1).items():
         mine = counts.setdefault(key, {})
         for word, times in words.items():
             mine[word] = mine.get(word, 0) + times
     found = [
         Tag(facet, tag, "rule", score, because)
         for (facet, tag), words in counts.items()
-        if facet in ("theme", "industry", "size", "method", "mode")
+        if facet in ("industry", "size", "method", "mode")
         for score, because in [_weighed(known, (facet, tag), words)]
         if score > 0
     ]
+    found.extend(_themes(known, body, in_title, in_text, counts))
     found = _modes(found)
     for facet, tag in ELSE.items():
         if not any(t.facet == facet for t in found):
@@ -109,8 +113,11 @@ def rule_tags(title: str, text: str, issuer: str = "", *, known: Vocabulary | No
     return sorted(found, key=lambda t: (FACETS.index(t.facet), order.get((t.facet, t.tag), 0), t.tag))
 
 
-def _counted(known: Vocabulary, text: str, weight: int) -> dict[tuple[str, str], dict[str, int]]:
-    """(facet, tag) → word → times, in one pass; words may overlap, denied ones are left out."""
+Hit = tuple[int, str, tuple[str, str]]
+
+
+def _hits(known: Vocabulary, text: str) -> list[Hit]:
+    """(position, word, (facet, tag)) in one pass; words may overlap, denied ones and those of excluding clauses are left out."""
     hits: list[tuple[int, int, str]] = []
     for at, character in enumerate(text):
         for word in known.starts.get(character, ()):
@@ -126,17 +133,73 @@ def _counted(known: Vocabulary, text: str, weight: int) -> dict[tuple[str, str],
     for clause in _CLAUSE.finditer(text):
         if _EXCLUDING.search(clause.group()):
             excluded[clause.start() : clause.end()] = b"\1" * len(clause.group())
+    return [
+        (start, word, key)
+        for start, end, word in hits
+        if not excluded[start]
+        for key in sorted(known.words[word].enough | known.words[word].hints)
+        if denied.get((key, start), 0) < end
+    ]
+
+
+def _counts(hits: list[Hit], weight: int) -> dict[tuple[str, str], dict[str, int]]:
+    """(facet, tag) → word → times."""
     found: dict[tuple[str, str], dict[str, int]] = {}
-    for start, end, word in hits:
-        if excluded[start]:
-            continue
-        speaks = known.words[word]
-        for key in speaks.enough | speaks.hints:
-            if denied.get((key, start), 0) >= end:
-                continue
-            words = found.setdefault(key, {})
-            words[word] = words.get(word, 0) + weight
+    for _, word, key in hits:
+        words = found.setdefault(key, {})
+        words[word] = words.get(word, 0) + weight
     return found
+
+
+def _counted(known: Vocabulary, text: str, weight: int) -> dict[tuple[str, str], dict[str, int]]:
+    return _counts(_hits(known, text), weight)
+
+
+def _themes(
+    known: Vocabulary,
+    text: str,
+    in_title: list[Hit],
+    in_text: list[Hit],
+    counts: Mapping[tuple[str, str], Mapping[str, int]],
+) -> list[Tag]:
+    """What the document is about: a theme whose words only stand in passing is none of its themes."""
+    named: dict[str, list[str]] = {}
+    for _, word, (facet, tag) in in_title:
+        if facet == "theme":
+            named.setdefault(tag, []).append(word)
+    placed: dict[str, list[int]] = {}
+    for at, _, (facet, tag) in in_text:
+        if facet == "theme":
+            placed.setdefault(tag, []).append(at)
+    words = {tag: counts["theme", tag] for tag in {*named, *placed}}
+    weighed = {tag: _weighed(known, ("theme", tag), words[tag]) for tag in words}
+    hinted = {tag: not any(("theme", tag) in known.words[w].enough for w in words[tag]) for tag in words}
+    return [
+        Tag("theme", tag, "rule", round(score, 4), weighed[tag][1])
+        for tag, score in themes(text, named, placed, hinted).items()
+        if weighed[tag][0] > 0
+    ]
+
+
+# In less than this share of its paragraphs a paragraph that names no trade is a detail of one that does.
+_OPEN_SHARE = 0.4
+
+
+def unrestricted(title: str, pieces: Iterable[str], *, known: Vocabulary | None = None) -> tuple[str, ...]:
+    """The facets (industry, size) in which a document is open to all in part: `pieces` are its paragraphs that give something.
+
+    A title that names a trade or a size speaks for every paragraph.
+    """
+    known = known or vocabulary()
+    heading = _counted(known, normalise(title).text, 1)
+    said = [_counted(known, normalise(piece).text, 1) for piece in pieces]
+    return tuple(
+        facet
+        for facet in ("industry", "size")
+        if said
+        and not any(key[0] == facet for key in heading)
+        and sum(not any(key[0] == facet for key in piece) for piece in said) >= _OPEN_SHARE * len(said)
+    )
 
 
 def _weighed(known: Vocabulary, key: tuple[str, str], words: Mapping[str, int]) -> tuple[float, tuple[str, ...]]:

@@ -30,12 +30,15 @@ def _award(text: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("half", "kind", "floor"),
     [
-        ("develop", "numeric", 0.88),
+        ("develop", "numeric", 0.93),
         ("develop", "award", 0.95),
-        ("develop", "soft", 0.80),
-        ("held_out", "numeric", 0.62),
-        ("held_out", "award", 0.90),
-        ("held_out", "soft", 0.68),
+        ("develop", "soft", 0.85),
+        ("held_out", "numeric", 0.90),
+        ("held_out", "award", 0.94),
+        ("round2_develop", "numeric", 0.92),
+        ("round2_develop", "award", 0.95),
+        ("round2_develop", "theme", 0.75),
+        ("probes_round2", "numeric", 0.92),
     ],
 )
 def test_labelled_passages_are_read(half: str, kind: Any, floor: float) -> None:

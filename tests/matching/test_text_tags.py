@@ -78,7 +78,8 @@ def test_every_rule_tag_names_words_that_stand_in_the_text():
 
 def test_rule_tags_agree_with_the_reviewed_ones():
     # the words were tuned on this corpus: this guards against a loss, it is not a measure of reading (docs/decisions/0062 has that)
-    floors = {"theme": 0.94, "industry": 0.90, "size": 0.90, "method": 0.94}
+    # theme: what a text mentions in passing is no theme since docs/decisions/0100; on labelled passages that lifts 0.70 to 0.85, here it costs 0.05
+    floors = {"theme": 0.90, "industry": 0.90, "size": 0.90, "method": 0.94}
     found = [rule_tags(i.title, i.text, i.issuer) for i in ITEMS]
     for measured in agreement(ITEMS, lambda n, facet: set(names(found[n], facet))):
         assert measured.f1 >= floors[measured.facet], measured
