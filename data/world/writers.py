@@ -23,65 +23,31 @@ import xlsxwriter
 import xlwt
 
 from data.world import defects
+from data.world.origins import CLEAN_ROWS, Origins, Sent, origins, payload
 from data.world.streams import Ints
 
 _STAMP = dt.datetime(2025, 1, 1)
-# A larger file keeps no clean values: at 3 M entities they would double what is written.
-CLEAN_ROWS = 100_000
 
 
 @dataclass
 class Written:
-    """What a file holds: data rows, the control total (`_cents`, in 分), per row its sheet, place, entity and defects.
-
-    `cells`: the spoilt cells (place, column, defect, clean, sent); `clean`: every row as it should have been, null where it was not kept.
-    """
+    """What a file holds: data rows, the control total (`_cents`, in 分), its rows as sent, of large pieces their origins only."""
 
     rows: int = 0
     amount: int | None = None
-    places: list[pl.DataFrame] = field(default_factory=list)
-    cells: list[pl.DataFrame] = field(default_factory=list)
-    clean: list[pl.DataFrame] | None = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    told: list[Origins] = field(default_factory=list)
 
     def add(self, frame: pl.DataFrame, row_no: Ints, sheet: str = "") -> None:
         """Row numbers count from 1 within the file or sheet, headers included."""
         self.rows += len(frame)
         if "_cents" in frame.columns:
             self.amount = (self.amount or 0) + int(frame["_cents"].sum())
-        where = (pl.lit(sheet).alias("sheet"), pl.Series("row_no", row_no, dtype=pl.Int64), pl.col("_eid").alias("eid"))
-        self.places.append(frame.select(*where, defects.kinds(pl.col("_defects")).alias("defects")))
-        spoilt = defects.cells(frame)
-        body = payload(frame)
-        if len(spoilt):
-            at = spoilt["at"]
-            sent = [body[c][i] if c in body.columns else None for i, c in zip(at, spoilt["column"], strict=True)]
-            placed = frame.select(*where)[at.to_list()]
-            self.cells.append(
-                pl.concat(
-                    [placed, spoilt.drop("at"), pl.DataFrame({"sent": sent}, schema={"sent": pl.String})],
-                    how="horizontal",
-                )
-            )
-        if self.rows > CLEAN_ROWS:
-            self.clean = None
-        if self.clean is not None:
-            mended = pl.concat([frame.select(*where, "_defects"), _mended(body, spoilt)], how="horizontal")
-            # Lines of totals are nobody's rows.
-            self.clean.append(mended.filter(pl.col("_defects") != "total_line").drop("_defects"))
-
-
-def _mended(body: pl.DataFrame, spoilt: pl.DataFrame) -> pl.DataFrame:
-    """The rows with every spoilt cell as it should have been."""
-    for (column,), part in spoilt.group_by("column"):
-        if column in body.columns:
-            values = body[str(column)].clone().scatter(part["at"].to_list(), part["clean"].to_list())
-            body = body.with_columns(values.alias(str(column)))
-    return body
-
-
-def payload(frame: pl.DataFrame) -> pl.DataFrame:
-    """The columns that leave the house."""
-    return frame.select([c for c in frame.columns if not c.startswith("_")])
+        piece = Sent(frame, row_no, sheet)
+        if len(frame) > CLEAN_ROWS:
+            self.told.append(origins([("", piece)])._replace(clean=None))
+        else:
+            self.sent.append(piece)
 
 
 @contextmanager
