@@ -12,10 +12,10 @@ from assets.registry_labels import (
     EVENT_LABELS,
     KEY_LABELS,
     NAME_LABELS,
-    RELATION_LABELS,
     REVIEW_LABELS,
     SUBJECT_LABELS,
 )
+from assets.registry_relation import relation
 from assets.sql import table_metadata
 from data import contract
 from evaluation.linkage import events
@@ -345,43 +345,5 @@ def _first_said(codes: pl.DataFrame, subjects: pl.DataFrame, resolved: pl.DataFr
         .agg(pl.col("department").first(), valid_from=pl.col("first_received_at").first().dt.date())
     )
 
-
-@dg.asset(
-    key=["registry", "relation"],
-    description="企业之间的关系:分支机构、股东;关系从不合并主体",
-    group_name="registry",
-    deps=[
-        ["registry", "enterprise"],
-        ["registry", "key"],
-        ["registry", "name"],
-        ["raw", "market_branch"],
-        ["raw", "market_investor"],
-    ],
-)
-def relation(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-    with warehouse.write() as w:
-        written = w.replace("registry.relation", RELATIONS)
-    return dg.MaterializeResult(metadata=table_metadata(written, RELATION_LABELS))
-
-
-# A branch that is itself in the register, and a shareholder whose whole name one enterprise holds now.
-RELATIONS = """
-WITH branches AS (
-  SELECT p.enterprise_id AS other_id, k.enterprise_id, 'branch' AS kind, min(b._received_at)::DATE AS valid_from
-  FROM raw.market_branch b JOIN registry.pripid p USING (pripid)
-  JOIN registry.key k ON (k.kind = 'uscc' AND k.code = b.branch_uscc) OR (k.kind = 'reg15' AND k.code = b.branch_regno)
-  WHERE b._received_at <= getvariable('known_at') GROUP BY ALL
-), holders AS (
-  SELECT name, any_value(enterprise_id) AS enterprise_id FROM registry.name WHERE valid_to IS NULL GROUP BY name HAVING count(DISTINCT enterprise_id) = 1
-), shares AS (
-  SELECT p.enterprise_id AS other_id, h.enterprise_id, 'shareholder' AS kind, min(coalesce(i.contributed_date, i._received_at::DATE)) AS valid_from
-  FROM raw.market_investor i JOIN registry.pripid p USING (pripid) JOIN holders h ON h.name = i.investor_name
-  WHERE i._received_at <= getvariable('known_at') GROUP BY ALL
-)
-SELECT enterprise_id, other_id, kind, valid_from, NULL::DATE AS valid_to
-FROM (SELECT enterprise_id, other_id, kind, valid_from FROM branches UNION ALL SELECT enterprise_id, other_id, kind, valid_from FROM shares)
-WHERE enterprise_id <> other_id
-ORDER BY enterprise_id, other_id, kind, valid_from
-"""
 
 REGISTRY_ASSETS = [enterprise, name, subject, relation]

@@ -64,10 +64,3 @@ EVENT_LABELS: Mapping[str, str] = {
     "other_id": "现企业",
     "rows": "涉及的称呼数",
 }
-RELATION_LABELS: Mapping[str, str] = {
-    "enterprise_id": "企业编号",
-    "other_id": "另一方企业编号",
-    "kind": "关系:branch 分支、succession 承继、shareholder 股东",
-    "valid_from": "起",
-    "valid_to": "止",
-}

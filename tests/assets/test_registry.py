@@ -55,8 +55,18 @@ BRANCHES = {
     "branch_regno": pl.String,
     "branch_uscc": pl.String,
     "_received_at": pl.Datetime,
+    "_row_no": pl.Int64,
+    "_op": pl.String,
 }
-INVESTORS = {"pripid": pl.String, "investor_name": pl.String, "contributed_date": pl.Date, "_received_at": pl.Datetime}
+INVESTORS = {
+    "pripid": pl.String,
+    "investor_name": pl.String,
+    "contributed_date": pl.Date,
+    "subscribed_yuan": pl.Decimal(18, 2),
+    "_received_at": pl.Datetime,
+    "_row_no": pl.Int64,
+    "_op": pl.String,
+}
 
 
 def at(day: str) -> datetime:
@@ -64,7 +74,11 @@ def at(day: str) -> datetime:
 
 
 def table(schema: dict[str, Any], *rows: dict[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame([{c: r.get(c) for c in schema} for r in rows], schema=schema)
+    money = {c for c, t in schema.items() if t == pl.Decimal(18, 2)}
+    texts = {c: pl.String if c in money else t for c, t in schema.items()}
+    return pl.DataFrame([{c: r.get(c) for c in schema} for r in rows], schema=texts).cast(
+        dict.fromkeys(money, pl.Decimal(18, 2))
+    )
 
 
 def base(pripid: str, code: str | None, name: str, day: str, op: str = "I", **more: Any) -> dict[str, Any]:
@@ -124,9 +138,30 @@ def world(tmp_path: Path) -> SimpleNamespace:
         "raw.market_branch": table(
             BRANCHES,
             {"pripid": "P1", "branch_name": "三亚分公司", "branch_uscc": BRANCH, "_received_at": at("2024-02-01")},
+            {
+                "pripid": "P1",
+                "branch_name": "海口分公司",
+                "branch_regno": "110108000000016",
+                "_received_at": at("2024-03-01"),
+                "_op": "I",
+            },
+            {
+                "pripid": "P1",
+                "branch_name": "海口分公司",
+                "branch_regno": "110108000000016",
+                "_received_at": at("2024-09-01"),
+                "_op": "D",
+            },
         ),
         "raw.market_investor": table(
-            INVESTORS, {"pripid": "P2", "investor_name": "海南宏图科技有限公司", "_received_at": at("2024-02-01")}
+            INVESTORS,
+            {
+                "pripid": "P2",
+                "investor_name": "海南宏图科技有限公司",
+                "subscribed_yuan": "60.00",
+                "_received_at": at("2024-02-01"),
+            },
+            {"pripid": "P2", "investor_name": "王甲", "subscribed_yuan": "40.00", "_received_at": at("2024-02-01")},
         ),
         "raw.subject": table(
             SUBJECT,
@@ -261,7 +296,45 @@ def test_relations_are_not_merges(world: SimpleNamespace) -> None:
         """SELECT a.pripid, b.pripid, r.kind FROM registry.relation r JOIN registry.enterprise a USING (enterprise_id)
         JOIN registry.enterprise b ON b.enterprise_id = r.other_id ORDER BY ALL"""
     )
-    assert rows.rows() == [("P1", "P2", "shareholder"), ("P3", "P1", "branch")]
+    assert rows.rows() == [("P1", "P2", "group"), ("P1", "P2", "shareholder"), ("P3", "P1", "branch")]
+    branches = world.warehouse.frame(
+        "SELECT branch_name, own_id IS NOT NULL, valid_from, valid_to FROM registry.branch ORDER BY branch_name"
+    )
+    assert branches.rows() == [
+        ("三亚分公司", True, date(2024, 2, 1), None),
+        ("海口分公司", False, date(2024, 3, 1), date(2024, 9, 1)),
+    ]
+
+
+def test_a_trader_who_became_a_company_is_followed_not_merged(world: SimpleNamespace) -> None:
+    shop, firm = uscc("MA5TXHAP", "92460100"), uscc("MA5TFRMA")
+    same: dict[str, Any] = {"legal_person": "李乙", "address": "海口市某路1号"}
+    with world.warehouse.write() as w:
+        w.append(
+            "raw.market_baseinfo",
+            table(
+                BASE,
+                base("T1", shop, "海口金椰餐饮店", "2023-01-01", _row_no=11, **same),
+                base("T1", shop, "海口金椰餐饮店", "2024-05-20", "U", _row_no=12, **same, status="cancelled"),
+                base(
+                    "T2",
+                    firm,
+                    "海口金椰餐饮管理有限公司",
+                    "2024-06-03",
+                    _row_no=13,
+                    established_date=date(2024, 6, 1),
+                    **same,
+                ),
+            ),
+        )
+        w.append("raw.subject", table(SUBJECT, said("old", uscc=shop, name="海口金椰餐饮店"), said("new", uscc=firm)))
+    told = resolved(built(world))
+    assert (told["old"], told["new"]) == (("T1", "key"), ("T2", "key"))
+    rows = world.warehouse.frame(
+        """SELECT a.pripid, b.pripid, r.valid_from FROM registry.relation r JOIN registry.enterprise a USING (enterprise_id)
+        JOIN registry.enterprise b ON b.enterprise_id = r.other_id WHERE r.kind = 'succession'"""
+    )
+    assert rows.rows() == [("T2", "T1", date(2024, 6, 1))]
 
 
 def test_a_judgement_is_replayed(world: SimpleNamespace) -> None:
@@ -299,7 +372,7 @@ def test_judgements_can_only_be_added(world: SimpleNamespace) -> None:
 
 
 def test_the_same_inputs_give_the_same_rows(world: SimpleNamespace) -> None:
-    tables = ("enterprise", "name", "subject", "review", "key", "relation")
+    tables = ("enterprise", "name", "subject", "review", "key", "relation", "branch")
     first = {t: built(world).frame(f"SELECT * FROM registry.{t}").rows() for t in tables}
     base_rows = world.warehouse.frame("SELECT * FROM raw.market_baseinfo").sample(fraction=1, shuffle=True, seed=3)
     subject_rows = world.warehouse.frame("SELECT * FROM raw.subject").sample(fraction=1, shuffle=True, seed=3)
