@@ -18,9 +18,13 @@ from data.world.writers import Written
 _LATE_STEPS = ((0.86, 0, 1), (0.958, 1, 5), (0.99, 6, 15), (1.01, 16, 45))
 _ZONE = "+08:00"
 _OFFSET = dt.timezone(dt.timedelta(hours=8))
-ANOMALIES = ("truncated", "wrong_control", "missing_control", "missing_receipt", "resent")
+ANOMALIES = (
+    "truncated", "swapped_content", "wrong_period", "wrong_control", "missing_control", "missing_receipt", "resent",
+)  # fmt: skip
 _RATES = {
     "truncated": 0.002,
+    "swapped_content": 0.001,
+    "wrong_period": 0.001,
     "wrong_control": 0.005,
     "missing_control": 0.004,
     "missing_receipt": 0.005,
@@ -80,15 +84,36 @@ def troubles(seed: int, parcel: Parcel) -> list[str]:
             continue
         if kind in ("wrong_control", "missing_control") and not parcel.control:
             continue
+        if kind == "wrong_period" and parcel.kind != "I":
+            continue
         if _draw(seed, parcel.name, kind) < _RATES[kind]:
             found.append(kind)
     return found[:1]
 
 
+def _stand_in(parcel: Parcel, kinds: list[str], sent: dict[tuple[str, str], Path]) -> Path | None:
+    """The file whose bytes go out under this parcel's name: another table's of the department, or this table's of the period before."""
+    if "wrong_period" in kinds:
+        return sent.get((parcel.department, parcel.table))
+    if "swapped_content" not in kinds:
+        return None
+    others = [p for (d, t), p in sent.items() if d == parcel.department and t != parcel.table]
+    return next((p for p in reversed(others) if p.name.endswith(f".{parcel.extension}")), None)
+
+
 def deliver(
-    seed: int, landing: Path, parcel: Parcel, forced: list[str], closing: dt.date = calendar.CLOSING_DAY
+    seed: int,
+    landing: Path,
+    parcel: Parcel,
+    forced: list[str],
+    closing: dt.date = calendar.CLOSING_DAY,
+    sent: dict[tuple[str, str], Path] | None = None,
 ) -> Iterator[tuple[Arrival, Written | None]]:
-    """Write the parcel (and, where it went wrong, its second coming) under landing/<department>/<day received>/."""
+    """Write the parcel (and, where it went wrong, its second coming) under landing/<department>/<day received>/.
+
+    `sent` holds the last good file by department and table, kept from one call to the next.
+    """
+    sent = {} if sent is None else sent
     if "silent" in parcel.anomalies:
         yield (
             Arrival(
@@ -124,7 +149,22 @@ def deliver(
     )
     if second <= first or second.date() == first.date():
         kinds = [k for k in kinds if k in ("missing_control", "missing_receipt")]
+    stand_in = _stand_in(parcel, kinds, sent)
+    sent[parcel.department, parcel.table] = path
+    if stand_in is not None:
+        right = path.read_bytes()
+        wrong = stand_in.read_bytes()
+        path.write_bytes(wrong)
+        _control(path, parcel, written, right)
+        sent[parcel.department, parcel.table] = _place(landing, parcel, second)
+        _write(_place(landing, parcel, second), right)
+        _control(_place(landing, parcel, second), parcel, written, right)
+        yield arrival(first, 0, [*late, *kinds]), None
+        yield arrival(second, written.rows, ["resent_after_mistake"]), written
+        return
+    kinds = [k for k in kinds if k not in ("swapped_content", "wrong_period")]
     if "truncated" in kinds:
+        sent[parcel.department, parcel.table] = _place(landing, parcel, second)
         whole = path.read_bytes()
         _write(_place(landing, parcel, second), whole)
         path.write_bytes(whole[: len(whole) * 3 // 5])

@@ -167,9 +167,34 @@ def effect_of(people: Population, programme: Programme, month: int) -> Floats:
     return np.where(on, size, 0.0)
 
 
+# What a firm loses whose competitor is paid by W2.
+_DISPLACING, DISPLACED = PROGRAMMES[1], -0.005
+
+
+def displaced_month(people: Population) -> Ints:
+    """Month of W2's payment to a firm's competitor, far in the future for firms that have none or are paid themselves.
+
+    Entities 2k and 2k+1 are competitors where both are firms of one industry section.
+    """
+    return people.kept("displaced", _displaced_month)
+
+
+def _displaced_month(people: Population) -> Ints:
+    paid = people.streams.chance(0.10, f"programme.{_DISPLACING.id}", people.ids ^ 1)
+    paid &= people.is_firm & ~people.is_zero_filer
+    near = np.flatnonzero(paid)
+    rivals = type(people)(people.streams, people.ids[near] ^ 1)
+    month = np.where(rivals.letter == people.letter[near], pay_month(rivals, _DISPLACING), _NEVER)
+    result = np.full(len(people), _NEVER, dtype=np.int64)
+    result[near] = month
+    return np.where(pay_month(people, _DISPLACING) < _NEVER, _NEVER, result)
+
+
 def effect(people: Population, month: int) -> Floats:
-    """Sum of the programmes' effects on the month's revenue."""
-    result: Floats = np.sum([effect_of(people, p, month) for p in PROGRAMMES], axis=0)
+    """Sum of the programmes' effects on the month's revenue, and what was lost to a paid competitor."""
+    own = [effect_of(people, p, month) for p in PROGRAMMES]
+    lost = np.where(month > displaced_month(people), DISPLACED, 0.0)
+    result: Floats = np.sum([*own, lost], axis=0)
     return result
 
 

@@ -13,7 +13,6 @@ import polars as pl
 from data.world import calendar, programs, rings, state
 from data.world.delivery import Arrival
 from data.world.indicators import monthly_state
-from data.world.origins import CLEAN_ROWS, Origins, Sent, origins
 from data.world.parcel import World, given
 from data.world.population import KINDS, Population
 from data.world.views import persons
@@ -34,10 +33,6 @@ _RECORD = _PLACE | {"defects": pl.String}
 _CELL = _PLACE | dict.fromkeys(("column", "defect", "clean", "sent"), pl.String)
 
 
-# A batch of VAT rows of this length takes 0.4 GB.
-_HELD_ROWS = 500_000
-
-
 class Recorder:
     """Where every delivered row comes from and what is wrong with it, written in batches.
 
@@ -49,8 +44,7 @@ class Recorder:
         (folder / "truth_clean").mkdir(parents=True, exist_ok=True)
         self.parts: list[Path] = []
         self._folder, self._number = folder, number
-        # By department, table and whether clean rows are kept.
-        self._waiting: dict[tuple[str, str, bool], list[tuple[str, Sent]]] = {}
+        self._waiting: dict[str, list[pl.DataFrame]] = {}
         self._rows = 0
 
     def __enter__(self) -> Recorder:
@@ -58,34 +52,38 @@ class Recorder:
 
     def add(self, department: str, table: str, file: str, written: Written) -> None:
         """Remember a written file; `file` is its path in the home."""
-        for told in written.told:
-            self._tell(department, table, told, pl.lit(file).alias("file"))
-        for piece in written.sent:
-            named = piece.sheet if department == "housing" else table
-            key = (department, named, written.rows <= CLEAN_ROWS)
-            self._waiting.setdefault(key, []).append((file, piece))
-            self._rows += len(piece.frame)
-        if self._rows > _HELD_ROWS:
+
+        def placed(part: pl.DataFrame) -> pl.DataFrame:
+            sheet_table = pl.col("sheet") if department == "housing" else pl.lit(table)
+            return part.select(
+                pl.lit(department).alias("department"),
+                sheet_table.alias("table"),
+                pl.lit(file).alias("file"),
+                pl.all().exclude("eid"),
+                pl.when(pl.col("eid") < 0).then(None).otherwise("eid").alias("eid"),
+            )
+
+        for part in written.places:
+            self._keep("truth_record", placed(part).select(list(_RECORD)).cast(pl.Schema(_RECORD)))
+        for part in written.cells:
+            self._keep("truth_cell", placed(part).select(list(_CELL)).cast(pl.Schema(_CELL)))
+        for part in filter(len, written.clean or ()):
+            named = str(part["sheet"][0]) if department == "housing" else table
+            self._keep(f"truth_clean/{department}_{named}", part.with_columns(pl.lit(file).alias("file")))
+        if self._rows > 2_000_000:
             self._flush()
 
+    def _keep(self, name: str, part: pl.DataFrame) -> None:
+        self._waiting.setdefault(name, []).append(part)
+        self._rows += len(part)
+
     def _flush(self) -> None:
-        for (department, table, keeps), sent in self._waiting.items():
-            told = origins(sent)
-            self._tell(department, table, told if keeps else told._replace(clean=None))
-        self._waiting, self._rows = {}, 0
-
-    def _tell(self, department: str, table: str, told: Origins, *file: pl.Expr) -> None:
-        named = (pl.lit(department).alias("department"), pl.lit(table).alias("table"), *file)
-        self._write("truth_record", told.record.with_columns(*named).select(list(_RECORD)))
-        self._write("truth_cell", told.cells.with_columns(*named).select(list(_CELL)))
-        if told.clean is not None:
-            self._write(f"truth_clean/{department}_{table}", told.clean)
-
-    def _write(self, name: str, frame: pl.DataFrame) -> None:
-        if len(frame):
+        for name, frames in self._waiting.items():
             part = self._folder / f"{name}.{self._number:02d}.{len(self.parts):06d}.part"
-            frame.write_parquet(part)
+            # A column that came later, or that one sheet lacks, is null elsewhere.
+            pl.concat(frames, how="diagonal").write_parquet(part)
             self.parts.append(part)
+        self._waiting, self._rows = {}, 0
 
     def close(self) -> None:
         """Write what is still held; `parts` is complete then."""
@@ -203,6 +201,37 @@ def treatments(people: Population, months: range) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+def displacements(people: Population) -> pl.DataFrame:
+    """truth_displacement: firms that lose to a competitor paid by W2, from the month after its payment."""
+    month = programs.displaced_month(people)
+    keep = np.flatnonzero(month < 100_000)
+    return pl.DataFrame(
+        {
+            "eid": people.ids[keep],
+            "competitor_eid": people.ids[keep] ^ 1,
+            "programme": pl.Series(["W2"] * len(keep), dtype=pl.String),
+            "pay_month": _month_start(month[keep]),
+            "effect": np.full(len(keep), programs.DISPLACED),
+        }
+    )
+
+
+def bunching(people: Population) -> pl.DataFrame:
+    """truth_bunching: firms that moved sales into December 2023 to reach W6's threshold: earned, moved and threshold in yuan."""
+    moved = state.bunched_cents(people)
+    keep = np.flatnonzero(moved)
+    sub = people.take(keep)
+    return pl.DataFrame(
+        {
+            "eid": sub.ids,
+            "programme": pl.Series(["W6"] * len(keep), dtype=pl.String),
+            "threshold": np.full(len(keep), programs.THRESHOLD_CENTS / 100),
+            "earned": state.earned_year_cents(sub, 2023) / 100,
+            "moved": moved[keep] / 100,
+        }
+    )
+
+
 def fraud(people: Population) -> pl.DataFrame:
     """truth_fraud: members of rings and of their innocent look-alikes."""
     members = rings.membership(people)
@@ -271,6 +300,8 @@ def write_tables(world: World, folder: Path) -> None:
         ("truth_state", _yearly(monthly_state, world)),
         ("truth_treatment", _yearly(treatments, world)),
         ("truth_fraud", [fraud]),
+        ("truth_displacement", [displacements]),
+        ("truth_bunching", [bunching]),
         ("truth_person", [persons.truth]),
     )
     for name, views in files:

@@ -59,6 +59,63 @@ def test_threshold_programme_pays_at_its_threshold() -> None:
     assert (paid == (eligible & ~people.is_zero_filer)).all()
 
 
+def test_some_move_sales_to_reach_the_threshold_and_the_year_after_pays_for_it() -> None:
+    people = population(7, 0, 20_000)
+    moved = state.bunched_cents(people)
+    hit = moved > 0
+    sub = people.take(np.flatnonzero(hit))
+    december = calendar.month_index(2023, 12)
+    earned = state.earned_year_cents(sub, 2023)
+    told = np.sum([state.untreated_cents(sub, december - k) for k in range(12)], axis=0)
+    goal = programs.THRESHOLD_CENTS
+    assert hit.sum() > 20
+    assert ((earned < goal) & (earned > goal * 0.92)).all()
+    assert (told - earned == moved[hit]).all()
+    assert ((told >= goal) & (told < goal * 1.011)).all()
+    plain = state._earned(sub, december + 1)
+    assert (state.untreated_cents(sub, december + 1) == np.maximum(plain - moved[hit], 0)).all()
+    everybody = np.sum([state.untreated_cents(people, december - k) for k in range(12)], axis=0) / goal
+    above, below = ((everybody >= 1) & (everybody < 1.02)).sum(), ((everybody >= 0.98) & (everybody < 1)).sum()
+    assert above > 2 * below, "a density with a step at the threshold"
+
+
+def test_a_competitor_of_a_paid_firm_loses_half_a_per_cent() -> None:
+    people = population(7, 0, 20_000)
+    month = programs.displaced_month(people)
+    hit = np.flatnonzero(month < 100_000)
+    assert len(hit) > 10
+    assert (programs.pay_month(population(7, 0, 20_000), programs.PROGRAMMES[1])[hit ^ 1] == month[hit]).all()
+    assert (programs.pay_month(people, programs.PROGRAMMES[1])[hit] >= 100_000).all()
+    last = calendar.LAST_MONTH
+    own = np.sum([programs.effect_of(people, p, last) for p in programs.PROGRAMMES], axis=0)
+    lost = programs.effect(people, last) - own
+    assert np.allclose(lost[hit], np.where(month[hit] < last, -0.005, 0.0))
+    assert set(np.round(np.delete(lost, hit), 9)) == {0.0}
+
+
+def test_a_wrong_file_under_a_right_name_is_followed_by_the_right_one(home: Path) -> None:
+    sent = pl.read_parquet(home / "truth" / "truth_delivery.parquet").drop_nulls("file")
+    wrong = sent.filter(pl.col("anomalies").str.contains("swapped_content|wrong_period"))
+    assert set(wrong["anomalies"].str.extract("(swapped_content|wrong_period)")) == {"swapped_content", "wrong_period"}
+    for row in wrong.iter_rows(named=True):
+        name = row["file"].rsplit("/", 1)[1]
+        same_bytes = sent.filter((pl.col("sha256") == row["sha256"]) & (pl.col("file") != row["file"]))
+        again = sent.filter(pl.col("file").str.ends_with(name) & (pl.col("anomalies") == "resent_after_mistake"))
+        assert same_bytes.height >= 1, "the bytes are those of another delivery"
+        assert again.height == 1
+        assert again["sha256"][0] != row["sha256"]
+
+
+def test_no_two_deliveries_share_a_name_but_a_resent_one(home: Path) -> None:
+    sent = pl.read_parquet(home / "truth" / "truth_delivery.parquet").drop_nulls("file")
+    names = sent.with_columns(pl.col("file").str.split("/").list.last())
+    twice = names.filter(
+        pl.struct("department", "file").is_duplicated() & ~pl.col("anomalies").str.contains("resent|duplicate")
+    )
+    first = twice.filter(~pl.col("anomalies").str.contains("truncated|swapped_content|wrong_period|wrong_control"))
+    assert first.is_empty(), first.to_dicts()
+
+
 def test_selection_is_what_it_says() -> None:
     people = population(7, 1_000_000, 1_060_000)
     growth = programs.selected(people, programs.PROGRAMMES[3])
