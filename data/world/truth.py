@@ -13,6 +13,7 @@ import polars as pl
 from data.world import calendar, programs, rings, state
 from data.world.delivery import Arrival
 from data.world.indicators import monthly_state
+from data.world.origins import CLEAN_ROWS, Origins, Sent, origins
 from data.world.parcel import World, given
 from data.world.population import KINDS, Population
 from data.world.views import persons
@@ -33,6 +34,10 @@ _RECORD = _PLACE | {"defects": pl.String}
 _CELL = _PLACE | dict.fromkeys(("column", "defect", "clean", "sent"), pl.String)
 
 
+# A batch of VAT rows of this length takes 0.4 GB.
+_HELD_ROWS = 500_000
+
+
 class Recorder:
     """Where every delivered row comes from and what is wrong with it, written in batches.
 
@@ -44,7 +49,8 @@ class Recorder:
         (folder / "truth_clean").mkdir(parents=True, exist_ok=True)
         self.parts: list[Path] = []
         self._folder, self._number = folder, number
-        self._waiting: dict[str, list[pl.DataFrame]] = {}
+        # By department, table and whether clean rows are kept.
+        self._waiting: dict[tuple[str, str, bool], list[tuple[str, Sent]]] = {}
         self._rows = 0
 
     def __enter__(self) -> Recorder:
@@ -52,38 +58,34 @@ class Recorder:
 
     def add(self, department: str, table: str, file: str, written: Written) -> None:
         """Remember a written file; `file` is its path in the home."""
-
-        def placed(part: pl.DataFrame) -> pl.DataFrame:
-            sheet_table = pl.col("sheet") if department == "housing" else pl.lit(table)
-            return part.select(
-                pl.lit(department).alias("department"),
-                sheet_table.alias("table"),
-                pl.lit(file).alias("file"),
-                pl.all().exclude("eid"),
-                pl.when(pl.col("eid") < 0).then(None).otherwise("eid").alias("eid"),
-            )
-
-        for part in written.places:
-            self._keep("truth_record", placed(part).select(list(_RECORD)).cast(pl.Schema(_RECORD)))
-        for part in written.cells:
-            self._keep("truth_cell", placed(part).select(list(_CELL)).cast(pl.Schema(_CELL)))
-        for part in filter(len, written.clean or ()):
-            named = str(part["sheet"][0]) if department == "housing" else table
-            self._keep(f"truth_clean/{department}_{named}", part.with_columns(pl.lit(file).alias("file")))
-        if self._rows > 2_000_000:
+        for told in written.told:
+            self._tell(department, table, told, pl.lit(file).alias("file"))
+        for piece in written.sent:
+            named = piece.sheet if department == "housing" else table
+            key = (department, named, written.rows <= CLEAN_ROWS)
+            self._waiting.setdefault(key, []).append((file, piece))
+            self._rows += len(piece.frame)
+        if self._rows > _HELD_ROWS:
             self._flush()
 
-    def _keep(self, name: str, part: pl.DataFrame) -> None:
-        self._waiting.setdefault(name, []).append(part)
-        self._rows += len(part)
-
     def _flush(self) -> None:
-        for name, frames in self._waiting.items():
-            part = self._folder / f"{name}.{self._number:02d}.{len(self.parts):06d}.part"
-            # A column that came later, or that one sheet lacks, is null elsewhere.
-            pl.concat(frames, how="diagonal").write_parquet(part)
-            self.parts.append(part)
+        for (department, table, keeps), sent in self._waiting.items():
+            told = origins(sent)
+            self._tell(department, table, told if keeps else told._replace(clean=None))
         self._waiting, self._rows = {}, 0
+
+    def _tell(self, department: str, table: str, told: Origins, *file: pl.Expr) -> None:
+        named = (pl.lit(department).alias("department"), pl.lit(table).alias("table"), *file)
+        self._write("truth_record", told.record.with_columns(*named).select(list(_RECORD)))
+        self._write("truth_cell", told.cells.with_columns(*named).select(list(_CELL)))
+        if told.clean is not None:
+            self._write(f"truth_clean/{department}_{table}", told.clean)
+
+    def _write(self, name: str, frame: pl.DataFrame) -> None:
+        if len(frame):
+            part = self._folder / f"{name}.{self._number:02d}.{len(self.parts):06d}.part"
+            frame.write_parquet(part)
+            self.parts.append(part)
 
     def close(self) -> None:
         """Write what is still held; `parts` is complete then."""
