@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with closing(open_published(home)) as con:
         header = con.sql(f"SELECT * FROM push.list WHERE list_id = '{LIST}'").pl().to_dicts()[0]
         lines = con.sql(f"SELECT * FROM push.line WHERE list_id = '{LIST}' ORDER BY line_no").pl().to_dicts()
+    lines = [{**line, "amount_yuan": line["amount_yuan"] or Decimal("100.00")} for line in lines]
+    header["amount_yuan"] = sum((line["amount_yuan"] for line in lines), Decimal(0))
     header["sha256"] = list_sha256(header, lines)
     submitted = datetime(2024, 12, 21, 9)
     desk.submit(header, lines, [], checks(header, lines), "王经办", "口令-王经办-1234", submitted)
@@ -97,7 +100,13 @@ def test_two_different_approvers_are_needed(home: Path) -> None:
         ("王经办", {}, "这一步需要“审批”"),
         ("孙查看", {}, "这一步需要“审批”"),
         ("李审批", {"csrf": "forged"}, "不是从本站发出"),
-        ("李审批", {"step": "freeze"}, "没有“freeze”这一步"),
+        ("李审批", {"step": "freeze"}, "这一步需要“已批准”"),
+        ("李审批", {"step": "export"}, "只有刚冻结的清单可以导出"),
+        ("李审批", {"step": "reconcile"}, "只有已导出的兑付名单可以对账"),
+        ("孙查看", {"step": "freeze"}, "这一步需要“经办”或“审批”"),
+        ("王经办", {"step": "submit"}, "在打开页面后变了"),
+        ("李审批", {"step": "publicise", "from": "昨天"}, "YYYY-MM-DD"),
+        ("李审批", {"step": "drop"}, "没有“drop”这一步"),
     ],
 )
 def test_what_may_not_be_signed_is_refused_and_changes_nothing(
@@ -150,3 +159,55 @@ def test_the_sample_is_drawn_by_the_fingerprint_and_explained(home: Path) -> Non
     assert shown == drawn and len(shown) == 10
     assert page.count("在海南省内登记") == 10
     assert 'name="step" value="approve"' not in page
+
+
+def acted_by(app: Any, name: str, step: str, **more: str) -> Response:
+    """One step from the form the page itself offers."""
+    client, _ = signed_in(app, name)
+    page = client.get(REVIEW).text
+    form = re.search(rf'<form[^>]*>(?:(?!</form>).)*name="step" value="{step}".*?</form>', page, re.S)
+    assert form, f"{name} is not offered {step}"
+    fields = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form[0]))
+    return client.post(REVIEW, data={**fields, "phrase": f"口令-{name}-1234", **more})
+
+
+def test_from_approval_to_payment_file_on_the_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.steps.rechecked", lambda home, lines: {})
+    monkeypatch.setattr(
+        "pipelines.steps.recomputed",
+        lambda home, header, lines: {line["line_key"]: Decimal(line["amount_yuan"]) for line in lines},
+    )
+    app = create(home)
+    for officer in ("李审批", "赵审批"):
+        acted_by(app, officer, "approve", note="同意")
+    assert "已冻结" in acted_by(app, "王经办", "freeze").text and status(home) == "frozen"
+    answer = acted_by(app, "王经办", "export")
+    assert "已导出" in answer.text and status(home) == "exported"
+    assert {path.name for path in (home / "lists" / LIST).iterdir()} >= {"payment.csv", "payment.ctl", "名单.csv"}
+    client, _ = signed_in(app, "王经办")
+    csrf = hidden(client.get(REVIEW).text, "csrf")
+    for step in ("export", "freeze"):
+        again = client.post(REVIEW, data={"csrf": csrf, "step": step, "phrase": "口令-王经办-1234"})
+        assert again.status_code == 403 and "不予办理" in again.text
+    page = client.get(REVIEW).text
+    assert "办理记录" in page and "只有刚冻结的清单可以导出" in page
+
+
+def test_a_session_somebody_planted_is_not_taken_over(home: Path) -> None:
+    app = create(home)
+    client = TestClient(app)
+    client.cookies.set("huiqi_session", "planted-by-an-attacker")
+    csrf = hidden(client.get(f"/sign-in?next={REVIEW}").text, "csrf")
+    form = {"csrf": csrf, "next": REVIEW, "name": "李审批", "phrase": "口令-李审批-1234"}
+    answer = client.post("/sign-in", data=form, follow_redirects=False)
+    assert "planted-by-an-attacker" not in answer.headers["set-cookie"]
+    thief = TestClient(app)
+    thief.cookies.set("huiqi_session", "planted-by-an-attacker")
+    assert thief.get(REVIEW, follow_redirects=False).status_code == 303
+
+
+def test_a_forged_form_is_in_the_trail(home: Path) -> None:
+    client, _ = signed_in(create(home), "李审批")
+    assert client.post(REVIEW, data={"csrf": "forged", "step": "approve"}).status_code == 403
+    rows = ControlStore(home / "control.sqlite").rows("SELECT actor, action FROM audit ORDER BY seq DESC LIMIT 1")
+    assert rows == [{"actor": "李审批", "action": "form.refused"}]
