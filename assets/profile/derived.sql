@@ -137,21 +137,21 @@ WITH figures AS (
     FROM recognised
     WHERE entry.valid_from IS NOT NULL
     GROUP BY enterprise_id, entry.name
+), listed AS (
+    SELECT min(first_month) AS first_month FROM profile.feed WHERE department = 'science' AND table_name = 'tech_sme'
 ), first_time AS (
     SELECT f.enterprise_id, list(f.entry ORDER BY f.entry) AS entries
     FROM first_entry f
     LEFT JOIN profile.market market USING (enterprise_id)
+    CROSS JOIN listed
     WHERE year(f.entry.valid_from) >= year(getvariable('as_of')) - 1
         -- yearly lists tell of a first time only where they reach back: five years, or to the founding
         AND (
             f.name <> '科技型中小企业'
-            OR (
-                SELECT coalesce(bool_or(
-                    first_month <= strftime(make_date(year(f.entry.valid_from) - 5, 12, 31), '%Y%m')
-                    OR first_month <= strftime(market.established_date, '%Y%m')
-                ), FALSE)
-                FROM profile.feed
-                WHERE department = 'science' AND table_name = 'tech_sme'
+            OR coalesce(
+                listed.first_month <= strftime(make_date(year(f.entry.valid_from) - 5, 12, 31), '%Y%m')
+                    OR listed.first_month <= strftime(market.established_date, '%Y%m'),
+                FALSE
             )
         )
     GROUP BY f.enterprise_id

@@ -29,7 +29,13 @@ WITH reported AS (
     GROUP BY enterprise_id, date_trunc('month', pay_month)
 )
 SELECT
-    *,
+    enterprise_id,
+    month,
+    offices,
+    insured_count,
+    due_yuan,
+    paid_yuan,
+    headcount_evidence,
     -- an office fewer than in the two months before is one that has not reported, until two months more bear out that it is gone
     coalesce(
         offices >= max(offices) OVER (PARTITION BY enterprise_id ORDER BY month ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING)
