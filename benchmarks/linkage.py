@@ -1,6 +1,6 @@
 """A finished run's identities against the planted truth of its world: by row, by department, by defect, by cluster.
 
-    python -m benchmarks.linkage --home HOME --truth DIR
+    python -m benchmarks.linkage --home HOME --truth DIR [--write]
 
 Reads the warehouse, changes nothing. Rows are counted as raw.* holds them: what the door refused or the contract rejected is not there to link.
 """
@@ -135,8 +135,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--truth", type=Path, required=True)
+    parser.add_argument(
+        "--write", action="store_true", help="also into HOME/reports/linkage.json, for the page on identity"
+    )
     args = parser.parse_args()
-    json.dump(figures(rows_of(args.home, args.truth)), sys.stdout, ensure_ascii=False, indent=1)
+    told = figures(rows_of(args.home, args.truth))
+    text = json.dumps(told, ensure_ascii=False, indent=1)
+    sys.stdout.write(text + "\n")
+    if args.write:
+        current = json.loads((args.home / "CURRENT").read_text(encoding="utf-8"))
+        report = {"build_id": current["build_id"], **told}
+        (args.home / "reports" / "linkage.json").write_text(
+            json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

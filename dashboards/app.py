@@ -18,16 +18,18 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards.cases import case_page, one_case_page
 from dashboards.enterprises import enterprise_page, enterprise_search
 from dashboards.explanations import explanation_page
 from dashboards.funds import funds_page
+from dashboards.linkage import linkage_page
 from dashboards.market import market_page
 from dashboards.open_data import arrow, parquet
 from dashboards.overview import overview_page, questions_page
 from dashboards.pages import Pages
 from dashboards.policies import policies_page, policy_page
 from dashboards.pushes import list_page, pushes_page
-from dashboards.quality import case_page, csv_download, dictionary_page, feeds_page, metric_page
+from dashboards.quality import csv_download, dictionary_page, feeds_page, metric_page
 from dashboards.reports import report_page, reports_page, self_evaluation_file
 from dashboards.reviews import review_act, review_page, sign_in, sign_in_page, sign_out
 from dashboards.service.app import no_address, service
@@ -99,7 +101,9 @@ def create(home: Path) -> Starlette:
             act("/sign-in", sign_in),
             act("/sign-out", sign_out),
             route("/cases", case_page, "cases"),
+            route("/cases/{case_no}", one_case_page, "case"),
             route("/feeds", feeds_page, "feeds"),
+            route("/linkage", linkage_page, "linkage"),
             route("/reports", reports_page, "reports"),
             route("/reports/self-evaluation.xlsx", self_evaluation_file, "self_evaluation"),
             route("/reports/{month}", report_page, "report"),

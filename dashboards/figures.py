@@ -17,6 +17,7 @@ from dashboards.charts import (
     stacked_shares,
     tiles,
 )
+from dashboards.linkage_figures import LINKAGE_CHARTS
 from matching.push.kinds import REASONS
 
 _MODES = "CASE mode WHEN '免申即享' THEN 1 WHEN '即申即享' THEN 2 ELSE 3 END"
@@ -293,3 +294,4 @@ CHARTS: dict[str, Chart] = {
         ),
     )
 }
+CHARTS.update({chart.id: chart for chart in LINKAGE_CHARTS})

@@ -28,6 +28,7 @@ NAVIGATION = [
     ("/pushes", "推送"),
     ("/cases", "办件"),
     ("/feeds", "数据质量"),
+    ("/linkage", "身份归一"),
     ("/reports", "报告"),
     ("/metrics", "指标字典"),
 ]

@@ -479,10 +479,14 @@ def inputs() -> dict[str, pl.DataFrame]:
     subject = firms.select(
         _subject_id=pl.format("s-{}", "enterprise_id"),
         enterprise_id="enterprise_id",
-        tier=pl.lit("uscc"),
+        tier=pl.lit("key"),
         score=pl.lit(1.0),
         why=pl.lit(""),
     )
+    review = subject.head(1).select(
+        "_subject_id", rank=pl.lit(1), enterprise_id="enterprise_id", score=pl.lit(0.9), reason=pl.lit("名称相近,把握不足"), why=pl.lit(""),
+        department=pl.lit("apply"), table_name=pl.lit("case"), said_name=pl.lit("海南某某有限公司"), said_code=pl.lit(None, pl.String),
+    )  # fmt: skip
     return {
         "profile.enterprise": firms,
         "profile.evidence": evidence(firms),
@@ -505,7 +509,15 @@ def inputs() -> dict[str, pl.DataFrame]:
         "raw.sms_receipt": receipt,
         "raw.delivery": delivery,
         "quality.reject": reject,
+        "raw.subject": subject.select(
+            "_subject_id",
+            department=pl.lit("apply"),
+            table_name=pl.lit("case"),
+            first_received_at=pl.lit(dt.datetime(2024, 4, 2)),
+        ),
         "registry.subject": subject,
+        "registry.review": review,
+        "registry.enterprise": firms.select("enterprise_id", "uscc", "name"),
     }
 
 

@@ -36,6 +36,7 @@ PAGES = [
     "/cases",
     "/cases?state=paid",
     "/feeds",
+    "/linkage",
     "/metrics",
     "/metrics/redemption_rate",
     "/metrics/uplift",
