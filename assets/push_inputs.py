@@ -22,7 +22,18 @@ from matching.push.cycle import cycle
 from matching.push.feeds import DELIVERIES, TABLES, unfit_feeds, unfit_items
 from matching.push.inputs import Dates, Inputs
 from matching.push.quiet import Calendar
-from matching.push.risk import CLAIMS, CORRECTIONS, FIRMS, PAYOUTS, TIES, Evidence, flags
+from matching.push.risk import (
+    CLAIMS,
+    CORRECTIONS,
+    FIRMS,
+    HEADS,
+    MONTHS,
+    PAYOUTS,
+    PROJECTS,
+    TIES,
+    Evidence,
+    flags,
+)
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 HOLIDAYS = Path(contract.REFERENCE) / "holidays.csv"
@@ -246,9 +257,33 @@ def risk(warehouse: Warehouse, pair_rows: pl.DataFrame, item_rows: pl.DataFrame,
             firms=shapes.shaped(firms, FIRMS, "profile.enterprise"),
             ties=shapes.shaped(ties, TIES, "raw.subject"),
             corrections=corrections(warehouse),
+            months=_shaped_or_none(warehouse, "profile.tax_month", _FILED, MONTHS),
+            heads=_shaped_or_none(warehouse, "profile.labor_month", _INSURED, HEADS),
+            projects=_shaped_or_none(warehouse, "raw.reform_project", _PROJECTS, PROJECTS),
             payouts=shapes.shaped(payments(warehouse).unique(maintain_order=True), PAYOUTS, "raw.finance_redemption"),
         )
     )
+
+
+_FILED = """
+    SELECT enterprise_id, month, sales_yuan, payable_yuan FROM profile.tax_month
+    WHERE month > getvariable('as_of') - INTERVAL 2 YEAR AND month <= getvariable('as_of') ORDER BY ALL
+"""
+_INSURED = """
+    SELECT enterprise_id, month, insured_count AS insured FROM profile.labor_month
+    WHERE is_whole AND month > getvariable('as_of') - INTERVAL 2 YEAR AND month <= getvariable('as_of') ORDER BY ALL
+"""
+_PROJECTS = """
+    SELECT r.enterprise_id, p.project_code, p.project_name, p.started_date AS started_on, p.investment_yuan
+    FROM raw.reform_project p JOIN registry.subject r USING (_subject_id)
+    WHERE p._received_at <= getvariable('known_at') AND p._op <> 'D' AND r.enterprise_id IS NOT NULL
+        AND p.started_date > getvariable('as_of') - INTERVAL 2 YEAR
+    ORDER BY ALL
+"""
+
+
+def _shaped_or_none(warehouse: Warehouse, table: str, sql: str, schema: shapes.Schema) -> pl.DataFrame:
+    return shapes.shaped(warehouse.frame(sql), schema, table) if warehouse.exists(table) else shapes.empty(schema)
 
 
 def corrections(warehouse: Warehouse) -> pl.DataFrame:
@@ -258,15 +293,16 @@ def corrections(warehouse: Warehouse) -> pl.DataFrame:
     frame = warehouse.frame(
         """
         WITH filed AS (
-            SELECT r.enterprise_id, v.filed_date AS corrected_on, v.is_correction,
-                   v.payable_yuan - lag(v.payable_yuan) OVER (
+            SELECT r.enterprise_id, v.filed_date AS corrected_on, v.is_correction, v.payable_yuan,
+                   lag(v.payable_yuan) OVER (
                        PARTITION BY r.enterprise_id, v.djxh, v.period_from_date, v.period_to_date
                        ORDER BY v.filed_date, v._received_at, v._file_id, v._row_no
-                   ) AS delta_yuan
+                   ) AS before_yuan
             FROM raw.tax_vat v JOIN registry.subject r USING (_subject_id)
             WHERE v._received_at <= getvariable('known_at') AND v._op <> 'D' AND r.enterprise_id IS NOT NULL
         )
-        SELECT enterprise_id, corrected_on, delta_yuan FROM filed WHERE is_correction AND delta_yuan < 0 ORDER BY ALL
+        SELECT enterprise_id, corrected_on, payable_yuan - before_yuan AS delta_yuan, before_yuan FROM filed
+        WHERE is_correction AND payable_yuan < before_yuan ORDER BY ALL
         """
     )
     return shapes.shaped(frame, CORRECTIONS, "raw.tax_vat")
@@ -359,7 +395,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
     past = history(control, scope.as_of + dt.timedelta(days=1) if follow else scope.as_of)
     watermarks = warehouse.frame(
         "SELECT department, strftime(max(received_at), '%Y-%m-%dT%H:%M:%S') AS at FROM raw.delivery"
-        " WHERE status <> 'refused' AND received_at <= getvariable('known_at') GROUP BY department ORDER BY department"
+        " WHERE status NOT IN ('refused', 'held') AND received_at <= getvariable('known_at') GROUP BY department ORDER BY department"
     )
     awards, spent, opt_outs = past.pop("awards"), past.pop("spent"), past.pop("opt_outs")
     assert isinstance(awards, pl.DataFrame) and isinstance(spent, dict) and isinstance(opt_outs, pl.DataFrame)

@@ -31,7 +31,8 @@ def risk_quality(
 ) -> RiskQuality:
     """Judges `flags` (FLAGS, one row per sign) over the firms in `claimants`, against `planted` (PLANTED, members of rings).
 
-    Firms are ordered by the number of different signs, ties by id; precision at k is the guilty share of the first k, and None
+    Firms are ordered by how surprising their signs are together (the sum of −log of each sign's share of claimants: a sign that many bear says
+    little), ties by id; precision at k is the guilty share of the first k, and None
     where fewer than k are flagged. A ring counts where a member of it claims, and is found where a claiming member is flagged.
     Innocent look-alikes are rings with `innocent`; whoever is in no guilty ring is innocent.
     """
@@ -39,11 +40,13 @@ def risk_quality(
     members = planted.filter(pl.col("enterprise_id").is_in(claiming.implode()))
     guilty = set(members.filter(~pl.col("innocent"))["enterprise_id"])
     lookalikes = set(members.filter(pl.col("innocent"))["enterprise_id"]) - guilty
+    borne = flags.filter(pl.col("enterprise_id").is_in(claiming.implode())).select("enterprise_id", "flag").unique()
+    rarity = borne.group_by("flag").agg((-(pl.len() / max(len(claiming), 1)).log()).alias("surprise"))
     ranked = (
-        flags.filter(pl.col("enterprise_id").is_in(claiming.implode()))
+        borne.join(rarity, on="flag")
         .group_by("enterprise_id")
-        .agg(pl.col("flag").n_unique().alias("signs"))
-        .sort("signs", "enterprise_id", descending=[True, False])["enterprise_id"]
+        .agg(pl.col("surprise").sort().sum().round(9))
+        .sort("surprise", "enterprise_id", descending=[True, False])["enterprise_id"]
         .to_list()
     )
     flagged = set(ranked)

@@ -17,6 +17,14 @@ JUMP_SHARE: Final = 0.5
 JUMP_HEADS: Final = 5
 GROWTH: Final = 3
 FEW_HEADS: Final = 2
+# Below this nobody gains by pushing a figure over a threshold of the corpus, and small traders come and go.
+WORTHWHILE_YUAN: Final = 2_000_000
+STEEP: Final = 0.5
+STEEP_DAYS: Final = 365
+BURST: Final = 3
+BURST_YUAN: Final = 1_000_000
+BURST_MONTHS: Final = (2, 6)
+FALLEN_BACK: Final = 0.8
 
 CLAIMS: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "opening": pl.Date}
 FIRMS: Final[Schema] = {
@@ -31,7 +39,26 @@ FIRMS: Final[Schema] = {
     "electricity_kwh_last_year": pl.Float64,
 }
 TIES: Final[Schema] = {"enterprise_id": pl.String, "kind": pl.String, "value": pl.String}
-CORRECTIONS: Final[Schema] = {"enterprise_id": pl.String, "corrected_on": pl.Date, "delta_yuan": pl.Decimal(18, 2)}
+CORRECTIONS: Final[Schema] = {
+    "enterprise_id": pl.String,
+    "corrected_on": pl.Date,
+    "delta_yuan": pl.Decimal(18, 2),
+    "before_yuan": pl.Decimal(18, 2),
+}
+MONTHS: Final[Schema] = {
+    "enterprise_id": pl.String,
+    "month": pl.Date,
+    "sales_yuan": pl.Decimal(18, 2),
+    "payable_yuan": pl.Decimal(18, 2),
+}
+HEADS: Final[Schema] = {"enterprise_id": pl.String, "month": pl.Date, "insured": pl.Int64}
+PROJECTS: Final[Schema] = {
+    "enterprise_id": pl.String,
+    "project_code": pl.String,
+    "project_name": pl.String,
+    "started_on": pl.Date,
+    "investment_yuan": pl.Decimal(18, 2),
+}
 PAYOUTS: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "paid_on": pl.Date}
 FLAGGED: Final = RISK
 
@@ -54,7 +81,8 @@ class Evidence:
 
     claims: pairs that may be paid, with the day their window opens (CLAIMS). firms: FIRMS. ties: what a firm shares with others
     (TIES; `kind` is a key of TIE_LABELS, `value` a keyed hash or a cleaned text). corrections: tax filings lowered after the fact
-    (CORRECTIONS). payouts: what was paid (PAYOUTS).
+    (CORRECTIONS; `before_yuan` is what stood before). payouts: what was paid (PAYOUTS). months: VAT filings per month (MONTHS), heads:
+    insured persons per whole month (HEADS), both of the last two years. projects: investment projects filed (PROJECTS).
     """
 
     claims: pl.DataFrame
@@ -62,6 +90,9 @@ class Evidence:
     ties: pl.DataFrame = field(default_factory=lambda: _none(TIES))
     corrections: pl.DataFrame = field(default_factory=lambda: _none(CORRECTIONS))
     payouts: pl.DataFrame = field(default_factory=lambda: _none(PAYOUTS))
+    months: pl.DataFrame = field(default_factory=lambda: _none(MONTHS))
+    heads: pl.DataFrame = field(default_factory=lambda: _none(HEADS))
+    projects: pl.DataFrame = field(default_factory=lambda: _none(PROJECTS))
 
 
 Sign = Callable[[Evidence], pl.DataFrame]
@@ -102,7 +133,7 @@ def headcount_jump(evidence: Evidence) -> pl.DataFrame:
 
 
 def revenue_without_substance(evidence: Evidence) -> pl.DataFrame:
-    """营业收入增至上年三倍以上，却没有增值税、几乎没有员工或不用电，疑似循环开票。"""
+    """营业收入增至上年三倍以上且过二百万元，却没有增值税、几乎没有员工或不用电，疑似循环开票。"""
     revenue, before = pl.col("revenue_last_year"), pl.col("revenue_before_last_year")
     untaxed = pl.col("vat_paid_last_year") <= pl.lit(0).cast(pl.Decimal(18, 2))
     unmanned = pl.col("employees_insured") <= FEW_HEADS
@@ -114,6 +145,7 @@ def revenue_without_substance(evidence: Evidence) -> pl.DataFrame:
     )
     grown = evidence.claims.join(evidence.firms, on="enterprise_id", how="inner").filter(
         (before > pl.lit(0).cast(pl.Decimal(18, 2)))
+        & (revenue >= pl.lit(WORTHWHILE_YUAN).cast(pl.Decimal(18, 2)))
         & (revenue.cast(pl.Float64) >= GROWTH * before.cast(pl.Float64))
         & (lacks >= 2)
     )
@@ -168,6 +200,103 @@ def corrected_after_payout(evidence: Evidence) -> pl.DataFrame:
     return _found(claimed, pl.format("{} 起调减申报合计 {} 元", "corrected_on", "delta_yuan"))
 
 
+def steep_correction(evidence: Evidence) -> pl.DataFrame:
+    """近一年内把已申报的应纳税额调低一半以上，奖励所依据的申报可能不实。"""
+    lowered = evidence.corrections.filter(
+        (pl.col("before_yuan") > pl.lit(0).cast(pl.Decimal(18, 2)))
+        & (-pl.col("delta_yuan").cast(pl.Float64) >= STEEP * pl.col("before_yuan").cast(pl.Float64))
+    )
+    recent = (
+        evidence.claims.join(lowered, on="enterprise_id", how="inner")
+        .filter((pl.col("opening") - pl.col("corrected_on")).dt.total_days().is_between(-STEEP_DAYS, STEEP_DAYS))
+        .sort("enterprise_id", "item_id", "delta_yuan")
+        .unique(subset=["enterprise_id", "item_id"], keep="first", maintain_order=True)
+    )
+    return _found(recent, pl.format("{} 把 {} 元调低 {} 元", "corrected_on", "before_yuan", -pl.col("delta_yuan")))
+
+
+def sales_burst(evidence: Evidence) -> pl.DataFrame:
+    """申报销售额连续几个月突增至平时三倍以上而应纳税额为零，随后回落，疑似循环开票冲门槛。"""
+    usual = evidence.months.group_by("enterprise_id").agg(
+        pl.col("sales_yuan").cast(pl.Float64).median().alias("_usual"), pl.col("month").max().alias("_newest")
+    )
+    high = (
+        evidence.months.join(usual, on="enterprise_id", how="inner")
+        .filter(
+            (pl.col("sales_yuan").cast(pl.Float64) >= BURST * pl.col("_usual") + BURST_YUAN)
+            & (pl.col("payable_yuan") <= pl.lit(0).cast(pl.Decimal(18, 2)))
+        )
+        .group_by("enterprise_id")
+        .agg(
+            pl.len().alias("_months"),
+            pl.col("month").min().alias("_first"),
+            pl.col("month").max().alias("_last"),
+            pl.col("sales_yuan").sum().alias("_sales"),
+            pl.col("_usual").first().round(2),
+            pl.col("_newest").first(),
+        )
+        # a burst that lasts to the newest filing may be growth
+        .filter(pl.col("_months").is_between(*BURST_MONTHS) & (pl.col("_last") < pl.col("_newest")))
+    )
+    return _found(
+        evidence.claims.join(high, on="enterprise_id", how="inner"),
+        pl.format(
+            "{} 至 {} 有 {} 个月合计申报 {} 元、应纳税额为零，平时每月 {} 元",
+            "_first",
+            "_last",
+            "_months",
+            "_sales",
+            "_usual",
+        ),
+    )
+
+
+def insured_spike(evidence: Evidence) -> pl.DataFrame:
+    """参保人数在一个月内突增一半以上且至少 5 人，次月即回落，疑似截止月突击参保。"""
+    own = pl.col("enterprise_id")
+    heads = evidence.heads.sort("enterprise_id", "month").with_columns(
+        pl.col("insured").shift(1).over(own).alias("_before"),
+        pl.col("insured").shift(-1).over(own).alias("_after"),
+        (pl.col("month").shift(1).over(own).dt.offset_by("1mo") == pl.col("month")).alias("_follows"),
+        (pl.col("month").shift(-1).over(own) == pl.col("month").dt.offset_by("1mo")).alias("_followed"),
+    )
+    jump = pl.col("insured") - pl.col("_before")
+    spikes = (
+        heads.filter(
+            pl.col("_follows")
+            & pl.col("_followed")
+            & (jump >= JUMP_HEADS)
+            & (jump >= JUMP_SHARE * pl.col("_before"))
+            & (pl.col("insured") - pl.col("_after") >= FALLEN_BACK * jump)
+        )
+        .sort("enterprise_id", "month", descending=[False, True])
+        .unique(subset="enterprise_id", keep="first", maintain_order=True)
+    )
+    return _found(
+        evidence.claims.join(spikes, on="enterprise_id", how="inner"),
+        pl.format("{} 参保 {} 人，前一月 {} 人，后一月 {} 人", "month", "insured", "_before", "_after"),
+    )
+
+
+def split_project(evidence: Evidence) -> pl.DataFrame:
+    """同一企业同月开工、同额、除期次外同名的项目分开备案，疑似拆分申报。"""
+    base = pl.col("project_name").str.replace_all(
+        r"[（(][一二三四五六七八九十0-9]+期[）)]|[一二三四五六七八九十0-9]+期$", ""
+    )
+    twins = (
+        evidence.projects.with_columns(base.alias("_base"))
+        .group_by("enterprise_id", "_base", "started_on", "investment_yuan")
+        .agg(pl.col("project_code").n_unique().alias("_codes"))
+        .filter(pl.col("_codes") > 1)
+        .sort("enterprise_id", "_base", "started_on", "investment_yuan")
+        .unique(subset="enterprise_id", keep="first", maintain_order=True)
+    )
+    return _found(
+        evidence.claims.join(twins, on="enterprise_id", how="inner"),
+        pl.format("{} 个代码备案同一项目 {}，均为 {} 元", "_codes", "_base", "investment_yuan"),
+    )
+
+
 SIGNS: Final[dict[str, Sign]] = {
     sign.__name__: sign
     for sign in (
@@ -178,6 +307,10 @@ SIGNS: Final[dict[str, Sign]] = {
         shared_account,
         moved_in_to_claim,
         corrected_after_payout,
+        steep_correction,
+        sales_burst,
+        insured_spike,
+        split_project,
     )
 }
 

@@ -32,3 +32,10 @@ def test_nothing_to_count_is_said_and_not_made_up() -> None:
     found = risk_quality(CLAIMANTS.clear(), pl.DataFrame(schema=FLAGS), RINGS.clear())
     assert found.ring_recall is None and found.false_per_thousand is None
     assert found.precision_at_k == {10: None, 50: None}
+
+
+def test_a_rare_sign_outranks_a_common_one() -> None:
+    flags = pl.DataFrame(
+        [*((f"E{n}", "common") for n in range(3, 9)), ("E9", "common"), ("E2", "rare")], schema=FLAGS, orient="row"
+    )
+    assert risk_quality(CLAIMANTS, flags, RINGS, ks=(1,)).precision_at_k == {1: 1.0}

@@ -6,7 +6,20 @@ from typing import Any
 
 import polars as pl
 
-from matching.push.risk import CLAIMS, CORRECTIONS, FIRMS, PAYOUTS, SIGNS, TIES, Evidence, flags, meaning
+from matching.push.risk import (
+    CLAIMS,
+    CORRECTIONS,
+    FIRMS,
+    HEADS,
+    MONTHS,
+    PAYOUTS,
+    PROJECTS,
+    SIGNS,
+    TIES,
+    Evidence,
+    flags,
+    meaning,
+)
 
 OPENING = dt.date(2024, 6, 1)
 
@@ -99,9 +112,9 @@ def test_tax_lowered_after_the_money_came() -> None:
     payouts = pl.DataFrame([(n, "b", dt.date(2023, 9, 1)) for n in ("E1", "E2", "E3")], schema=PAYOUTS, orient="row")
     corrections = pl.DataFrame(
         [
-            ("E1", dt.date(2023, 11, 1), Decimal("-50000.00")),
-            ("E2", dt.date(2023, 11, 1), Decimal("50000.00")),
-            ("E3", dt.date(2023, 8, 1), Decimal("-50000.00")),
+            ("E1", dt.date(2023, 11, 1), Decimal("-50000.00"), Decimal(200_000)),
+            ("E2", dt.date(2023, 11, 1), Decimal("50000.00"), Decimal(200_000)),
+            ("E3", dt.date(2023, 8, 1), Decimal("-50000.00"), Decimal(200_000)),
         ],
         schema=CORRECTIONS,
         orient="row",
@@ -124,3 +137,67 @@ def test_the_order_of_the_evidence_does_not_matter() -> None:
         ties=shared.reverse(),
     )
     assert flags(turned).equals(flags(evidence(firms, ties=shared)))
+
+
+def months(enterprise: str, *sales: int, payable: int = 0) -> list[tuple[str, dt.date, Decimal, Decimal]]:
+    """Monthly filings from January 2024 in 万元; a month of ordinary size pays tax."""
+    return [
+        (enterprise, dt.date(2024, n, 1), Decimal(10_000 * wan), Decimal(payable if wan > 100 else 1000))
+        for n, wan in enumerate(sales, start=1)
+    ]
+
+
+def test_a_burst_of_untaxed_sales_is_seen_and_growth_season_or_taxed_business_is_not() -> None:
+    firms = [firm(f"E{n}") for n in range(1, 6)]
+    filed = [
+        *months("E1", 50, 50, 50, 600, 600, 600, 50, 50),
+        *months("E2", 50, 50, 50, 600, 600, 600, 50, 50, payable=9000),  # taxed
+        *months("E3", 50, 50, 50, 50, 50, 600, 600, 600),  # lasts to the newest month
+        *months("E4", 50, 50, 50, 600, 50, 50, 50, 50),  # one month: an invoice
+        *months("E5", 1, 1, 1, 40, 40, 1, 1, 1),  # small
+    ]
+    found = flags(evidence(firms, months=pl.DataFrame(filed, schema=MONTHS, orient="row")))
+    assert found.select("enterprise_id", "flag").rows() == [("E1", "sales_burst")]
+    assert "3 个月合计申报 18000000.00 元" in found["detail"][0]
+
+
+def test_insured_for_one_month_is_seen_and_a_season_is_not() -> None:
+    def heads(enterprise: str, *counts: int) -> list[tuple[str, dt.date, int]]:
+        return [(enterprise, dt.date(2024, n, 1), count) for n, count in enumerate(counts, start=1)]
+
+    firms = [firm(f"E{n}") for n in range(1, 6)]
+    insured = [
+        *heads("E1", 8, 8, 20, 8, 8),
+        *heads("E2", 8, 8, 20, 20, 20),  # hired
+        *heads("E3", 100, 100, 120, 100, 100),  # a fifth more
+        *heads("E4", 8, 8, 20),  # nobody knows yet
+        *[row for row in heads("E5", 8, 8, 20, 8, 8) if row[1].month != 2],  # a month is missing
+    ]
+    found = flagged(evidence(firms, heads=pl.DataFrame(insured, schema=HEADS, orient="row")))
+    assert found == {("E1", "insured_spike")}
+
+
+def test_one_project_filed_in_halves_is_seen_and_two_phases_of_different_size_are_not() -> None:
+    day = dt.date(2024, 3, 1)
+    rows = [
+        ("E1", "p1", "星海药业建设项目", day, Decimal(5_000_000)),
+        ("E1", "p2", "星海药业建设项目（二期）", day, Decimal(5_000_000)),
+        ("E2", "p3", "云帆仓储项目", day, Decimal(5_000_000)),
+        ("E2", "p4", "云帆仓储项目（二期）", day, Decimal(8_000_000)),
+        ("E3", "p5", "椰风酒店项目", day, Decimal(5_000_000)),
+        ("E3", "p5", "椰风酒店项目", day, Decimal(5_000_000)),  # the same record again
+    ]
+    firms = [firm(n) for n in ("E1", "E2", "E3")]
+    found = flagged(evidence(firms, projects=pl.DataFrame(rows, schema=PROJECTS, orient="row")))
+    assert found == {("E1", "split_project")}
+
+
+def test_a_steep_correction_is_seen_and_a_small_or_old_one_is_not() -> None:
+    rows = [
+        ("E1", dt.date(2024, 5, 1), Decimal(-60_000), Decimal(80_000)),
+        ("E2", dt.date(2024, 5, 1), Decimal(-30_000), Decimal(80_000)),
+        ("E3", dt.date(2022, 5, 1), Decimal(-60_000), Decimal(80_000)),
+    ]
+    firms = [firm(n) for n in ("E1", "E2", "E3")]
+    found = flagged(evidence(firms, corrections=pl.DataFrame(rows, schema=CORRECTIONS, orient="row")))
+    assert found == {("E1", "steep_correction")}
