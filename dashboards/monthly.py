@@ -123,9 +123,14 @@ SELECT
     count(*) FILTER (WHERE decided_date BETWEEN $begins AND $until) AS decided,
     count(*) FILTER (WHERE decided_date BETWEEN $begins AND $until AND decision = 'approved') AS approved,
     count(*) FILTER (WHERE decided_date BETWEEN $begins AND $until AND decision = 'refused') AS refused,
-    count(*) FILTER (WHERE decided_date IS NULL OR decided_date > $until) AS waiting,
+    count(*) FILTER (WHERE (decided_date IS NULL OR decided_date > $until) AND paid_date IS NULL) AS waiting,
     CAST(median(decided_date - coalesce(accepted_date, applied_date)) FILTER (WHERE decided_date BETWEEN $begins AND $until) AS INTEGER) AS days
-FROM mart.application WHERE applied_date <= $until
+FROM (
+    SELECT a.*, min(p.paid_date) AS paid_date FROM mart.application AS a
+    LEFT JOIN mart.fact_payment AS p
+        ON p.enterprise_id = a.enterprise_id AND p.item_id = a.item_id AND p.paid_date BETWEEN a.applied_date AND $until
+    WHERE a.applied_date <= $until GROUP BY ALL
+)
 """
 _LISTS = """
 SELECT kind, count(*) AS lists, sum(row_count) AS lines, sum(amount_yuan) AS yuan FROM push.list

@@ -5,9 +5,11 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dashboards.formats import shown_count
 from dashboards.mart import Mart, Row
 from dashboards.pages import Pages
 from dashboards.policies import effects
+from evaluation.item_effects import CREDIBLE
 
 HEADLINES = [
     "eligible_enterprises",
@@ -62,9 +64,7 @@ def attention(mart: Mart) -> list[tuple[str, str, str]]:
     if refused and refused["n"]:
         found.append(("被整份拒收的文件", f"{refused['n']} 份", "/feeds#refused"))
     late = mart.row(
-        "SELECT count(*) AS n FROM mart.dim_date WHERE calendar = 'missing' AND year = year(getvariable_as_of())".replace(
-            "getvariable_as_of()", "(SELECT max(as_of) FROM mart.dim_item)"
-        )
+        "SELECT count(*) AS n FROM mart.dim_date WHERE calendar = 'missing' AND year = (SELECT year(max(as_of)) FROM mart.dim_item)"
     )
     if late and late["n"]:
         found.append(("缺少本年法定工作日历", "按期办结率无法计算", "/metrics/on_time_rate"))
@@ -78,21 +78,37 @@ def attention(mart: Mart) -> list[tuple[str, str, str]]:
     )
     if waiting and waiting["n"]:
         found.append(("有效期内的免申即享兑付名单", f"{waiting['n']} 份", "/pushes?kind=auto_award"))
+    overdue = mart.row("SELECT count(*) AS n FROM mart.fact_complaint WHERE state IN ('overdue', 'not_transferred')")
+    if overdue and overdue["n"]:
+        found.append(("超期的 12345 诉求", f"{shown_count(overdue['n'])} 件", "/cases#complaints"))
+    over = mart.row(
+        """SELECT count(*) AS n FROM mart.fact_budget_month WHERE source = '合计' AND paid_this_year_yuan > budget_yuan
+           AND month = (SELECT max(month) FROM mart.fact_budget_month)"""
+    )
+    if over and over["n"]:
+        found.append(("拨付超过本年预算的事项", f"{over['n']} 个", "/metrics/budget_execution"))
     return found
 
 
 def questions_page(pages: Pages, request: Request) -> Response:
     with pages.opened() as mart:
+        metrics = mart.metrics()
+        found = effects(mart)
+        believed = [row for row in found if row["verdict"] == CREDIBLE]
         return pages.render(
             request,
             "questions.html",
             mart,
+            metrics=metrics,
             unreached=_unreached(mart),
             stuck=_stuck(mart),
             strict=strict(mart),
             overlap=_overlap(mart),
-            works=[row for row in mart.metrics().values() if row["metric_group"] == "效果"],
-            effects=effects(mart),
+            works=[row for row in metrics.values() if row["metric_group"] == "效果"],
+            effects=found,
+            believed=believed,
+            undecided=[row for row in found if row["verdict"] != CREDIBLE],
+            changed=[row for row in believed if row["finding"] != "未见显著变化"],
             time_by_step=pages.chart(mart, "time_by_step"),
         )
 
@@ -110,7 +126,7 @@ def _unreached(mart: Mart) -> list[Row]:
 def _stuck(mart: Mart) -> list[Row]:
     return mart.rows(
         """SELECT c.item_id, i.title,
-                  count(*) FILTER (WHERE c.case_count > 0 AND c.decision IS NULL) AS waiting,
+                  count(*) FILTER (WHERE c.case_count > 0 AND c.decision IS NULL AND c.paid_date IS NULL) AS waiting,
                   count(*) FILTER (WHERE c.decision = 'approved' AND coalesce(c.paid_yuan, 0) <= 0) AS approved_unpaid,
                   sum(c.approved_yuan) FILTER (WHERE c.decision = 'approved' AND coalesce(c.paid_yuan, 0) <= 0) AS yuan,
                   CAST(median(c.paid_date - c.decided_date) AS INTEGER) AS days
@@ -123,14 +139,9 @@ def strict(mart: Mart) -> list[Row]:
     """The numeric conditions that alone keep most enterprises out: item, condition, how many, and how many are in."""
     return mart.rows(
         # A category (零售企业) is no threshold: only conditions that compare with a number can be strict by a hair.
-        """SELECT f.item_id, i.title, f.condition_id, c.text, count(*) AS n,
-                  (SELECT coalesce(sum(m.n), 0) FROM mart.fact_match AS m
-                   WHERE m.item_id = f.item_id AND m.version = f.version AND m.verdict IN ('eligible', 'declarable')) AS eligible
-           FROM (SELECT item_id, version, unnest(failed) AS condition_id FROM match.pair WHERE near_miss) AS f
-           JOIN mart.dim_item AS i ON i.item_id = f.item_id AND i.version = f.version AND i.is_current
-           JOIN policy.condition AS c ON c.item_id = f.item_id AND c.version = f.version AND c.condition_id = f.condition_id
-           WHERE regexp_matches(c.expr, '[<>]')
-           GROUP BY f.item_id, f.version, i.title, f.condition_id, c.text ORDER BY n DESC, f.item_id, c.text LIMIT 8"""
+        """SELECT t.item_id, i.title, t.condition_id, t.text, t.near_miss_count AS n, t.eligible_count AS eligible
+           FROM mart.threshold AS t JOIN mart.dim_item AS i ON i.item_id = t.item_id AND i.version = t.version
+           WHERE t.is_numeric AND t.near_miss_count > 0 ORDER BY n DESC, t.item_id, t.text LIMIT 8"""
     )
 
 

@@ -62,10 +62,15 @@ def policy_page(pages: Pages, request: Request) -> Response:
         )
         metrics = mart.metrics(item)
         groups: dict[str, list[dict[str, object]]] = {}
+        silent: list[dict[str, object]] = []
         for metric in metrics.values():
             # effects have a table of their own, with intervals and verdicts
-            if metric["metric_group"] != "效果" and (metric["value"] is not None or metric["reason"]):
+            if metric["metric_group"] == "效果":
+                continue
+            if metric["value"] is not None:
                 groups.setdefault(metric["metric_group"], []).append(metric)
+            elif metric["reason"]:
+                silent.append(metric)
         names = (
             "item_funnel",
             "item_paid_by_month",
@@ -83,6 +88,10 @@ def policy_page(pages: Pages, request: Request) -> Response:
             versions=versions,
             headlines=[metrics[name] for name in HEADLINES if name in metrics],
             groups=groups,
+            silent=silent,
+            forecast=_one(mart, "budget_forecast", item),
+            powers=_rows(mart, "effect_power", item),
+            scenarios=_rows(mart, "scenario", item),
             effects=effects(mart, item),
             **{name.removeprefix("item_"): pages.chart(mart, name, item=item) for name in names},
         )
@@ -98,3 +107,15 @@ def effects(mart: Mart, item: str | None = None) -> list[Row]:
            ORDER BY f.verdict = '可信' DESC, f.finding = '未见显著变化', f.item_id, f.outcome DESC""",
         {"item": item},
     )
+
+
+def _rows(mart: Mart, table: str, item: str) -> list[Row]:
+    """An item's rows of a result table; none from a publication that does not have it."""
+    if not mart.exists(f"mart.{table}"):
+        return []
+    return mart.rows(f"SELECT * FROM mart.{table} WHERE item_id = $item ORDER BY ALL", {"item": item})
+
+
+def _one(mart: Mart, table: str, item: str) -> Row | None:
+    found = _rows(mart, table, item)
+    return found[0] if found else None

@@ -1,4 +1,4 @@
-"""数据质量, 办件, 指标字典, and the CSV behind every chart."""
+"""数据质量, 指标字典, and the CSV behind every chart."""
 
 from __future__ import annotations
 
@@ -64,50 +64,6 @@ def feeds_page(pages: Pages, request: Request) -> Response:
             ),
             rejects_by_table=pages.chart(mart, "rejects_by_table"),
             rows_by_month=pages.chart(mart, "rows_by_month"),
-        )
-
-
-def case_page(pages: Pages, request: Request) -> Response:
-    state = request.query_params.get("state", "waiting")
-    words = request.query_params.get("q", "").strip()
-    states = {
-        "waiting": ("在办", "c.case_count > 0 AND c.decision IS NULL"),
-        "unpaid": ("已通过未拨付", "c.decision = 'approved' AND coalesce(c.paid_yuan, 0) <= 0"),
-        "paid": ("已拨付", "c.paid_yuan > 0"),
-        "refused": ("不通过", "c.decision = 'refused'"),
-        "all": ("全部", "(c.case_count > 0 OR c.paid_date IS NOT NULL)"),
-    }
-    if state not in states:
-        raise HTTPException(404, f"没有名为 {state} 的办件状态")
-    with pages.opened() as mart:
-        match = "($words = '' OR contains(coalesce(e.name, ''), $words) OR c.uscc = upper($words) OR c.case_no = $words OR contains(coalesce(i.title, ''), $words))"
-        joined = "mart.fact_case AS c LEFT JOIN mart.dim_enterprise AS e USING (enterprise_id) LEFT JOIN mart.dim_item AS i ON i.item_id = c.item_id AND i.is_latest"
-        counts = mart.row(
-            "SELECT "
-            + ", ".join(f"count(*) FILTER (WHERE {where}) AS {name}" for name, (_, where) in states.items())
-            + f" FROM {joined} WHERE {match}",
-            {"words": words},
-        )
-        cases = mart.rows(
-            f"""SELECT c.*, e.name, i.title FROM {joined} WHERE {match} AND {states[state][1]}
-                ORDER BY coalesce(c.applied_date, c.paid_date) DESC NULLS LAST, c.enterprise_id, c.item_id, c.cycle LIMIT 200""",
-            {"words": words},
-        )
-        complaints = mart.rows(
-            """SELECT h.*, e.name, i.title FROM mart.fact_complaint AS h LEFT JOIN mart.dim_enterprise AS e USING (enterprise_id)
-               LEFT JOIN mart.dim_item AS i ON i.item_id = h.item_id AND i.is_latest
-               WHERE h.closed_at IS NULL ORDER BY h.accepted_at, h.ticket_no LIMIT 50"""
-        )
-        return pages.render(
-            request,
-            "cases.html",
-            mart,
-            state=state,
-            states=states,
-            counts=counts,
-            cases=cases,
-            words=words,
-            complaints=complaints,
         )
 
 

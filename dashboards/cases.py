@@ -1,0 +1,112 @@
+"""办件: where each application stands and what is due, one case step by step, and the 12345 calls with their deadlines."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dashboards.mart import Mart, Row
+from dashboards.pages import Pages
+
+STATES = {
+    "waiting": ("在办", "c.case_count > 0 AND c.decision IS NULL AND c.paid_date IS NULL"),
+    "overdue": ("超期", "c.case_count > 0 AND c.decision IS NULL AND c.paid_date IS NULL AND c.due_date < c.as_of"),
+    "unpaid": ("已通过未拨付", "c.decision = 'approved' AND coalesce(c.paid_yuan, 0) <= 0"),
+    "paid": ("已拨付", "c.paid_yuan > 0"),
+    "refused": ("不通过", "c.decision = 'refused'"),
+    "all": ("全部", "(c.case_count > 0 OR c.paid_date IS NOT NULL)"),
+}
+STEPS = {
+    "applied": "申报",
+    "accepted": "受理",
+    "supplement": "补正",
+    "approved": "核定通过",
+    "refused": "不予通过",
+    "withdrawn": "撤回",
+    "paid": "拨付",
+    "returned": "退回",
+}
+_JOINED = "mart.fact_case AS c LEFT JOIN mart.dim_enterprise AS e USING (enterprise_id) LEFT JOIN mart.dim_item AS i ON i.item_id = c.item_id AND i.is_latest"
+_FOUND = "($words = '' OR contains(coalesce(e.name, ''), $words) OR c.uscc = upper($words) OR c.case_no = $words OR contains(coalesce(i.title, ''), $words))"
+
+
+def case_page(pages: Pages, request: Request) -> Response:
+    state = request.query_params.get("state", "waiting")
+    words = request.query_params.get("q", "").strip()
+    if state not in STATES:
+        raise HTTPException(404, f"没有名为 {state} 的办件状态")
+    with pages.opened() as mart:
+        counted = ", ".join(f"count(*) FILTER (WHERE {where}) AS {name}" for name, (_, where) in STATES.items())
+        counts = mart.row(f"SELECT {counted} FROM {_JOINED} WHERE {_FOUND}", {"words": words})
+        order = "c.due_date NULLS LAST," if state in ("waiting", "overdue") else ""
+        cases = mart.rows(
+            f"""SELECT c.*, e.name, i.title, greatest(c.as_of - c.due_date, 0) AS late_days FROM {_JOINED} WHERE {_FOUND} AND {STATES[state][1]}
+                ORDER BY {order} coalesce(c.applied_date, c.paid_date) DESC NULLS LAST, c.enterprise_id, c.item_id, c.cycle LIMIT 200""",
+            {"words": words},
+        )
+        return pages.render(
+            request,
+            "cases.html",
+            mart,
+            state=state,
+            states=STATES,
+            counts=counts,
+            cases=cases,
+            words=words,
+            calls=_calls(mart),
+            call_counts=mart.row(
+                "SELECT count(*) AS n, count(*) FILTER (WHERE closed_at IS NULL) AS open, count(*) FILTER (WHERE state = 'overdue') AS overdue, count(*) FILTER (WHERE state = 'closed_late') AS late FROM mart.fact_complaint"
+            ),
+        )
+
+
+def _calls(mart: Mart) -> list[Row]:
+    """Open calls first, the most overdue on top, then the latest that were closed late."""
+    return mart.rows(
+        """SELECT h.*, e.name, i.title FROM mart.fact_complaint AS h LEFT JOIN mart.dim_enterprise AS e USING (enterprise_id)
+           LEFT JOIN mart.dim_item AS i ON i.item_id = h.item_id AND i.is_latest
+           WHERE h.closed_at IS NULL OR h.state = 'closed_late'
+           ORDER BY h.closed_at IS NOT NULL, CASE WHEN h.closed_at IS NULL THEN h.close_due_date END, h.accepted_at DESC, h.ticket_no LIMIT 40"""
+    )
+
+
+def one_case_page(pages: Pages, request: Request) -> Response:
+    """Every step of one application and of the payments that answer it, and what is due next."""
+    number = request.path_params["case_no"]
+    with pages.opened() as mart:
+        case = mart.row(
+            """SELECT a.*, e.name, e.uscc, i.title, i.mode, i.issuer, coalesce(a.promise_days, i.promise_days) AS promised, c.due_date
+               FROM mart.application AS a LEFT JOIN mart.dim_enterprise AS e USING (enterprise_id)
+               LEFT JOIN mart.dim_item AS i ON i.item_id = a.item_id AND i.is_latest
+               LEFT JOIN (SELECT enterprise_id, item_id, applied_date, max(due_date) AS due_date FROM mart.fact_case GROUP BY ALL) AS c
+                   ON c.enterprise_id = a.enterprise_id AND c.item_id = a.item_id AND c.applied_date = a.applied_date
+               WHERE a.case_no = $number""",
+            {"number": number},
+        )
+        if case is None:
+            raise HTTPException(404, f"没有编号为 {number} 的办件")
+        steps = mart.rows(
+            "SELECT * FROM mart.fact_case_event WHERE case_no = $number ORDER BY event_date NULLS LAST, told_at, step_no",
+            {"number": number},
+        )
+        calls = mart.rows(
+            "SELECT * FROM mart.fact_complaint WHERE enterprise_id = $firm AND item_id = $item ORDER BY accepted_at DESC, ticket_no",
+            {"firm": case["enterprise_id"], "item": case["item_id"]},
+        )
+        as_of = dt.date.fromisoformat(mart.publication.as_of)
+        paid = any(step["step"] == "paid" for step in steps)
+        return pages.render(
+            request,
+            "case.html",
+            mart,
+            case=case,
+            steps=steps,
+            calls=calls,
+            labels=STEPS,
+            paid=paid,
+            waiting=case["decision"] is None and not paid,
+            late_days=(as_of - case["due_date"]).days if case["due_date"] else None,
+        )
