@@ -1,7 +1,8 @@
-"""policy/item, policy/condition, policy/tag, policy/search: the policy library as tables, every version of every item."""
+"""policy/item, policy/condition, policy/tag, policy/relation, policy/search: the policy library as tables, every version of every item."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -9,13 +10,14 @@ import polars as pl
 from assets.ports import Scope, Warehouse
 from assets.sql import table_metadata
 from data.corpus import Item, load_items
+from matching.text.relations import citations, document_number, near_duplicates, resolved, title_key
 from matching.text.search import document_terms
 from matching.text.segment import segmenter
 from matching.text.tags import Tag, rule_tags
 from matching.text.tags_model import train
 
 MONEY = pl.Decimal(18, 2)
-ITEM = {
+ITEM: dict[str, Any] = {
     "item_id": pl.String,
     "version": pl.Int64,
     "title": pl.String,
@@ -45,7 +47,7 @@ ITEM = {
     "text": pl.String,
     "file": pl.String,
 }
-CONDITION = {
+CONDITION: dict[str, Any] = {
     "item_id": pl.String,
     "version": pl.Int64,
     "condition_id": pl.String,
@@ -54,7 +56,7 @@ CONDITION = {
     "on_unknown": pl.String,
     "outside": pl.Boolean,
 }
-TAG = {
+TAG: dict[str, Any] = {
     "item_id": pl.String,
     "version": pl.Int64,
     "facet": pl.String,
@@ -63,7 +65,16 @@ TAG = {
     "score": pl.Decimal(5, 4),
     "because": pl.List(pl.String),
 }
-SEARCH = {"item_id": pl.String, "version": pl.Int64, "terms": pl.List(pl.String)}
+RELATION: dict[str, Any] = {
+    "item_id": pl.String,
+    "version": pl.Int64,
+    "kind": pl.String,
+    "other_id": pl.String,
+    "other_version": pl.Int64,
+    "score": pl.Decimal(5, 4),
+    "because": pl.String,
+}
+SEARCH: dict[str, Any] = {"item_id": pl.String, "version": pl.Int64, "terms": pl.List(pl.String)}
 
 LABELS = {
     "item_id": "事项编号",
@@ -104,6 +115,9 @@ LABELS = {
     "score": "把握（0–1）",
     "because": "依据的词",
     "terms": "检索词",
+    "kind": "关系：replaces 取代，amends 修订，cites 引用，near_duplicate 近似重复",
+    "other_id": "另一事项编号",
+    "other_version": "另一事项版本",
 }
 
 
@@ -117,7 +131,7 @@ def item_frame(items: Iterable[Item]) -> pl.DataFrame:
             "valid_to": item.valid_to,
             "window_from": item.window_from,
             "window_to": item.window_to,
-            "logic": item.logic or " AND ".join(part.id for part in (*item.conditions, *item.outside_data)),
+            "logic": item.logic or " AND ".join([*(c.id for c in item.conditions), *(o.id for o in item.outside_data)]),
             "award_expr": item.award.expr,
             "award_per": item.award.per,
             "award_note": item.award.note,
@@ -169,6 +183,42 @@ def tag_frame(items: list[Item]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=TAG, orient="row").sort("item_id", "version", "facet", "tag", "source")
 
 
+def relation_frame(items: list[Item]) -> pl.DataFrame:
+    """What replaces, amends, cites or repeats what: by version, by the documents a text names, and by the text itself.
+
+    A document is known by the number in its `basis` and by the first line of its text; all items of a document that is named are meant.
+    """
+    ordered = sorted(items, key=lambda i: (i.id, i.version))
+    by_number: dict[str, list[int]] = {}
+    by_title: dict[str, list[int]] = {}
+    for n, item in enumerate(ordered):
+        by_number.setdefault(document_number(item.basis), []).append(n)
+        by_title.setdefault(title_key(_document_title(item)), []).append(n)
+    by_number.pop("", None)
+    by_title.pop("", None)
+    one = Decimal("1.0000")
+    rows: list[tuple[object, ...]] = []
+    for n, item in enumerate(ordered):
+        if n and ordered[n - 1].id == item.id:
+            rows.append((item.id, item.version, "replaces", item.id, ordered[n - 1].version, one, "同一事项的新版本"))
+        for cited in citations(item.text):
+            for other in (ordered[m] for m in resolved(cited, by_number, by_title)):
+                if other.id != item.id and document_number(other.basis) != document_number(item.basis):
+                    words = item.text[cited.start : cited.end]
+                    rows.append((item.id, item.version, cited.kind, other.id, other.version, one, words))
+    for first, second, similarity in near_duplicates([i.text for i in ordered]):
+        if ordered[first].id != ordered[second].id:
+            for here, there in ((ordered[first], ordered[second]), (ordered[second], ordered[first])):
+                score = Decimal(f"{similarity:.4f}")
+                words = f"原文 {similarity:.0%} 相同"
+                rows.append((here.id, here.version, "near_duplicate", there.id, there.version, score, words))
+    return pl.DataFrame(rows, schema=RELATION, orient="row").unique().sort(list(RELATION))
+
+
+def _document_title(item: Item) -> str:
+    return next((line.strip() for line in item.text.splitlines() if line.strip()), "")
+
+
 def search_frame(items: Iterable[Item]) -> pl.DataFrame:
     """The terms of each item as the index keeps them."""
     words = segmenter()
@@ -180,6 +230,7 @@ _DESCRIPTIONS = {
     "item": "政策事项：每个事项的每个版本一行，含原文、奖励表达式、申报窗口、试点区域和互斥事项；失效的版本也保留。",
     "condition": "政策条件：每条条件的政策原文、表达式和数据缺失时的处理；outside 为真的条件没有任何部门数据可判。",
     "tag": "政策标签：主题、行业、规模、方式、模式、级别、地区、部门；人工、规则、模型三种来源并存，各附依据的词。",
+    "relation": "政策关系：新版本取代旧版本，文件之间的废止、修订、引用，以及原文近似重复的事项；各附依据的词。",
     "search": "政策检索词表：标题和原文经结巴分词、同义词归并后的词。",
 }
 
@@ -192,22 +243,27 @@ _DESCRIPTIONS = {
         for name, description in _DESCRIPTIONS.items()
     ],
 )
-def policy(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]):  # type: ignore[no-untyped-def]
+def policy(
+    warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]
+) -> Iterator[dg.MaterializeResult[Any]]:
     """Stores the whole corpus: which version is in force on `rules_as_of` is the reader's question, so that the past can be replayed."""
     items = load_items()
     frames = {
         "item": item_frame(items),
         "condition": condition_frame(items),
         "tag": tag_frame(items),
+        "relation": relation_frame(items),
         "search": search_frame(items),
     }
     with warehouse.write() as transaction:
         written = {name: transaction.replace(f"policy.{name}", frame) for name, frame in frames.items()}
     valid = sum(scope.rules_as_of in item.valid for item in items)
     for name in _DESCRIPTIONS:
-        extra = {"rules_as_of": scope.rules_as_of.isoformat(), "valid_items": valid} if name == "item" else {}
+        told: dict[str, Any] = (
+            {"rules_as_of": scope.rules_as_of.isoformat(), "valid_items": valid} if name == "item" else {}
+        )
         yield dg.MaterializeResult(
-            asset_key=["policy", name], metadata={**table_metadata(written[name], LABELS), **extra}
+            asset_key=["policy", name], metadata={**table_metadata(written[name], LABELS), **told}
         )
 
 

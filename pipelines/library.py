@@ -54,6 +54,7 @@ class Shelf:
             if row["tag"] not in facets.setdefault(row["facet"], []):
                 facets[row["facet"]].append(row["tag"])
         self.library = Library(items, tags, terms["terms"])
+        self.replaced, self.repeated = _relations(con)
 
     def found(self, con: duckdb.DuckDBPyConnection, ask: Ask) -> list[dict[str, Any]]:
         """The rows of `huiqi search`, best first. Raises AskError."""
@@ -86,10 +87,32 @@ class Shelf:
                 "region": items["region"][hit.row].to_list(),
                 "mode": items["mode"][hit.row],
                 "valid": {"from": items["valid_from"][hit.row], "to": items["valid_to"][hit.row]},
+                "superseded_by": self.replaced.get((hit.item_id, hit.version), []),
+                "same_as": self.repeated.get((hit.item_id, hit.version), []),
                 "snippet": hit.snippet,
             }
             for hit in self.library.search(ask.words, filters, ask.limit)
         ]
+
+
+Related = dict[tuple[str, int], list[dict[str, Any]]]
+
+
+def _relations(con: duckdb.DuckDBPyConnection) -> tuple[Related, Related]:
+    """By item version: what replaces it, and what says nearly the same. A publication from before the table was kept knows of none."""
+    replaced: Related = {}
+    repeated: Related = {}
+    known = con.sql(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'policy' AND table_name = 'relation'"
+    ).fetchall()
+    if known:
+        rows = con.sql("SELECT item_id, version, kind, other_id, other_version FROM policy.relation ORDER BY ALL")
+        for item_id, version, kind, other_id, other_version in rows.fetchall():
+            if kind == "replaces":
+                replaced.setdefault((other_id, other_version), []).append({"item_id": item_id, "version": version})
+            elif kind == "near_duplicate":
+                repeated.setdefault((item_id, version), []).append({"item_id": other_id, "version": other_version})
+    return replaced, repeated
 
 
 def _day(text: str) -> date:

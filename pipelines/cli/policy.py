@@ -72,8 +72,14 @@ def search(
         output.messages.print("没有找到；换个说法，或用 --on all 连失效的一起找", markup=False)
     else:
         output.print_table(
-            [{**row, "tags": row["tags"].get("theme", []), "valid": row["valid"]["to"]} for row in rows], COLUMNS
+            [{**row, "tags": row["tags"].get("theme", []), "valid": _until(row)} for row in rows], COLUMNS
         )
+
+
+def _until(row: dict[str, Any]) -> str:
+    """The last day of an item, and what has taken its place."""
+    newer = [f"{r['item_id']} 第{r['version']}版" for r in row["superseded_by"]]
+    return f"{row['valid']['to']}" + (f"，已由 {'、'.join(newer)} 取代" if newer else "")
 
 
 COLUMNS = {

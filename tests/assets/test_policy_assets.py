@@ -53,6 +53,13 @@ def test_reviewed_rule_and_model_tags_stand_side_by_side_with_their_words(stored
     assert "知识产权" in by_source["rule"]
 
 
+def test_a_new_version_replaces_the_old_one_and_named_documents_are_found(stored):
+    warehouse, _ = stored
+    rows = warehouse.frame("SELECT item_id, version, kind, other_id, other_version FROM policy.relation").rows()
+    assert ("hn-biomed-voucher", 2, "replaces", "hn-biomed-voucher", 1) in rows
+    assert ("hk-specialised-support", 1, "cites", "hn-specialised-first", 1) in rows
+
+
 def test_the_same_corpus_gives_the_same_rows(stored):
     warehouse, _ = stored
     before = warehouse.frame("SELECT * FROM policy.tag")
@@ -67,7 +74,7 @@ def test_outputs_carry_rows_schema_and_chinese_descriptions(stored):
     for event in result.get_asset_materialization_events():
         materialization = event.event_specific_data.materialization
         seen[materialization.asset_key.path[-1]] = materialization.metadata
-    assert set(seen) == {"item", "condition", "tag", "search"}
+    assert set(seen) == {"item", "condition", "tag", "relation", "search"}
     assert seen["condition"]["dagster/row_count"].value == condition_frame(load_items()).height
     described = {c.name: c.description for c in seen["item"]["dagster/column_schema"].value.columns}
     assert described["budget_yuan"] == "预算（元）"
