@@ -119,6 +119,11 @@ class Validity(Strict):
     to: Day | None
 
 
+class Other(Strict):
+    item_id: str
+    version: int
+
+
 class Found(Strict):
     item_id: str
     version: int
@@ -129,6 +134,8 @@ class Found(Strict):
     region: list[str]
     mode: Mode
     valid: Validity
+    superseded_by: list[Other]
+    same_as: list[Other]
     snippet: str
 
 

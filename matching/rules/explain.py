@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -149,17 +150,21 @@ def _first(plane: Plane) -> bool:
     return bool(plane[0] & np.uint64(1))
 
 
+_PROMISED = {"enterprise": "须由企业承诺或提供材料", "person": "须由本人承诺或提供材料"}
+
+
 def _condition(item: Item, condition_id: str, observer: Observer) -> ConditionExplanation:
     text = item.conditions[condition_id]
     if text.outside:
-        return ConditionExplanation(
-            text.id, text.text, "", "unknown", f"须由企业承诺或提供材料：{text.text}", text.on_unknown, outside=True
-        )
+        sentence = f"{_PROMISED[item.text.entity]}：{text.text}"
+        return ConditionExplanation(text.id, text.text, "", "unknown", sentence, text.on_unknown, outside=True)
     term = item.terms[condition_id]
     state = observer.state(term)
     found = observer.observations(term)
     telling = [observation for observation in found if observation.verdict == state] or found
     sentence = "；".join(dict.fromkeys(observation.sentence for observation in telling))
+    if is_exclusion(text.text, text.expr) and state != "unknown":
+        sentence += "，不在这一排除情形内" if state == "true" else "，属于这一排除情形"
     main = telling[0] if telling else None
     return ConditionExplanation(
         id=text.id,
@@ -176,6 +181,20 @@ def _condition(item: Item, condition_id: str, observer: Observer) -> ConditionEx
         distance=main.distance if main else None,
         observations=tuple(found),
     )
+
+
+_NEGATIVE = re.compile(
+    r"^\s*NOT\b(?!.*\b(AND|OR)\b)|<>|!=|\bNOT\s+IN\b|(?<![<>!])=\s*(0|FALSE)\s*$|IS\s+(NOT\s+TRUE|FALSE)", re.I
+)
+_SAYS_NOT = re.compile("不|没|非|除外|以外|无|未(?!缴|按|足|履|结|到|清|完)")
+
+
+def is_exclusion(text: str, expr: str) -> bool:
+    """Whether the words name who is shut out (纳税信用为D级的) while the rule, which must hold, denies it.
+
+    A ✓ beside such words reads as its opposite unless the sentence says which way it is meant.
+    """
+    return bool(text and _NEGATIVE.search(expr)) and not _SAYS_NOT.search(text)
 
 
 def _bar(
@@ -199,8 +218,12 @@ def _summary(found: Explanation, *, denied: bool) -> str:
         failing = [c.sentence for c in found.conditions if c.verdict == "false"]
         parts.append(("只差一步：" if found.near_miss else "") + "；".join(failing))
     elif found.verdict in ("declarable", "unknown"):
-        wanting = [c.sentence for c in found.conditions if c.verdict == "unknown"]
-        parts.append("；".join(wanting))
+        wanting = [c.sentence for c in found.conditions if c.verdict == "unknown" and not c.outside]
+        promised = [c for c in found.conditions if c.outside]
+        if promised:
+            heading = promised[0].sentence.partition("：")[0]
+            wanting.append(f"{heading}：{'、'.join(c.text for c in promised)}")
+        parts.append("；".join(dict.fromkeys(wanting)))
     if found.amount_yuan is not None and found.verdict in ("eligible", "declarable"):
         parts.append(f"测算金额 {yuan(Fraction(found.amount_yuan))}")
     parts.extend(bar.sentence for bar in found.bars if bar.verdict == "true")

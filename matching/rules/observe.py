@@ -121,7 +121,8 @@ class Observer:
                 continue
             indicator = self.indicators.get(column.name)
             holder = attribute(indicator, "department")
-            said = self.departments.get(str(holder), str(holder)) if holder else "部门数据中没有，可由企业申报"
+            applicant = "本人" if attribute(indicator, "entity") == "person" else "企业"
+            said = self.departments.get(str(holder), str(holder)) if holder else f"部门数据中没有，可由{applicant}申报"
             latest = seen.get("valid_at") if seen else None
             found.append(f"缺少{self.label(column.name)}（{said}{f'，最近一期 {str(latest)[:10]}' if latest else ''}）")
         return "，".join(found)
@@ -200,8 +201,8 @@ class Observer:
             indicator = {"unit": "天"}
         distance = _distance(operator, left, right) if state == "false" else Fraction(0)
         dates = observed.type == "date"
-        seen = self._spell(left, indicator, dates)
-        bound = self._spell(right, indicator, dates)
+        seen = self._spell(left, indicator, dates, right)
+        bound = self._spell(right, indicator, dates, left)
         if isinstance(asked, Column):
             bound = f"{self.label(asked.name)} {bound}"
         gap = f"{distance} 天" if dates and distance is not None else wording.gap(distance or Fraction(0), indicator)
@@ -234,8 +235,10 @@ class Observer:
             distance,
         )
 
-    def _spell(self, value: Fraction, indicator: Any, is_date: bool) -> str:
-        return (EPOCH + timedelta(days=int(value))).isoformat() if is_date else wording.quantity(value, indicator)
+    def _spell(self, value: Fraction, indicator: Any, is_date: bool, beside: Fraction) -> str:
+        return (
+            (EPOCH + timedelta(days=int(value))).isoformat() if is_date else wording.quantity(value, indicator, beside)
+        )
 
     def _exact(self, term: Term) -> Fraction:
         found = rows.numbers(term, self.block)

@@ -19,25 +19,31 @@ from matching.rules.vocabulary import attribute
 WAN, YI = 10_000, 100_000_000
 
 
-def quantity(value: Fraction, indicator: Any = None) -> str:
+_UNITS = {"USD": "美元"}
+_FEW, _MANY = 2, 6  # decimals: what is read, and what it takes to tell a value from a threshold it nearly meets
+
+
+def quantity(value: Fraction, indicator: Any = None, beside: Fraction | None = None) -> str:
     """A number with its unit: money in 万元 or 亿元 where that is exact to 4 decimals, ratios in percent, else grouped by thousands.
 
-    What does not end within the decimals shown is marked 约.
+    Two decimals, or as many as tell it from `beside`, the threshold told in the same sentence. What is cut off is marked 约.
     """
     unit = attribute(indicator, "unit") if indicator is not None else None
     kind = attribute(indicator, "type") if indicator is not None else None
+    unit = _UNITS.get(unit or "", unit)
     if kind == "money" or unit == "元":
         return yuan(value) if unit in (None, "元") else f"{grouped(value, 2)} {unit}"
-    if kind == "ratio":
-        return f"{grouped(value * 100, 4)}%"
-    return f"{grouped(value, 6)} {unit}" if unit and unit != "小数" else grouped(value, 6)
+    scale = 100 if kind == "ratio" else 1
+    alike = beside is not None and value != beside and round(value * scale, _FEW) == round(beside * scale, _FEW)
+    number = grouped(value * scale, _MANY if alike else _FEW)
+    return f"{number}%" if kind == "ratio" else f"{number} {unit}" if unit and unit != "小数" else number
 
 
 def gap(value: Fraction, indicator: Any = None) -> str:
-    """A difference with its unit: between two ratios it is percentage points."""
+    """A difference with its unit: between two ratios it is percentage points. Never shown as nothing when there is one."""
     if indicator is not None and attribute(indicator, "type") == "ratio":
-        return f"{grouped(value * 100, 4)} 个百分点"
-    return quantity(value, indicator)
+        return f"{grouped(value * 100, _FEW if not value or round(value * 100, _FEW) else _MANY)} 个百分点"
+    return quantity(value, indicator, Fraction(0))
 
 
 def yuan(value: Fraction) -> str:

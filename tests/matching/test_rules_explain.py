@@ -7,7 +7,8 @@ from fractions import Fraction
 import pytest
 
 from matching.rules import RuleError, compile_items, explain
-from matching.rules.wording import grouped, quantity, yuan
+from matching.rules.explain import is_exclusion
+from matching.rules.wording import gap, grouped, quantity, yuan
 
 AS_OF = date(2024, 12, 31)
 INDICATORS = {
@@ -48,7 +49,7 @@ def sentence(expr, evidence=None, **row):
         ("established_date < as_of", {"established_date": date(2024, 12, 31)}, "成立日期 2024-12-31，要求早于 2024-12-31", 0),
         ("rd_expense_last_year >= revenue_last_year", {"rd_expense_last_year": 10, "revenue_last_year": 30}, "上年度研发费用 10 元，距 上年度营业收入 30 元还差 20 元", 20),
         ("as_of - established_date >= 365", {"established_date": date(2024, 12, 1)}, "按成立日期 2024-12-01计算为 30 天，距 365 天还差 335 天", 335),
-        ("NOT is_dishonest", {"is_dishonest": True}, "失信被执行人：是，要求为“否”", None),
+        ("NOT is_dishonest", {"is_dishonest": True}, "失信被执行人：是，要求为“否”，属于这一排除情形", None),
         ("enterprise_size IN ('小型', '微型')", {"enterprise_size": "大型"}, "企业划型：大型，不属于 小型、微型", None),
         ("registered_region IN ('460100')", {"registered_region": "460106"}, "注册地：龙华区，在 海口市 范围内", None),
         ("certifications IN ('高新技术企业')", {"certifications": [{"name": "高新技术企业", "valid_from": date(2021, 12, 1), "valid_to": date(2024, 11, 30)}]}, "资质认定：高新技术企业（有效期 2021-12-01 至 2024-11-30），在 2024-12-31 不在有效期内", None),
@@ -128,3 +129,29 @@ def test_numbers_as_people_write_them():
     assert grouped(Fraction(1, 3), 2) == "约 0.33"
     assert grouped(Fraction("1234567.891"), 3) == "1,234,567.891" and grouped(Fraction(-3, 2), 2) == "-1.5"
     assert quantity(Fraction(5, 1000), {"type": "ratio"}) == "0.5%"
+
+
+@pytest.mark.parametrize(
+    ("text", "expr", "excludes"),
+    [
+        ("纳税信用为D级的", "tax_credit_level <> 'D'", True),
+        ("有欠税未缴清的企业", "tax_arrears_yuan = 0", True),
+        ("列入严重违法失信名单的企业", "NOT is_serious_illegal", True),
+        ("没有欠税", "tax_arrears_yuan = 0", False),
+        ("房地产开发企业除外", "NOT is_developer", False),
+        ("未列入经营异常名录", "NOT is_abnormal_listed", False),
+        ("成立5年以内", "established_years <= 5", False),
+        ("参保人数与上年同期持平", "employees_insured_growth >= 0", False),
+        ("", "NOT is_developer", False),
+    ],
+)
+def test_words_that_name_who_is_shut_out_are_told_from_requirements(text, expr, excludes):
+    assert is_exclusion(text, expr) is excludes
+
+
+def test_a_value_is_cut_short_but_never_onto_its_threshold():
+    long = quantity(Fraction(397541, 100000), {"unit": "年"}, Fraction(2))
+    near = quantity(Fraction(4999999, 1000000), {"unit": "年"}, Fraction(5))
+    assert (long, near) == ("约 3.98 年", "4.999999 年")
+    assert gap(Fraction(1, 1_000_000), {"unit": "年"}) == "0.000001 年"
+    assert quantity(Fraction("0.49999999"), {"type": "ratio"}, Fraction("0.5")) == "49.999999%"
