@@ -37,7 +37,7 @@ def refresh(warehouse: DuckWarehouse, scope: Scope) -> Refreshed:
         changed = warehouse.frame("SELECT count(*) AS n FROM registry.enterprise").item()
     else:
         changed = _rebuild_changed(warehouse)
-    _remember(warehouse, scope)
+    remember(warehouse, scope)
     return Refreshed(int(changed), reason)
 
 
@@ -71,7 +71,7 @@ def _premises(warehouse: DuckWarehouse) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"name": pl.String, "answer": pl.String}, orient="row")
 
 
-def _remember(warehouse: DuckWarehouse, scope: Scope) -> None:
+def remember(warehouse: DuckWarehouse, scope: Scope) -> None:
     """What the next refresh compares with: the dates, the premises, the files, and who each subject was."""
     built = pl.DataFrame({"as_of": [scope.as_of], "known_at": [scope.known_at], "statements": [_version()]})
     told = _premises(warehouse)
