@@ -6,6 +6,7 @@ import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -14,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from dashboards import formats
 from dashboards.charts import Drawn, drawn
+from dashboards.english import english
 from dashboards.figures import CHARTS
 from dashboards.mart import Mart, Row, opened
 from matching.push.kinds import KINDS, REASONS
@@ -32,6 +34,9 @@ NAVIGATION = [
     ("/reports", "报告"),
     ("/metrics", "指标字典"),
 ]
+
+
+LANGUAGES = {"zh": "中文", "en": "English"}
 
 
 class Pages:
@@ -77,10 +82,20 @@ class Pages:
         return opened(self.home)
 
     def render(self, request: Request, template: str, mart: Mart | None, status: int = 200, **context: Any) -> Response:
+        asked = request.query_params.get("lang")
+        language = asked if asked in LANGUAGES else request.cookies.get("lang", "zh")
+        other = "zh" if language == "en" else "en"
         text = self.environment.get_template(template).render(
-            path=request.url.path, publication=mart.publication if mart else None, **context
+            path=request.url.path,
+            publication=mart.publication if mart else None,
+            other_language=LANGUAGES[other],
+            other_address=f"{request.url.path}?{urlencode({**request.query_params, 'lang': other})}",
+            **context,
         )
-        return HTMLResponse(text, status_code=status)
+        answer = HTMLResponse(english(text) if language == "en" else text, status_code=status)
+        if asked in LANGUAGES:
+            answer.set_cookie("lang", asked, max_age=31_536_000, httponly=True, samesite="strict")
+        return answer
 
     def problem(self, request: Request, status: int, title: str, detail: str) -> Response:
         """The page for what is missing or broken: says what happened and where to go."""

@@ -2,10 +2,12 @@
 "use strict";
 (() => {
   const NONE = "<5";
-  const trimmed = (value, digits) => value.toLocaleString("zh-CN", { maximumFractionDigits: digits });
+  const english = document.documentElement.lang === "en";
+  const trimmed = (value, digits) => value.toLocaleString(english ? "en" : "zh-CN", { maximumFractionDigits: digits });
   const written = (value, unit) => {
     if (value === null || value === undefined || Number.isNaN(value)) return NONE;
     if (unit === "%") return `${trimmed(value * 100, 1)}%`;
+    if (unit === "CNY") return `CNY ${Math.abs(value) >= 1e6 ? `${trimmed(value / 1e6, 2)}M` : trimmed(value, 0)}`;
     if (unit === "元") {
       const size = Math.abs(value);
       if (size >= 1e8) return `${trimmed(value / 1e8, 2)} 亿元`;
@@ -17,6 +19,7 @@
   const short = (value, unit) => {
     if (unit === "%") return `${trimmed(value * 100, 0)}%`;
     const size = Math.abs(value);
+    if (english) return size >= 1e6 ? `${trimmed(value / 1e6, 1)}M` : trimmed(value, 1);
     if (size >= 1e8) return `${trimmed(value / 1e8, 1)}亿`;
     if (size >= 1e4) return `${trimmed(value / 1e4, 1)}万`;
     return trimmed(value, 1);
@@ -60,7 +63,7 @@
     const option = JSON.parse(figure.querySelector("script.option").textContent);
     const spoken = plot.getAttribute("aria-label");
     plot.replaceChildren();
-    const chart = echarts.init(plot, null, { renderer: "svg", locale: "ZH" });
+    const chart = echarts.init(plot, null, { renderer: "svg", locale: english ? "EN" : "ZH" });
     chart.setOption(dress(option));
     plot.setAttribute("aria-label", spoken);
     plot.dataset.drawn = "yes";

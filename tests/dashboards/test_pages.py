@@ -35,6 +35,10 @@ PAGES = [
     "/pushes/L-hn-biomed-voucher",
     "/cases",
     "/cases?state=paid",
+    "/cases?state=overdue",
+    "/cases/A0001",
+    "/reports",
+    "/reports/2024-12",
     "/feeds",
     "/linkage",
     "/metrics",
@@ -160,6 +164,16 @@ def test_a_new_publication_is_seen_without_restart(tmp_path: Path) -> None:
         ("/csv/none", 404),
         ("/csv/item_funnel", 400),
         ("/cases?state=none", 404),
+        ("/cases/none", 404),
+        ("/reports/2031-01", 404),
+        ("/reports/2024-13", 404),
+        ("/reports/2024-12.pdf", 404),
+        ("/reports/self-evaluation.xlsx?year=20x4", 400),
+        ("/reports/self-evaluation.xlsx?year=1999", 404),
+        ("/reports/self-evaluation.xlsx?year=2024&item=none", 404),
+        ("/open/none.parquet", 404),
+        ("/open/arm.arrow", 404),
+        ("/open/metric.arrow?columns=value,nothing", 400),
     ],
 )
 def test_what_is_not_there_gets_a_page_of_its_own(client: TestClient, path: str, status: int) -> None:
@@ -205,6 +219,7 @@ def test_an_empty_mart_has_empty_pages_not_errors(tmp_path: Path) -> None:
         "/feeds",
         "/metrics",
         "/metrics/paid_yuan",
+        "/reports",
     ):
         assert client.get(path).status_code == 200, path
     assert "没有数据" in client.get("/").text
