@@ -11,14 +11,15 @@ from data import gazetteer
 from matching.identity import names
 
 FEATURES = (
-    "nm", "core", "zi", "iw", "py", "shape", "bag", "form", "place", "head", "tail", "legal_person", "phone", "region", "spot",
+    "nm", "core", "zi", "iw", "py", "shape", "bag", "form", "place", "head", "tail", "two", "three", "legal_person", "phone", "region", "spot",
 )  # fmt: skip
 
 
 def features(rows: pl.DataFrame, id_column: str) -> pl.DataFrame:
     """One row per row of `rows` (parsed names beside legal_person, region, phone_hash, address), as FEATURES after `unique_id`.
 
-    Empty text is null: an absent field is no evidence. `head` and `tail` are the first character and the last two of the core, for blocking.
+    Empty text is null: an absent field is no evidence. For blocking: `head` and `tail` are the first character and the last two of the core,
+    `two` its first two characters and `three` the three after the first.
     """
     places = rows["region"].drop_nulls().unique().sort().to_list()
     today = {p: _region(p) for p in places}
@@ -32,6 +33,8 @@ def features(rows: pl.DataFrame, id_column: str) -> pl.DataFrame:
         *[pl.col(c).replace("", None) for c in ("nm", "core", "zi", "iw", "py", "shape", "bag", "form", "place")],
         head=pl.col("core").str.head(1).replace("", None),
         tail=pl.col("core").str.tail(2).replace("", None),
+        two=pl.col("core").str.head(2).replace("", None),
+        three=pl.col("core").str.slice(1, 3).replace("", None),
         legal_person=pl.col("legal_person").str.strip_chars().replace("", None),
         phone=pl.col("phone_hash").replace("", None),
         region=region,

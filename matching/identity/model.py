@@ -19,7 +19,7 @@ import pyarrow as pa
 import splink.comparison_level_library as cll
 from rapidfuzz.distance import JaroWinkler
 from rapidfuzz.process import cpdist
-from splink import DuckDBAPI, Linker, block_on
+from splink import DuckDBAPI, Linker
 from splink.comparison_library import CustomComparison
 
 MODEL = Path(__file__).parent / "model.json"
@@ -136,21 +136,11 @@ def comparisons() -> list[Any]:
     ]
 
 
-def blocks() -> list[Any]:
-    """Pairs that share one of these are looked at, all others are not."""
-    return [
-        block_on("core"),
-        block_on("py"),
-        block_on("shape"),
-        block_on("bag"),
-        block_on("zi", "place"),
-        block_on("phone"),
-        block_on("legal_person", "region"),
-        block_on("legal_person", "iw"),
-        block_on("head", "tail", "place"),
-        block_on("substr(core, 1, 2)", "place"),
-        block_on("substr(core, 2, 3)", "place"),
-    ]
+# Pairs that share the values of one of these are looked at, all others are not.
+BLOCKS = (
+    ("core",), ("py",), ("shape",), ("bag",), ("zi", "place"), ("phone",), ("legal_person", "region"), ("legal_person", "iw"), ("head", "tail", "place"),
+    ("two", "place"), ("three", "place"),
+)  # fmt: skip
 
 
 @contextmanager
@@ -179,10 +169,25 @@ def size_step(enterprises: int) -> int:
     return round(2 ** (ceil(log2(max(enterprises, 2)) * 4) / 4))
 
 
-def holders(register: pl.DataFrame, column: str) -> pl.Series:
-    """The values of a feature, one for each enterprise that holds it: one that kept its 字号 through three names holds it once."""
+def holders(register: pl.DataFrame, column: str, said: pl.Series | None = None) -> pl.Series:
+    """The values of a feature, one for each enterprise that holds it: one that kept its 字号 through three names holds it once.
+
+    With `said`, only the values that occur in it: the others can match nothing.
+    """
+    rows = register.filter(pl.col(column).is_not_null())
+    if said is not None:
+        rows = rows.join(said.drop_nulls().unique().to_frame(column), on=column, how="semi")
     holder = pl.col("unique_id").str.split("#").list.first()
-    return register.select(column, holder=holder).unique()[column].drop_nulls()
+    return rows.select(column, holder=holder).unique()[column]
+
+
+def reachable(said: pl.DataFrame, register: pl.DataFrame) -> pl.DataFrame:
+    """The register rows that share a block with anything said, in the register's order."""
+    found = [
+        register.join(said.select(block).drop_nulls().unique(), on=list(block), how="semi").select("unique_id")
+        for block in BLOCKS
+    ]
+    return register.join(pl.concat(found).unique(), on="unique_id", how="semi", maintain_order="left")
 
 
 def chance_of_one(values: pl.Series) -> float:

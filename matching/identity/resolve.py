@@ -41,18 +41,32 @@ class Register:
 
     `enterprises`: enterprise_id, legal_person, region, phone_hash, address (current values, any may be null).
     `keys`: enterprise_id, kind, code. `names`: enterprise_id, name, valid_from, valid_to (valid_to null: current).
+    `known`: parts of names taken apart before (name, PARTS; other columns are ignored), so that only new names are.
     """
 
     enterprises: pl.DataFrame
     keys: pl.DataFrame
     names: pl.DataFrame
+    known: pl.DataFrame | None = None
     parsed: pl.DataFrame = field(init=False)
 
     def __post_init__(self) -> None:
         distinct = self.names.select("enterprise_id", "name", "valid_to").filter(pl.col("name").is_not_null())
         distinct = distinct.group_by("enterprise_id", "name").agg(current=pl.col("valid_to").is_null().any())
         distinct = distinct.sort("enterprise_id", "name")
-        object.__setattr__(self, "parsed", pl.concat([distinct, names.parsed(distinct["name"])], how="horizontal"))
+        object.__setattr__(
+            self, "parsed", distinct.join(self._parts(distinct["name"]), on="name").sort("enterprise_id", "name")
+        )
+
+    def _parts(self, wanted: pl.Series) -> pl.DataFrame:
+        """name and PARTS of each distinct name."""
+        distinct = wanted.unique().sort().to_frame("name")
+        columns = ["name", *names.PARTS.names()]
+        if self.known is None:
+            return pl.concat([distinct, names.parsed(distinct["name"])], how="horizontal").select(columns)
+        there = self.known.select(columns).unique("name").join(distinct, on="name", how="semi")
+        new = distinct.join(there, on="name", how="anti")
+        return pl.concat([there, pl.concat([new, names.parsed(new["name"])], how="horizontal").select(columns)])
 
 
 @dataclass(frozen=True)
@@ -78,7 +92,7 @@ def resolve(
     """
     subjects = subjects.unique("_subject_id").sort("_subject_id")
     parsed = pl.concat([subjects.select("_subject_id"), names.parsed(subjects["name"])], how="horizontal")
-    state = _Bench(subjects, parsed, register, _standing(judgements))
+    state = _Bench(subjects, parsed, register, standing(judgements))
     state.judge()
     written = crosswalk.written(subjects)
     state.by_code(written, register.keys)
@@ -94,7 +108,8 @@ def resolve(
     )
 
 
-def _standing(judgements: pl.DataFrame | None) -> pl.DataFrame:
+def standing(judgements: pl.DataFrame | None) -> pl.DataFrame:
+    """Judgements as they are used: _subject_id, enterprise_id, same; empty for None."""
     schema = {"_subject_id": pl.String(), "enterprise_id": pl.String(), "same": pl.Boolean()}
     if judgements is None or judgements.is_empty():
         return pl.DataFrame(schema=schema)

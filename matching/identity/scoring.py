@@ -18,6 +18,7 @@ from matching.identity.model import (
     frequencies,
     holders,
     linker_of,
+    reachable,
     size_step,
 )
 from matching.identity.resolve import Register, Scorer
@@ -57,10 +58,13 @@ def scores(said: pl.DataFrame, register: pl.DataFrame, model: dict[str, Any], ow
     settings = {k: v for k, v in model.items() if k not in OURS}
     size = size_step(owner["enterprise_id"].n_unique())
     settings["probability_two_random_records_match"] = PRESENT / size
+    near = reachable(said, register)
+    if near.is_empty():
+        return pl.DataFrame(schema=SCORES)
     with engine() as (con, api):
-        linker = linker_of(api, said, register, settings)
+        linker = linker_of(api, said, near, settings)
         for column in TERMS:
-            lookup = api.register(frequencies(holders(register, column), size, model).to_arrow())
+            lookup = api.register(frequencies(holders(register, column, said[column]), size, model).to_arrow())
             linker.table_management.register_term_frequency_lookup(lookup, column)
         found = linker.inference.predict(threshold_match_probability=FLOOR)
         rows = con.sql(f"SELECT * FROM {found.physical_name}").pl()

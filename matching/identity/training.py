@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
-from splink import SettingsCreator
+from splink import SettingsCreator, block_on
 
 from matching.identity import names
 from matching.identity.evidence import register_features, subject_features
 from matching.identity.model import (
+    BLOCKS,
     COARSE,
     PRESENT,
     TERMS,
-    blocks,
     chance_of_one,
     comparisons,
     engine,
@@ -33,7 +33,7 @@ def train(said: pl.DataFrame, register: pl.DataFrame, pairs: pl.DataFrame, seed:
     settings = SettingsCreator(
         link_type="link_only",
         comparisons=comparisons(),
-        blocking_rules_to_generate_predictions=blocks(),
+        blocking_rules_to_generate_predictions=[block_on(*block) for block in BLOCKS],
         probability_two_random_records_match=PRESENT / max(register.height, 1),
         retain_intermediate_calculation_columns=True,
         linker_uid="huiqi",
