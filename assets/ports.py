@@ -42,6 +42,10 @@ class Transaction(Protocol):
         """Runs one statement; named parameters as `$name`."""
         ...
 
+    def frame(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """The result of one SELECT that sees what this transaction has written."""
+        ...
+
 
 class Warehouse(Protocol):
     """The one writer's DuckDB. Table names are `schema.table`; the scope's dates are DuckDB variables on every connection."""

@@ -8,10 +8,21 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from data.column import DUCKDB_TYPES as DUCKDB_TYPES
+from data.column import Column as Column
+from data.column import Split as Split
+from data.column import Strict
+from data.form import Change as Change
+from data.form import Control as Control
+from data.form import Delete as Delete
+from data.form import Form as Form
+from data.form import Name as Name
+from data.form import Rule as Rule
+from data.form import Volume as Volume
 from data.headings import UNITS as UNITS
 from data.headings import bare_mark as bare_mark
 from data.headings import header_mark as header_mark
@@ -21,25 +32,6 @@ from data.strict_yaml import parse_yaml as parse_yaml
 
 DEPARTMENTS = Path(__file__).with_name("departments")
 REFERENCE = Path(__file__).with_name("reference")
-
-ColumnType = Literal["text", "code", "date", "datetime", "month", "year", "integer", "decimal", "money", "flag"]
-KeyKind = Literal["uscc", "regno", "org_code", "tax_id", "local", "customs", "trade", "permit", "project", "other"]
-Personal = Literal["none", "name", "contact", "id", "account"]
-Format = Literal["csv", "text", "dump", "xlsx", "xls", "dbf", "xml", "sqlite", "jsonl"]
-Encoding = Literal["gb18030", "utf-8", "utf-8-sig", "utf-16"]
-
-DUCKDB_TYPES: Mapping[str, str] = {
-    "text": "VARCHAR",
-    "code": "VARCHAR",
-    "date": "DATE",
-    "datetime": "TIMESTAMP",
-    "month": "DATE",
-    "year": "BIGINT",
-    "integer": "BIGINT",
-    "decimal": "DECIMAL(18,6)",
-    "money": "DECIMAL(18,2)",
-    "flag": "BOOLEAN",
-}
 
 # the columns every landed row carries beside its payload, in this order at the end of each raw table
 PROVENANCE: Mapping[str, str] = {
@@ -68,140 +60,7 @@ SUBJECT_ROLES = (
 )
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Split(_Strict):
-    """Several names in one cell: each becomes a row of its own, numbered from 1 in the column `rank`."""
-
-    by: str
-    rank: str
-
-
-class Column(_Strict):
-    """One column: how the department names and writes it, and what it becomes."""
-
-    label: str
-    header: str
-    aliases: tuple[str, ...] = ()
-    type: ColumnType = "text"
-    unit: str | None = None
-    codes: str | None = None
-    # a value outside the code list: False rejects the row, True keeps the text and leaves the code empty
-    open: bool = False
-    key: KeyKind | None = None
-    personal: Personal = "none"
-    required: bool = False
-    # a file without this column is still a delivery of this table (added, dropped or optional columns)
-    optional: bool = False
-    # an empty cell, or 同上, means the value above (merged cells, hand-kept lists)
-    fill_down: bool = False
-    forever: bool = False
-    serial: bool = False
-    # a day after the receipt is no error here (validity that begins later)
-    future: bool = False
-    nulls: tuple[str, ...] = ()
-    true_words: tuple[str, ...] = ()
-    false_words: tuple[str, ...] = ()
-    split: Split | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Column:
-        if self.unit is not None and self.unit not in UNITS:
-            raise ValueError(f"单位「{self.unit}」不在已知单位之列：{'、'.join(UNITS)}")
-        if self.unit is not None and self.type not in ("integer", "decimal", "money"):
-            raise ValueError(f"有单位的列必须是数，现在是 {self.type}")
-        if (self.forever or self.serial) and self.type not in ("date", "datetime"):
-            raise ValueError("forever、serial 只用于日期列")
-        if self.type == "money" and self.unit is None:
-            raise ValueError("金额列必须写明单位")
-        return self
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        return (self.header, *self.aliases)
-
-    @property
-    def factor(self) -> str:
-        """What a delivered number is multiplied by, as decimal text."""
-        return UNITS[self.unit][1] if self.unit else "1"
-
-
-class Delete(_Strict):
-    """How a department takes a row back: a flag, a status value, absence from the newest full delivery, or never."""
-
-    rule: Literal["flag", "status", "absent", "none"] = "none"
-    column: str | None = None
-    values: tuple[str, ...] = ()
-
-
-class Control(_Strict):
-    """What the department's control file must agree with: rows always, and the sum of this column if named."""
-
-    amount: str | None = None
-    required: bool = True
-
-
-class Rule(_Strict):
-    """One expectation about a table, enforced as polars masks and as a Great Expectations suite alike."""
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]{2,60}$")
-    label: str
-    level: Literal["feed", "row", "warn"]
-    max_bad_share: float = Field(default=0.0, ge=0.0, le=1.0)
-    expect: str = Field(pattern=r"^expect_[a-z_]+$")
-    kwargs: dict[str, Any] = {}
-    owner: str = ""
-    since: date | None = None
-
-
-class Form(_Strict):
-    """One physical form a delivery takes: name, format, encoding, where its header stands."""
-
-    pattern: str
-    format: Format
-    encoding: Encoding = "utf-8"
-    delimiter: str = ","
-    quote: str | None = '"'
-    null: str | None = None
-    header: bool = True
-    archive: Literal["gz", "zip"] | None = None
-    kind: Literal["F", "I"] = "I"
-    # the element that is one row (XML)
-    row: str | None = None
-    # rows whose first filled cell begins so are totals or footnotes: counted, not loaded
-    totals: tuple[str, ...] = ("合计", "总计", "小计", "本页合计")
-    notes: tuple[str, ...] = ("注：", "注:", "说明：", "说明:", "填表人", "制表", "单位负责人", "备注：")
-    hidden_sheets: bool = False
-    max_bytes: int = 2 * 1024**3
-    # fewer data rows than this is no delivery (a file of nothing but its header)
-    min_rows: int = 1
-
-    @cached_property
-    def name(self) -> re.Pattern[str]:
-        """The file names of this form, compiled once: two thousand files are held against sixty forms."""
-        return re.compile(self.pattern, re.ASCII)
-
-
-class Change(_Strict):
-    """From this day on the department delivers differently: columns and form fields that replace the earlier ones."""
-
-    since: date
-    note: str
-    columns: dict[str, dict[str, Any]] = {}
-    form: dict[str, Any] = {}
-
-
-class Name(NamedTuple):
-    """What a delivery's file name says."""
-
-    period: str
-    kind: str
-    batch: str
-
-
-class Table(_Strict):
+class Table(Strict):
     """One table of one department."""
 
     department: str
@@ -226,7 +85,8 @@ class Table(_Strict):
     # a pulled record is received when it was last changed, not when the pull that brought it ended
     received_by: str | None = None
     control: Control | None = None
-    subject: dict[str, str] = {}
+    volume: Volume = Volume()
+    subject: dict[str, str] = Field(default={})
     local_kind: str | None = None
     # share of rows that may be rejected before the whole file is refused
     max_reject_share: float = Field(default=0.2, ge=0.0, le=1.0)
@@ -269,9 +129,17 @@ class Table(_Strict):
     def at(self, day: date) -> Table:
         """The contract as it stood for a delivery of this day."""
         table = self
-        for change in sorted(self.changes, key=lambda c: c.since):
-            if change.since > day:
+        for since, changed in self._versions:
+            if since > day:
                 break
+            table = changed
+        return table
+
+    @cached_property
+    def _versions(self) -> list[tuple[date, Table]]:
+        """The contract after each of its changes, made once: a backlog asks for every file."""
+        table, found = self, []
+        for change in sorted(self.changes, key=lambda c: c.since):
             columns = {
                 name: Column.model_validate(column.model_dump() | change.columns.get(name, {}))
                 for name, column in table.columns.items()
@@ -280,7 +148,8 @@ class Table(_Strict):
             forms = {n: Form.model_validate(f.model_dump() | change.form) for n, f in table.forms.items()}
             # A copy would keep the cached properties of the table it was copied from.
             table = Table.model_validate({**table.model_dump(), "columns": columns, "forms": forms})
-        return table
+            found.append((change.since, table))
+        return found
 
     def recognise(self, filename: str) -> tuple[str, Name] | None:
         """The form and the parts of a file name, or None if it is not a delivery of this table."""
@@ -333,7 +202,7 @@ class Table(_Strict):
         return self
 
 
-class Feed(_Strict):
+class Feed(Strict):
     """One department: who it is, whom to call, and its tables."""
 
     department: str = Field(pattern=r"^[a-z][a-z_]*$")

@@ -9,11 +9,11 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines import audit, docket, ledger, officers
+from pipelines import audit, deliveries, dispute, docket, ledger, officers
 
-SCHEMAS = (officers.SCHEMA, audit.SCHEMA, docket.SCHEMA, ledger.SCHEMA)
+SCHEMAS = (officers.SCHEMA, audit.SCHEMA, docket.SCHEMA, ledger.SCHEMA, deliveries.SCHEMA, dispute.SCHEMA)
 # Raised with every change of a schema above, so that a store is brought up to date once and not at every connection.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import date, datetime, time
 from functools import cache
 from typing import Any
@@ -16,8 +17,10 @@ from quality.masks import BrokenRuleError, Outcome, bound, outcomes
 SLICE_ROWS = 1_000_000
 
 
-def validated(rows: pl.DataFrame, table: Table) -> list[Outcome]:
-    """The outcome of every rule, by masks, confirmed by Great Expectations.
+def validated(
+    rows: pl.DataFrame, table: Table, confirm: Callable[[pl.DataFrame, Table], list[Outcome]] | None = None
+) -> list[Outcome]:
+    """The outcome of every rule, by masks, confirmed by Great Expectations (`confirm`: here, or in `quality.validator`'s process).
 
     A rule that raises in either engine, or on which they disagree, comes back broken: a check that cannot be trusted blocks.
     """
@@ -25,7 +28,7 @@ def validated(rows: pl.DataFrame, table: Table) -> list[Outcome]:
     if rows.is_empty():
         # An empty table passes every column expectation in GX: row-count rules speak for it, and they are masks.
         return found
-    verdicts = great_expectations_outcomes(rows, table)
+    verdicts = (confirm or great_expectations_outcomes)(rows, table)
     return [_agreed(ours, theirs) for ours, theirs in zip(found, verdicts, strict=True)]
 
 
@@ -116,11 +119,15 @@ def _midnight(value: Any) -> Any:
     return value
 
 
-def _pandas(rows: pl.DataFrame, table: Table) -> Any:
-    """Only the columns some rule names. Decimals become floats: a bound is judged here, never an eligibility."""
+def judged_columns(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Only the columns some rule names; one of the others if none does, for the count of rows."""
     named = {rule.kwargs.get(k) for rule in table.rules for k in ("column", "column_A", "column_B")}
-    chosen = rows.select([c for c in rows.columns if c in named] or rows.columns[:1])
-    return chosen.with_columns(pl.selectors.decimal().cast(pl.Float64)).to_pandas()
+    return rows.select([c for c in rows.columns if c in named] or rows.columns[:1])
+
+
+def _pandas(rows: pl.DataFrame, table: Table) -> Any:
+    """Decimals become floats: a bound is judged here, never an eligibility."""
+    return judged_columns(rows, table).with_columns(pl.selectors.decimal().cast(pl.Float64)).to_pandas()
 
 
 def _outcome(rule: Rule, rows: int, result: Any) -> Outcome:

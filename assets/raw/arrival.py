@@ -11,9 +11,10 @@ import dagster as dg
 import polars as pl
 
 from assets.ports import Scope, Warehouse
-from assets.raw.door import CONTROL, RECEIPT, admit, moment, recognised
+from assets.raw.door import CONTROL, RECEIPT, RELEASE, admit, anything_waits, moment, recognised
 from assets.raw.pull import pull_feeds
 from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS
+from quality import validator
 from quality.conform import no_subjects
 
 COLUMNS = {
@@ -32,6 +33,8 @@ COLUMNS = {
     "sequence": pl.Int64,
     "control_sha": pl.String,
     "repeats": pl.Int64,
+    "released_by": pl.String,
+    "released_why": pl.String,
     "status": pl.String,
     "reason": pl.String,
 }
@@ -50,6 +53,9 @@ def arrival_asset(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]
 ) -> Iterator[Any]:
     home = warehouse.home
+    if anything_waits(home):
+        # Its import takes as long as the door: what waits here will have to be validated.
+        validator.shared().start()
     pulled = pull_feeds(home, scope.known_at)
     for line in pulled.done:
         context.log.info(line)
@@ -132,9 +138,16 @@ def _accepted(home: Path, folder: Path, receipt_name: str, held: set[str]) -> tu
         int(receipt["sequence"]),
         hashlib.sha256((folder / control).read_bytes()).hexdigest() if control in held else None,
         sum(1 for other in held if other.startswith(f"{name}.repeat-")),
+        *(_released(folder / f"{name}{RELEASE}") if name + RELEASE in held else (None, None)),
         "accepted",
         None,
     )
+
+
+def _released(place: Path) -> tuple[str, str]:
+    """Who let a held delivery in, and why."""
+    said = json.loads(place.read_text(encoding="utf-8"))
+    return said["by"], said["why"]
 
 
 def _refused(place: Path) -> tuple[Any, ...]:
@@ -159,6 +172,8 @@ def _refused(place: Path) -> tuple[Any, ...]:
         int(receipt.get("sequence", 0)),
         None,
         0,
+        None,
+        None,
         "refused",
         said["reason"],
     )

@@ -1,39 +1,52 @@
 """What is still to be loaded, and what every raw table holds: asked once per run, not once per table."""
 
+from collections.abc import Container
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
 from assets.ports import Scope, Warehouse, Written
+from assets.raw.ahead import Ahead
+from assets.raw.judge import File
+from assets.raw.keys import personal_key
+from assets.raw.volume import Habit
 from data import contract
 
 
 @dataclass
 class Backlog:
-    """Deliveries to be judged by table key, in order of receipt, and the tables as they stand."""
+    """Deliveries to be judged by table key, in order of receipt, and the tables as they stand; `ahead` reads them before their step."""
 
-    pending: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    pending: dict[str, list[File]] = field(default_factory=dict)
     standing: dict[str, Written] = field(default_factory=dict)
+    habits: dict[str, Habit] = field(default_factory=dict)
+    ahead: Ahead | None = None
 
 
 _of_run: dict[str, Backlog] = {}
 
 
-def backlog_of_run(run_id: str, warehouse: Warehouse, scope: Scope) -> Backlog:
-    """The backlog as it was when the first table of this run asked.
+def backlog_of_run(run_id: str, warehouse: Warehouse, scope: Scope, chosen: Container[str] | None = None) -> Backlog:
+    """The backlog as it was when the first table of this run asked; the tables of `chosen` (None: all) are read ahead.
 
     Fifty-eight questions opened and closed the warehouse fifty-eight times: 3 of the 12 CPU seconds of a run with nothing new.
     A table's deliveries are loaded by its own asset only, so the answer holds for the run.
     """
     if run_id not in _of_run:
+        for earlier in _of_run.values():
+            if earlier.ahead is not None:
+                earlier.ahead.close()
         _of_run.clear()
-        _of_run[run_id] = backlog(warehouse, scope)
+        found = _of_run[run_id] = backlog(warehouse, scope)
+        wanted = {name: files for name, files in found.pending.items() if chosen is None or name in chosen}
+        if wanted:
+            found.ahead = Ahead(wanted, found.habits, warehouse.home, personal_key(warehouse.home))
+            found.ahead.start()
     return _of_run[run_id]
 
 
 def backlog(warehouse: Warehouse, scope: Scope) -> Backlog:
-    """Accepted deliveries not yet judged, and refused ones whose control file, contract or release has changed since."""
+    """Accepted deliveries not yet judged, refused or held ones whose control file, contract or release has changed since, and those whose control file came late."""
     versions = pl.DataFrame(
         [(t.department, t.name, t.key, t.version) for t in contract.tables()],
         schema=["department", "table_name", "key", "version"],
@@ -47,15 +60,33 @@ def backlog(warehouse: Warehouse, scope: Scope) -> Backlog:
         " SELECT t.key, n.* EXCLUDE (table_name) FROM named n JOIN told t USING (department, table_name)"
         " LEFT JOIN raw.delivery_load d"
         " ON d.file_id = n.file_id AND d.department = n.department AND d.table_name = n.table_name"
-        " WHERE d.file_id IS NULL OR d.status = 'refused'"
+        " WHERE d.file_id IS NULL OR (d.status = 'held' AND n.released_by IS NOT NULL)"
+        " OR (d.status IN ('loaded', 'superseded') AND d.control_sha IS NULL AND n.control_sha IS NOT NULL) OR d.status IN ('refused', 'held')"
         "  AND (d.control_sha IS DISTINCT FROM n.control_sha OR d.contract IS DISTINCT FROM t.version)"
         " ORDER BY t.key, n.received_at, n.sequence, n.name, n.file_id",
         {"known_at": scope.known_at},
     )
     found = Backlog(standing=_standing(warehouse))
+    told = {t.key: t for t in contract.tables()}
     for row in rows.to_dicts():
-        found.pending.setdefault(row.pop("key"), []).append(row)
+        table = told[row.pop("key")]
+        found.pending.setdefault(table.key, []).append(File(row, table.at(row["received_at"].date())))
+    if found.pending:
+        found.habits = _habits(warehouse)
     return found
+
+
+def _habits(warehouse: Warehouse) -> dict[str, Habit]:
+    loads = warehouse.frame(
+        "SELECT department, table_name, kind, batch, received_at, sequence, rows_in - rows_total AS facts FROM raw.delivery_load"
+        " WHERE status IN ('loaded', 'superseded') ORDER BY ALL"
+    )
+    told = {(t.department, t.name): t for t in contract.tables()}
+    habits: dict[str, Habit] = {}
+    for department, name, kind, batch, received_at, sequence, facts in loads.iter_rows():
+        if table := told.get((department, name)):
+            habits.setdefault(table.key, Habit()).seen(table.volume, kind, batch or "", (received_at, sequence), facts)
+    return habits
 
 
 def _standing(warehouse: Warehouse) -> dict[str, Written]:

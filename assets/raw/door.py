@@ -6,11 +6,13 @@ import os
 import re
 import shutil
 import stat
+import time
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,13 +23,15 @@ from assets.raw.periods import period_end
 from data import contract
 from quality.reconcile import envelope_faults, parse_control
 
-RECEIPT, CONTROL = ".receipt.json", ".ctl"
-_ASIDE = (RECEIPT, CONTROL, ".ok", ".part", ".tmp")
+RECEIPT, CONTROL, RELEASE = ".receipt.json", ".ctl", ".release.json"
+_ASIDE = (RECEIPT, CONTROL, RELEASE, ".ok", ".part", ".tmp")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,120}", re.ASCII)
 # A control file may come a little later than its delivery; after this the delivery is let in without it, and says so.
 CONTROL_WAIT = timedelta(hours=24)
 # A receipt dated later than this after the moment it was written is from the future.
 CLOCK_SLACK = timedelta(days=1)
+# A file without a receipt that was written to within these seconds may still be growing.
+QUIET_SECONDS = 10
 ZONE = ZoneInfo("Asia/Shanghai")
 MAX_RECEIPT = 64 << 10
 HASHED_BYTES = 4 << 30
@@ -73,12 +77,50 @@ def admit(home: Path, known_at: datetime) -> Passed:
         if moment(receipt["received_at"]) > known_at:
             passed.later += 1
             continue
+        if "made_by" in receipt and recognised(path.name) and abs(time.time() - path.lstat().st_mtime) < QUIET_SECONDS:
+            passed.waiting.append(path.name)
+            continue
         try:
             _one(home, path, receipt, known_at, passed)
         except OSError as error:
             # One file that cannot be moved must not keep the others out.
             passed.refused.append((printable(path.name), f"文件系统不让读或移动：{error.strerror}；文件仍在 landing/"))
+    _late_controls(home, known_at, passed)
     return passed
+
+
+def _late_controls(home: Path, known_at: datetime, passed: Passed) -> None:
+    """Control files that came after their delivery had been let in without one: laid beside it, so that its totals are compared after all."""
+    for folder, _, names in os.walk(home / "landing"):
+        for name in sorted(n for n in names if n.endswith(CONTROL) and n.removesuffix(CONTROL) not in names):
+            control = Path(folder) / name
+            taken = [
+                (receipt["received_at"], place)
+                for place in (home / "accepted").glob(f"*/*/{glob_escape(name.removesuffix(CONTROL))}{RECEIPT}")
+                if (receipt := believable(place)) is not None and moment(receipt["received_at"]) <= known_at
+            ]
+            if not taken or not stat.S_ISREG(control.lstat().st_mode):
+                continue
+            receipt_place = max(taken)[1]
+            beside = receipt_place.with_name(name)
+            if beside.exists() and beside.read_bytes() == control.read_bytes():
+                control.unlink()
+                continue
+            delivery = receipt_place.with_name(name.removesuffix(CONTROL))
+            known = recognised(delivery.name)
+            faults = _control_faults(control, _digests(delivery)[1], known[2]) if known else ["文件名不在任何合同之内"]
+            if faults:
+                _refuse(home, control, None, "迟到的控制文件与已收的交付不符：" + "；".join(faults), passed)
+                continue
+            if beside.exists():
+                times = len(list(beside.parent.glob(f"{name}.*"))) + 1
+                _move(beside, beside.with_name(f"{name}.{times}"))
+            _move(control, beside)
+
+
+def anything_waits(home: Path) -> bool:
+    """Whether something at the door claims to be a delivery."""
+    return next(_standing(home / "landing"), None) is not None
 
 
 def received_days(home: Path) -> Iterator[datetime]:

@@ -24,6 +24,8 @@ class File:
     table: Table
     reading: Reading | None = None
     refusal: str | None = None
+    # kept out only until a named person lets it in
+    held: bool = False
     rule_refusals: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("rows_in", *CONSERVED), 0))

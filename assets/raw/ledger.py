@@ -34,6 +34,7 @@ def ledger_asset(tables: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
                 "dagster/row_count": written.rows,
                 "dagster/column_schema": dg.TableSchema([dg.TableColumn(n, t) for n, t in written.columns.items()]),
                 "refused": rows.filter(pl.col("status") == "refused").height,
+                "held": rows.filter(pl.col("status") == "held").height,
                 "report": dg.MetadataValue.path(str(report)),
             }
         )
@@ -85,14 +86,14 @@ def written_report(warehouse: Warehouse, scope: Scope, rows: pl.DataFrame) -> Pa
         .group_by("department", pl.col("table_name").alias("table"))
         .agg(
             files=pl.len().cast(pl.Int64),
-            refused=(pl.col("status") == "refused").sum().cast(pl.Int64),
+            refused=pl.col("status").is_in(["refused", "held"]).sum().cast(pl.Int64),
             rows=pl.col("rows_loaded").sum(),
             rejects=pl.col("rows_rejected").sum(),
             latest=pl.col("period").max(),
         )
         .sort("department", "table")
     )
-    turned = rows.filter(pl.col("status") == "refused").with_columns(table=pl.col("table_name"))
+    turned = rows.filter(pl.col("status").is_in(["refused", "held"])).with_columns(table=pl.col("table_name"))
     rejects = warehouse.frame(
         'SELECT department, table_name AS "table", column_name AS "column", rule, reason, count(*) AS n FROM quality.reject'
         " WHERE row_no > 0 GROUP BY ALL ORDER BY ALL"

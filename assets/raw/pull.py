@@ -155,12 +155,15 @@ def _page(client: httpx.Client, address: str, token: str) -> dict[str, Any]:
         if answer.status_code == 429:
             time.sleep(min(float(answer.headers.get("Retry-After", "1")), 5.0))
             continue
+        if answer.status_code >= 500:
+            time.sleep(0.5)
+            continue
         answer.raise_for_status()
         body = answer.json()
         if body.get("code") != 0:
             raise PullError(f"接口返回 code={body.get('code')}")
         return dict(body)
-    raise PullError("接口连续要求稍后再试")
+    raise PullError(f"接口连续 {ATTEMPTS} 次要求稍后再试或出错")
 
 
 def _land(home: Path, table: contract.Table, lines: list[str], until: datetime) -> None:

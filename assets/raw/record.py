@@ -1,11 +1,11 @@
 """The written side of a load: delivery lines, rejects, subjects and check results, all inside the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import polars as pl
 
-from assets.ports import Scope, Transaction, Warehouse
+from assets.ports import Scope, Transaction
 from assets.raw.judge import File
 from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS, polars_type
 from data.contract import Table
@@ -20,7 +20,7 @@ def file_reject(file: File) -> pl.DataFrame:
         0,
         None,
         None,
-        "file",
+        "volume" if file.held else "file",
         file.refusal,
         file.table.department,
         file.table.name,
@@ -50,7 +50,7 @@ def load_rows(files: Sequence[File], table: Table, gone: pl.DataFrame | None) ->
             "table_name": table.name,
             **f.counts,
             "rows_absent": absent.get(f.id, 0),
-            "status": "refused" if f.refusal else "loaded",
+            "status": "held" if f.held else "refused" if f.refusal else "loaded",
             "reason": f.refusal,
             "notes": "；".join(f.notes) or None,
             "contract": table.version,
@@ -62,7 +62,6 @@ def load_rows(files: Sequence[File], table: Table, gone: pl.DataFrame | None) ->
 
 def record(
     transaction: Transaction,
-    warehouse: Warehouse,
     table: Table,
     files: Sequence[File],
     rejects: pl.DataFrame,
@@ -85,12 +84,12 @@ def record(
     )
     named = [s for s in subjects if s.height]
     if named:
-        transaction.append("raw.subject", _merged(warehouse, table, pl.concat(named)), key=("_subject_id",))
+        transaction.append("raw.subject", _merged(transaction, table, pl.concat(named)), key=("_subject_id",))
 
 
-def _merged(warehouse: Warehouse, table: Table, found: pl.DataFrame) -> pl.DataFrame:
+def _merged(transaction: Transaction, table: Table, found: pl.DataFrame) -> pl.DataFrame:
     """A subject keeps the earliest receipt and the first table (by name) that named it, whatever order files were loaded in."""
-    known = warehouse.frame("SELECT * FROM raw.subject WHERE department = $d", {"d": table.department})
+    known = transaction.frame("SELECT * FROM raw.subject WHERE department = $d", {"d": table.department})
     known = known.select(found.columns).cast(dict(found.schema))  # type: ignore[arg-type]
     found = pl.concat([found, known.filter(pl.col("_subject_id").is_in(found["_subject_id"].implode()))])
     payload = [c for c in found.columns if c not in ("_subject_id", "first_received_at")]
@@ -104,16 +103,6 @@ def _merged(warehouse: Warehouse, table: Table, found: pl.DataFrame) -> pl.DataF
         )
         .select(found.columns)
         .sort("_subject_id")
-    )
-
-
-def still_named(subjects: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Only the subjects of rows that went in, first received with the earliest of those rows."""
-    first = rows.group_by("_subject_id").agg(pl.col("_received_at").min().alias("first"))
-    return (
-        subjects.join(first, on="_subject_id", how="inner")
-        .with_columns(first_received_at=pl.col("first"))
-        .select(subjects.columns)
     )
 
 
@@ -140,9 +129,8 @@ def record_checks(transaction: Transaction, table: Table, results: Sequence[Outc
         transaction.append("quality.check", checks, key=("department", "table_name", "rule", "known_at"))
 
 
-def grow(transaction: Transaction, warehouse: Warehouse, table: Table) -> None:
-    """A contract that gained a column grows its table; the past stays empty there."""
-    known = warehouse.columns(f"raw.{table.key}")
+def grow(transaction: Transaction, known: Mapping[str, str], table: Table) -> None:
+    """A contract that gained a column grows its table (`known`: its columns as it stands); the past stays empty there."""
     for name, kind in table.stored.items():
         if known and name not in known:
             transaction.execute(f'ALTER TABLE raw."{table.key}" ADD COLUMN "{name}" {kind}')

@@ -45,7 +45,9 @@ def _table_asset(table: Table, department: str) -> dg.AssetsDefinition:
     def materialized(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]
     ) -> Iterator[Any]:
-        loaded = load(table, warehouse, scope, backlog_of_run(context.run.run_id, warehouse, scope))
+        chosen = context.run.asset_selection
+        names = None if chosen is None else {key.path[-1] for key in chosen}
+        loaded = load(table, warehouse, scope, backlog_of_run(context.run.run_id, warehouse, scope, names))
         for file in loaded.files:
             if file.refusal:
                 context.log.warning(f"拒收 {file.arrival['name']}：{file.refusal}")

@@ -20,8 +20,8 @@ from typing import BinaryIO, cast
 import polars as pl
 
 from data.contract import Form, Table
+from data.readers.messages import receive, send
 from data.readers.reading import Reading, RefusedFile, Unreadable
-from data.readers.worker import receive, send
 
 _ROOT = Path(__file__).parents[2]
 
@@ -45,6 +45,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=_ROOT,
+            # One file at a time per child: more threads would only reserve memory against the limit.
             env={**os.environ, "POLARS_MAX_THREADS": "1", "PYTHONPATH": str(_ROOT)},
         )
         self._requests = cast(BinaryIO, self._process.stdin)
@@ -62,7 +63,12 @@ class _Child:
                 self._known.add(contract)
             send(
                 self._requests,
-                {"do": "read", "path": str(path), "contract": contract, "cpu_seconds": self._limits.cpu_seconds},
+                {
+                    "do": "read",
+                    "path": str(path.absolute()),
+                    "contract": contract,
+                    "cpu_seconds": self._limits.cpu_seconds,
+                },
             )
             answer = receive(self._answers)
         except (BrokenPipeError, OSError):
@@ -106,6 +112,12 @@ class Pool:
         self._idle: SimpleQueue[_Child | None] = SimpleQueue()
         for _ in range(children):
             self._idle.put(None)
+
+    def start(self) -> None:
+        """Starts the children now, so that their imports are over when the first file comes."""
+        for _ in range(self._size):
+            child = self._idle.get()
+            self._idle.put(child or _Child(self.limits))
 
     def read(self, paths: Sequence[Path], form: Form, table: Table) -> Iterator[Reading | RefusedFile]:
         """One result per path, in order."""

@@ -29,6 +29,7 @@ def read(path: Path, form: Form, table: Table) -> Reading:
     import python_calamine as calamine
 
     notes = _guard(path, form)
+    epoch = _epoch_shift(path, form)
     try:
         book = calamine.CalamineWorkbook.from_path(str(path))
         sheets = [m for m in book.sheets_metadata if m.typ == calamine.SheetTypeEnum.WorkSheet]
@@ -58,7 +59,7 @@ def read(path: Path, form: Form, table: Table) -> Reading:
             positions, top = carried[0], 0
             reading.notes.append(f"工作表「{meta.name}」没有表头，沿用第一张的列")
         _count_above(grid[:top], table, reading, positions)
-        frames.append(_frame(grid, top, positions, meta.name, table))
+        frames.append(_frame(grid, top, positions, meta.name, table, epoch))
     if not frames:
         if failed:
             raise max(failed, key=lambda f: f[0])[1]
@@ -87,7 +88,10 @@ def _guard(path: Path, form: Form) -> list[str]:
             raise RefusedFile("合同约定 .xls（BIFF），文件开头不是")
         return []
     if magic[:4] == b"\xd0\xcf\x11\xe0":
-        raise RefusedFile("工作簿有密码，或其实是旧版 .xls；请按合同交付未加密的 .xlsx")
+        # An encrypted workbook is an OLE file with a stream of this name; names are UTF-16 in its directory.
+        if "EncryptedPackage".encode("utf-16-le") in path.read_bytes():
+            raise RefusedFile("工作簿有密码，请解除后重新交付")
+        raise RefusedFile("是旧版 .xls（或有密码）；请按合同交付未加密的 .xlsx")
     formulas = 0
     with checked_zip(path, form.max_bytes) as archive:
         for member in archive.infolist():
@@ -104,6 +108,17 @@ def _guard(path: Path, form: Form) -> list[str]:
             if member.filename.startswith("xl/worksheets/"):
                 formulas += found
     return [f"含公式 {formulas} 格，取其缓存值"] if formulas else []
+
+
+def _epoch_shift(path: Path, form: Form) -> int:
+    """Days to add to a bare serial number: workbooks made on old Macs count from 1904, and say so."""
+    if form.format != "xlsx":
+        return 0
+    with zipfile.ZipFile(path) as archive:
+        if "xl/workbook.xml" not in archive.namelist():
+            return 0
+        said = re.search(rb"\bdate1904\s*=\s*[\"']([a-z0-9]+)[\"']", archive.read("xl/workbook.xml"))
+    return 1462 if said and said.group(1) in (b"1", b"true") else 0
 
 
 def _declarations(part: IO[bytes]) -> tuple[bool, int]:
@@ -222,7 +237,9 @@ def _count_above(rows: Grid, table: Table, reading: Reading, positions: dict[str
                 reading.aside("title", 1)
 
 
-def _frame(grid: Grid, top: int, positions: dict[str, int], sheet: str, table: Table) -> pl.DataFrame:
+def _frame(
+    grid: Grid, top: int, positions: dict[str, int], sheet: str, table: Table, epoch_shift: int = 0
+) -> pl.DataFrame:
     body = grid[top:]
     columns: dict[str, list[str | None]] = {}
     numeric: list[list[str]] = [[] for _ in body]
@@ -236,6 +253,8 @@ def _frame(grid: Grid, top: int, positions: dict[str, int], sheet: str, table: T
                 if column.key is not None or column.type == "code":
                     numeric[r].append(name)
                 values.append(_plain_number(cell))
+            elif epoch_shift and column.serial and isinstance(cell, int | float) and not isinstance(cell, bool):
+                values.append(_plain_number(cell + epoch_shift))
             else:
                 values.append(_words(cell))
         columns[name] = values

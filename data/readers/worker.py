@@ -6,35 +6,11 @@ import io
 import json
 import os
 import resource
-import struct
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-# One file at a time per child: more threads would only reserve memory against the limit.
-os.environ.setdefault("POLARS_MAX_THREADS", "1")
-
-_LENGTHS = struct.Struct("<QQ")
-
-
-def send(stream: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
-    """Writes one message: two lengths, a JSON head, a body."""
-    text = json.dumps(head, ensure_ascii=False).encode()
-    stream.write(_LENGTHS.pack(len(text), len(body)) + text)
-    stream.write(body)
-    stream.flush()
-
-
-def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
-    """The next message, or None if the other side is gone."""
-    lengths = stream.read(_LENGTHS.size)
-    if len(lengths) < _LENGTHS.size:
-        return None
-    text, body = _LENGTHS.unpack(lengths)
-    head, rest = stream.read(text), stream.read(body)
-    if len(head) < text or len(rest) < body:
-        return None
-    return json.loads(head), rest
+from data.readers.messages import receive, send
 
 
 def limit(memory_bytes: int) -> None:

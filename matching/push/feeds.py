@@ -32,7 +32,7 @@ def unfit_feeds(tables: pl.DataFrame, deliveries: pl.DataFrame, known_at: dt.dat
     """(department, table_name, detail) of the feeds no payment may rest on, as known at `known_at`.
 
     `tables` (TABLES) is what contracts and catalogue say (`stale_after_days` null: never late; `has_control`: a cut can be seen; `self_checking`: without a control file), `deliveries` (DELIVERIES)
-    what arrived, `controlled` with its control file. A refused delivery blocks its feed until
+    what arrived, `controlled` with its control file. A refused or held delivery blocks its feed until
     a later one of the same table is let in.
     """
     seen = deliveries.filter(pl.col("received_at") <= known_at).sort(
@@ -40,7 +40,7 @@ def unfit_feeds(tables: pl.DataFrame, deliveries: pl.DataFrame, known_at: dt.dat
     )
     newest = seen.group_by("department", "table_name", maintain_order=True).agg(pl.all().last())
     loaded = (
-        seen.filter(pl.col("status") != "refused")
+        seen.filter(~pl.col("status").is_in(["refused", "held"]))
         .group_by("department", "table_name", maintain_order=True)
         .agg(pl.col("received_at").last().alias("_loaded_at"), pl.col("controlled").last().alias("_controlled"))
     )
@@ -58,6 +58,8 @@ def unfit_feeds(tables: pl.DataFrame, deliveries: pl.DataFrame, known_at: dt.dat
         .then(pl.format("{} 没有入库的交付", name))
         .when(pl.col("status") == "refused")
         .then(pl.format("{} 最近一次交付（{}）被拒收", name, pl.col("received_at").dt.date()))
+        .when(pl.col("status") == "held")
+        .then(pl.format("{} 最近一次交付（{}）行数异常，待放行", name, pl.col("received_at").dt.date()))
         .when(pl.col("_age") > pl.col("stale_after_days"))
         .then(pl.format("{} 已 {} 天没有交付", name, "_age"))
         .when(pl.col("_share") > pl.col("max_reject_share"))

@@ -12,7 +12,22 @@ from pipelines.cli.output import FAILED, WRONG_USE, Stop, messages
 from pipelines.cli.usage import asks_for_help, sentence
 
 # Order is the order of `huiqi --help`.
-TOPICS = ("world", "run", "feeds", "identity", "profile", "match", "policy", "reading", "lists", "serve", "report", "token")
+TOPICS = (
+    "world",
+    "run",
+    "feeds",
+    "release",
+    "dispute",
+    "identity",
+    "profile",
+    "match",
+    "policy",
+    "reading",
+    "lists",
+    "serve",
+    "report",
+    "token",
+)
 
 app = typer.Typer(
     name="huiqi",

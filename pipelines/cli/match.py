@@ -1,5 +1,6 @@
 """`huiqi match explain eligible nearmiss gaps simulate lint`: who fits what, why, what is missing, and what if."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -136,15 +137,42 @@ def explain(
             )
             for item_id in wanted
         ]
+        disputes = _disputes(output.home_of(home), subject)
     if item is None:
         found = [one for one in found if one.verdict != "ineligible"]
     if json:
-        documents = [{**subject.who, **one.to_dict()} for one in found]
+        documents = [{**subject.who, **one.to_dict(), "disputes": _touching(one, disputes)} for one in found]
         output.print_json(documents[0] if item is not None else documents)
         return
     output.console.print(" ".join(filter(None, reversed(subject.who.values()))), markup=False)
     for one in found:
         _show(one)
+        for dispute in _touching(one, disputes):
+            claim = f"，企业主张 {dispute['claimed']}" if dispute["claimed"] else ""
+            said = (
+                f"疑义：{dispute['label']} 自 {dispute['since'][:10]} 起有异议{claim}（{dispute['why']}），待部门核校"
+            )
+            output.print_text(said, indent=2, style="yellow")
+
+
+def _disputes(folder: Path, subject: Any) -> dict[str, dict[str, Any]]:
+    """Indicator → the open dispute on it; persons have none."""
+    from data import indicators
+    from pipelines.control import ControlStore
+    from pipelines.dispute import of_enterprise
+
+    enterprise = subject.row.get("enterprise_id")
+    if enterprise is None:
+        return {}
+    open_now = of_enterprise(ControlStore(folder / "control.sqlite"), enterprise, subject.row, subject.evidence)
+    catalogue = indicators.load()
+    return {name: {"indicator": name, "label": catalogue[name].label, **said} for name, said in open_now.items()}
+
+
+def _touching(one: Any, disputes: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The disputes about a value that some condition or bar of this item reads."""
+    read = {word for c in (*one.conditions, *one.bars) for word in re.findall(r"[a-z_0-9]+", c.expr or "")}
+    return [said for name, said in disputes.items() if name in read]
 
 
 _MARKS = {"true": "✓", "false": "✗", "unknown": "？"}

@@ -8,6 +8,8 @@ import typer
 from data import contract, indicators
 from pipelines.cli import output
 from pipelines.cli.output import AsOf, Home, Json, KnownAt, Stop
+from pipelines.control import ControlStore
+from pipelines.dispute import of_enterprise
 
 STATES = {"known": "已知", "not_applicable": "不适用", "unknown": "未知"}
 
@@ -52,6 +54,10 @@ def profile(
         for indicator in indicators.load().values()
         if indicator.entity == "enterprise"
     }
+    control = ControlStore(folder / "control.sqlite")
+    for indicator, dispute in of_enterprise(control, firm.enterprise_id, values, evidence).items():
+        if indicator in told:
+            told[indicator]["disputed"] = dispute
     if json:
         output.print_json({"uscc": firm.uscc, "name": firm.name, "as_of": day, "known_at": known, "indicators": told})
         return
@@ -112,4 +118,8 @@ def _line(entry: dict[str, Any]) -> dict[str, Any]:
     if isinstance(value, list):
         value = "、".join(f"{e['name']}" + (f"（{e['level']}）" if e["level"] else "") for e in value) or "无"
     note = "" if entry["state"] == "known" else STATES[entry["state"]]
-    return {**entry, "shown": value, "source": where, "note": "已过时效" if entry["is_stale"] and not note else note}
+    note = "已过时效" if entry["is_stale"] and not note else note
+    if disputed := entry.get("disputed"):
+        claim = f"，企业主张 {disputed['claimed']}" if disputed["claimed"] else ""
+        note = f"{note} 有疑义（{disputed['since'][:10]} 起{claim}）".strip()
+    return {**entry, "shown": value, "source": where, "note": note}

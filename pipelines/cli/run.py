@@ -17,6 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from matching.push.kinds import KINDS
 from pipelines.cli import output
 from pipelines.cli.output import AsOf, Home, Json, KnownAt
+from pipelines.control import ControlStore
+from pipelines.deliveries import REFUSALS, open_refusals, settled
 from pipelines.published import NotPublishedError, current, open_published
 from pipelines.scope import PROJECT, RunScope, resolve
 
@@ -186,8 +188,9 @@ def summarised(home: Path) -> dict[str, Any]:
         def many(sql: str) -> list[dict[str, Any]]:
             return con.sql(sql).pl().to_dicts()
 
-        files, refused, rows, rejects = one(
-            "SELECT count(*) FILTER (status <> 'refused'), count(*) FILTER (status = 'refused'),"
+        files, refused, held, rows, rejects = one(
+            "SELECT count(*) FILTER (status NOT IN ('refused', 'held')), count(*) FILTER (status = 'refused'),"
+            " count(*) FILTER (status = 'held'),"
             " coalesce(sum(rows_loaded), 0)::BIGINT, coalesce(sum(rows_rejected), 0)::BIGINT FROM raw.delivery"
         )
         verdicts: dict[str, dict[str, int]] = {}
@@ -204,13 +207,15 @@ def summarised(home: Path) -> dict[str, Any]:
             "as_of": publication.as_of,
             "deliveries": files,
             "refused": refused,
+            "held": held,
             "rows": rows,
             "rejects": rejects,
             "enterprises": one("SELECT count(*) FROM profile.enterprise")[0],
             "verdicts": verdicts,
             "lists": lists,
         }
-    summary["attention"] = refused
+        asking = open_refusals(many(REFUSALS), settled(ControlStore(home / "control.sqlite")))
+    summary["attention"] = len(asking)
     return summary
 
 
@@ -239,7 +244,7 @@ def _print(summary: dict[str, Any], home: Path, before: tuple[str, int] | None) 
     say()
     say(f"[bold]汇总[/bold]  事实日期 {summary['as_of']}  构建 {summary['build_id']}  用时 {summary['seconds']} 秒")
     say(
-        f"  交付 {summary['deliveries']:,} 份（另拒收 {summary['refused']:,} 份），入库 {summary['rows']:,} 行，退回 {summary['rejects']:,} 行"
+        f"  交付 {summary['deliveries']:,} 份（另拒收 {summary['refused']:,} 份、待放行 {summary['held']:,} 份），入库 {summary['rows']:,} 行，退回 {summary['rejects']:,} 行"
     )
     if before:
         build, deliveries = before
@@ -274,5 +279,7 @@ def _print(summary: dict[str, Any], home: Path, before: tuple[str, int] | None) 
     say("  huiqi lists      看清单；huiqi list show <编号> 看一份")
     if example := _paid_first(home):
         say(f"  huiqi explain {example} 看这一户为什么", soft_wrap=True)
-    if summary["refused"]:
-        say(f"[yellow]注意[/yellow] 有 {summary['refused']} 份交付被拒收，原因见 `huiqi feeds --refused`")
+    if summary["attention"]:
+        say(
+            f"[yellow]注意[/yellow] 有 {summary['attention']} 份交付被拒收或待放行而未处置，原因见 `huiqi feeds --refused`"
+        )

@@ -34,7 +34,7 @@ def _hostile() -> ModuleType:
 hostile = _hostile()
 TABLES = (
     "market_baseinfo", "tax_vat", "industry_gradient", "agri_leading", "ip_patent", "labor_unit", "housing_qualification",
-    "apply_case", "reform_permit",
+    "apply_case", "reform_permit", "customs_registration",
 )  # fmt: skip
 SCOPE = datetime(2024, 12, 31, 23, 59, 59)
 

@@ -117,6 +117,35 @@ def tall_workbook(rows: int) -> bytes:
     return rezipped(workbook([["x"]]), {"xl/worksheets/sheet1.xml": sheet.encode()})
 
 
+def encrypted_workbook() -> bytes:
+    """An OLE compound file as Excel writes a workbook with a password: EncryptionInfo and EncryptedPackage beside a root."""
+    end, free = 0xFFFFFFFE, 0xFFFFFFFF
+
+    def entry(name: str, kind: int, left: int, right: int, child: int, start: int, size: int) -> bytes:
+        text = name.encode("utf-16-le")
+        return struct.pack(
+            "<64sHBBIII16sIQQIQ", text, len(text) + 2, kind, 1, left, right, child, b"", 0, 0, 0, start, size
+        )
+
+    head = struct.pack("<8s16sHHHHH6xIIIIIIIIII", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"", 62, 3, 0xFFFE, 9, 6, 0, 1, 1, 0, 4096, end, 0, end, 0, 0)  # fmt: skip
+    head += struct.pack("<109I", 0, *[free] * 108)
+    streams = 2 * 8
+    fat = [0xFFFFFFFD, end, *range(3, 3 + streams // 2 - 1), end, *range(3 + streams // 2, 3 + streams - 1), end]
+    table = struct.pack("<128I", *fat, *[free] * (128 - len(fat)))
+    entries = entry("Root Entry", 5, free, free, 1, end, 0)
+    entries += entry("EncryptedPackage", 2, 2, free, free, 2, 4096)
+    entries += entry("EncryptionInfo", 2, free, free, free, 2 + streams // 2, 4096)
+    return head + table + entries.ljust(512, b"\x00") + bytes(range(256)) * (streams * 2)
+
+
+def corrupted_database() -> bytes:
+    """A snapshot with one b-tree page overwritten in the middle."""
+    rows = "".join(f"INSERT INTO t_zz VALUES ({i}, '{'甲' * 200}');" for i in range(200))
+    raw = bytearray(database(f"CREATE TABLE t_zz(zsbh, qymc); {rows}"))
+    raw[4096 * 3 : 4096 * 3 + 2048] = b"\xff" * 2048
+    return bytes(raw)
+
+
 def old_workbook() -> bytes:
     book = xlwt.Workbook()
     page = book.add_sheet("名单")
@@ -242,6 +271,15 @@ def workbook_cases() -> Iterator[Case]:
     yield Case(name.format(2011), b"", "0 字节")
     far = xml.replace(b"</sheetData>", b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>')
     yield Case(name.format(2012), rezipped(good, {sheet: far}), "内存|上限|超过|读不出")
+    yield Case(name.format(2013), encrypted_workbook(), "有密码")
+    yield Case(name.format(2014), rezipped(good, {"inner.zip": zipped({"bomb": bytes(50_000_000)})}), "", loads=True)
+    head_row = ["", *head]
+    yield Case(name.format(2015), workbook([head_row, *[["", *gradient()] for _ in range(3)]]), "", loads=True)
+    yield Case(name.format(2016), workbook([[*head, head[0]], [*gradient(), "x"]]), "两次")
+    long = workbook([head, *[gradient() for _ in range(2)]])
+    with zipfile.ZipFile(io.BytesIO(long)) as archive:
+        strings = archive.read("xl/sharedStrings.xml").replace("甲".encode(), "甲".encode() * 3_500_000, 1)
+    yield Case(name.format(2017), rezipped(long, {"xl/sharedStrings.xml": strings}), "超过|炸弹")
     yield Case("NYT_LTQY_2001_F_66.xls", old_workbook(), "表头|缺少")
     yield Case("NYT_LTQY_2002_F_66.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\xff" * 4000, "损坏|不是 Excel")
 
@@ -261,8 +299,12 @@ def other_cases() -> Iterator[Case]:
     field = struct.pack("<11sc4xBB14x", b"AAB001", b"C", 10, 0)
     head = struct.pack("<B3xIHH20x", 3, 1000, 32 + 32 + 1, 11) + field + b"\r"
     yield Case("RSJ_AB01_202402_F_66.dbf", head + b" 1234567890", "截断")
+    wrong = struct.pack("<B3xIHH20x", 3, 2, 32 + 32 + 1, 25) + field + b"\r"
+    yield Case("RSJ_AB01_202404_F_66.dbf", wrong + b" 1234567890" * 9, "自相矛盾")
+    yield Case("HG_HG_QY_202401_I_66.txt", "编码\t名称\r\n".encode("utf-16-le"), "没有 BOM")
     yield Case("RSJ_AB01_202403_F_66.dbf", b"garbage" * 50, "DBF")
     yield Case("ZJT_SNAPSHOT_20240102_F_66.db", b"SQLite format 3\x00" + b"\xff" * 4000, "SQLite|损坏")
+    yield Case("ZJT_SNAPSHOT_20240105_F_66.db", corrupted_database(), "SQLite|损坏")
     yield Case("ZJT_SNAPSHOT_20240103_F_66.db", database("CREATE TABLE other(a);"), "没有")
     view = "CREATE TABLE x(a); CREATE VIEW t_zz AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c) SELECT n FROM c;"
     yield Case("ZJT_SNAPSHOT_20240104_F_66.db", database(view), "没有|视图")

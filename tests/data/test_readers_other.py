@@ -183,6 +183,14 @@ def test_copy_dump(tmp_path: Path) -> None:
     assert [(u.row_no, u.reason) for u in found.unreadable] == [(5, "应有 3 列，实际 1 列")]
 
 
+def test_copy_dump_with_an_escape_that_could_be_half_a_character(tmp_path: Path) -> None:
+    path = tmp_path / "a.sql"
+    path.write_text(DUMP.replace("海南甲", "\\xE6\\265").replace("乙", "乙\\tb"), encoding="utf-8")
+    found = reading(path, "dump")
+    assert found.frame["name"].to_list() == ["乙\tb"]
+    assert [(u.row_no, u.rule) for u in found.unreadable] == [(5, "columns"), (3, "escape")]
+
+
 def test_copy_dump_cut_before_its_end(tmp_path: Path) -> None:
     assert "文件被截断" in refusal(tmp_path / "a.sql", DUMP.split("\\.")[0].encode(), "dump")
     assert "没有表 T_FIRM" in refusal(tmp_path / "a.sql", DUMP.replace("t_firm", "other").encode(), "dump")

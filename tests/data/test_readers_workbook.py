@@ -176,6 +176,20 @@ def test_encrypted_cut_and_empty(tmp_path: Path) -> None:
     assert "0 字节" in refusal(path)
 
 
+def test_a_workbook_that_counts_from_1904(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    book = xlsxwriter.Workbook(str(path), {"date_1904": True})
+    page = book.add_worksheet()
+    page.write_row(0, 0, ["市县", "统一社会信用代码", "单位名称", "养老保险参保人数", "养老保险实缴金额", "日期"])
+    page.write_row(1, 0, ["海口", "91460100MA5T000001", "甲公司", 1, 2])
+    page.write_datetime(1, 5, datetime(2024, 3, 1), book.add_format({"num_format": "yyyy-mm-dd"}))
+    page.write_row(2, 0, ["海口", "91460100MA5T000001", "乙公司", 1, 2, 45352 - 1462])
+    book.close()
+    probe = table()
+    found = read(path, probe.forms["book"], probe).frame["paid_date"].to_list()
+    assert (found[0][:10], found[1]) == ("2024-03-01", "45352")
+
+
 def test_formula_cells_are_noted(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     book = xlsxwriter.Workbook(str(path))

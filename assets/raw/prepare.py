@@ -1,0 +1,132 @@
+"""Accepted bytes of one table to judged rows: read in the children, typed, judged per file, checked by both engines; the warehouse is not touched."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from assets.raw.judge import File, check_control, control_sums, judge_counts, judge_rules, sifted
+from assets.raw.record import empty
+from assets.raw.volume import Habit, judge_volume
+from data.contract import Form, Table
+from data.readers import pool
+from data.readers.reading import RefusedFile
+from quality import validator
+from quality.conform import Conformed, conform
+from quality.expectations import validated
+from quality.masks import Outcome, outcome
+
+# Files are read and conformed in batches of about this many bytes as delivered, so memory does not grow with a backlog.
+BATCH_BYTES = 64 << 20
+
+
+@dataclass
+class Prepared:
+    """The deliveries of one table with what was found in them; nothing is written yet."""
+
+    files: list[File]
+    kept: list[pl.DataFrame] = field(default_factory=list)
+    rejects: list[pl.DataFrame] = field(default_factory=list)
+    subjects: list[pl.DataFrame] = field(default_factory=list)
+    judged: list[pl.DataFrame] = field(default_factory=list)
+
+
+def prepared(table: Table, files: list[File], home: Path, key: bytes, habit: Habit) -> Prepared:
+    """Reads, types and judges `files`. `key` hashes personal values; `habit` is what the table's deliveries were like so far."""
+    found = Prepared(files)
+    for batch in _batches(files):
+        for contract, form, group in _groups(batch):
+            conformed = _read(home, group, form, contract, key)
+            if conformed is None:
+                continue
+            found.judged.append(conformed.rows)
+            judge_counts(group, contract)
+            judge_volume(group, habit)
+            judge_rules(group, conformed.rows, contract)
+            rows, quarantined = sifted(group, conformed, contract)
+            found.kept.append(rows)
+            found.rejects.append(quarantined)
+            found.subjects.append(still_named(conformed.subjects, rows))
+    return found
+
+
+def checked(found: Prepared, table: Table) -> list[Outcome]:
+    """Every rule over everything that was judged, by masks and by Great Expectations in its own process."""
+    if not found.judged:
+        return [outcome(empty(table), rule) for rule in table.rules]
+    rows = pl.concat(found.judged)
+    found.judged.clear()
+    return validated(rows, table, validator.shared().outcomes)
+
+
+def still_named(subjects: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Only the subjects of rows that went in, first received with the earliest of those rows."""
+    first = rows.group_by("_subject_id").agg(pl.col("_received_at").min().alias("first"))
+    return (
+        subjects.join(first, on="_subject_id", how="inner")
+        .with_columns(first_received_at=pl.col("first"))
+        .select(subjects.columns)
+    )
+
+
+def _batches(files: Sequence[File]) -> Iterator[list[File]]:
+    batch: list[File] = []
+    size = 0
+    for file in files:
+        batch.append(file)
+        size += file.arrival["bytes"]
+        if size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _groups(batch: Sequence[File]) -> Iterator[tuple[Table, Form, list[File]]]:
+    """Files read alike: one version of the contract, one physical form."""
+    groups: dict[tuple[str, str], list[File]] = {}
+    for file in batch:
+        groups.setdefault((file.table.version, file.arrival["form"]), []).append(file)
+    for (_, form_id), group in groups.items():
+        yield group[0].table, group[0].table.forms[form_id], group
+
+
+def _read(home: Path, group: list[File], form: Form, table: Table, key: bytes) -> Conformed | None:
+    """Reads a group in the child processes and types it; fills in readings, counts and refusals of the files."""
+    frames = []
+    paths = [home / f.arrival["path"] for f in group]
+    for file, result in zip(group, pool.shared().read(paths, form, table), strict=True):
+        if isinstance(result, RefusedFile):
+            file.refusal = str(result)
+            continue
+        file.reading, file.notes = result, list(result.notes)
+        frames.append(
+            result.frame.with_columns(
+                pl.lit(file.id).alias("_file_id"),
+                pl.lit(file.arrival["period"]).alias("_period"),
+                pl.lit(file.arrival["received_at"], dtype=pl.Datetime("us")).alias("_received_at"),
+            )
+        )
+    if not frames:
+        return None
+    text = pl.concat(frames, how="diagonal")
+    conformed = conform(text, table, key)
+    counted = {row["_file_id"]: row for row in conformed.counts.to_dicts()}
+    sums = control_sums(text, table, key)
+    for file in group:
+        if file.reading is None:
+            continue
+        found = counted.get(file.id, {"loaded": 0, "rejected": 0, "duplicate": 0})
+        file.counts = {
+            "rows_in": file.reading.rows_in,
+            "rows_loaded": found["loaded"],
+            "rows_rejected": found["rejected"] + len(file.reading.unreadable),
+            "rows_duplicate": found["duplicate"],
+            "rows_total": sum(file.reading.set_aside.values()),
+        }
+        facts = file.counts["rows_in"] - file.counts["rows_total"]
+        check_control(home, file, facts, sums.get(file.id) if sums is not None else None)
+        if facts < form.min_rows and not file.refusal:
+            file.refusal = "没有一行数据（只有表头或空行）"
+    return conformed
