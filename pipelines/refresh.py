@@ -12,6 +12,8 @@ from assets.profile.plan import build, raw_tables, statements
 from assets.profile.premises import premises
 from pipelines.warehouse import DuckWarehouse
 
+# Written whole: persons change employers, and coverage counts everybody.
+_WHOLE = ("person", "coverage")
 # Tables that are no part of an enterprise's slice: facts about feeds.
 _SHARED = "raw.delivery"
 
@@ -173,7 +175,7 @@ def _slice(con: duckdb.DuckDBPyConnection, home: str) -> None:
             con.execute(f'CREATE VIEW slice.profile."{name}" AS SELECT * FROM "{home}".profile."{name}"')
     con.execute("USE slice")
     for name, sql in statements().items():
-        if name != "person":
+        if name not in _WHOLE:
             con.execute(f'CREATE TABLE profile."{name}" AS {sql}')
     con.execute(f'USE "{home}"')
 
@@ -187,13 +189,13 @@ def _put(con: duckdb.DuckDBPyConnection, changed: int) -> None:
                 f'DELETE FROM profile."{name}" WHERE enterprise_id IN (SELECT enterprise_id FROM slice.changed)'
             )
             con.execute(f'INSERT INTO profile."{name}" BY NAME SELECT * FROM slice.profile."{name}"')
-        # persons change employers: their table is small, and written whole
-        con.execute(f"CREATE OR REPLACE TABLE profile.person AS {statements()['person']}")
         con.execute(
             "UPDATE profile.evidence e SET file_id = f.last_file_id, valid_at = f.last_received_at::DATE, "
             "received_at = f.last_received_at FROM profile.feed f WHERE e.department = f.department "
             "AND e.table_name = f.table_name AND e.state = 'known' AND e.row_no IS NULL AND e.file_id <> f.last_file_id"
         )
+        for name in _WHOLE:
+            con.execute(f"CREATE OR REPLACE TABLE profile.{name} AS {statements()[name]}")
         con.execute("COMMIT")
     except BaseException:
         con.execute("ROLLBACK")
@@ -206,4 +208,4 @@ def _sliced(con: duckdb.DuckDBPyConnection) -> Sequence[str]:
         "SELECT table_name FROM information_schema.columns WHERE table_catalog = current_database() "
         "AND table_schema = 'profile' AND column_name = 'enterprise_id'"
     ).fetchall()
-    return [name for name in statements() if (name,) in held and name != "person"]
+    return [name for name in statements() if (name,) in held and name not in _WHOLE]

@@ -21,23 +21,7 @@ WITH figures AS (
         count(rd_expense_yuan) FILTER (WHERE year BETWEEN year(getvariable('as_of')) - 3 AND year(getvariable('as_of')) - 1) AS rd_3_years
     FROM profile.year
     GROUP BY enterprise_id
-), bound AS (
-    SELECT
-        industry,
-        any_value(min_staff) FILTER (WHERE size = '大型') AS large_staff,
-        any_value(min_revenue_yuan) FILTER (WHERE size = '大型') AS large_revenue,
-        any_value(min_assets_yuan) FILTER (WHERE size = '大型') AS large_assets,
-        any_value(min_staff) FILTER (WHERE size = '中型') AS medium_staff,
-        any_value(min_revenue_yuan) FILTER (WHERE size = '中型') AS medium_revenue,
-        any_value(min_assets_yuan) FILTER (WHERE size = '中型') AS medium_assets,
-        any_value(min_staff) FILTER (WHERE size = '小型') AS small_staff,
-        any_value(min_revenue_yuan) FILTER (WHERE size = '小型') AS small_revenue,
-        any_value(min_assets_yuan) FILTER (WHERE size = '小型') AS small_assets
-    FROM profile.size_standard
-    WHERE valid_from <= getvariable('as_of') AND coalesce(valid_to > getvariable('as_of'), TRUE)
-    GROUP BY industry
 ), fact AS (
-    -- the size standard wants a year's average: the tax return's, else the annual report's, else the insured of twelve months
     SELECT
         e.enterprise_id,
         -- the register's class; where it says no more than the letter, the tax office's
@@ -46,12 +30,6 @@ WITH figures AS (
         market.registered_section,
         market.established_date,
         coalesce(figures.staff, CAST(round(labor.employees_insured_last_year_mean) AS BIGINT)) AS staff,
-        CASE
-            WHEN figures.staff_source = 'income_tax' THEN '所得税年报平均人数'
-            WHEN figures.staff_source = 'annual_report' THEN '年报人数'
-            WHEN labor.employees_insured_last_year_mean IS NOT NULL THEN '社保全年平均人数'
-        END AS staff_basis,
-        coalesce(figures.staff_evidence, CASE WHEN labor.employees_insured_last_year_mean IS NOT NULL THEN labor.headcount_evidence END) AS staff_evidence,
         figures.revenue,
         figures.assets
     FROM registry.enterprise e
@@ -63,43 +41,10 @@ WITH figures AS (
     SELECT fact.*, coalesce(division.section, fact.registered_section) AS industry_section
     FROM fact
     LEFT JOIN profile.division division ON division.division = left(fact.industry, 2)
-), tested AS (
-    SELECT
-        head.enterprise_id,
-        head.staff_basis,
-        head.staff_evidence,
-        bound.industry IS NOT NULL AS has_standard,
-        CASE WHEN bound.large_staff IS NULL THEN TRUE ELSE head.staff >= bound.large_staff END
-            AND CASE WHEN bound.large_revenue IS NULL THEN TRUE ELSE head.revenue >= bound.large_revenue END
-            AND CASE WHEN bound.large_assets IS NULL THEN TRUE ELSE head.assets >= bound.large_assets END AS is_large,
-        CASE WHEN bound.medium_staff IS NULL THEN TRUE ELSE head.staff >= bound.medium_staff END
-            AND CASE WHEN bound.medium_revenue IS NULL THEN TRUE ELSE head.revenue >= bound.medium_revenue END
-            AND CASE WHEN bound.medium_assets IS NULL THEN TRUE ELSE head.assets >= bound.medium_assets END AS is_medium,
-        CASE WHEN bound.small_staff IS NULL THEN TRUE ELSE head.staff >= bound.small_staff END
-            AND CASE WHEN bound.small_revenue IS NULL THEN TRUE ELSE head.revenue >= bound.small_revenue END
-            AND CASE WHEN bound.small_assets IS NULL THEN TRUE ELSE head.assets >= bound.small_assets END AS is_small
-    FROM head
-    LEFT JOIN bound three ON three.industry = left(head.industry, 3)
-    LEFT JOIN bound two ON two.industry = left(head.industry, 2)
-    LEFT JOIN bound one ON one.industry = head.industry_section
-    LEFT JOIN bound ON bound.industry = coalesce(three.industry, two.industry, one.industry)
 ), sized AS (
-    SELECT
-        enterprise_id,
-        staff_basis,
-        staff_evidence,
-        -- all lower bounds of a class, else the next class; an unknown figure that could still decide leaves it unknown
-        CASE
-            WHEN NOT has_standard THEN NULL
-            WHEN is_large THEN '大型'
-            WHEN is_large IS NULL THEN NULL
-            WHEN is_medium THEN '中型'
-            WHEN is_medium IS NULL THEN NULL
-            WHEN is_small THEN '小型'
-            WHEN is_small IS NULL THEN NULL
-            ELSE '微型'
-        END AS size
-    FROM tested
+    SELECT enterprise_id, size, staff_basis, staff_evidence
+    FROM profile.size_year
+    WHERE year = year(getvariable('as_of')) - 1
 ), recognised AS (
     SELECT enterprise_id, unnest(hnte_list) AS entry, hnte_evidence AS evidence FROM profile.science
     UNION ALL

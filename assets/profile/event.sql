@@ -1,4 +1,4 @@
--- 变化事件：迁移、更名、登记状态变化、资质取得与到期、规上在库起始；触发重新匹配
+-- 变化事件：迁移、更名、登记状态变化、资质取得与到期、规上在库起始、划型变化；触发重新匹配
 WITH register AS (
     SELECT
         s.enterprise_id,
@@ -41,6 +41,15 @@ WITH register AS (
     UNION ALL
     SELECT enterprise_id, above_scale_since, 'above_scale', NULL, NULL, above_scale_evidence.file_id, above_scale_evidence.row_no
     FROM profile.derived WHERE above_scale_since IS NOT NULL
+    UNION ALL
+    -- a year's figures are judged in the year after it
+    SELECT enterprise_id, make_date(CAST(year AS INTEGER) + 1, 1, 1), 'size_class', size_before, size, staff_evidence.file_id, staff_evidence.row_no
+    FROM (
+        SELECT *, lag(size) OVER (PARTITION BY enterprise_id ORDER BY year) AS size_before
+        FROM profile.size_year
+        WHERE size IS NOT NULL AND year < year(getvariable('as_of'))
+    )
+    WHERE size <> size_before
 )
 SELECT enterprise_id, day, kind, before, after, file_id, row_no
 FROM change

@@ -9,7 +9,7 @@ import polars as pl
 
 from assets.ports import Scope, Warehouse
 from assets.sql import table_metadata
-from data import gazetteer
+from data import gazetteer, indicators
 
 REFERENCE = Path(gazetteer.__file__).with_name("reference")
 
@@ -77,6 +77,17 @@ def size_standard_frame() -> pl.DataFrame:
     )
 
 
+def catalogue_frame() -> pl.DataFrame:
+    """indicator, label, department, table_name, source of every indicator of enterprises, in the order of the names."""
+    rows = [
+        (i.name, i.label, i.department, i.table, i.source)
+        for i in indicators.load().values()
+        if i.entity == "enterprise"
+    ]
+    names = ("indicator", "label", "department", "table_name", "source")
+    return pl.DataFrame(sorted(rows), schema=dict.fromkeys(names, pl.String), orient="row")
+
+
 def _reference(name: str, description: str, frame: Callable[[date], pl.DataFrame]) -> dg.AssetsDefinition:
     @dg.asset(key=["profile", name], group_name="profile", kinds={"polars"}, description=description)
     def materialized(
@@ -94,6 +105,7 @@ FRAMES: dict[str, tuple[str, Callable[[date], pl.DataFrame]]] = {
     "region_word": ("市县名称对照：报表工作表的名称 → 现行区划代码", region_word_frame),
     "park": ("重点园区及其在住所文字里的叫法", lambda _: park_frame()),
     "division": ("国民经济行业大类与门类对照", lambda _: division_frame()),
+    "catalogue": ("指标目录：指标、中文名、部门、表", lambda _: catalogue_frame()),
     "size_standard": ("大中小微型企业划分标准，按行业和起止日期", lambda _: size_standard_frame()),
 }
 
