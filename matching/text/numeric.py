@@ -133,7 +133,7 @@ def _measured(
         else:
             cue, left, right = hung.cue, hung.start, hung.end
             name = cue.field
-            extra = {"metric": cue.metric} if cue.metric else {}
+            extra = {"metric": _worded(cue.metric, text[left:right])} if cue.metric else {}
             if left >= clause.start or right > quantity.right:
                 start = min(left, quantity.left)
         edge = max(clause.start, start - 14)
@@ -198,7 +198,7 @@ def _growth_of(text: str, clause: Span, quantity: Quantity, latest: Condition | 
         return "other_metric"
     if re.search(r"[\u4e00-\u9fa5]{3,}(?:增)", _OF_GROWTH.sub("", lead)):
         return "other_metric"
-    if latest.extra.get("metric") == "increase" and re.search(r"销售|营业|零售|收入", text[latest.start : latest.end]):
+    if latest.extra.get("metric") == "增量" and re.search(r"销售|营业|零售|收入", text[latest.start : latest.end]):
         return "revenue_growth_rate"
     return _GROWS.get(latest.field, "other_metric")
 
@@ -232,6 +232,11 @@ def _metric(text: str, clause: Span, quantity: Quantity) -> str:
     if len(words[-1]) < 2 and behind:
         return behind[1]
     return words[-2][-14:] if len(words) > 1 and len(words[-2]) >= 2 else ""
+
+
+def _worded(metric: str, words: str) -> str:
+    """A long-tail measure in the text's own words where they are short; an increase stays one, growth is told from it."""
+    return words if metric != "增量" and 2 <= len(words) <= 12 and words.isalpha() else metric
 
 
 def _asks_days(text: str, quantity: Quantity) -> bool:

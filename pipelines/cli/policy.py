@@ -72,7 +72,16 @@ def search(
         output.messages.print("没有找到；换个说法，或用 --on all 连失效的一起找", markup=False)
     else:
         output.print_table(
-            [{**row, "tags": row["tags"].get("theme", []), "valid": _until(row)} for row in rows], COLUMNS
+            [
+                {
+                    **row,
+                    "tags": row["tags"].get("theme", []),
+                    "valid": _until(row),
+                    "snippet": "".join(row["snippet"].split("\u3000")),
+                }
+                for row in rows
+            ],
+            COLUMNS,
         )
 
 

@@ -151,3 +151,23 @@ def test_a_table_short_of_columns_or_rows_is_refused():
             pl.DataFrame(schema={"item_id": pl.String, "version": pl.Int64, "facet": pl.String, "tag": pl.String}),
             [[], []],
         )
+
+
+def test_a_place_among_the_words_brings_its_shelf_to_the_front():
+    shelf = library(
+        ("hk", "研发补助", "给予研发补助。", "市县级", ["460100"]),
+        ("sy", "研发补助", "给予研发补助。", "市县级", ["460200"]),
+        ("hn", "研发补助", "给予研发补助。", "省级", ["460000"]),
+        ("rent", "海口市租金补贴", "海口市企业给予租金补贴。", "市县级", ["460100"]),
+    )
+    assert ids(shelf.search("研发 补助 海口"))[:3] == ["hk", "hn", "sy"]
+    assert ids(shelf.search("三亚"))[0] == "sy"
+
+
+def test_a_document_with_all_the_words_comes_before_one_with_one_rare_word():
+    shelf = library(
+        ("all", "研发投入补助", "对研发投入给予补助。"),
+        ("one", "补助办法", "补助标准另行制定。"),
+        ("none", "租金减免", "减免租金。"),
+    )
+    assert ids(shelf.search("研发 投入 补助"))[0] == "all"
