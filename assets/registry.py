@@ -15,12 +15,14 @@ from assets.registry_labels import (
     REVIEW_LABELS,
     SUBJECT_LABELS,
 )
+from assets.registry_memory import looked_at, recall, remember
 from assets.registry_relation import relation
 from assets.sql import table_metadata
 from data import contract
 from evaluation.linkage import events
 from matching.identity import crosswalk, judgements, model, names, scoring
 from matching.identity.bulk import classify_frame
+from matching.identity.increment import resolve_again
 from matching.identity.resolve import Register, learned, resolve
 
 # The namespace of our enterprise ids; changing it would give every enterprise a new identity.
@@ -221,8 +223,8 @@ def register_keys(codes: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def register_of(warehouse: Warehouse) -> Register:
-    """The register as `resolve` wants it, from the tables registry.enterprise, pripid and name."""
+def register_of(warehouse: Warehouse, known: pl.DataFrame | None = None) -> Register:
+    """The register as `resolve` wants it, from the tables registry.enterprise, pripid and name; `known`: names taken apart before."""
     others = warehouse.frame(
         "SELECT enterprise_id, 'uscc' AS kind, uscc AS code FROM registry.enterprise WHERE origin = 'department' ORDER BY ALL"
     )
@@ -233,6 +235,7 @@ def register_of(warehouse: Warehouse) -> Register:
         ),
         keys=pl.concat([keys, others]),
         names=warehouse.frame("SELECT enterprise_id, name, valid_from, valid_to FROM registry.name ORDER BY ALL"),
+        known=known,
     )
 
 
@@ -283,10 +286,16 @@ def subject(
           AND NOT (coalesce(s.local_kind, '') = 'pripid' AND s.local_id IN (SELECT pripid FROM registry.pripid))
         ORDER BY s._subject_id"""
     )
-    register = register_of(warehouse)
-    resolution = resolve(rest, register, judged, scoring.scorer(model.loaded()) if model.MODEL.exists() else None)
+    last = recall(warehouse)
+    seen = looked_at(rest, last.taken if last else None)
+    register = register_of(warehouse, last.standing.register.parsed if last else None)
+    scorer = scoring.scorer(model.loaded()) if model.MODEL.exists() else None
+    if last is None:
+        resolution, resolved_now = resolve(rest, register, judged, scorer), rest.height
+    else:
+        resolution, resolved_now = resolve_again(last.standing, rest, register, judged, scorer, seen)
     resolved = pl.concat([own, resolution.subject]).sort("_subject_id")
-    codes = crosswalk.written(rest)
+    codes = seen.written
     taught = (
         learned(codes, resolution.subject)
         .join(_first_said(codes, rest, resolution.subject), on=["enterprise_id", "kind", "code"], how="left")
@@ -309,7 +318,10 @@ def subject(
     with warehouse.write() as w:
         stored = _store(w, resolved, review.sort("_subject_id", "rank"), keys)
         stored["event"] = w.append("registry.event", happened, key=("build_id",))
-    counts = {f"tier_{r['tier']}": r["len"] for r in resolved.group_by("tier").len().sort("tier").to_dicts()}
+        remember(w, register, judged, seen)
+    counts = {"resolved_now": resolved_now} | {
+        f"tier_{r['tier']}": r["len"] for r in resolved.group_by("tier").len().sort("tier").to_dicts()
+    }
     for key, written in stored.items():
         labels = {"subject": SUBJECT_LABELS, "review": REVIEW_LABELS, "key": KEY_LABELS, "event": EVENT_LABELS}[key]
         more = counts if key == "subject" else {}

@@ -22,7 +22,7 @@ from data.world.defects import HOMOPHONES, dirty_names
 from data.world.population import Population, population
 from data.world.streams import Streams
 from evaluation import linkage
-from matching.identity import model, scoring
+from matching.identity import increment, model, scoring
 from matching.identity.resolve import Register, resolve
 
 CHUNK = 250_000
@@ -148,15 +148,46 @@ def measured(seed: int, size: int, rows: int) -> dict[str, Any]:
     }
 
 
+def increment_measured(seed: int, size: int, rows: int, share: float) -> dict[str, Any]:
+    """CPU seconds of resolving all, and of resolving again after the last `share` of the rows and of the register came in; both say the same."""
+    made = case(seed, size, rows)
+    scorer = scoring.scorer(model.loaded())
+    late = pl.col("enterprise_id").str.slice(1).cast(pl.Int64) >= int(size * (1 - share))
+    old = Register(*(getattr(made.register, t).filter(~late) for t in ("enterprises", "keys", "names")))
+    earlier = made.subjects.head(int(made.subjects.height * (1 - share)))
+    seen = increment.taken(made.subjects)
+    nobody = pl.DataFrame(schema={"_subject_id": pl.String, "enterprise_id": pl.String, "same": pl.Boolean})
+    standing = increment.Standing(old, earlier, nobody, resolve(earlier, old, None, scorer))
+    start = time.process_time()
+    again, looked_at = increment.resolve_again(standing, made.subjects, made.register, None, scorer, seen)
+    cpu = time.process_time() - start
+    start = time.process_time()
+    batch = resolve(made.subjects, made.register, None, scorer)
+    return {
+        "register": size,
+        "rows": made.subjects.height,
+        "share": share,
+        "looked_at": looked_at,
+        "cpu_seconds": round(cpu, 1),
+        "batch_cpu_seconds": round(time.process_time() - start, 1),
+        "the_same": again.subject.equals(batch.subject) and again.review.equals(batch.review),
+    }
+
+
 def main() -> None:
     """Prints one JSON line per seed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--register", type=int, default=50_000)
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--seeds", default="5,6,8")
+    parser.add_argument("--increment", type=float, default=0.0, help="the share of rows and register that comes last")
     args = parser.parse_args()
     for seed in args.seeds.split(","):
-        print(json.dumps(measured(int(seed), args.register, args.rows), ensure_ascii=False), flush=True)
+        if args.increment:
+            told = increment_measured(int(seed), args.register, args.rows, args.increment)
+        else:
+            told = measured(int(seed), args.register, args.rows)
+        print(json.dumps(told, ensure_ascii=False), flush=True)
 
 
 if __name__ == "__main__":

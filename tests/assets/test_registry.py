@@ -371,12 +371,37 @@ def test_judgements_can_only_be_added(world: SimpleNamespace) -> None:
         judgements.judge(db, "s", "e", same=True, who=" ", why="", at=at("2024-12-01"))
 
 
+TABLES = ("enterprise", "name", "subject", "review", "key", "relation", "branch")
+
+
+def looked_at(world: SimpleNamespace) -> int:
+    """How many subjects a build resolved."""
+    result = dg.materialize(
+        REGISTRY_ASSETS, resources={"warehouse": world.warehouse, "scope": world.scope, "control": world.control}
+    )
+    (told,) = result.asset_materializations_for_node("registry_subject")[:1]
+    return int(told.metadata["resolved_now"].value)  # type: ignore[arg-type]
+
+
+def test_a_build_after_another_looks_at_few_and_says_what_a_first_build_says(world: SimpleNamespace) -> None:
+    world.scope.known_at = at("2024-05-15")
+    assert looked_at(world) == 6
+    # What comes in: a renaming of P1 and a row; the names of P1 concern whoever was put on it.
+    world.scope.known_at = at("2025-12-31")
+    assert looked_at(world) > 1
+    told = {t: world.warehouse.frame(f"SELECT * FROM registry.{t}").rows() for t in TABLES}
+    assert looked_at(world) == 0
+    with world.warehouse.write() as w:
+        w.execute("UPDATE identity.basis SET basis = 'another'")
+    assert looked_at(world) == 7
+    assert {t: world.warehouse.frame(f"SELECT * FROM registry.{t}").rows() for t in TABLES} == told
+
+
 def test_the_same_inputs_give_the_same_rows(world: SimpleNamespace) -> None:
-    tables = ("enterprise", "name", "subject", "review", "key", "relation", "branch")
-    first = {t: built(world).frame(f"SELECT * FROM registry.{t}").rows() for t in tables}
+    first = {t: built(world).frame(f"SELECT * FROM registry.{t}").rows() for t in TABLES}
     base_rows = world.warehouse.frame("SELECT * FROM raw.market_baseinfo").sample(fraction=1, shuffle=True, seed=3)
     subject_rows = world.warehouse.frame("SELECT * FROM raw.subject").sample(fraction=1, shuffle=True, seed=3)
     with world.warehouse.write() as w:
         w.replace("raw.market_baseinfo", base_rows)
         w.replace("raw.subject", subject_rows)
-    assert {t: built(world).frame(f"SELECT * FROM registry.{t}").rows() for t in tables} == first
+    assert {t: built(world).frame(f"SELECT * FROM registry.{t}").rows() for t in TABLES} == first
