@@ -100,13 +100,15 @@ class Population:
         return Population(self.streams, self.ids[keep], self.whole or self, places)
 
     def kept(self, key: str, compute: Callable[[Population], Ints]) -> Ints:
-        """Values computed once for the chunk while room lasts (the oldest make room), sliced for its parts.
+        """Values computed once for the chunk while room lasts (the longest unused make room), sliced for its parts.
 
         A part that is small beside its chunk is computed alone where the chunk's values are not at hand.
         """
         whole = self.whole or self
         held: dict[str, Ints] = whole.__dict__.setdefault("_kept", {})
-        if key not in held:
+        if key in held:
+            held[key] = held.pop(key)
+        else:
             if len(whole) > _WORTH_THE_WHOLE and 8 * len(self) < len(whole):
                 return compute(self)
             values = compute(whole)

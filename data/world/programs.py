@@ -192,10 +192,12 @@ def _displaced_month(people: Population) -> Ints:
 
 def effect(people: Population, month: int) -> Floats:
     """Sum of the programmes' effects on the month's revenue, and what was lost to a paid competitor."""
-    own = [effect_of(people, p, month) for p in PROGRAMMES]
-    lost = np.where(month > displaced_month(people), DISPLACED, 0.0)
-    result: Floats = np.sum([*own, lost], axis=0)
-    return result
+    result = np.zeros(len(people))
+    for programme in PROGRAMMES:
+        # Few are paid by any one: the rest need no arithmetic.
+        paid = np.flatnonzero(pay_month(people, programme) < month)
+        result[paid] += effect_of(people.take(paid), programme, month)
+    return result + np.where(month > displaced_month(people), DISPLACED, 0.0)
 
 
 def surge(people: Population, month: int) -> Ints:

@@ -115,9 +115,16 @@ def _spans(people: Population, month: int) -> tuple[Ints, Ints]:
     return keep, np.where(quarterly[keep], 3, 1)
 
 
-def vat(people: Population, month: int) -> pl.DataFrame:
-    """SB_ZZS declarations for the period that ends with the month, with `_late`, the months after which they arrive."""
+def vat(people: Population, month: int, only: int | None = None) -> pl.DataFrame:
+    """SB_ZZS declarations for the period that ends with the month, with `_late`, the months after which they arrive.
+
+    `only` those that late: of three months in every delivery, two give one row in twenty.
+    """
     keep, span = _spans(people, month)
+    late = people.streams.pick(_LATE, "vat.late", people.ids[keep], month)
+    if only is not None:
+        here = late == only
+        keep, span, late = keep[here], span[here], late[here]
     sub = people.take(keep)
     one = state.revenue_cents(sub, month)
     three = one + state.revenue_cents(sub, month - 1) + state.revenue_cents(sub, month - 2)
@@ -141,7 +148,6 @@ def vat(people: Population, month: int) -> pl.DataFrame:
     deducted = np.floor(output * taken).astype(np.int64)
     owed = output - deducted
     filed = calendar.day_number(np.full(len(sub), month + 1), sub.streams.below(15, "vat.day", sub.ids, month))
-    late = sub.streams.pick(_LATE, "vat.late", sub.ids, month)
     filed = filed + np.where(late > 0, 30 * late, 0)
     serial = pl.select(
         pl.concat_str(pl.lit(f"ZZS{calendar.month_text(month)}"), pl.Series(sub.ids).cast(pl.String).str.zfill(9))
@@ -233,7 +239,7 @@ def _corrections(people: Population, sent: int) -> pl.DataFrame:
 
 def vat_delivery(people: Population, sent: int) -> pl.DataFrame:
     """What the tax bureau sends in a month: last month's declarations, late ones of earlier months, corrections."""
-    parts = [vat(people, sent - 1 - late).filter(pl.col("_late") == late) for late in (0, 1, 2)]
+    parts = [vat(people, sent - 1 - late, only=late) for late in (0, 1, 2)]
     parts[1:] = [defects.mark(p, np.ones(len(p), dtype=np.bool_), "late") for p in parts[1:]]
     for k, part in enumerate(parts):
         parts[k] = dirty_values(
@@ -284,7 +290,7 @@ def income_tax(people: Population, sent: int) -> pl.DataFrame:
 
 def payments(people: Population, sent: int) -> pl.DataFrame:
     """SW_RK: VAT of last month and income tax of last quarter as they reached the treasury; refunds negative."""
-    owed = vat(people, sent - 1).filter((pl.col("_late") == 0) & (pl.col("_cents") > 0))
+    owed = vat(people, sent - 1, only=0).filter(pl.col("_cents") > 0)
     parts = [_treasury(people, owed, "10101", sent)]
     if (sent % 12 + 1) in (1, 4, 7, 10):
         before = income_tax(people, sent)
