@@ -90,7 +90,7 @@ class Facts:
 
     def _subject(self) -> dict[str, Column]:
         p = self.people
-        moved = p.moved_month <= self.month
+        moved = p.is_away(self.month)
         park = np.where(moved, -1, p.park)
         region = [("460400499" if k == 0 else str(r)) for k, r in zip(park, p.region_at(self.month), strict=True)]
         # an address of the cluster registration names its host, not the park
@@ -104,7 +104,8 @@ class Facts:
         raised = p.streams.chance(0.12, "capital.raised", p.ids) & (p.first_change_month() <= self.month)
         capital = np.where(raised, 2, 1) * p.capital_wan * 1_000_000
         foreign_money = (p.kind == FOREIGN) & (p.ids % 3 == 0)
-        recent = (p.birth_day > self.number - 365) | (moved & (p.moved_month > self.month - 12))
+        since = np.where(p.returned_month <= self.month, p.returned_month, p.moved_month)
+        recent = (p.birth_day > self.number - 365) | ((since <= self.month) & (since > self.month - 12))
         return {
             "registered_region": region,
             "tax_region": region,
@@ -481,9 +482,11 @@ class Facts:
             safety |= live & np.isin(kind, (1, 4))
             green |= live & (kind == 6)
         listed = market.abnormal_at(p, self.number)
+        serious = market.abnormal_at(p, self.number, serious=True)
+        major |= serious
         return {
             "is_dishonest": flags((start <= self.number) & (self.number < end)),
-            "is_serious_illegal": [False] * len(p),
+            "is_serious_illegal": flags(serious),
             "is_abnormal_listed": flags(listed),
             "major_violation": flags(major),
             "safety_accident": flags(safety),
@@ -507,6 +510,7 @@ class Facts:
         excluded = (
             ("房地产开发企业", development | developer),
             ("经营异常名录", market.abnormal_at(p, self.number)),
+            ("严重违法失信名单", market.abnormal_at(p, self.number, serious=True)),
             ("纳税信用D级", refused),
             ("税务非正常户", tax.registered(p, self.month) & self._stray() & (p.death_month > self.month)),
         )

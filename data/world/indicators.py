@@ -30,7 +30,7 @@ def month_state(people: Population, month: int) -> pl.DataFrame:
     last, before = state.revenue_year_cents(sub, year - 1), state.revenue_year_cents(sub, year - 2)
     start, gone = reform.dishonest_span(sub)
     region = sub.region_at(month)
-    park = np.where(sub.moved_month <= month, -1, sub.park)
+    park = np.where(sub.is_away(month), -1, sub.park)
     code = pl.Series([i.code for i in pools.INDUSTRIES]).gather(sub.industry)
     export = np.sum([trade_cents(sub, calendar.month_index(year - 1, 1) + k, "E") for k in range(12)], axis=0)
     return pl.DataFrame(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from data.world import pools
+from data.world import pools, succession
 from data.world.streams import Ints, Streams, permuted
 
 if TYPE_CHECKING:
@@ -65,9 +65,14 @@ def compose_names(people: Population) -> tuple[pl.Series, pl.Series, pl.Series]:
     streams: Streams = people.streams
     ids = people.ids
     sister = streams.chance(0.02, "name.sister", ids) & people.is_firm & (ids % 2 == 1)
-    brand, qualifier = brands(np.where(sister, ids - 1, ids))
-    rare = streams.chance(0.004, "name.rare", ids)
-    extra = pl.Series(list(pools.RARE)).gather(streams.below(len(pools.RARE), "name.rare.which", ids))
+    # A trader turned company keeps its 字号.
+    heir = succession.taken_over(people)[0] == succession.CONVERSION
+    sister &= ~heir
+    owner = np.where(sister | heir, ids - 1, ids)
+    brand, qualifier = brands(owner)
+    own = np.where(heir, owner, ids)
+    rare = streams.chance(0.004, "name.rare", own)
+    extra = pl.Series(list(pools.RARE)).gather(streams.below(len(pools.RARE), "name.rare.which", own))
     word = _industry_words(people.industry, streams.below(3, "name.word", ids))
     sister_word = pl.Series(pools.SISTER_WORDS).gather(streams.below(4, "name.sister.word", ids))
     short = pl.Series([r.short for r in pools.REGIONS]).gather(people.region_index)

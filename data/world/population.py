@@ -10,7 +10,7 @@ from typing import Generic, TypeVar, cast, overload
 import numpy as np
 import polars as pl
 
-from data.world import calendar, codes, pools
+from data.world import calendar, codes, pools, rings, succession
 from data.world.names import compose_names
 from data.world.streams import Bools, Floats, Ints, Streams, exp, log, permuted
 
@@ -33,6 +33,8 @@ NEWBORN_MONTHS = 24
 # Names are unique below 3.1 million.
 NEWBORN_ROOM = 100_000
 _NEVER = 100_000
+# Numbers no entity has, for what the shells of a ring share.
+_RING_SEATS = 40_000_000
 _YANGPU_REGISTRAR = 460300
 
 
@@ -159,7 +161,9 @@ class Population:
         for industry, region in pulls.items():
             pulled = np.where(self.industry == industry, int(np.flatnonzero(codes_of == region)[0]), pulled)
         drawn = self.streams.chance(0.22, "region.pull", self.ids) & self.is_firm
-        return np.where(drawn, pulled, base)
+        # Who shares a seat sits in one county.
+        seated = self.streams.pick([r.weight for r in pools.REGIONS], "region", self.seat)
+        return np.where(self.seat != self.ids, seated, np.where(drawn, pulled, base))
 
     @attribute
     def region(self) -> Ints:
@@ -173,13 +177,26 @@ class Population:
         draw = self.streams.uniform("park", self.ids)
         for number, park in enumerate(pools.PARKS):
             result[(self.region == park.region) & (draw < park.share) & self.is_firm] = number
-        return result
+        return np.where(self.seat == self.ids, result, -1)
 
     @attribute
     def moved_month(self) -> Ints:
         """Month of a move to another county (2 % a year), or far in the future."""
         draw = self.streams.uniform("move", self.ids)
-        return np.where(draw < 0.10, _REFERENCE + np.floor(draw * 600).astype(np.int64), _NEVER)
+        month = np.where(draw < 0.10, _REFERENCE + np.floor(draw * 600).astype(np.int64), _NEVER)
+        first, _ = rings.months_of(self)
+        return np.where(rings.is_mover(self), first - 2, month)
+
+    @attribute
+    def returned_month(self) -> Ints:
+        """Month in which a ring that moved for an award moves back, or far in the future."""
+        _, last = rings.months_of(self)
+        return np.where(rings.is_mover(self), last + 1, _NEVER)
+
+    def is_away(self, month: int) -> Bools:
+        """At the address it moved to, at the end of the month."""
+        result: Bools = (self.moved_month <= month) & (month < self.returned_month)
+        return result
 
     @attribute
     def new_region_index(self) -> Ints:
@@ -188,7 +205,7 @@ class Population:
 
     def region_at(self, month: int) -> Ints:
         """County code in force at the end of the month."""
-        index = np.where(self.moved_month <= month, self.new_region_index, self.region_index)
+        index = np.where(self.is_away(month), self.new_region_index, self.region_index)
         return np.array([r.code for r in pools.REGIONS])[index]
 
     @attribute
@@ -200,7 +217,11 @@ class Population:
         older = self.streams.chance(0.6 * self.head, "age.head", self.ids)
         known = np.maximum(calendar.LAST_MONTH - age - np.where(older, 30, 0), 0)
         born = calendar.LAST_MONTH + 1 + (self.ids - NEWBORN) % NEWBORN_MONTHS
-        return np.where(self.ids >= NEWBORN, born, known)
+        # Shells are set up within ninety days of the round they are for.
+        first, _ = rings.months_of(self)
+        known = np.where(rings.is_shell(self), first - 1 - self.ids % 2, known)
+        result: Ints = np.where(self.ids >= NEWBORN, born, known)
+        return result
 
     @attribute
     def birth_day(self) -> Ints:
@@ -208,18 +229,27 @@ class Population:
 
     @attribute
     def death_month(self) -> Ints:
+        """Month of leaving business, by its natural end or by handing it over."""
+        kind, month = succession.handed_over(self)
+        return np.where(kind > 0, month, self.natural_death)
+
+    @attribute
+    def natural_death(self) -> Ints:
         """Month of leaving business, given that it still lived at the end of 2019; beyond the window for most."""
         start = np.clip(_REFERENCE - self.birth_month, 0, 599)
         target = _SURVIVAL[start] * self.streams.uniform("death", self.ids)
         # Larger ones live longer (SAIC 2013): the hazard is halved above a median of ten million.
         target = np.where(self.log_revenue > log(1e7), target**2 / _SURVIVAL[start], target)
         age = len(_SURVIVAL) - np.searchsorted(_SURVIVAL[::-1], target, side="right")
-        return self.birth_month + np.maximum(age, 1)
+        result: Ints = self.birth_month + np.maximum(age, 1)
+        return result
 
     @attribute
     def death_kind(self) -> Ints:
         """0 cancelled (注销), 1 licence revoked (吊销)."""
-        return self.streams.chance(0.2, "death.kind", self.ids).astype(np.int64)
+        kind, _ = succession.handed_over(self)
+        revoked: Ints = (self.streams.chance(0.2, "death.kind", self.ids) & (kind == 0)).astype(np.int64)
+        return revoked
 
     def lives_at(self, month: int) -> Bools:
         result: Bools = (self.birth_month <= month) & (month < self.death_month)
@@ -246,7 +276,8 @@ class Population:
     @attribute
     def is_zero_filer(self) -> Bools:
         """Shells: 25-40 % of Hainan's enterprises file nothing but zeros (feeds.md 4.3)."""
-        return self.streams.chance(0.31 * (1 - 0.7 * self.head), "zero", self.ids) & self.is_firm
+        idle = self.streams.chance(0.31 * (1 - 0.7 * self.head), "zero", self.ids) & self.is_firm
+        return idle | rings.is_shell(self)
 
     @attribute
     def growth(self) -> Floats:
@@ -382,22 +413,31 @@ class Population:
         return codes.text(codes.usccs(prefix, np.full(len(self), 460100), org))
 
     @attribute
+    def seat(self) -> Ints:
+        """Whose person, phone and address it has: its own, its predecessor's (个转企), or the one of all shells of a ring."""
+        kind, _ = succession.taken_over(self)
+        members = rings.membership(self)
+        inherited = np.where(kind == succession.CONVERSION, self.ids - 1, self.ids)
+        return np.where(rings.is_shell(self), _RING_SEATS + members.ring, inherited)
+
+    @attribute
     def person(self) -> pl.Series:
         """Legal representative; one in fifty shares another entity's (a neighbour's) person."""
-        shared = self.streams.chance(0.02, "person.shared", self.ids)
-        owner = np.where(shared, self.ids // 25 * 25, self.ids)
+        shared = self.streams.chance(0.02, "person.shared", self.seat)
+        owner = np.where(shared, self.seat // 25 * 25, self.seat)
         return person_names(self.streams, "person", owner)
 
     @attribute
     def cluster(self) -> Ints:
         """Bookkeeping agent or cluster-registration address shared by many (legitimate), or -1."""
         in_cluster = self.streams.chance(0.12, "cluster", self.ids) & self.is_firm & (self.log_revenue < log(5e6))
+        in_cluster &= self.seat == self.ids
         return np.where(in_cluster, self.streams.below(6, "cluster.which", self.ids), -1)
 
     @attribute
     def phone(self) -> pl.Series:
         agent = np.array([400_001 + 7 * c for c in range(6)])
-        own = permuted(self.ids, 100_000_000, 27_644_437, 5)
+        own = permuted(self.seat, 100_000_000, 27_644_437, 5)
         number = np.where(self.cluster >= 0, agent[np.maximum(self.cluster, 0)], own)
         # 1[0-2]x prefixes belong to no operator: nobody real is called.
         head = np.tile(np.frombuffer(b"100", dtype=np.uint8), (len(self), 1))
@@ -405,15 +445,18 @@ class Population:
 
     def address_at(self, month: int) -> pl.Series:
         """Registered address in force at the month."""
-        moved = self.moved_month <= month
+        return self.address(self.is_away(month))
+
+    def address(self, moved: Bools) -> pl.Series:
+        """Registered address before (False) or after the move."""
         index = np.where(moved, self.new_region_index, self.region_index)
         streets = pl.Series([s for r in pools.REGIONS for s in r.streets])
         region = pl.Series([r.name for r in pools.REGIONS]).gather(index)
-        street = streets.gather(index * 4 + self.streams.below(4, "street", self.ids))
+        street = streets.gather(index * 4 + self.streams.below(4, "street", self.seat))
         park_words = pl.Series([p.words for p in pools.PARKS] + [""])
         park = park_words.gather(np.where(moved | (self.park < 0), len(pools.PARKS), self.park))
-        number = pl.Series(1 + self.streams.below(320, "door", self.ids)).cast(pl.String)
-        room = pl.Series(101 + self.streams.below(1900, "room", self.ids)).cast(pl.String)
+        number = pl.Series(1 + self.streams.below(320, "door", self.seat)).cast(pl.String)
+        room = pl.Series(101 + self.streams.below(1900, "room", self.seat)).cast(pl.String)
         frame = pl.DataFrame({"r": region, "p": park, "s": street, "n": number, "m": room})
         plain = pl.concat_str(pl.lit("海南省"), "r", "p", "s", "n", pl.lit("号"), "m", pl.lit("室"))
         cluster = pl.Series(self.cluster).cast(pl.String)

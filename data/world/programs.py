@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from data.world import calendar
+from data.world import calendar, rings
 from data.world.streams import Bools, Floats, Ints, log
 
 if TYPE_CHECKING:
@@ -131,12 +131,18 @@ def selected(people: Population, programme: Programme) -> Bools:
         total = np.sum([untreated_cents(people, first + k) for k in range(12)], axis=0)
         chosen = total >= THRESHOLD_CENTS
     else:
-        chosen = draw < 0.10
+        # Rings that were made to be paid are paid by the programme that asks least.
+        shells, movers = rings.is_shell(people), rings.is_mover(people)
+        able, chosen = able | shells | movers, (draw < 0.10) | shells | movers
     return able & chosen
 
 
 def _drawn_month(people: Population, programme: Programme) -> Ints:
-    return programme.first + people.streams.below(programme.spread, f"programme.{programme.id}.month", people.ids)
+    month = programme.first + people.streams.below(programme.spread, f"programme.{programme.id}.month", people.ids)
+    if programme.selection != "random":
+        return month
+    first, _ = rings.months_of(people)
+    return np.where(rings.is_shell(people) | rings.is_mover(people), first + 1, month)
 
 
 def pay_month(people: Population, programme: Programme) -> Ints:
@@ -202,6 +208,4 @@ def effect(people: Population, month: int) -> Floats:
 
 def surge(people: Population, month: int) -> Ints:
     """Head count added for a deadline and gone afterwards (突击参保), by ring members only."""
-    from data.world.rings import surge_of
-
-    return surge_of(people, month)
+    return rings.surge_of(people, month)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from data.world import calendar
-from data.world.population import NEWBORN
 from data.world.streams import Bools, Ints
 
 if TYPE_CHECKING:
@@ -46,6 +45,8 @@ def membership(people: Population) -> Membership:
 
 
 def _packed(people: Population) -> Ints:
+    from data.world.population import NEWBORN
+
     streams = people.streams
     block = people.ids // BLOCK
     place = people.ids % BLOCK
@@ -54,15 +55,34 @@ def _packed(people: Population) -> Ints:
     innocent = np.zeros(len(people), dtype=np.bool_)
     for offset, guilty in ((0, True), (1, False)):
         label = "ring" if guilty else "lookalike"
-        exists = streams.chance(_SHARE, label, block)
+        # Each kind of ring happens once among the first, so that a small world has them all.
+        exists = streams.chance(_SHARE, label, block) | (guilty & (block < len(KINDS)))
         u = streams.uniform(f"{label}.size", block)
         size = np.clip(np.floor(3 * (1 - u) ** -0.7), 3, 25).astype(np.int64)
         start = streams.below(100, f"{label}.start", block) + 125 * offset
         member = exists & (place >= start) & (place < start + size) & people.is_firm & (people.ids < NEWBORN)
         ring = np.where(member, block * 2 + offset, ring)
-        kind = np.where(member, streams.below(len(KINDS), f"{label}.kind", block), kind)
+        kind = np.where(
+            member, (block + streams.below(len(KINDS), f"{label}.kind", block // len(KINDS))) % len(KINDS), kind
+        )
         innocent = np.where(member, not guilty, innocent)
     return (ring + 1) * 32 + innocent.astype(np.int64) * 16 + kind
+
+
+def is_shell(people: Population) -> Bools:
+    """A member of a shell_cluster ring: one person, phone, address and account, set up for the round, idle."""
+    return _acts(people, 0)
+
+
+def is_mover(people: Population) -> Bools:
+    """A member of a move_claim_move ring: moves in, is paid, moves back."""
+    return _acts(people, 7)
+
+
+def _acts(people: Population, kind: int) -> Bools:
+    members = membership(people)
+    result: Bools = (members.ring >= 0) & (members.kind == kind) & ~members.innocent
+    return result
 
 
 def months_of(people: Population) -> tuple[Ints, Ints]:

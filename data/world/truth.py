@@ -10,13 +10,13 @@ from types import TracebackType
 import numpy as np
 import polars as pl
 
-from data.world import calendar, programs, rings, state
+from data.world import calendar, programs, rings, state, succession
 from data.world.delivery import Arrival
 from data.world.indicators import monthly_state
 from data.world.origins import CLEAN_ROWS, Origins, Sent, origins
 from data.world.parcel import World, given
 from data.world.population import KINDS, Population
-from data.world.views import persons
+from data.world.views import market, persons
 from data.world.views.customs import customs_code, is_trader
 from data.world.views.labor import insures, offices, unit_number
 from data.world.views.market import branch_keys
@@ -157,6 +157,7 @@ def entities(people: Population) -> pl.DataFrame:
             "region": people.region,
             "new_region": people.region_at(calendar.LAST_MONTH),
             "moved_month": _month_start(people.moved_month),
+            "returned_month": _month_start(people.returned_month),
             "birth": _date(people.birth_day),
             "death_month": _month_start(people.death_month),
             "death_kind": pl.Series(["注销", "吊销"]).gather(people.death_kind),
@@ -199,6 +200,45 @@ def treatments(people: Population, months: range) -> pl.DataFrame:
                         "untreated": base / 100,
                     }
                 )
+            )
+    return pl.concat(parts)
+
+
+def successions(people: Population) -> pl.DataFrame:
+    """truth_succession: who goes on with whose business since which month, as 个转企 or 吸收合并."""
+    kind, month = succession.taken_over(people)
+    keep = np.flatnonzero(kind > 0)
+    before = Population(people.streams, people.ids[keep] - 1)
+    return pl.DataFrame(
+        {
+            "eid": people.ids[keep],
+            "uscc": people.uscc.gather(keep),
+            "predecessor_eid": before.ids,
+            "predecessor_uscc": before.uscc,
+            "kind": pl.Series([succession.WORDS[k] for k in kind[keep].tolist()], dtype=pl.String),
+            "month": _month_start(month[keep]),
+        }
+    )
+
+
+def listings(people: Population, world: World) -> pl.DataFrame:
+    """truth_listing: every stay on the abnormal list or on that of the seriously dishonest, with its end where there was one."""
+    closing = calendar.number_of(world.closing_day)
+    parts = []
+    for year in range(market.FIRST_LISTING, calendar.year_of(world.last_month)):
+        for reason, keep, day in market.listings(people, year):
+            sub = people.take(keep)
+            out = market.removed_day(sub, day, year)
+            parts.append(
+                pl.DataFrame(
+                    {
+                        "eid": sub.ids,
+                        "uscc": sub.uscc,
+                        "reason": pl.Series([reason] * len(sub), dtype=pl.String),
+                        "listed": _date(day),
+                        "restored": _date(np.where(out <= closing, out, 999_999)),
+                    }
+                ).filter(pl.Series(day <= closing))
             )
     return pl.concat(parts)
 
@@ -302,6 +342,8 @@ def write_tables(world: World, folder: Path) -> None:
         ("truth_state", _yearly(monthly_state, world)),
         ("truth_treatment", _yearly(treatments, world)),
         ("truth_fraud", [fraud]),
+        ("truth_succession", [successions]),
+        ("truth_listing", [given(listings, world)]),
         ("truth_displacement", [displacements]),
         ("truth_bunching", [bunching]),
         ("truth_person", [persons.truth]),

@@ -16,7 +16,7 @@ from data.world.streams import Streams, permuted
 from data.world.views import labor, market, tax
 
 # Raise build.VERSION when this changes.
-TINY = "2a98f3aa0a981fe6894d0ce3f8226af38ebe6869c1c2c4ac8fc00f2288041c4a"
+TINY = "eb7402c693f2b43760c25eb352c67d2dcf1a51152dfb73ccebecc9cb957aa70e"
 
 
 def test_tiny_is_pinned(home: Path) -> None:

@@ -33,11 +33,8 @@ def awards(people: Population, programme: programs.Programme) -> tuple[Ints, Int
 
 
 def account(people: Population) -> pl.Series:
-    """Sixteen digits, the middle masked; members of a shared_account ring (and subsidiaries of a group treasury) share one."""
-    members = rings.membership(people)
-    shared = (members.ring >= 0) & (members.kind == 6)
-    owner = np.where(shared, members.ring + 900_000_000, people.ids)
-    full = codes.text(codes.digits(permuted(owner, 10**12, 1_000_003, 7), 16))
+    """Sixteen digits, the middle masked; shells and members of a shared_account ring (and subsidiaries of a group treasury) share one."""
+    full = codes.text(codes.digits(permuted(_account_owner(people), 10**12, 1_000_003, 7), 16))
     return pl.DataFrame({"a": full}).select(
         pl.concat_str(pl.col("a").str.slice(0, 4), pl.lit("********"), pl.col("a").str.slice(12)).alias("m")
     )["m"]
@@ -261,7 +258,7 @@ def payees(people: Population) -> pl.DataFrame:
 
 def _account_owner(people: Population) -> Ints:
     members = rings.membership(people)
-    shared = (members.ring >= 0) & (members.kind == 6)
+    shared = (members.ring >= 0) & (members.kind == 6) | rings.is_shell(people)
     return np.where(shared, members.ring + 900_000_000, people.ids)
 
 

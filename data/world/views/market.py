@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import numpy as np
 import polars as pl
 
-from data.world import calendar, defects, formats, pools, state, writers
+from data.world import calendar, defects, formats, pools, state, succession, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import COLLECTIVE, COOP, FOREIGN, INDIVIDUAL, SOLE, Population, person_names
 from data.world.streams import Bools, Ints
@@ -155,6 +155,7 @@ def _events(people: Population, world: World) -> list[tuple[str, Ints, Ints]]:
     for label, month in (
         ("renamed", people.renamed_month),
         ("moved", people.moved_month),
+        ("returned", people.returned_month),
         ("changed", people.first_change_month()),
     ):
         keep = positions(
@@ -284,27 +285,59 @@ def _full(world: World, month: int) -> Parcel:
     )  # fmt: skip
 
 
+_Told = Callable[[Population], tuple[pl.Series, pl.Series]]
+
+
+def _changes(people: Population) -> Iterator[tuple[str, str, Ints, _Told]]:
+    """(item of the code list, stream, month, what stood before and after)."""
+
+    def address(moved: bool) -> _Told:
+        before, after = not moved, moved
+        return lambda sub: (sub.address(np.full(len(sub), before)), sub.address(np.full(len(sub), after)))
+
+    def predecessor(before: str, after: str) -> _Told:
+        def texts(sub: Population) -> tuple[pl.Series, pl.Series]:
+            other = Population(sub.streams, sub.ids - 1)
+            named = pl.DataFrame({"n": other.name, "u": other.uscc})
+            told = named.select(pl.format("{} {}（{}）", pl.lit(before), "n", "u").str.strip_chars().alias("b"))["b"]
+            last = pl.Series([after] * len(sub), dtype=pl.String)
+            return (told, last) if after else (last, told)
+
+        return texts
+
+    kind, month = succession.taken_over(people)
+    never = people.returned_month * 0 + 100_000
+    yield "01", "renamed", people.renamed_month, lambda sub: (sub.name, sub.new_name)
+    yield "06", "moved", people.moved_month, address(True)
+    yield "06", "returned", people.returned_month, address(False)
+    raised = people.streams.chance(0.12, "capital.raised", people.ids)
+    yield (
+        "04",
+        "changed",
+        np.where(raised, people.first_change_month(), never),
+        lambda sub: (
+            formats.whole(sub.capital_wan),
+            formats.whole(sub.capital_wan * 2),
+        ),
+    )
+    turned = np.where(kind == succession.CONVERSION, month + 1, never)
+    yield "07", "converted", turned, predecessor("个体工商户", "有限责任公司（个体工商户转型）")
+    yield "99", "merged", np.where(kind == succession.MERGER, month, never), predecessor("吸收合并", "")
+
+
 def _alterations(people: Population, world: World) -> pl.DataFrame:
-    """E_ALTER: names, addresses and capital, before and after."""
+    """E_ALTER: names, addresses, capital, and whose business was taken over, before and after."""
     parts = []
-    for item, month in (("01", people.renamed_month), ("06", people.moved_month), ("04", people.first_change_month())):
+    for item, label, month, told in _changes(people):
         keep = positions(
             (month >= world.first_month)
             & (month <= _last_event(world))
             & (month > people.birth_month)
             & (month < people.death_month)
         )
-        if item == "04":
-            keep = keep[people.streams.chance(0.12, "capital.raised", people.ids[keep])]
         sub = people.take(keep)
-        label = {"01": "renamed", "06": "moved", "04": "changed"}[item]
         day = calendar.day_number(month[keep], people.streams.below(28, f"market.{label}.day", sub.ids))
-        if item == "01":
-            before, after = sub.name, sub.new_name
-        elif item == "06":
-            before, after = sub.address_at(0), sub.address_at(calendar.LAST_MONTH)
-        else:
-            before, after = formats.whole(sub.capital_wan), formats.whole(sub.capital_wan * 2)
+        before, after = told(sub)
         parts.append(
             pl.DataFrame(
                 {
@@ -379,15 +412,40 @@ def listings(people: Population, year: int) -> Iterator[tuple[str, Ints, Ints]]:
         & streams.chance(0.015, "abnormal.lost", ids, year)
     )
     keep = positions(lost)
-    month = calendar.month_index(year + 1, 1) + streams.below(12, "abnormal.month", ids[keep], year)
-    yield "通过登记的住所或者经营场所无法联系", keep, calendar.day_number(month, ids[keep] % 27)
+    yield "通过登记的住所或者经营场所无法联系", keep, _lost_day(people, keep, year)
+    if year - 3 >= FIRST_LISTING:
+        keep = _still_lost(people, year - 3)
+        yield SERIOUS, keep, _lost_day(people, keep, year - 3) + 1096
 
 
-def abnormal_at(people: Population, day: int) -> Bools:
-    """On the abnormal list on the day."""
+FIRST_LISTING = 2018
+SERIOUS = "被列入经营异常名录届满三年仍未履行相关义务，列入严重违法失信名单"
+
+
+def _lost_day(people: Population, keep: Ints, year: int) -> Ints:
+    ids = people.ids[keep]
+    month = calendar.month_index(year + 1, 1) + people.streams.below(12, "abnormal.month", ids, year)
+    return calendar.day_number(month, ids % 27)
+
+
+def _still_lost(people: Population, year: int) -> Ints:
+    """Half of those who were not found at their address and never came forward; the other half is overlooked."""
+    lost = people.lives_at(calendar.month_index(year + 1, 1)) & people.is_firm
+    lost &= people.streams.chance(0.015, "abnormal.lost", people.ids, year)
+    keep = positions(lost & people.streams.chance(0.5, "abnormal.serious", people.ids, year))
+    day = _lost_day(people, keep, year)
+    stays = removed_day(people.take(keep), day, year) > 900_000
+    lives = people.death_month[keep] > calendar.month_of_day(day + 1096)
+    return keep[stays & lives]
+
+
+def abnormal_at(people: Population, day: int, serious: bool = False) -> Bools:
+    """On the abnormal list on the day, or on that of the seriously dishonest."""
     listed = np.zeros(len(people), dtype=np.bool_)
-    for year in range(2018, calendar.date_of(day).year):
-        for _, keep, since in listings(people, year):
+    for year in range(FIRST_LISTING, calendar.date_of(day).year):
+        for reason, keep, since in listings(people, year):
+            if (reason == SERIOUS) != serious:
+                continue
             on = (since <= day) & (removed_day(people.take(keep), since, year) > day)
             listed[keep[on]] = True
     return listed
@@ -397,7 +455,7 @@ def _abnormal(people: Population, world: World) -> pl.DataFrame:
     """AB_LIST: a row when listed, and again when taken off; the window opens with everybody who is on the list."""
     parts = [
         _listed(people, keep, day, reason, year, calendar.number_of(world.closing_day))
-        for year in range(2018, world.years[-1])
+        for year in range(FIRST_LISTING, world.years[-1])
         for reason, keep, day in listings(people, year)
     ]
     start = _window_start(world)
@@ -423,7 +481,7 @@ def _listed(people: Population, keep: Ints, day: Ints, reason: str, year: int, c
                 "PRIPID": sub.pripid,
                 "INREASON": pl.Series([reason] * len(sub), dtype=pl.String),
                 "INDATE": formats.dates(day),
-                "OUTREASON": pl.Series(np.where(removed, "已补报并公示", "").tolist(), dtype=pl.String),
+                "OUTREASON": pl.Series(np.where(removed, "信用修复" if reason == SERIOUS else "已补报并公示", "").tolist(), dtype=pl.String),
                 "OUTDATE": pl.Series(np.where(removed, formats.dates(np.minimum(out, 40_000)).to_numpy(), "").tolist(), dtype=pl.String),
                 "_eid": pl.Series(sub.ids),
                 "_defects": pl.Series([""] * len(sub), dtype=pl.String),

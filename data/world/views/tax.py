@@ -62,9 +62,8 @@ def _row_ends(frame: pl.DataFrame, people: Population) -> pl.DataFrame:
 def registration(people: Population, month: int, stock: bool = False) -> pl.DataFrame:
     """SW_DJ_NSRXX: new in the month, or changed, or everyone registered; old 15-digit numbers and 20-digit ones of 个体."""
     now, before = registered(people, month), registered(people, month - 1)
-    changed = (
-        (people.renamed_month + 1 == month) | (people.death_month + 1 == month) | (people.moved_month + 1 == month)
-    )
+    events = (people.renamed_month, people.death_month, people.moved_month, people.returned_month)
+    changed = np.any([when + 1 == month for when in events], axis=0)
     keep = positions(now if stock else now & (~before | changed))
     sub = people.take(keep)
     status = np.where(
@@ -72,7 +71,7 @@ def registration(people: Population, month: int, stock: bool = False) -> pl.Data
     )
     # 1, the six digits of the region, four of the office; 洋浦 has an office of its own under 儋州
     office = np.where(
-        (sub.park == 0) & (sub.moved_month > month), 14604004990, 10_000_000_000 + sub.region_at(month) * 10_000
+        (sub.park == 0) & ~sub.is_away(month), 14604004990, 10_000_000_000 + sub.region_at(month) * 10_000
     )
     frame = pl.DataFrame(
         {
