@@ -8,6 +8,7 @@ from assets.push_inputs import cases, conditions, items
 from assets.sql import table_metadata
 from matching.score.features import FEATURES, Materials, explanation, featured
 from matching.score.model import drift, load
+from matching.score.similarity import text_similarity
 from matching.score.weighted import NAME, weighted
 
 LABELS = {
@@ -21,7 +22,20 @@ LABELS = {
 }
 
 
-def _ages(warehouse: Warehouse) -> pl.DataFrame:
+def scopes(warehouse: Warehouse) -> pl.DataFrame:
+    """(enterprise_id, business_scope): the newest 经营范围 the register delivered of every firm, known by `known_at`."""
+    if "business_scope" not in warehouse.columns("raw.market_baseinfo"):
+        return pl.DataFrame(schema={"enterprise_id": pl.String, "business_scope": pl.String})
+    return warehouse.frame(
+        "SELECT r.enterprise_id, arg_max(b.business_scope, (b._received_at, b._file_id, b._row_no)) AS business_scope"
+        " FROM raw.market_baseinfo b JOIN registry.subject r USING (_subject_id)"
+        " WHERE r.enterprise_id IS NOT NULL AND b.business_scope IS NOT NULL AND b._received_at <= getvariable('known_at')"
+        " GROUP BY r.enterprise_id ORDER BY r.enterprise_id"
+    )
+
+
+def ages(warehouse: Warehouse) -> pl.DataFrame:
+    """(enterprise_id, age_days): the mean age of what is known of a firm."""
     return warehouse.frame(
         "SELECT enterprise_id, avg(date_diff('day', CAST(valid_at AS DATE), getvariable('as_of')))::DOUBLE AS age_days"
         " FROM profile.evidence WHERE state = 'known' AND valid_at IS NOT NULL GROUP BY enterprise_id ORDER BY enterprise_id"
@@ -41,6 +55,7 @@ def _ages(warehouse: Warehouse) -> pl.DataFrame:
         ["policy", "tag"],
         ["registry", "subject"],
         ["raw", "apply_case"],
+        ["raw", "market_baseinfo"],
     ],
     description="匹配分：受邀企业最终获得奖励的可能性（0 至 1）及各分项。历史足够时用存档的模型，否则用公开权重的加权平均；只对未被判为不符合的（企业，事项）计算。",
 )
@@ -53,6 +68,8 @@ def score(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]
         "SELECT e.* FROM profile.enterprise e SEMI JOIN (SELECT DISTINCT enterprise_id FROM match.pair) USING (enterprise_id)"
         " ORDER BY enterprise_id"
     )
+    texts = warehouse.frame("SELECT item_id, version, title, text FROM policy.item ORDER BY item_id, version")
+    similarity = text_similarity(pairs, scopes(warehouse), texts)
     features = featured(
         Materials(
             pairs=pairs,
@@ -61,7 +78,8 @@ def score(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]
             firms=firms,
             as_of=scope.as_of,
             tags=warehouse.frame("SELECT item_id, version, facet, tag FROM policy.tag ORDER BY ALL"),
-            ages=_ages(warehouse),
+            ages=ages(warehouse),
+            similarity=similarity,
             cases=cases(warehouse).select("enterprise_id", "item_id", "decision"),
         )
     )

@@ -13,7 +13,7 @@ from matching.push.kinds import KINDS, MONEY, REASONS
 from matching.push.review import checks, sample
 from matching.push.settle import STATES
 from pipelines import steps
-from pipelines.cli import funds, output, people
+from pipelines.cli import funds, output, people, train
 from pipelines.cli.acting import As, Note, desk_of, moment_of, phrase_of, refusals, tell
 from pipelines.cli.output import Home, Json, Stop
 from pipelines.docket import STATUSES, needed
@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
     app.command("reconcile", help="与财政兑现台账对账。示例：huiqi reconcile ID --as 王经办")(reconcile)
     people.register(app)
     funds.register(app)
+    train.register(app)
 
 
 def _shown(where: Path, list_id: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
