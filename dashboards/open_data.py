@@ -77,7 +77,7 @@ def arrow(pages: Pages, request: Request) -> Response:
     stack = ExitStack()
     try:
         mart = stack.enter_context(pages.opened())
-        reader = mart.connection.execute(_asked(mart, request)).to_arrow_reader(BATCH)
+        reader = mart.connection.sql(_asked(mart, request)).to_arrow_reader(BATCH)
     except BaseException:
         stack.close()
         raise

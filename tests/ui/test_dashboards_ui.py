@@ -42,7 +42,11 @@ PATHS = [
     "/pushes",
     "/pushes/L-hn-biomed-voucher",
     "/cases",
+    "/cases/A0001",
     "/feeds",
+    "/reports",
+    "/reports/2024-12",
+    "/?lang=en",
     "/metrics",
     "/metrics/redemption_rate",
     "/market?q=研发",
@@ -117,6 +121,39 @@ def test_a_page_is_quiet_fits_and_draws_all_its_charts(browser: Browser, address
         assert visit.outside == []
     finally:
         page.close()
+
+
+AUDIT = Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_can_be_heard_and_read_by_weak_eyes(browser: Browser, address: str, path: str) -> None:
+    visit = Visit(browser, address, path)
+    assert visit.page.evaluate(AUDIT) == []
+    visit.page.close()
+
+
+def test_the_audit_hears_what_is_wrong(browser: Browser, address: str) -> None:
+    visit = Visit(browser, address, "/")
+    visit.page.evaluate(
+        """() => {
+            const main = document.querySelector("main");
+            const dull = Object.assign(document.createElement("p"), { textContent: "太淡" });
+            dull.style.color = "#bbbbbb";
+            main.append(dull, document.createElement("h4"), document.createElement("img"));
+            main.append(Object.assign(document.createElement("input"), { type: "text" }));
+        }"""
+    )
+    found = " ".join(visit.page.evaluate(AUDIT))
+    assert all(word in found for word in ("contrast", "heading", "no alt", "no name"))
+    visit.page.close()
+
+
+def test_english_words_reach_the_pictures(browser: Browser, address: str) -> None:
+    visit = Visit(browser, address, "/?lang=en")
+    drawn = " ".join(visit.page.locator("#chart-funnel svg text").all_text_contents())
+    assert "Entitled" in drawn and "应享" not in drawn
+    visit.page.close()
 
 
 def test_headline_figures_equal_the_mart(browser: Browser, address: str, home: Path) -> None:
