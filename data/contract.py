@@ -78,6 +78,8 @@ class Table(Strict):
     # two rows alike in every column: one fact told twice, or two facts (payments without a number of their own)
     repeats: Literal["collapse", "keep"] = "collapse"
     cadence: Literal["hour", "day", "week", "month", "quarter", "year", "irregular"]
+    # months that have no delivery of their own: their figures come with the next month's (一、二月合并)
+    merged_months: tuple[int, ...] = ()
     due_days: int = 0
     grace_days: int = 5
     mode: Literal["increment", "full", "both"] = "increment"

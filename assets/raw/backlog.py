@@ -9,6 +9,7 @@ from assets.ports import Scope, Warehouse, Written
 from assets.raw.ahead import Ahead
 from assets.raw.judge import File
 from assets.raw.keys import personal_key
+from assets.raw.scale import medians
 from assets.raw.volume import Habit
 from data import contract
 
@@ -73,6 +74,7 @@ def backlog(warehouse: Warehouse, scope: Scope) -> Backlog:
         found.pending.setdefault(table.key, []).append(File(row, table.at(row["received_at"].date())))
     if found.pending:
         found.habits = _habits(warehouse)
+        _scales(found, warehouse)
     return found
 
 
@@ -87,6 +89,29 @@ def _habits(warehouse: Warehouse) -> dict[str, Habit]:
         if table := told.get((department, name)):
             habits.setdefault(table.key, Habit()).seen(table.volume, kind, batch or "", (received_at, sequence), facts)
     return habits
+
+
+def _scales(found: Backlog, warehouse: Warehouse) -> None:
+    """Medians of the newest deliveries of every table that has something pending and amounts to compare."""
+    for table in contract.tables():
+        money = [n for n, c in table.columns.items() if c.type == "money"]
+        standing = found.standing.get(table.key)
+        if table.key not in found.pending or not money or standing is None or not standing.columns.keys() >= set(money):
+            continue
+        newest = warehouse.frame(
+            f"SELECT r._file_id, d.kind, d.batch, d.received_at, d.sequence, {', '.join(f'r.{n}' for n in money)}"
+            f' FROM raw."{table.key}" r JOIN (SELECT * FROM raw.delivery_load WHERE department = $d AND table_name = $t'
+            "  AND status IN ('loaded', 'superseded') QUALIFY row_number() OVER (PARTITION BY kind,"
+            f" {'batch' if table.volume.per_batch else 'NULL'} ORDER BY received_at DESC, sequence DESC) <= $n) d ON d.file_id = r._file_id",
+            {"d": table.department, "t": table.name, "n": table.volume.window},
+        )
+        own = medians(newest, table)
+        habit = found.habits.setdefault(table.key, Habit())
+        for file_id, kind, batch, received_at, sequence in (
+            newest.select("_file_id", "kind", "batch", "received_at", "sequence").unique().sort("_file_id").iter_rows()
+        ):
+            if file_id in own:
+                habit.scaled(table.volume, kind, batch or "", (received_at, sequence), own[file_id])
 
 
 def _standing(warehouse: Warehouse) -> dict[str, Written]:

@@ -9,6 +9,7 @@ import dagster as dg
 import polars as pl
 
 from assets.ports import Scope, Warehouse
+from assets.raw.anomaly import anomalies
 from assets.raw.periods import period_end
 from assets.raw.schema import LOAD_COLUMNS
 from data import contract
@@ -28,6 +29,7 @@ def ledger_asset(tables: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
         rows = deliveries(warehouse)
         with warehouse.write() as transaction:
             written = transaction.replace("raw.delivery", rows)
+            transaction.replace("quality.anomaly", anomalies(rows, scope.as_of))
         report = written_report(warehouse, scope, rows)
         return dg.MaterializeResult(
             metadata={

@@ -8,6 +8,7 @@ import polars as pl
 
 from assets.raw.judge import File, check_control, control_sums, judge_counts, judge_rules, sifted
 from assets.raw.record import empty
+from assets.raw.scale import judge_scale
 from assets.raw.volume import Habit, judge_volume
 from data.contract import Form, Table
 from data.readers import pool
@@ -43,6 +44,7 @@ def prepared(table: Table, files: list[File], home: Path, key: bytes, habit: Hab
             found.judged.append(conformed.rows)
             judge_counts(group, contract)
             judge_volume(group, habit)
+            judge_scale(group, conformed.rows, contract, habit)
             judge_rules(group, conformed.rows, contract)
             rows, quarantined = sifted(group, conformed, contract)
             found.kept.append(rows)

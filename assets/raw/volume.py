@@ -14,9 +14,10 @@ Moment = tuple[datetime, int]
 
 @dataclass
 class Habit:
-    """Rows of the earlier deliveries of one table, by kind and (where offices deliver apart) batch, each with when it was received."""
+    """Rows (and medians of amounts) of the earlier deliveries of one table, by kind and (where offices deliver apart) batch, each with when it was received."""
 
     series: dict[tuple[str, str], list[tuple[Moment, int]]] = field(default_factory=dict)
+    scales: dict[tuple[str, str], list[tuple[Moment, dict[str, float]]]] = field(default_factory=dict)
 
     def seen(self, volume: Volume, kind: str, batch: str, at: Moment, rows: int) -> None:
         self.series.setdefault((kind, batch if volume.per_batch else ""), []).append((at, rows))
@@ -25,6 +26,14 @@ class Habit:
         """The newest `volume.window` deliveries received before `at`: what came later says nothing about this one, whenever it is read."""
         known = sorted(s for s in self.series.get((kind, batch if volume.per_batch else ""), ()) if s[0] < at)
         return [rows for _, rows in known[-volume.window :]]
+
+    def scaled(self, volume: Volume, kind: str, batch: str, at: Moment, medians: dict[str, float]) -> None:
+        self.scales.setdefault((kind, batch if volume.per_batch else ""), []).append((at, medians))
+
+    def scales_before(self, volume: Volume, kind: str, batch: str, at: Moment) -> list[dict[str, float]]:
+        """Medians of the money columns of the newest `volume.window` deliveries received before `at`."""
+        known = [s for s in self.scales.get((kind, batch if volume.per_batch else ""), ()) if s[0] < at]
+        return [medians for _, medians in sorted(known, key=lambda s: s[0])[-volume.window :]]
 
 
 def band(earlier: Sequence[int], volume: Volume) -> tuple[int, int] | None:

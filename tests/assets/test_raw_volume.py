@@ -8,11 +8,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.raw.anomaly import anomalies
 from assets.raw.arrival import arrivals
+from assets.raw.ledger import deliveries
 from assets.raw.volume import Habit, band
 from assets.raw.waiting import at_the_door, missing_parts
 from data import contract
@@ -77,6 +80,43 @@ def test_a_month_far_below_the_habit_is_held_released_by_name_and_stays_so_when_
     (home.folder / "warehouse.duckdb").unlink()
     home.refresh("tax_vat")
     assert home.warehouse.frame("SELECT * FROM raw.tax_vat ORDER BY ALL").equals(before)
+
+
+def test_a_unit_that_changed_without_notice_is_held_with_the_column_and_the_factor(home: Home) -> None:
+    months(home, [40, 40, 40])
+    for month in (4, 5):
+        raw = gzip.compress(
+            vat(40).replace(b"4601", b"46%02d" % (90 + month)).replace(b"\x011.00", b"\x019800.00"), mtime=0
+        )
+        name = f"SWJ_SB_ZZS_2024{month:02d}_I_01.txt.gz"
+        home.land(name, raw, f"2024-{month + 1:02d}-18T09:00:00+08:00", hostile.control(raw, 40).decode())
+    home.refresh("tax_vat")
+    assert [s for _, s in statuses(home)] == ["loaded", "loaded", "loaded", "held", "held"]
+    odd = anomalies(deliveries(home.warehouse), home.scope.as_of)
+    found = odd.filter(alarm="distribution").select("table_name", "period", "detail").rows()
+    assert [(t, p) for t, p, _ in found] == [("vat", "202404"), ("vat", "202405")]
+    assert "9800 倍，像是单位换了（合同约定元）" in found[0][2]
+    # five months and then nothing is no steady table that missed one
+    assert odd.filter(alarm="gap")["period"].to_list() == []
+
+
+def test_a_month_that_never_came_is_named_and_a_table_that_often_has_nothing_is_not() -> None:
+    def came(table: str, *periods: str) -> list[dict[str, Any]]:
+        plain = {
+            "department": "commerce",
+            "table_name": table,
+            "status": "loaded",
+            "reason": None,
+            "notes": None,
+            "file_id": "f",
+        }
+        return [plain | {"period": p} for p in periods]
+
+    steady = [f"2023{m:02d}" for m in range(2, 13) if m != 5] + ["202402", "202403"]
+    rows = came("sales_month", *steady) + came("duty_free", "202301", "202306", "202312")
+    found = anomalies(pl.DataFrame(rows), datetime(2024, 4, 10).date())
+    # January comes with February here, so it is not missed
+    assert found.select("table_name", "period", "alarm").rows() == [("sales_month", "202305", "gap")]
 
 
 def test_a_stream_of_news_is_noted_and_never_held(home: Home) -> None:
