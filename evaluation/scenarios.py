@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from data.indicators import Catalogue
-from matching.rules import Program
+from matching.rules import Program, RuleError
 from matching.rules.program import Item
 from matching.rules.simulate import changed_item, reach_of, reached
 from matching.rules.tokens import tokens
@@ -101,8 +102,13 @@ def scenarios(
         found = next((t for t in thresholds(item, catalogue) if t.condition == condition), None)
         if found is None or not Decimal(found.value):
             continue
-        values = [(name, found.eased(share)) for name, share in MOVES]
-        variants = [changed_item(program, item, {condition: found.moved(f"{value:f}")}) for _, value in values]
+        values, variants = [], []
+        for name, share in MOVES:
+            value = found.eased(share)
+            # a year or a share moved by a fifth may leave its indicator's range: no rule anybody could write
+            with suppress(RuleError):
+                variants.append(changed_item(program, item, {condition: found.moved(f"{value:f}")}))
+                values.append((name, value))
         asked = tuple(
             replace(one, text=replace(one.text, version=-1 - place)) for place, one in enumerate([item, *variants])
         )
