@@ -71,7 +71,9 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
     before = text[clause.start : quantity.left]
     after = text[quantity.right : clause.end]
     around = text[clause.start : clause.end]
-    if _NOT_AWARD.search(around):
+    if _NOT_AWARD.search(around) or re.match(
+        r"\s?的?[，,]?(?:一律)?(?:不予|不再)(?:奖|补|兑|支|发)", text[quantity.right : sentence.end]
+    ):
         return False
     if re.search(r"每(?:(?:增加|新增|增长|超过|提高|引进|招用|吸纳|培育|满|多)[^，。；\d给奖补]{0,6})?$", before):
         return False
@@ -298,7 +300,7 @@ def is_award_in_section(text: str, quantity: Quantity, clause: Span) -> bool:
 
 _WORDED = re.compile(
     r"(?P<full>全额(?=给予|补|返|资助|贴|奖|减|免|退|报销|社会保险补贴|租金|保费|承担|支持|\(100%\))|(?<=给予)全额|(?<=予以)全额|全部(?:减免|免除|返还|免收))"
-    r"|(?P<half>减半(?=征|收|给|奖|补|执行|资助|支付|缴|计|发|享|减|兑)|(?<=标准)减半|(?<=租金)减半|减半$)"
+    r"|(?P<half>减半(?=征|收|给|奖|补|执行|资助|支付|缴|计|发|享|减|兑)|(?<=标准)减半|(?<=租金)减半|(?<=补助)减半|(?<=补贴)减半|(?<=奖励)减半|减半$)"
     r"|(?P<free>免收(?!费)|免征|免缴|免除(?=[^，。；]{0,10}(?:租金|费))|予以免租|免租(?!期))"
     r"|(?P<one>1\s?[:：比]\s?1(?:\.0)?(?!\d)(?=[^，。；]{0,10}(?:配套|奖励|补助|资助|支持|给予|跟奖|叠加))|(?<=按)1\s?[:：]\s?1(?!\d))"
 )

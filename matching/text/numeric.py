@@ -1,5 +1,6 @@
 """A number of a text as a condition: which indicator, which comparison, since when, for whom; or no condition at all."""
 
+import dataclasses
 import re
 from dataclasses import replace
 from typing import Any
@@ -19,7 +20,7 @@ _UNIT_KINDS = ("count", "area", "duration", "age", "multiple")
 _INVERSE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 # What a share or a count is measured against is no condition: 员工总数的, 较2020年增长
 _NOT_CONDITION = re.compile(
-    r"分值|得分|评分|满分|权重|利率上浮|罚款|处以|滞纳|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:设立|安排|总)[^，。；]{0,6}规模|基金规模|安排"
+    r"分值|得分|评分|满分|权重|利率上浮|罚款|处以|滞纳|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:设立|安排|总)[^，。；]{0,6}规模|基金规模|安排|(?:补[贴助]|奖励|奖补|资助)(?:金?额|资金)|(?:培养|培训|建设|实施|执行|办理|有效)期限?[^，。；\d]{0,4}$"
 )
 _PROCEDURE = re.compile(r"答复|公示|受理|审核|审批|办结|报送|拨付到|提交|反馈|评审|送达|备查|保存|归档|完成拨付")
 
@@ -45,6 +46,7 @@ def numeric_condition(
     """
     if stay := _stay(text, quantity, clause) or _milestone(text, quantity, clause):
         return stay
+    quantity = _counted(text, quantity, clause)
     kind = quantity.kind
     if kind == "duration" and (
         quantity.unit in ("工作日", "季度") or (quantity.unit == "日" and not _asks_days(text, quantity))
@@ -58,7 +60,7 @@ def numeric_condition(
         )
     )
     eased = re.search(r"(?:放宽|降低|提高)(?:至|到)[^，。；\d]{0,10}$", text[clause.start : quantity.left])
-    if aside := _aside(text, quantity, last):
+    if aside := _aside(text, quantity, last) or _rise(text, quantity, clause, last):
         return aside
     if not quantity.op and quantity.high is None and not (follows or eased or topic):
         return None
@@ -243,6 +245,37 @@ def _asks_days(text: str, quantity: Quantity) -> bool:
     """展期不少于3天: a length in days of what is held, not of a procedure."""
     lead = text[max(0, quantity.left - 12) : quantity.left]
     return quantity.op in (">=", ">") and bool(re.search(r"展期|会期|时长|时间|天数|营业|运营|培训|举办|持续", lead))
+
+
+_COUNTS_PEOPLE = re.compile(r"(?:人次|人数|客流量?|户数|件数|数量|场次|下载量|用户数?)[^，。；：\d]{0,6}$")
+
+
+def _counted(text: str, quantity: Quantity, clause: Span) -> Quantity:
+    """年服务人次达到5万以上: a bare 万 behind a count is no sum."""
+    if quantity.kind != "money" or text[quantity.end - 1] not in "万亿":
+        return quantity
+    if not _COUNTS_PEOPLE.search(text[clause.start : quantity.left]):
+        return quantity
+    return dataclasses.replace(quantity, kind="count", unit="人次")
+
+
+_RISE = re.compile(r"(?:且|并|同时|[，,、])\s?(?:同比|较上年度?|比上年度?)(?:净)?(?:增加|增长|新增)额?(?:在|为)?\s?$")
+_RISE_OF = {
+    "rd_ratio": "rd_expense_growth",
+    "rd_expense": "rd_expense_growth",
+    "local_contribution": "local_contribution_growth",
+}
+
+
+def _rise(text: str, quantity: Quantity, clause: Span, last: Condition | None) -> Condition | None:
+    """研发费用占比超过3%且同比增加500万元以上: how much more of what was just measured."""
+    if quantity.kind != "money" or last is None or not quantity.op:
+        return None
+    if not _RISE.search(text[max(last.end - 1, clause.start - 2) : quantity.left]):
+        return None
+    name = _RISE_OF.get(last.field, "other_metric")
+    extra: dict[str, Any] = {"_kind": "money"} | ({"metric": "增量"} if name == "other_metric" else {})
+    return Condition(quantity.left, quantity.right, name, quantity.op, plain_number(quantity.value), extra)
 
 
 _ASIDE = re.compile(r"\((?P<who>[^()，。；\d]{2,16}?)[，,]?\s?$")

@@ -76,7 +76,7 @@ _NAMED_NUMBER = re.compile(
 )
 # 护理人员与老人比例不低于1:10
 _PAIR = re.compile(
-    r"(?:不低于|不高于|达到|超过|低于|高于|≥|≤)\s?(?P<part>\d{1,3}(?:\.\d{1,2})?)\s?[:：]\s?(?P<whole>\d{1,3})(?![\d:：])"
+    r"(?:不低于|不高于|达到|超过|低于|高于|≥|≤)\s?(?P<part>\d{1,3}(?:\.\d{1,2})?)\s?[:：]\s?(?P<whole>\d{1,3}(?:\.\d{1,2})?)(?![\d.:：])"
 )
 # Words that begin with a numeral and count nothing.
 _NOT_NUMBER = re.compile(

@@ -301,7 +301,7 @@ def _sentence_read(
             carried.get(quantity.kind),
             head
             if head is not None and not awards.gives_column(head)
-            else topic
+            else _announced(text, sentence, quantity) or topic
             if quantity.op or quantity.high is not None
             else "",
         )
@@ -336,6 +336,12 @@ def _column(words: str, at: int, heads: list[str]) -> str | None:
 _SUBGROUP = re.compile(
     r"(?:及以下)?的[，,]?|(?:的|参保|规模的?|及以下的?|\(含\))*[\u4e00-\u9fa5]{0,6}?(?:企业|单位|机构|用人单位|组织)[，,]?"
 )
+
+
+def _announced(text: str, sentence: Span, quantity: Quantity) -> str:
+    """研发投入占比：2亿元以下的企业不低于3%: what a colon in the same sentence announces."""
+    colon = max(text.rfind("：", sentence.start, quantity.start), text.rfind(":", sentence.start, quantity.start))
+    return text[max(sentence.start, colon - 60) : colon + 1] if colon > sentence.start else ""
 
 
 def _selects(text: str, quantity: Quantity, later: list[Quantity], sentence: Span) -> bool:
