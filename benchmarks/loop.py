@@ -4,7 +4,7 @@
 
 DIR is a mock home that has had its first run (`make run`). Each month: the demo officers take every award, invitation and reminder list from
 proposal to export and reconcile what was paid; the world advances a month, and answers; the job runs on what arrived. Figures per month go to
-stderr, the whole report as one JSON document to stdout and to DIR/reports/loop.json.
+stderr, the whole report as one JSON document to stdout and to DIR/reports/loop.json, from which a loop that was cut short goes on.
 """
 
 import argparse
@@ -253,8 +253,11 @@ def main() -> int:
     home = options.home.resolve()
     desk = steps.desk_of(home)
     officers(desk)
-    months: list[dict[str, Any]] = []
-    for month in range(options.months + 1):
+    kept = home / "reports" / "loop.json"
+    months: list[dict[str, Any]] = json.loads(kept.read_text(encoding="utf-8"))["months"] if kept.exists() else []
+    if months:  # taken up again after the last month that was judged
+        huiqi("run", "--json", home=home)
+    for month in range(len(months), options.months + 1):
         begun = time.process_time()
         as_of = frame(home, "SELECT max(as_of) AS d FROM push.list").item()
         done = acted(home, desk, as_of)
@@ -266,7 +269,7 @@ def main() -> int:
         # written each month, so that an evaluation cut short still says what it saw
         text = json.dumps(report(home, desk, months), ensure_ascii=False, indent=1)
         (home / "reports").mkdir(exist_ok=True)
-        (home / "reports" / "loop.json").write_text(text + "\n", encoding="utf-8")
+        kept.write_text(text + "\n", encoding="utf-8")
         if month < options.months:
             command("-m", "data.world", "advance", "--out", str(home), home=home)
             huiqi("run", "--json", home=home)

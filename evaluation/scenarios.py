@@ -102,7 +102,8 @@ def scenarios(
         found = next((t for t in thresholds(item, catalogue) if t.condition == condition), None)
         if found is None or not Decimal(found.value):
             continue
-        values, variants = [], []
+        values: list[tuple[str, Decimal]] = []
+        variants: list[Item] = []
         for name, share in MOVES:
             value = found.eased(share)
             # a year or a share moved by a fifth may leave its indicator's range: no rule anybody could write
