@@ -139,7 +139,17 @@ def _without_invisible(text: str) -> list[Cut]:
 
 
 def _without_pages(text: str) -> list[Cut]:
-    return [(m.start(), m.end(), "") for m in _PAGE.finditer(text)]
+    """Page numbers, and the line end beside one where the sentence before it goes on behind it."""
+    cuts: list[Cut] = []
+    for match in _PAGE.finditer(text):
+        behind = text[match.end() : match.end() + 40]
+        end = match.end() + len(behind) - len(behind.lstrip())
+        line_end = text.find("\n", end)
+        rest = text[end : line_end if line_end >= 0 else len(text)][:120]
+        goes_on = _GOES_ON.search(text[max(0, match.start() - 1) : match.start()])
+        joins = goes_on and _CONTINUES.match(rest) and not _STARTS_ANEW.match(rest)
+        cuts.append((match.start(), end if joins else match.end(), ""))
+    return cuts
 
 
 def _without_bare_pages(text: str) -> list[Cut]:

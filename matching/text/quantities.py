@@ -69,7 +69,7 @@ _RANGE = re.compile(r"\s?(?:\(不?含(?:本数)?\)|以上|以下)?\s?(?:-|—|�
 _LIST = re.compile(r"\s?(?:、|和|及|或|/)\s?")
 _CN_DIGIT = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _CN_SCALE = {"十": 10, "百": 100, "千": 1000}
-_FRACTION = re.compile(rf"(?P<den>{_CN}|\d{1, 6})分之(?P<num>{_CN}|\d{1, 6}(?:\.\d{1, 8})?)")
+_FRACTION = re.compile(rf"(?P<den>{_CN}|\d{{1,6}})分之(?P<num>{_CN}|\d{{1,6}}(?:\.\d{{1,8}})?)")
 # Measures that have no unit: PUE值低于1.25, 评价得分80分以上, 容积率不低于2.0
 _NAMED_NUMBER = re.compile(
     r"(?:PUE|能效比|容积率|系数|指数|得分|评分|分数|分值)(?:值)?[^，。；、\d\n]{0,6}?(?:达到|不低于|不少于|不高于|不超过|低于|高于|超过|小于|大于|≥|≤|在|为)\s?(?P<number>\d{1,4}(?:\.\d{1,4})?)(?:\s?分(?!之))?(?![\d.]|\s?(?:[年月日%‰万亿元个家项人件]))"
