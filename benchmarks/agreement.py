@@ -266,7 +266,7 @@ def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date) -> pl.DataF
     )
     names = pl.read_parquet(truth / "truth_entity.parquet").select("eid", "uscc")
     records = (
-        pl.read_parquet(truth / "truth_record.parquet")
+        _by_column(truth)
         .join(natives, on=["department", "table"], how="inner")
         .join(names, on="eid", how="inner")
         .with_columns(pl.col("sheet").fill_null(""))
@@ -292,6 +292,27 @@ def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date) -> pl.DataF
         known_at,
         as_of,
     )
+
+
+def _by_column(truth: Path) -> pl.DataFrame:
+    """truth_record with the defects of single cells as `kind@column`, the column as its department names it."""
+    place = ["department", "table", "file", "sheet", "row_no"]
+    records = pl.read_parquet(truth / "truth_record.parquet")
+    if not (truth / "truth_cell.parquet").exists():
+        return records
+    cells = (
+        pl.read_parquet(truth / "truth_cell.parquet", columns=[*place, "column", "defect"])
+        .with_columns(pl.col("defect").str.split(";"))
+        .explode("defect")
+    )
+    named = cells.group_by(place).agg(
+        kinds=pl.col("defect"), cells=pl.concat_str("defect", pl.lit("@"), "column").str.join(";")
+    )
+    joined = records.join(named, on=place, how="left", nulls_equal=True)
+    whole = pl.col("defects").str.split(";").list.set_difference(pl.col("kinds").fill_null([])).list.join(";")
+    return joined.with_columns(
+        defects=pl.concat_str(whole, pl.col("cells").fill_null(""), separator=";").str.strip_chars(";")
+    ).drop("kinds", "cells")
 
 
 def _pairs(

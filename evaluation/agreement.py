@@ -14,6 +14,8 @@ from typing import Any
 
 import polars as pl
 
+from evaluation import blame
+
 OUR_ERROR = "我方错误"
 LATE, REFUSED, REJECTED, UNLINKED = "迟到", "文件被拒收", "行被拒收", "未能归户"
 PLANTED, ROUNDED, SUBSTITUTE = "交付内容有误（植入）", "单位取整", "替代来源"
@@ -27,36 +29,6 @@ _ROUNDING: Mapping[str, int | Decimal] = {
     # a quarter's export is a share of the quarter's sales, the truth's of each month's: a cent each way twelve times
     "tax.vat": Decimal("0.12"),
 }  # fmt: skip
-# Defects that change what a row says; those of keys and names only change whom it reaches.
-VALUE_DEFECTS = frozenset(
-    [
-        "blank",
-        "cumulative",
-        "late",
-        "late_sheet",
-        "wild_report",
-        "threshold_bunching",
-        "zero_for_unknown",
-        "insured_but_unpaid",
-        "corrected_filing",
-        "voided",
-        "negative_correction",
-        "refund",
-        "dash_for_unknown",
-        "slash_for_unknown",
-        "full_width_digits",
-        "cancelled_retroactively",
-        "repaired",
-        "status_resent",
-        "ring_shared_certificate",
-        "status_in_words",
-        "industry_blank",
-        "district_blank",
-        "established_after_approved",
-        "unit_changed",
-        "former_name",
-    ]
-)
 # What rows a derived indicator stands on besides its own table, best source first.
 SOURCES: Mapping[str, tuple[str, ...]] = {
     "revenue": ("tax.income_tax", "tax.vat", "market.annual_report"),
@@ -164,9 +136,10 @@ def trail(
     known_at: datetime,
     as_of: date,
 ) -> pl.DataFrame:
-    """What became of the rows a department wrote about an enterprise: uscc, feed, written, late, refused, rejected, unlinked, defects.
+    """What became of the rows a department wrote about an enterprise: uscc, feed, newest (last day of the newest period), marks.
 
-    `records`: uscc, feed, file, row_no, sheet, defects; `deliveries`: file, received_at; `ledger`: name, file_id, status; `landed`: feed,
+    A mark (`blame.mark`) is the period's last day and `late`, `refused`, `rejected`, `unlinked` or `defect:…`.
+    `records`: uscc, feed, file, row_no, sheet, defects (parted by semicolons, `kind` or `kind@column`); `deliveries`: file, received_at; `ledger`: name, file_id, status; `landed`: feed,
     file_id, row_no, sheet, uscc (null: nobody); `rejects`: file_id, row_no. Pulled records (`api/…`) are matched by enterprise and feed.
     A row received after `known_at` is late only if its file is of a period that had ended by `as_of`; of the others nobody could have known.
     """
@@ -192,29 +165,39 @@ def trail(
         .join(told, on=["feed", "file_id", "row_no", "sheet"], how="left")
         .join(rejects.select("file_id", "row_no", rejected=pl.lit(True)).unique(), on=["file_id", "row_no"], how="left")
     )
-    counted = reached.group_by("uscc", "feed").agg(
-        written=pl.len(),
-        late=((pl.col("received_at") > known_at) | pl.col("received_at").is_null()).sum(),
-        refused=(pl.col("loaded") == False).fill_null(False).sum(),  # noqa: E712
-        rejected=pl.col("rejected").fill_null(False).sum(),
-        unlinked=(pl.col("landed").fill_null(False) & pl.col("told").ne_missing(pl.col("uscc"))).sum(),
-        defects=pl.col("defects").str.split(";").list.explode(keep_nulls=False, empty_as_null=False),
-    )
     known = landed.select("feed", "uscc").drop_nulls().unique().with_columns(linked=pl.lit(True))
-    pulled = (
-        rows.filter("pulled")
-        .join(known, on=["uscc", "feed"], how="left")
+    pulled = rows.filter("pulled").join(known, on=["uscc", "feed"], how="left")
+    fates = {
+        "late": (pl.col("received_at") > known_at) | pl.col("received_at").is_null(),
+        "refused": (pl.col("loaded") == False).fill_null(False),  # noqa: E712
+        "rejected": pl.col("rejected").fill_null(False),
+        "unlinked": pl.col("landed").fill_null(False) & pl.col("told").ne_missing(pl.col("uscc")),
+    }
+    told_of = ["uscc", "feed", "day"]
+    dated = reached.with_columns(day=_period_end(pl.col("name")))
+    undated = pulled.with_columns(day=pl.lit(None, pl.Date))
+    marks = [dated.filter(found).select(*told_of, what=pl.lit(fate)) for fate, found in fates.items()]
+    marks.append(undated.filter(pl.col("linked").is_null()).select(*told_of, what=pl.lit("unlinked")))
+    for part in (dated, undated):
+        spoilt = part.with_columns(pl.col("defects").str.split(";")).explode("defects")
+        spoilt = spoilt.filter(pl.col("defects").fill_null("") != "")
+        marks.append(spoilt.select(*told_of, what=pl.lit("defect:") + pl.col("defects")))
+    day = pl.col("day").dt.strftime("%Y-%m-%d").fill_null(blame.mark(None, "").rstrip("|"))
+    gathered = (
+        pl.concat(marks)
+        .select("uscc", "feed", mark=pl.concat_str(day, pl.lit("|"), "what"))
+        .unique()
         .group_by("uscc", "feed")
-        .agg(
-            written=pl.len(),
-            late=pl.lit(0, pl.UInt32),
-            refused=pl.lit(0, pl.UInt32),
-            rejected=pl.lit(0, pl.UInt32),
-            unlinked=pl.col("linked").is_null().sum(),
-            defects=pl.col("defects").str.split(";").list.explode(keep_nulls=False, empty_as_null=False),
-        )
+        .agg(marks=pl.col("mark").sort())
     )
-    return pl.concat([counted, pulled], how="vertical_relaxed").sort("uscc", "feed")
+    newest = (
+        pl.concat([dated.select(*told_of), undated.select(*told_of)]).group_by("uscc", "feed").agg(newest=day.max())
+    )
+    return (
+        newest.join(gathered, on=["uscc", "feed"], how="left")
+        .with_columns(pl.col("marks").fill_null([]))
+        .sort("uscc", "feed")
+    )
 
 
 def _period_end(name: pl.Expr) -> pl.Expr:
@@ -311,13 +294,17 @@ def _cause(
     used = before if before is not None and wanted and before != wanted[0] else used
     if _is_rounding(ours, true, used, wanted):
         return ROUNDED, used or wanted[0]
-    for kind, word in (("late", LATE), ("refused", REFUSED), ("rejected", REJECTED), ("unlinked", UNLINKED)):
-        if hit := [f"{feed} {r[kind]} 行" for feed, r in rows if r[kind]]:
-            return word, "；".join(hit)
     begun = needs.get(indicator)
+    said = {feed: blame.within(r["marks"], feed, r["newest"], begun) for feed, r in rows}
+    for kind, word in (("late", LATE), ("refused", REFUSED), ("rejected", REJECTED), ("unlinked", UNLINKED)):
+        if hit := [feed for feed, what in said.items() if kind in what]:
+            return word, "；".join(hit)
     if begun is not None and (short := [feed for feed in wanted if feed in starts and starts[feed] > begun]):
         return GAP, f"{short[0]} 自 {starts[short[0]]} 起才有交付"
-    if planted := sorted({d for _, r in rows for d in r["defects"] if d in VALUE_DEFECTS}):
+    defects = {
+        (feed, w.removeprefix("defect:")) for feed, what in said.items() for w in what if w.startswith("defect:")
+    }
+    if planted := sorted({defect for feed, defect in defects if blame.reaches(defect, feed, indicator)}):
         return PLANTED, "、".join(planted)
     if used is not None and wanted and used != wanted[0] and used in wanted:
         return SUBSTITUTE, f"取自 {used}，而非 {wanted[0]}"

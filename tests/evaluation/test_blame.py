@@ -1,0 +1,73 @@
+"""A fault excuses a wrong value only where it spoils the field and the period the value is taken from."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import polars as pl
+import pytest
+
+from evaluation import agreement, blame
+
+
+@pytest.mark.parametrize(
+    ("what", "feed", "indicator", "reached"),
+    [
+        ("wild_report", "market.annual_report", "total_assets", True),
+        ("zero_for_unknown@ZCZE", "tax.income_tax", "total_assets", True),
+        ("zero_for_unknown@ZCZE", "tax.income_tax", "revenue_last_year", False),
+        ("dash_for_unknown@VENDINC", "market.annual_report", "revenue_last_year", True),
+        ("dash_for_unknown@VENDINC", "market.annual_report", "total_assets", False),
+        ("district_blank@DOMDISTRICT", "market.baseinfo", "registered_region", True),
+        ("district_blank@DOMDISTRICT", "market.baseinfo", "registered_capital", False),
+        ("thousands_separator@研发费用", "science.rd_input", "rd_ratio", False),
+        ("orgform@名称", "commerce.sales_month", "sales_last_year", False),
+        ("former_name", "tax.registration", "taxpayer_status", False),
+        ("letters_in_number@SBRQ", "tax.vat", "revenue_ytd", False),
+        ("slash_for_unknown@某列", "agri.coop", "coop_revenue_last_year", True),
+    ],
+)
+def test_a_defect_reaches_what_is_read_from_its_field(what: str, feed: str, indicator: str, reached: bool) -> None:
+    assert blame.reaches(what, feed, indicator) is reached
+
+
+def test_a_fault_of_an_earlier_period_excuses_nothing() -> None:
+    marks = [blame.mark(date(2022, 6, 30), "rejected"), blame.mark(date(2024, 6, 30), "late")]
+    assert blame.within(marks, "tax.vat", "2024-12-31", date(2024, 1, 1)) == {"late"}
+    assert blame.within(marks, "tax.vat", "2024-12-31", None) == {"rejected", "late"}
+
+
+def test_of_a_standing_table_the_newest_row_counts() -> None:
+    marks = [blame.mark(date(2024, 6, 30), "rejected")]
+    assert blame.within(marks, "market.baseinfo", "2024-06-30", None) == {"rejected"}
+    assert blame.within(marks, "market.baseinfo", "2024-09-30", None) == set()
+    assert blame.within([blame.mark(None, "unlinked")], "reform.permit", "9999-12-31", date(2024, 1, 1)) == {"unlinked"}
+
+
+def test_the_same_difference_is_planted_in_its_year_and_ours_in_another() -> None:
+    place = {"feed": "tax.income_tax", "row_no": 1, "sheet": ""}
+    records = pl.DataFrame(
+        [
+            {
+                "uscc": u,
+                "file": f"landing/tax/SWJ_SB_QYSDS_{period}_I_01.txt.gz",
+                "defects": "zero_for_unknown@ZCZE",
+                **place,
+            }
+            for u, period in (("a", "202412"), ("b", "202212"))
+        ]
+    )
+    names = records["file"].str.split("/").list.last()
+    deliveries = records.select("file").with_columns(received_at=pl.lit(datetime(2025, 1, 10)))
+    ledger = pl.DataFrame({"name": names, "file_id": ["f", "g"], "status": ["loaded", "loaded"]})
+    landed = pl.DataFrame([{"file_id": f, "uscc": u, **place} for f, u in (("f", "a"), ("g", "b"))])
+    rejects = pl.DataFrame(schema={"file_id": pl.String, "row_no": pl.Int64})
+    trails = agreement.trail(records, deliveries, ledger, landed, rejects, datetime(2025, 1, 25), date(2025, 1, 25))
+    different = pl.DataFrame(
+        [{"uscc": u, "indicator": "total_assets", "ours": "0", "true": "900000"} for u in ("a", "b")]
+    )
+    stood = pl.DataFrame({"uscc": ["a", "b"], "indicator": ["total_assets"] * 2, "feed": ["tax.income_tax"] * 2})
+    found = agreement.causes(
+        different, trails, stood, {"total_assets": ("tax.income_tax",)}, {}, {"total_assets": date(2024, 1, 1)}, {}, {}, frozenset(), frozenset(), date(2025, 1, 25)
+    )  # fmt: skip
+    assert found["cause"].to_list() == [agreement.PLANTED, agreement.OUR_ERROR]
