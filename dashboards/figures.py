@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dashboards.charts import (
     BLUE,
     CLAY,
@@ -46,54 +48,46 @@ _FUNNEL_COLUMNS = (
 )
 _FUNNEL_SERIES = (("entitled", "本周期应享", BLUE), ("others", "往期或待补数据", "#b9cfdf"))
 _FUNNEL_NOTE = "户次 = 企业 × 事项 × 周期。浅色为往期周期，以及还缺数据就先邀请的企业；免申即享无须申报。"
-_VERDICT_SERIES = tuple(
-    (column, label, VERDICT_COLOURS[label])
-    for column, label in (
-        ("eligible", "符合"),
-        ("declarable", "承诺后符合"),
-        ("unknown", "缺数据"),
-        ("ineligible", "不符合"),
-    )
+_VERDICTS = (("eligible", "符合"), ("declarable", "承诺后符合"), ("unknown", "缺数据"), ("ineligible", "不符合"))
+_VERDICT_SERIES = tuple((code, label, VERDICT_COLOURS[label]) for code, label in _VERDICTS)
+_VERDICT_COLUMNS = tuple(Column(code, label, "户次", hides=True) for code, label in _VERDICTS)
+_VERDICT_SUMS = ", ".join(
+    f"CAST(sum(m.n) FILTER (WHERE m.verdict = '{code}') AS BIGINT) AS \"{code}\"" for code, _ in _VERDICTS
 )
+
+
+def _for_all_and_each(chart: Chart) -> tuple[Chart, Chart]:
+    """A chart over all items, whose `{where}` is a condition on `item_id`, and the same for one: `item_<id>`, asked with `$item`."""
+    return (
+        replace(chart, sql=chart.sql.replace("{where}", "true")),
+        replace(chart, id=f"item_{chart.id}", sql=chart.sql.replace("{where}", "item_id = $item")),
+    )
+
 
 CHARTS: dict[str, Chart] = {
     chart.id: chart
     for chart in (
-        Chart(
-            "funnel",
-            "从应享到拨付",
-            _FUNNEL.format(where="true"),
-            _FUNNEL_COLUMNS,
-            horizontal_stacks("label", "n", _FUNNEL_SERIES, "户次"),
-            note=_FUNNEL_NOTE,
+        *_for_all_and_each(
+            Chart(
+                "funnel",
+                "从应享到拨付",
+                _FUNNEL,
+                _FUNNEL_COLUMNS,
+                horizontal_stacks("label", "n", _FUNNEL_SERIES, "户次"),
+                note=_FUNNEL_NOTE,
+            )
         ),
-        Chart(
-            "item_funnel",
-            "从应享到拨付",
-            _FUNNEL.format(where="item_id = $item"),
-            _FUNNEL_COLUMNS,
-            horizontal_stacks("label", "n", _FUNNEL_SERIES, "户次"),
-            note=_FUNNEL_NOTE,
-        ),
-        Chart(
-            "paid_by_month",
-            "每月拨付",
-            """SELECT strftime(paid_date, '%Y-%m') AS month, sum(paid_yuan) AS yuan, count(*) AS n FROM mart.fact_payment
-               GROUP BY 1 ORDER BY 1""",
-            (Column("month", "月份"), Column("yuan", "净拨付", "元"), Column("n", "笔数")),
-            columns_over_time("month", (("yuan", "净拨付", TEAL),), "元"),
-            metric="paid_yuan",
-            note="按拨付日，已扣退回。",
-        ),
-        Chart(
-            "item_paid_by_month",
-            "每月拨付",
-            """SELECT strftime(paid_date, '%Y-%m') AS month, sum(paid_yuan) AS yuan, count(*) AS n FROM mart.fact_payment
-               WHERE item_id = $item GROUP BY 1 ORDER BY 1""",
-            (Column("month", "月份"), Column("yuan", "净拨付", "元"), Column("n", "笔数")),
-            columns_over_time("month", (("yuan", "净拨付", TEAL),), "元"),
-            metric="paid_yuan",
-            note="按拨付日，已扣退回。",
+        *_for_all_and_each(
+            Chart(
+                "paid_by_month",
+                "每月拨付",
+                """SELECT strftime(paid_date, '%Y-%m') AS month, sum(paid_yuan) AS yuan, count(*) AS n FROM mart.fact_payment
+               WHERE {where} GROUP BY 1 ORDER BY 1""",
+                (Column("month", "月份"), Column("yuan", "净拨付", "元"), Column("n", "笔数")),
+                columns_over_time("month", (("yuan", "净拨付", TEAL),), "元"),
+                metric="paid_yuan",
+                note="按拨付日，已扣退回。",
+            )
         ),
         Chart(
             "unclaimed_by_item",
@@ -159,18 +153,12 @@ CHARTS: dict[str, Chart] = {
             "verdicts_by_mode",
             "三种兑现方式的判定构成",
             f"""SELECT i.mode AS label,
-                       CAST(sum(m.n) FILTER (WHERE m.verdict = 'eligible') AS BIGINT) AS eligible,
-                       CAST(sum(m.n) FILTER (WHERE m.verdict = 'declarable') AS BIGINT) AS declarable,
-                       CAST(sum(m.n) FILTER (WHERE m.verdict = 'unknown') AS BIGINT) AS "unknown",
-                       CAST(sum(m.n) FILTER (WHERE m.verdict = 'ineligible') AS BIGINT) AS ineligible
+                       {_VERDICT_SUMS}
                 FROM mart.fact_match AS m JOIN mart.dim_item AS i USING (item_id, version)
                 WHERE i.is_current GROUP BY i.mode ORDER BY {_MODES}""",
             (
                 Column("label", "兑现方式"),
-                Column("eligible", "符合", "户次", hides=True),
-                Column("declarable", "承诺后符合", "户次", hides=True),
-                Column("unknown", "缺数据", "户次", hides=True),
-                Column("ineligible", "不符合", "户次", hides=True),
+                *_VERDICT_COLUMNS,
             ),
             stacked_shares("label", _VERDICT_SERIES, "户次"),
             metric="decidability",
@@ -180,20 +168,14 @@ CHARTS: dict[str, Chart] = {
         Chart(
             "item_verdicts_by_size",
             "各规模企业的判定构成",
-            """SELECT coalesce(m.size, '未定') AS label,
-                      CAST(sum(m.n) FILTER (WHERE m.verdict = 'eligible') AS BIGINT) AS eligible,
-                      CAST(sum(m.n) FILTER (WHERE m.verdict = 'declarable') AS BIGINT) AS declarable,
-                      CAST(sum(m.n) FILTER (WHERE m.verdict = 'unknown') AS BIGINT) AS "unknown",
-                      CAST(sum(m.n) FILTER (WHERE m.verdict = 'ineligible') AS BIGINT) AS ineligible
+            f"""SELECT coalesce(m.size, '未定') AS label,
+                      {_VERDICT_SUMS}
                FROM mart.fact_match AS m JOIN mart.dim_item AS i ON i.item_id = m.item_id AND i.version = m.version AND i.is_latest
                WHERE m.item_id = $item
                GROUP BY 1 ORDER BY CASE label WHEN '大型' THEN 1 WHEN '中型' THEN 2 WHEN '小型' THEN 3 WHEN '微型' THEN 4 ELSE 5 END""",
             (
                 Column("label", "规模"),
-                Column("eligible", "符合", "户次", hides=True),
-                Column("declarable", "承诺后符合", "户次", hides=True),
-                Column("unknown", "缺数据", "户次", hides=True),
-                Column("ineligible", "不符合", "户次", hides=True),
+                *_VERDICT_COLUMNS,
             ),
             stacked_shares("label", _VERDICT_SERIES, "户次"),
             height=230,
@@ -201,47 +183,30 @@ CHARTS: dict[str, Chart] = {
         Chart(
             "item_near_miss",
             "差在哪一条",
-            """SELECT coalesce(c.text, f.condition_id) AS label, count(*) AS n
-               FROM (SELECT p.version, unnest(p.failed) AS condition_id FROM match.pair AS p
-                     JOIN mart.dim_item AS i ON i.item_id = p.item_id AND i.version = p.version AND i.is_latest
-                     WHERE p.item_id = $item AND p.near_miss) AS f
-               LEFT JOIN policy.condition AS c ON c.item_id = $item AND c.version = f.version AND c.condition_id = f.condition_id
-               GROUP BY 1 ORDER BY n DESC, label LIMIT 8""",
+            """SELECT t.text AS label, sum(t.near_miss_count) AS n FROM mart.threshold AS t
+               JOIN mart.dim_item AS i ON i.item_id = t.item_id AND i.version = t.version AND i.is_latest
+               WHERE t.item_id = $item AND t.near_miss_count > 0 GROUP BY 1 ORDER BY n DESC, label LIMIT 8""",
             (Column("label", "条件"), Column("n", "只差这一条", "户", hides=True)),
             horizontal_bars("label", "n", "户", SAND),
             metric="near_miss_mass",
             note="把这一条改为满足即符合的企业；多条均可补救的企业在各条都计。",
             height=200,
         ),
-        Chart(
-            "item_unreached",
-            "应享而未推送的原因",
-            """SELECT reason, count(*) AS n, sum(amount_yuan) AS yuan FROM mart.fact_suppression
-               WHERE item_id = $item GROUP BY reason ORDER BY n DESC, reason""",
-            (
-                Column("reason", "原因"),
-                Column("n", "户次", "户次", hides=True),
-                Column("yuan", "金额", "元", hides=True),
-            ),
-            horizontal_bars("reason", "n", "户次", GREY),
-            n="n",
-            metric="unreached",
-            words={"reason": REASONS},
-            height=200,
-        ),
-        Chart(
-            "unreached",
-            "未推送的原因",
-            """SELECT reason, count(*) AS n, sum(amount_yuan) AS yuan FROM mart.fact_suppression GROUP BY reason ORDER BY n DESC, reason""",
-            (
-                Column("reason", "原因"),
-                Column("n", "户次", "户次", hides=True),
-                Column("yuan", "金额", "元", hides=True),
-            ),
-            horizontal_bars("reason", "n", "户次", GREY),
-            n="n",
-            metric="unreached",
-            words={"reason": REASONS},
+        *_for_all_and_each(
+            Chart(
+                "unreached",
+                "未推送的原因",
+                """SELECT reason, count(*) AS n, sum(amount_yuan) AS yuan FROM mart.fact_suppression WHERE {where} GROUP BY reason ORDER BY n DESC, reason""",
+                (
+                    Column("reason", "原因"),
+                    Column("n", "户次", "户次", hides=True),
+                    Column("yuan", "金额", "元", hides=True),
+                ),
+                horizontal_bars("reason", "n", "户次", GREY),
+                n="n",
+                metric="unreached",
+                words={"reason": REASONS},
+            )
         ),
         Chart(
             "time_by_step",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,35 +18,15 @@ from dashboards.charts import BLUE, CLAY, QUIET, TEAL, Chart, Column, Drawn, Opt
 from dashboards.mart import Mart, Row
 from dashboards.overview import strict
 from dashboards.pages import Pages
+from evaluation.scenarios import COMPARISONS, Threshold, thresholds
 from matching.rules import Program, RuleError
 from matching.rules.program import Item
 from matching.rules.simulate import Simulation, changed_item, simulate
 from matching.rules.tokens import tokens
 from pipelines.decisions import Rules, rules_on
 
-COMPARISONS = (">=", "<=", ">", "<")
 GROUPS = {"region": "注册地", "industry": "行业门类", "size": "规模"}
 FACTORS = (Decimal("0.5"), Decimal("0.8"), Decimal("0.9"), Decimal("1.1"), Decimal("1.2"), Decimal("2"))
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """The first number that a condition compares an indicator with; `start` and `end` say where it stands in the expression."""
-
-    condition: str
-    text: str
-    expr: str
-    indicator: str
-    label: str
-    unit: str
-    sign: str
-    value: str
-    start: int
-    end: int
-
-    def moved(self, value: str) -> str:
-        """The expression with another number."""
-        return self.expr[: self.start] + value + self.expr[self.end :]
 
 
 @dataclass(frozen=True)
@@ -73,7 +52,7 @@ def whatif_page(pages: Pages, request: Request) -> Response:
     with pages.opened() as mart:
         rules = rules_on(date.fromisoformat(mart.publication.rules_as_of))
         choices = sorted(
-            ((item.text.id, item.text.title) for item in rules.program.items if any(_thresholds(item, rules))),
+            ((item.text.id, item.text.title) for item in rules.program.items if any(thresholds(item, rules.catalogue))),
             key=lambda choice: (choice[1], choice[0]),
         )
         shown: dict[str, Any] = {"asked": None, "found": None, "problem": None, "by": {}, "steps": []}
@@ -121,14 +100,12 @@ def _asked(request: Request, rules: Rules) -> Asked:
     if wanted not in rules.program.by_id:
         raise HTTPException(404, f"没有现行的企业事项 {wanted}")
     item = rules.program.by_id[wanted]
-    thresholds = list(_thresholds(item, rules))
+    found = list(thresholds(item, rules.catalogue))
     expressions = {c.id: c.expr for c in item.text.conditions if c.expr and c.id in item.terms}
-    condition = request.query_params.get("condition") or (
-        thresholds[0].condition if thresholds else next(iter(expressions), "")
-    )
+    condition = request.query_params.get("condition") or (found[0].condition if found else next(iter(expressions), ""))
     if condition not in expressions:
         raise HTTPException(404, f"事项 {wanted} 没有可推演的条件 {condition}")
-    threshold = next((t for t in thresholds if t.condition == condition), None)
+    threshold = next((t for t in found if t.condition == condition), None)
     written = request.query_params.get("expr", "").strip()
     value = request.query_params.get("threshold", "").replace(",", "").strip()
     if value and threshold:
@@ -136,31 +113,7 @@ def _asked(request: Request, rules: Rules) -> Asked:
     else:
         expr = written or expressions[condition] or ""
         value = _number_of(expr) or (threshold.value if threshold else "")
-    return Asked(item, thresholds, condition, expr, value)
-
-
-def _thresholds(item: Item, rules: Rules) -> Iterator[Threshold]:
-    for condition in item.text.conditions:
-        if not condition.expr or condition.id not in item.terms:
-            continue
-        words = tokens(condition.expr, rules.catalogue.by_label)
-        for name, sign, number in zip(words, words[1:], words[2:], strict=False):
-            if name.kind == "name" and sign.source in COMPARISONS and number.kind == "number":
-                indicator = rules.catalogue.find(name.source)
-                start = number.position - 1
-                yield Threshold(
-                    condition.id,
-                    condition.text,
-                    condition.expr,
-                    name.source,
-                    indicator.label if indicator else name.source,
-                    (indicator.unit if indicator else None) or "",
-                    sign.source,
-                    number.source,
-                    start,
-                    start + len(number.source),
-                )
-                break
+    return Asked(item, found, condition, expr, value)
 
 
 def _number_of(expr: str) -> str | None:
