@@ -12,7 +12,7 @@ MONTHS ?= 24
 PORT ?= 8710
 UI_PORT ?= 3000
 
-.PHONY: help install world run test test-ui check ui dashboard bench bench-kernel audit clean
+.PHONY: help install world run test test-ui check ui dashboard bench bench-kernel bench-effects audit clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,9 @@ bench: install ## every benchmark, side by side with its peers
 
 bench-kernel: install ## the matching kernel against one wide DuckDB SELECT
 	@$(BIN)/python benchmarks/kernel.py
+
+bench-effects: install ## planted effects, 1,000 draws each: bias, RMSE, coverage, placebo, two-way fixed effects beside them
+	@$(BIN)/python -m pytest -q -s -m slow tests/evaluation/test_effects_coverage.py
 
 audit: install ## known vulnerabilities in the lock
 	@$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
