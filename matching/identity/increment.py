@@ -86,8 +86,10 @@ def affected(
     judged = _difference(standing(before.judgements), standing(judgements)).select("_subject_id")
     found = [new, judged]
     if changed.height:
+        # Only who was left to the model can be led elsewhere by its blocks.
+        left = before.resolution.subject.filter(pl.col("tier").is_in(["model", "review", "none"])).select("_subject_id")
         for one in (before.register, register):
-            found += _reached(_part(one, changed), subjects, seen)
+            found += _reached(_part(one, changed), left, subjects, seen)
         for told in (before.resolution.subject, before.resolution.review):
             found.append(told.join(changed, on="enterprise_id", how="semi").select("_subject_id"))
     return _with_company(pl.concat(found).unique(), seen.written).join(subjects, on="_subject_id", how="semi")
@@ -134,12 +136,17 @@ def _part(register: Register, ids: pl.DataFrame) -> Register:
     )
 
 
-def _reached(changed: Register, subjects: pl.DataFrame, seen: Taken) -> list[pl.DataFrame]:
-    """Subjects that a code or a name could lead to one of these enterprises, or whose terms these enterprises make more common."""
+def _reached(changed: Register, left: pl.DataFrame, subjects: pl.DataFrame, seen: Taken) -> list[pl.DataFrame]:
+    """Subjects that a code or the whole name could lead to one of these enterprises; of those `left` to the model, also whom a block leads there,
+    or whose terms these enterprises make more common.
+    """
     by_code = crosswalk.votes(seen.written, changed.keys).select("_subject_id")
+    by_name = seen.parsed.join(changed.parsed.select("nm").drop_nulls().unique(), on="nm", how="semi").select(
+        "_subject_id"
+    )
     theirs, _ = register_features(changed.enterprises, changed.parsed)
-    said = subject_features(subjects, seen.parsed)
-    wanted = [*BLOCKS, *((c,) for c in ("nm", *TERMS) if c not in COARSE)]
+    said = subject_features(subjects.join(left, on="_subject_id", how="semi"), seen.parsed)
+    wanted = [*BLOCKS, *((c,) for c in TERMS if c not in COARSE)]
     assert all(c in FEATURES for columns in wanted for c in columns)
     found = [
         said.join(theirs.select(columns).drop_nulls().unique(), on=list(columns), how="semi").select(
@@ -147,7 +154,7 @@ def _reached(changed: Register, subjects: pl.DataFrame, seen: Taken) -> list[pl.
         )
         for columns in sorted(set(wanted))
     ]
-    return [by_code, *found]
+    return [by_code, by_name, *found]
 
 
 def _with_company(ids: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
