@@ -217,8 +217,9 @@ def _report(options: argparse.Namespace) -> int:
             sys.stdout.write(
                 f"{x.metric}\t{x.group}\t{x.target:g}\t{x.generated:g}\t{x.distance:g}\t{x.tolerance:g}\t{verdict}\t{ground}\n"
             )
-        for kind, rows in census.items():
-            sys.stdout.write(f"缺陷\t{kind}\t{rows}\n")
+        for label, part in (("缺陷行数", "rows"), ("交付异常文件数", "files")):
+            for kind, number in census.get(part, {}).items():
+                sys.stdout.write(f"{label}\t{kind}\t{number}\n")
     return 0 if all(x.within for x in lines) else 1
 
 

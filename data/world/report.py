@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from data.world import calendar, merit
+from data.world import calendar, defects, delivery, merit, value_defects
 from data.world.population import COLLECTIVE, COOP, FOREIGN, INDIVIDUAL, LLC, SOLE, Population, population
 from data.world.streams import Bools
 
@@ -137,9 +137,19 @@ def lines(seed: int) -> list[Line]:
     return report
 
 
-def census(out: Path) -> dict[str, int]:
-    """Rows carrying each defect kind, most frequent first."""
+def census(out: Path) -> dict[str, dict[str, int]]:
+    """`rows`: rows carrying each defect kind; `files`: deliveries with each trouble; most frequent first, what did not happen with 0."""
     record = pl.read_parquet(out / "truth" / "truth_record.parquet", columns=["defects"])
-    kinds = record.filter(pl.col("defects") != "").select(pl.col("defects").str.split(";")).explode("defects")
-    counted = kinds.group_by("defects").len().sort(["len", "defects"], descending=[True, False])
-    return {str(kind): int(rows) for kind, rows in counted.iter_rows()}
+    sent = pl.read_parquet(out / "truth" / "truth_delivery.parquet", columns=["anomalies"])
+    tables = (defects.NAME_DEFECTS, defects.KEY_DEFECTS, value_defects.NUMBER_DEFECTS, value_defects.DATE_DEFECTS)
+    kinds = [kind for table in (*tables, value_defects.SHEET_DEFECTS) for kind, _, _ in table]
+    return {
+        "rows": _counted(record["defects"], [*kinds, *value_defects.OTHER_DEFECTS]),
+        "files": _counted(sent["anomalies"], [*delivery.ANOMALIES, "late", "silent"]),
+    }
+
+
+def _counted(marked: pl.Series, known: list[str]) -> dict[str, int]:
+    listed = marked.filter(marked != "").str.split(";").explode()
+    found = {str(kind): int(n) for kind, n in listed.value_counts().iter_rows()}
+    return dict(sorted((dict.fromkeys(known, 0) | found).items(), key=lambda kind: (-kind[1], kind[0])))

@@ -78,6 +78,8 @@ DATE_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
 )
 # Only where the sender's program is a spreadsheet.
 SHEET_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (("excel_serial", 0.004, _serial),)
+# By what a column is: an empty required one, a value beyond what can be.
+OTHER_DEFECTS = ("required_blank", "out_of_range")
 
 
 def dirty_values(

@@ -10,9 +10,13 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from data.world import calendar, programs, report, rings, rules, state
+from data.world import calendar, merit, pools, programs, report, rings, rules, state
+from data.world.defects import KEY_DEFECTS, NAME_DEFECTS
+from data.world.delivery import ANOMALIES
 from data.world.eligibility import decide, holds
-from data.world.population import population
+from data.world.population import INDIVIDUAL, LLC, population
+from data.world.value_defects import DATE_DEFECTS, NUMBER_DEFECTS
+from data.world.views import science
 
 
 def test_counterfactual_recovers_each_planted_effect(home: Path) -> None:
@@ -153,6 +157,58 @@ def test_kinds_by_chi_square_and_ages_by_kolmogorov_smirnov() -> None:
     age = calendar.LAST_MONTH - people.birth_month + people.streams.uniform("test", people.ids)
     law = lambda x: np.interp(x, (0, 12, 36, 60, 120, 384), (0, 0.159, 0.537, 0.76, 0.914, 1))  # noqa: E731
     assert stats.kstest(age, law).pvalue > 0.001
+
+
+def test_regions_and_fields_by_chi_square() -> None:
+    people = population(7, 2_000_000, 2_030_000)
+    traders = people.take(np.flatnonzero((people.kind == INDIVIDUAL) & (people.seat == people.ids)))
+    weights = np.array([r.weight for r in pools.REGIONS])
+    counts = np.bincount(traders.region_index, minlength=len(weights))
+    assert stats.chisquare(counts, weights / weights.sum() * len(traders)).pvalue > 0.001
+    head = population(7, 0, 20_000)
+    holders = head.take(np.flatnonzero(merit.hnte(head).exists[0]))
+    shares = np.array(science._FIELD_SHARES)
+    fields = np.bincount(holders.streams.pick(shares.tolist(), "hnte.field", holders.ids), minlength=len(shares))
+    assert len(holders) > 150
+    assert stats.chisquare(fields, shares / shares.sum() * len(holders)).pvalue > 0.001
+
+
+def test_revenue_of_traders_is_lognormal_and_the_tail_of_firms_is_pareto_by_kolmogorov_smirnov() -> None:
+    people = population(7, 2_000_000, 2_030_000)
+    traders = people.kind == INDIVIDUAL
+    shift = np.array([i.shift for i in pools.INDUSTRIES])[people.industry]
+    body = (people.log_revenue - shift - np.log(110e3))[traders] / 0.9
+    assert stats.kstest(body, "norm").pvalue > 0.001
+    tailed = people.streams.chance(1 / 16, "revenue.tailed", people.ids) & (people.kind == LLC)
+    normal = 1.7 * people.streams.normal("revenue.body", people.ids) + np.log(1.1e6) + shift
+    excess = (people.log_revenue - normal - 1.5 - 1.6 * people.head)[tailed & (people.log_revenue < np.log(2.9e10))]
+    # 1,023 steps of the exponential, hence a jitter of one step.
+    assert (
+        stats.kstest(
+            excess + 1e-3 * people.streams.uniform("test", people.ids)[: len(excess)], "expon", args=(0, 1 / 1.08)
+        ).statistic
+        < 0.04
+    )
+
+
+def test_both_outcomes_differ_by_the_effect_to_the_fen(home: Path) -> None:
+    frame = pl.read_parquet(home / "truth" / "truth_treatment.parquet")
+    cents = frame.select(
+        off=((pl.col("revenue") - pl.col("counterfactual") - pl.col("untreated") * pl.col("effect")) * 100).abs()
+    )
+    assert cents["off"].max() <= 1.0 + 1e-6, "each outcome is rounded to the fen once"
+    assert frame.filter((pl.col("shape") == "zero") & (pl.col("revenue") != pl.col("counterfactual"))).is_empty()
+
+
+def test_census_names_every_kind_and_counts_its_rows(home: Path) -> None:
+    census = report.census(home)
+    known = [k for k, _, _ in (*NAME_DEFECTS, *KEY_DEFECTS, *NUMBER_DEFECTS, *DATE_DEFECTS)]
+    assert set(known) <= set(census["rows"])
+    assert set(ANOMALIES) <= set(census["files"])
+    assert min(census["files"][kind] for kind in ANOMALIES) >= 1
+    record = pl.read_parquet(home / "truth" / "truth_record.parquet", columns=["defects"])["defects"]
+    for kind in ("orgform", "letters_in_number", "impossible_date"):
+        assert census["rows"][kind] == record.str.split(";").list.contains(kind).sum() > 0
 
 
 def node(source: str) -> rules.Node:
