@@ -11,7 +11,10 @@ from pipelines.cli.output import AsOf, Home, Json, KnownAt, Stop
 from pipelines.control import ControlStore
 from pipelines.dispute import of_enterprise
 
-STATES = {"known": "已知", "not_applicable": "不适用", "unknown": "未知"}
+STATES = {"known": "已知", "not_applicable": "不适用", "unknown": "未知", "declared": "仅企业申报"}
+
+
+_SAID = "SELECT * FROM profile.declaration WHERE state = 'declared'"
 
 
 def register(app: typer.Typer) -> None:
@@ -40,11 +43,16 @@ def profile(
             if (day, known) == (desk.as_of, desk.known_at):
                 row = desk.frame("SELECT * FROM profile.enterprise WHERE enterprise_id = $e", {"e": firm.enterprise_id})
                 rows = desk.frame("SELECT * FROM profile.evidence WHERE enterprise_id = $e", {"e": firm.enterprise_id})
+                has_said = desk.has("profile", "declaration")
+                said = (
+                    desk.frame(_SAID + " AND enterprise_id = $e", {"e": firm.enterprise_id}) if has_said else row.clear()
+                )
             else:
                 from pipelines.replay import replayed
 
                 past = replayed(folder, [firm.enterprise_id], day, known)
                 row, rows = past.frame("SELECT * FROM profile.enterprise"), past.frame("SELECT * FROM profile.evidence")
+                said = past.frame(_SAID)
     except NotFoundError as error:
         raise Stop(str(error)) from None
     values = row.row(0, named=True)
@@ -54,6 +62,14 @@ def profile(
         for indicator in indicators.load().values()
         if indicator.entity == "enterprise"
     }
+    for one in said.iter_rows(named=True):
+        if one["indicator"] in told:
+            told[one["indicator"]] |= {
+                "state": "declared",
+                "declared": one["value"],
+                "case": one["case_no"],
+                **_placed(one),
+            }
     control = ControlStore(folder / "control.sqlite")
     for indicator, dispute in of_enterprise(control, firm.enterprise_id, values, evidence).items():
         if indicator in told:
@@ -61,7 +77,7 @@ def profile(
     if json:
         output.print_json({"uscc": firm.uscc, "name": firm.name, "as_of": day, "known_at": known, "indicators": told})
         return
-    shown = [entry for entry in told.values() if everything or entry["state"] == "known"]
+    shown = [entry for entry in told.values() if everything or entry["state"] in ("known", "declared")]
     columns = {"label": "指标", "shown": "值", "unit": "单位", "source": "出处", "valid_at": "事实日期", "note": "说明"}
     title = f"{firm.name or ''} {firm.uscc or ''}（事实截至 {day}，已收到截至 {known:%Y-%m-%d %H:%M}）"
     output.print_table([_line(entry) for entry in shown], columns, title=title)
@@ -108,13 +124,25 @@ def _told(indicator: indicators.Indicator, value: Any, evidence: dict[str, Any] 
     }
 
 
+def _placed(declaration: dict[str, Any]) -> dict[str, Any]:
+    found = declaration["declaration_evidence"]
+    return {
+        "department": found["department"],
+        "table": found["table_name"],
+        "file": found["file_id"],
+        "row": found["row_no"],
+        "valid_at": found["valid_at"],
+        "received_at": found["received_at"],
+    }
+
+
 def _line(entry: dict[str, Any]) -> dict[str, Any]:
     where = None
     if entry["file"]:
         row = "无记录" if entry["row"] is None else f"第 {entry['row']} 行"
         table = contract.table(entry["department"], entry["table"])
         where = f"{table.label} {entry['file'][:8]} {row}"
-    value = entry["value"]
+    value = entry.get("declared") or entry["value"]
     if isinstance(value, list):
         value = "、".join(f"{e['name']}" + (f"（{e['level']}）" if e["level"] else "") for e in value) or "无"
     note = "" if entry["state"] == "known" else STATES[entry["state"]]
