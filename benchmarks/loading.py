@@ -33,6 +33,7 @@ ANSWERS = {
     "column_added": ("columns",),
     "column_renamed": ("columns",),
     "encoding_changed": ("encoding",),
+    "declared_gb2312": ("encoding",),
     "unit_changed_silently": ("distribution",),
     "silent": ("gap",),
 }

@@ -227,4 +227,5 @@ def _parcel(table: str, frame: pl.DataFrame, day: dt.date, kind: str) -> Parcel:
         "xml",
         day,
         lambda path: writers.xml(path, root, item, frame, declared, encoding),
+        anomalies=["declared_gb2312"] if lies else [],
     )
