@@ -139,9 +139,10 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
     if (
         quantity.kind == "money"
         and re.search(
-            r"(?:每人|每家|每户|每件|每个|每项|每亩|每平方米|每年|每月|每台|每辆|每场|标准为|标准|金额为|最高|不超过|分别为|封顶)[^，。；]{0,6}$",
+            r"(?:每[\u4e00-\u9fa5]{1,4}?|标准为|标准|金额为|最高|不超过|分别为|封顶)[^，。；]{0,6}$",
             before,
         )
+        and quantity.unit == "元"
         and quantity.op in ("", "<=")
     ):
         return bool(_GIVE.search(text[sentence.start : sentence.end]) or _CAP.search(before))

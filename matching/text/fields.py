@@ -94,6 +94,8 @@ CUES: tuple[Cue, ...] = (
     _cue("other_metric", "money", r"单台(?:\(套\))?(?:设备)?(?:价格|价值|售价|原值)|单价", "单价"),
     _cue("other_metric", "money ratio", r"(?:担保)?费率|保费率|代偿率|负债率|不良率|覆盖率", "费率"),
     _cue("other_metric", "money", r"(?:实际)?投资强度(?=[^，。；]{0,16}(?:平方米|㎡))", "投资强度"),
+    _cue("other_metric", "money", r"(?:实缴|基金|管理|资金|募集)(?:资金)?规模", "规模"),
+    _cue("other_metric", "area", r"推广面积|示范面积|播种面积", "面积"),
     _cue("other_metric", "money", r"应纳税所得额", "应纳税所得额"),
     _cue("other_metric", "count", r"观众(?:人数)?|参会(?:人员|人数)?|客流量?|观展人数|与会人员", "到场人数"),
     _cue("other_metric", "count", rf"(?:床位|托位|机架|标准展位|展位|工位|客房|座位){_R}{{0,8}}", "容量"),

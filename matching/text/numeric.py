@@ -191,11 +191,21 @@ def _growth_of(text: str, clause: Span, quantity: Quantity, latest: Condition | 
         quantity.kind == "ratio"
         and latest is not None
         and re.match(
-            r"(?:且|并且|其)?占(?:同期|企业|当年|上年度?|年)?(?:的|总)?(?:营业|销售|主营|职工|员工|从业|企业)", lead
+            r"(?:且|并且|其|每年|年均|平均|均)*占(?:同期|企业|当年|上年度?|年)?(?:的|总)?(?:营业|销售|主营|职工|员工|从业|企业)",
+            lead,
         )
     ):
         share = {"rd_expense": "rd_ratio", "rd_staff": "rd_staff_ratio", "staff_qualified": "staff_qualified_ratio"}
         return share.get(latest.field, "other_metric")
+    if (
+        quantity.kind == "ratio"
+        and latest is None
+        and re.search(r"(?:增长|增速|增幅)[^，。；]{0,6}$", lead)
+        and (base := _BASE_YEAR.search(text[max(0, clause.start - 40) : clause.start]))
+        and (measured := field_in(base[0], "money")) is not None
+    ):
+        # 以上年度经济贡献为基数，增幅超过10%
+        return _GROWS.get(measured.field, "other_metric")
     if quantity.kind != "ratio" or latest is None or not re.search(r"(?:增长|增速|增幅|递增|增)[^，。；]{0,6}$", lead):
         return "other_metric"
     if re.search(r"[\u4e00-\u9fa5]{3,}(?:增)", _OF_GROWTH.sub("", lead)):
@@ -207,6 +217,7 @@ def _growth_of(text: str, clause: Span, quantity: Quantity, latest: Condition | 
 
 # 人均办公面积不低于5平方米 is no area
 _EACH = re.compile(r"(?:人均|户均|生均|平均每|单位(?:产品|产值|面积))[^，。；：\d]{0,12}$")
+_BASE_YEAR = re.compile(r"以[^，。；]{2,20}为基[数期][，,]?$")
 # what a growth may say of itself without naming another measure
 _OF_GROWTH = re.compile(
     r"^.*(?:[且并]|同时)|近[一二两三四五\d]+(?:个)?(?:会计|自然)?年(?:度)?|较?上一?年(?:度|同期)?|同比|年均|平均|比上年|每年|当年|复合|保持|实现|年度|分别|达到"
@@ -342,6 +353,10 @@ def _limits_award(text: str, quantity: Quantity, clause: Span, sentence: Span) -
     ):
         return True
     if quantity.kind == "area" and quantity.word in ("以内", "之内"):
+        return True
+    if quantity.kind == "count" and re.search(
+        r"(?:每|单)(?:家|户|个|次|年)[^，。；]{0,8}$", text[clause.start : quantity.left]
+    ):
         return True
     lead = text[clause.start : quantity.left]
     if quantity.kind == "duration" and re.search(r"给予\s?$", lead):

@@ -18,7 +18,7 @@ from matching.text.outline import Span, clauses, outline, sentences
 from matching.text.places import Here
 from matching.text.plain import Flat, flat
 from matching.text.quantities import Quantity, quantities
-from matching.text.units import Unit, units
+from matching.text.units import Unit, heads_award, units
 
 __all__ = ["Condition", "ReadItem", "Reading", "Tagger", "read"]
 
@@ -258,6 +258,7 @@ def _sentence_read(
         or awards.gives(text[max(unit.start, sentence.start - 400) : sentence.end])
         or awards.gives(unit.lead)
     )
+    headed = heads_award(words)
     spans = clauses(text, sentence.start, sentence.end)
     starts = [c.start for c in spans]
     conditions: list[Condition] = []
@@ -274,7 +275,7 @@ def _sentence_read(
         given = not awards.is_tier(text, quantity) and (
             awards.is_award(text, quantity, sentence, clause)
             or _goes_on(text, amounts or earlier[-1:], quantity, sentence)
-            or (unit.gives and awards.is_award_in_section(text, quantity, clause))
+            or ((unit.gives or headed) and awards.is_award_in_section(text, quantity, clause))
             or (giving and head is None and last is not None and awards.follows_threshold(text, quantity, last.end))
             or (head is None and awards.in_list_of_sums(text, quantity, sentence.start))
             or (head is None and amounts and awards.goes_on_giving(text, quantity, clause))

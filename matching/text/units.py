@@ -78,6 +78,12 @@ def units(text: str, root: Paragraph) -> list[Unit]:
     return found
 
 
+def heads_award(words: str) -> bool:
+    """Whether a line begins by saying that it states what is given: 返还标准：…"""
+    head, colon, _ = words[:24].partition("：")
+    return bool(colon) and bool(_AWARD.search(head)) and not _CONDITIONS.search(head)
+
+
 _ONE_OF = re.compile(
     r"之一|任一(?:条件|项|款)?|任意一[项条]|至少(?:符合|满足|具备)?(?:其中|以下|下列)?(?:一项|一条|1项|1条)"
 )
