@@ -9,10 +9,11 @@ export PYTHONUTF8 = 1
 SIZE ?= tiny
 SEED ?= 7
 MONTHS ?= 24
+MONTHS_ON ?= 12
 PORT ?= 8710
 UI_PORT ?= 3000
 
-.PHONY: help install world run test test-ui check ui dashboard bench bench-kernel bench-effects audit clean
+.PHONY: help install world run test test-ui check ui dashboard bench bench-kernel bench-effects loop audit clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,7 +58,10 @@ dashboard: install ## the pages for analysts and leaders, on 127.0.0.1
 	@$(BIN)/huiqi dashboard --port $(PORT)
 
 bench: install ## every benchmark, side by side with its peers
-	@set -e; for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b; done
+	@set -e; for b in $(filter-out benchmarks/loop.py,$(wildcard benchmarks/*.py)); do echo "== $$b"; $(BIN)/python $$b; done
+
+loop: install ## months of a mock world, with people, payments and answers, against planted truth (MONTHS_ON); a `make run` first
+	@$(BIN)/python benchmarks/loop.py --home $(HUIQI_HOME) --months $(MONTHS_ON)
 
 bench-kernel: install ## the matching kernel against one wide DuckDB SELECT
 	@$(BIN)/python benchmarks/kernel.py
