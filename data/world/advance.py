@@ -24,7 +24,7 @@ from data.world.population import NEWBORN_MONTHS, Population
 from data.world.streams import Bools, Floats, log
 from data.world.views import finance
 from data.world.views.frames import choose, everywhere, table, texts
-from data.world.views.market import current_name
+from data.world.views.register import current_name
 from data.world.writers import Written, json_lines
 
 HOLDOUT_WORDS = ("holdout", "control", "对照", "保留")

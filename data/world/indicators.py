@@ -7,7 +7,7 @@ import polars as pl
 
 from data.world import calendar, merit, pools, state
 from data.world.population import Population
-from data.world.views import market, reform, tax
+from data.world.views import reform, register, tax
 from data.world.views.customs import dollar_rate, trade_cents
 from data.world.views.industry import is_above_scale
 
@@ -41,7 +41,7 @@ def month_state(people: Population, month: int) -> pl.DataFrame:
             "registered_region": pl.Series(np.where(park == 0, 460400499, region)).cast(pl.String),
             "registered_park": pl.Series([*(p.id for p in pools.PARKS), None], dtype=pl.String).gather(np.where(park < 0, len(pools.PARKS), park)),
             "industry": code,
-            "enterprise_type": market.enterprise_type(sub),
+            "enterprise_type": register.enterprise_type(sub),
             "established_date": pl.Series(sub.birth_day.astype(np.int32)).cast(pl.Date),
             "revenue_month": money(state.revenue_cents(sub, month)),
             "revenue_last_year": money(last),

@@ -82,6 +82,11 @@ class World:
         return calendar.LAST_MONTH - self.months + 1
 
     @property
+    def start(self) -> int:
+        """The first day of the first month, as a day number."""
+        return calendar.number_of(calendar.first_day(self.first_month))
+
+    @property
     def window(self) -> range:
         """The months to deliver."""
         return range(self.first_month if self.after is None else self.after + 1, self.last_month + 1)

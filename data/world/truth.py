@@ -16,10 +16,10 @@ from data.world.indicators import monthly_state
 from data.world.origins import CLEAN_ROWS, Origins, Sent, origins
 from data.world.parcel import World, given
 from data.world.population import KINDS, Population
-from data.world.views import market, persons
+from data.world.views import disclosure, persons
 from data.world.views.customs import customs_code, is_trader
 from data.world.views.labor import insures, offices, unit_number
-from data.world.views.market import branch_keys
+from data.world.views.ownership import branch_keys
 from data.world.writers import Written
 
 _PLACE: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -225,10 +225,10 @@ def listings(people: Population, world: World) -> pl.DataFrame:
     """truth_listing: every stay on the abnormal list or on that of the seriously dishonest, with its end where there was one."""
     closing = calendar.number_of(world.closing_day)
     parts = []
-    for year in range(market.FIRST_LISTING, calendar.year_of(world.last_month)):
-        for reason, keep, day in market.listings(people, year):
+    for year in range(disclosure.FIRST_LISTING, calendar.year_of(world.last_month)):
+        for reason, keep, day in disclosure.listings(people, year):
             sub = people.take(keep)
-            out = market.removed_day(sub, day, year)
+            out = disclosure.removed_day(sub, day, year)
             parts.append(
                 pl.DataFrame(
                     {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from data.world import build, state
 from data.world.population import population
 from data.world.streams import Streams, permuted
-from data.world.views import labor, market, tax
+from data.world.views import labor, register, tax
 
 # Raise build.VERSION when this changes.
 TINY = "eb7402c693f2b43760c25eb352c67d2dcf1a51152dfb73ccebecc9cb957aa70e"
@@ -50,7 +50,7 @@ def test_rows_500_to_599_alone_equal_the_same_rows_of_a_larger_build(view: str) 
         if view == "baseinfo":
             keep = np.arange(len(people))
             zero = np.zeros(len(people), dtype=np.int64)
-            return market.baseinfo(people, keep, month, "I", zero + 20_000, zero)
+            return register.baseinfo(people, keep, month, "I", zero + 20_000, zero)
         if view == "vat":
             return tax.vat_delivery(people, month).sort("_eid", "SBXH", "ZFBZ")
         if view == "unit":

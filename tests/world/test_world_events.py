@@ -10,7 +10,7 @@ import pytest
 
 from data.world import calendar, programs, rings, succession
 from data.world.population import INDIVIDUAL, population
-from data.world.views import finance, market
+from data.world.views import disclosure, finance
 from matching.identity.relations import successions
 
 
@@ -78,7 +78,7 @@ def test_alterations_tell_of_conversions_and_mergers(home: Path) -> None:
 
 def test_the_seriously_dishonest_follow_three_years_of_absence(people) -> None:  # type: ignore[no-untyped-def]
     day = calendar.number_of(calendar.CLOSING_DAY)
-    serious, abnormal = market.abnormal_at(people, day, serious=True), market.abnormal_at(people, day)
+    serious, abnormal = disclosure.abnormal_at(people, day, serious=True), disclosure.abnormal_at(people, day)
     assert 10 < serious.sum() < 0.01 * len(people)
     assert (abnormal[serious]).all(), "they are still on the first list"
 
@@ -89,7 +89,7 @@ def test_listings_and_restorations_arrive(home: Path) -> None:
     restored = true.drop_nulls("restored").filter(pl.col("restored") >= pl.date(2023, 2, 1))
     told = listed.filter(pl.col("OUTDATE") != "")
     assert told.height >= 0.9 * restored.filter(pl.col("restored") < pl.date(2024, 12, 31)).height > 20
-    assert listed.filter(pl.col("INREASON") == market.SERIOUS).height > 0
+    assert listed.filter(pl.col("INREASON") == disclosure.SERIOUS).height > 0
 
 
 def test_each_kind_of_ring_happens_in_a_small_world(home: Path) -> None:

@@ -15,7 +15,7 @@ from data.world.population import COLLECTIVE, COOP, Population
 from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, numbered, table, texts
 from data.world.views.industry import city
-from data.world.views.market import current_name
+from data.world.views.register import current_name
 from data.world.writers import Sheet
 
 _ORDER = {r.short: k for k, r in enumerate(pools.REGIONS)}

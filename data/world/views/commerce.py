@@ -17,7 +17,7 @@ from data.world.value_defects import dirty_values
 from data.world.views.customs import is_trader, registered_month
 from data.world.views.frames import table
 from data.world.views.industry import city
-from data.world.views.market import current_name
+from data.world.views.register import current_name
 from data.world.writers import Sheet
 
 _ONLINE = next(k for k, i in enumerate(pools.INDUSTRIES) if i.code == "5292")

@@ -12,7 +12,7 @@ from data.world import calendar, codes, defects, formats, pools, state, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import FOREIGN, Population
 from data.world.streams import Bools, Ints, log, permuted
-from data.world.views.market import current_name
+from data.world.views.register import current_name
 
 _RATES = {2019: 6.8985, 2020: 6.8974, 2021: 6.4512, 2022: 6.7261, 2023: 7.0467, 2024: 7.1217}
 

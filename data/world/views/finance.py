@@ -17,7 +17,7 @@ from data.world.population import Population
 from data.world.streams import Bools, Ints, permuted
 from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, everywhere, table, texts
-from data.world.views.market import current_name
+from data.world.views.register import current_name
 from data.world.writers import Sheet, Written
 
 _NEVER = 100_000

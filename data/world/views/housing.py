@@ -15,7 +15,7 @@ from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
 from data.world.streams import Bools, Ints, log
 from data.world.views.frames import choose, everywhere, table, texts
-from data.world.views.market import current_name
+from data.world.views.register import current_name
 from data.world.writers import Written
 
 _DEVELOPMENT = next(k for k, i in enumerate(pools.INDUSTRIES) if i.code == "7010")

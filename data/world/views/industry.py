@@ -15,8 +15,8 @@ from data.world.population import Population
 from data.world.streams import Bools, Ints, log
 from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, everywhere, numbered, table
-from data.world.views.market import current_name
 from data.world.views.reform import project_cents, project_month, projects
+from data.world.views.register import current_name
 from data.world.writers import Sheet
 
 _CITY_ORDER = {r.short: k for k, r in enumerate(pools.REGIONS)}

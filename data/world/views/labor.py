@@ -15,7 +15,7 @@ from data.world.parcel import Parcel, World, given, positions
 from data.world.population import INDIVIDUAL, Population
 from data.world.streams import Bools, Ints, permuted
 from data.world.value_defects import dirty_values
-from data.world.views.market import current_name
+from data.world.views.register import current_name
 from data.world.writers import Sheet, Written
 
 OFFICES = tuple(dict.fromkeys([460000, *(r.office for r in pools.REGIONS)]))

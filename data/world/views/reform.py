@@ -12,7 +12,7 @@ from data.world.parcel import World, given, positions
 from data.world.population import Population
 from data.world.streams import Bools, Ints, log
 from data.world.value_defects import dirty_values
-from data.world.views.market import current_name
+from data.world.views.register import current_name
 
 TABLES = ("XZXK", "XZCF", "SXBZXR", "TZXM")
 

@@ -14,7 +14,7 @@ from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
 from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, table
-from data.world.views.market import current_name
+from data.world.views.register import current_name
 
 _FIELDS = ("电子信息", "高技术服务", "生物与新医药", "新材料", "新能源与节能", "资源与环境", "先进制造与自动化")
 _FIELD_SHARES = (0.423, 0.193, 0.171, 0.06, 0.05, 0.053, 0.05)

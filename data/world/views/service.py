@@ -13,7 +13,7 @@ from data.world.population import Population
 from data.world.streams import Ints
 from data.world.views.finance import applicants
 from data.world.views.frames import choose, table, texts
-from data.world.views.market import current_name
+from data.world.views.register import current_name
 
 _DECLARED = (
     ("sound_finance", "是", "财务制度承诺"),

@@ -13,7 +13,7 @@ from data.world.parcel import Parcel, World, given, positions
 from data.world.population import INDIVIDUAL, Population
 from data.world.streams import Bools, Ints
 from data.world.value_defects import dirty_values
-from data.world.views.market import current_name
+from data.world.views.register import current_name
 
 # P(late <= 5 d) 70 %, <= 15 d 22 %, <= 45 d 6 %, never 2 % (feeds.md 1.5): in whole months 0, 0, 1 or 2, never.
 _LATE = (0.92, 0.045, 0.015, 0.02)

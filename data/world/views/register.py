@@ -1,0 +1,141 @@
+"""The register's own words on an entity: its name in force, its type, and a row of E_BASEINFO as it stands at a month's end."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from data.world import calendar, defects, formats, pools, state
+from data.world.population import COLLECTIVE, COOP, FOREIGN, INDIVIDUAL, SOLE, Population
+from data.world.streams import Ints
+from data.world.value_defects import dirty_values
+
+TYPES = {
+    "PRIPID": "varchar(36)", "UNISCID": "varchar(18)", "REGNO": "varchar(15)", "ENTNAME": "varchar(300)",
+    "ENTTYPE": "varchar(4)", "INDUSTRYPHY": "varchar(1)", "INDUSTRYCO": "varchar(4)", "LEREP": "varchar(100)",
+    "REGCAP": "numeric(18,6)", "REGCAPCUR": "varchar(3)", "ESTDATE": "date", "APPRDATE": "date", "OPFROM": "date",
+    "OPTO": "date", "DOM": "varchar(600)", "DOMDISTRICT": "varchar(6)", "OPSCOPE": "varchar(4000)", "REGORG": "varchar(9)",
+    "REGSTATE": "varchar(2)", "TEL": "varchar(30)", "EMPNUM": "integer", "S_EXT_OP": "varchar(1)", "S_EXT_TIME": "timestamp",
+}  # fmt: skip
+_STATE_WORDS = {
+    "1": ("存续（在营、开业、在册）", "在营", "开业"),
+    "2": ("吊销未注销", "吊销"),
+    "3": ("注销", "注销", "注销"),
+}
+
+
+def current_name(people: Population, month: int) -> pl.Series:
+    """The registered name in force at the month."""
+    frame = pl.DataFrame({"a": people.name, "b": people.new_name, "c": pl.Series(people.renamed_month <= month)})
+    return frame.select(pl.when("c").then("b").otherwise("a").alias("n"))["n"]
+
+
+def enterprise_type(people: Population) -> pl.Series:
+    llc = np.array(["1130", "1151", "1150", "1153", "1140", "1110", "1190"])
+    weights = (0.5, 0.22, 0.06, 0.12, 0.04, 0.02, 0.04)
+    drawn = llc[people.streams.pick(weights, "enttype", people.ids)]
+    stock = people.streams.chance(0.03, "name.stock", people.ids)
+    drawn = np.where(stock & people.is_firm, "1223", drawn)
+    for kind, code in ((INDIVIDUAL, "9500"), (COOP, "9100"), (COLLECTIVE, "9900"), (SOLE, "4540")):
+        drawn = np.where(people.kind == kind, code, drawn)
+    foreign = np.array(["6150", "5310", "6110"])[people.streams.pick((0.6, 0.25, 0.15), "enttype.foreign", people.ids)]
+    return pl.Series(np.where(people.kind == FOREIGN, foreign, drawn))
+
+
+def _capital(people: Population, month: int) -> pl.Series:
+    raised = people.streams.chance(0.12, "capital.raised", people.ids)
+    when = people.first_change_month()
+    value = np.where(raised & (when <= month), people.capital_wan * 2, people.capital_wan)
+    return formats._scaled(value * 1_000_000, 6)
+
+
+def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Ints, second: Ints) -> pl.DataFrame:
+    """Rows of E_BASEINFO as the register stands at the end of the month, for the kept positions."""
+    sub = people.take(keep)
+    industry = pl.Series([i.letter for i in pools.INDUSTRIES]).gather(sub.industry)
+    code = pl.Series([i.code for i in pools.INDUSTRIES]).gather(sub.industry)
+    scope = pl.Series([i.scope for i in pools.INDUSTRIES]).gather(sub.industry)
+    gone = sub.death_month <= month
+    revoked = gone & (sub.death_kind == 1)
+    codes_text = np.where(revoked, "2", np.where(gone, "3", "1"))
+    words = np.array(
+        [_STATE_WORDS[c][k] if k < 2 else c for c, k in zip(codes_text, _state_style(sub), strict=True)], dtype=object
+    )
+    region = formats.whole(sub.region_at(month))
+    appr = np.maximum(
+        sub.birth_day,
+        np.where(sub.renamed_month <= month, calendar.day_number(np.minimum(sub.renamed_month, 900), sub.ids % 27), 0),
+    )
+    frame = pl.DataFrame(
+        {
+            "PRIPID": sub.pripid,
+            "UNISCID": sub.uscc,
+            "REGNO": sub.regno,
+            "ENTNAME": current_name(sub, month),
+            "ENTTYPE": enterprise_type(sub),
+            "INDUSTRYPHY": industry,
+            "INDUSTRYCO": code,
+            "LEREP": sub.person,
+            "REGCAP": _capital(sub, month),
+            "REGCAPCUR": pl.Series(np.where((sub.kind == FOREIGN) & (sub.ids % 3 == 0), "840", "156")),
+            "ESTDATE": formats.dates(sub.birth_day),
+            "APPRDATE": formats.dates(np.minimum(appr, stamp_day)),
+            "OPFROM": formats.dates(sub.birth_day),
+            "OPTO": formats.dates(np.where(sub.ids % 5 == 0, sub.birth_day + 7305, 999_999)),
+            "DOM": sub.address_at(month),
+            "DOMDISTRICT": region,
+            "OPSCOPE": pl.select(
+                pl.concat_str(pl.lit("一般项目："), scope, pl.lit(pools.SCOPE_TAIL), pl.lit("。"))
+            ).to_series(),
+            "REGORG": formats.whole(sub.registrar),
+            "REGSTATE": pl.Series(words.tolist(), dtype=pl.String),
+            "TEL": sub.phone,
+            "EMPNUM": formats.whole(state.staff(sub, month)),
+            "S_EXT_OP": pl.Series([op] * len(sub), dtype=pl.String),
+            "S_EXT_TIME": formats.stamps(stamp_day, second),
+            "_eid": pl.Series(sub.ids),
+            "_defects": pl.Series([""] * len(sub), dtype=pl.String),
+        }
+    )
+    frame = dirty_values(
+        frame, sub.streams, "market.baseinfo", month, numbers=("REGCAP",), dates=("APPRDATE",), care=0.3
+    )
+    return _dirty(frame, sub)
+
+
+def _state_style(people: Population) -> list[int]:
+    """0 and 1 display words, 2 the code: provinces and years differ."""
+    result: list[int] = people.streams.pick((0.05, 0.05, 0.9), "regstate.style", people.ids).tolist()
+    return result
+
+
+def _dirty(frame: pl.DataFrame, people: Population) -> pl.DataFrame:
+    streams, ids = people.streams, people.ids
+    frame = defects.change(
+        frame,
+        "OPSCOPE",
+        streams.chance(0.06, "scope.break", ids),
+        "line_break_in_cell",
+        lambda s: s.replace("；", "；\r\n", 1),
+    )
+    frame = defects.change(
+        frame,
+        "ENTNAME",
+        streams.chance(0.03, "entname.brackets", ids),
+        "half_width_brackets",
+        lambda s: s.replace("（", "(").replace("）", ")"),
+    )
+    frame = defects.put(frame, "DOMDISTRICT", streams.chance(0.02, "district.blank", ids), "district_blank", "")
+    frame = defects.change(
+        frame,
+        "INDUSTRYCO",
+        streams.chance(0.03, "industry.lettered", ids),
+        "industry_code_with_letter",
+        lambda c: "F" + c if c.startswith("5") else c,
+    )
+    frame = defects.put(frame, "INDUSTRYCO", streams.chance(0.01, "industry.blank", ids), "industry_blank", "")
+    style = defects.mark
+    words = ~frame["REGSTATE"].is_in(["1", "2", "3"]).to_numpy()
+    frame = style(frame, words, "status_in_words")
+    late = streams.chance(0.005, "estdate.after", ids)
+    return defects.put(frame, "ESTDATE", late, "established_after_approved", "2099-01-01")
