@@ -30,7 +30,7 @@ def outcomes(decided: pl.DataFrame, invited: pl.DataFrame, as_of: dt.date) -> pl
 
     `decided` are cases (enterprise_id, item_id, applied_on, decision), `invited` messages (enterprise_id, item_id, sent_on). An application
     counts on the day it was made, unless an invitation of the PATIENCE before led to it: then on the day of the first such invitation. Withdrawn
-    and undecided cases, and invitations that may still be answered, teach nothing.
+    and undecided cases teach nothing, and neither does an invitation that may still be answered: those who answered at once would stand alone.
     """
     known = decided.filter(pl.col("decision").is_in([OBTAINED, REFUSED])).select(
         "enterprise_id", "item_id", "applied_on", (pl.col("decision") == OBTAINED).alias("obtained")
@@ -38,8 +38,13 @@ def outcomes(decided: pl.DataFrame, invited: pl.DataFrame, as_of: dt.date) -> pl
     key = ["enterprise_id", "item_id"]
     first = invited.group_by(key).agg(pl.col("sent_on").min())
     answered = pl.col("applied_on").is_between(pl.col("sent_on"), pl.col("sent_on") + PATIENCE).fill_null(False)
-    applied = known.join(first, on=key, how="left").select(
-        *key, pl.when(answered).then(pl.col("sent_on")).otherwise(pl.col("applied_on")).alias("day"), "obtained"
+    young = answered & (pl.col("sent_on") + PATIENCE > as_of)
+    applied = (
+        known.join(first, on=key, how="left")
+        .filter(~young)
+        .select(
+            *key, pl.when(answered).then(pl.col("sent_on")).otherwise(pl.col("applied_on")).alias("day"), "obtained"
+        )
     )
     anybody = decided.select(*key, "applied_on").join(first, on=key, how="inner").filter(answered)
     silent = first.filter(pl.col("sent_on") + PATIENCE <= as_of).join(anybody, on=key, how="anti")

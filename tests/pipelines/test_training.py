@@ -37,13 +37,14 @@ def test_each_outcome_is_counted_once_on_its_day() -> None:
             ("E3", "2025-02-10", "撤回"),
             ("E4", "2025-02-10", None),
             ("E5", "2024-02-10", "通过"),
+            ("E8", "2025-06-25", "通过"),
         ),
         invited(
             ("E1", "2025-01-27"), ("E1", "2025-02-20"),  # the first led to it
             ("E3", "2025-01-27"), ("E4", "2025-01-27"),
             ("E5", "2025-01-27"),  # applied a year before: the invitation led to nothing
             ("E6", "2025-01-27"),  # silent
-            ("E7", "2025-06-20"),  # may still answer
+            ("E7", "2025-06-20"), ("E8", "2025-06-20"),  # may still answer, and answered at once
         ),
         AS_OF,
     )  # fmt: skip
