@@ -10,7 +10,7 @@ from assets.mart.forecast import dated
 from assets.ports import Scope, Warehouse
 from assets.sql import table_metadata
 from evaluation.item_effects import FEWEST_IN_STRATUM, item_effects, judged, logged_panel, survival_effects
-from evaluation.power import did_power
+from evaluation.power import Power, did_power
 
 # A quarter counts once it is over for 30 days: by then both the monthly and the quarterly filers have declared it.
 _PANEL = """
@@ -121,34 +121,59 @@ def effects(warehouse: Warehouse) -> pl.DataFrame:
 
 
 def powers(warehouse: Warehouse) -> pl.DataFrame:
-    """Rows of mart.effect_power without the dates of the run: every item with entitled enterprises, before anything is paid."""
+    """Rows of mart.effect_power without the dates of the run: every item with entitled enterprises, before anything is paid.
+
+    The spread is measured once in every industry × size and pooled over those an item's enterprises belong to: measured anew for each item
+    it would read the whole panel a hundred times.
+    """
     panel = warehouse.frame(_PANEL)
     entitled = warehouse.frame(_ENTITLED)
     rows: list[dict[str, object]] = []
     for outcome in ("revenue", "jobs"):
         logged = logged_panel(panel, outcome)
-        whole = logged.select("enterprise_id", "stratum").unique().sort("enterprise_id")
-        for (item,), group in entitled.group_by("item_id", maintain_order=True):
-            inside = whole.join(group, on="enterprise_id", how="semi")
-            alike = whole.join(inside.select("stratum").unique(), on="stratum", how="semi")
-            beside = alike.join(group, on="enterprise_id", how="anti")
-            row: dict[str, object] = {"item_id": str(item), "outcome": outcome, "treated": inside.height}
-            row |= {"compared": beside.height, "before_quarters": BEFORE, "after_quarters": AFTER}
-            if min(inside.height, beside.height) < FEWEST_IN_STRATUM:
-                rows.append({**row, "reason": f"应享或可比的企业不足 {FEWEST_IN_STRATUM} 户"})
-                continue
-            try:
-                known = logged.join(alike, on="enterprise_id", how="semi")
-                power = did_power(known, "enterprise_id", "quarter", "y", BEFORE, AFTER)
-                row |= {
-                    "sd": round(power.sd, 6),
-                    "detectable": round(math.expm1(power.detectable(inside.height, beside.height)), 6),
-                    "needed_for_5": power.needed(math.log(1.05), beside.height / inside.height),
-                }
-            except ValueError as error:
-                row["reason"] = str(error)
-            rows.append(row)
+        whole = logged.select("enterprise_id", "stratum").unique()
+        spread = _spread(logged)
+        inside = entitled.join(whole, on="enterprise_id").group_by("item_id", "stratum").agg(treated=pl.len())
+        all_of = whole.group_by("stratum").agg(everybody=pl.len())
+        cells = inside.join(all_of, on="stratum").join(spread, on="stratum", how="left").sort("item_id", "stratum")
+        known = cells.group_by("item_id", maintain_order=True).agg(
+            treated=pl.col("treated").sum().cast(pl.Int64),
+            compared=(pl.col("everybody") - pl.col("treated")).sum().cast(pl.Int64),
+            variance=(pl.col("variance") * pl.col("units")).sum() / pl.col("units").sum(),
+            units=pl.col("units").sum().cast(pl.Int64),
+        )
+        items = entitled.select("item_id").unique().join(known, on="item_id", how="left").fill_null(0)
+        rows += [{"outcome": outcome, **_power(row)} for row in items.sort("item_id").iter_rows(named=True)]
     return pl.DataFrame(rows, schema=POWER_SCHEMA).sort("item_id", "outcome")
+
+
+def _spread(logged: pl.DataFrame) -> pl.DataFrame:
+    """stratum, variance of a unit's change, units; strata too small or too short to tell are left out."""
+    found = []
+    for (stratum,), group in logged.sort("stratum", "enterprise_id").group_by("stratum", maintain_order=True):
+        try:
+            power = did_power(group, "enterprise_id", "quarter", "y", BEFORE, AFTER)
+        except ValueError:
+            continue
+        found.append((str(stratum), power.sd**2, power.units))
+    schema = {"stratum": pl.String, "variance": pl.Float64, "units": pl.Int64}
+    return pl.DataFrame(found, schema=schema, orient="row")
+
+
+def _power(row: dict[str, Any]) -> dict[str, object]:
+    """One row of the table from an item's counts and pooled variance."""
+    told: dict[str, object] = {name: row[name] for name in ("item_id", "treated", "compared")}
+    told |= {"before_quarters": BEFORE, "after_quarters": AFTER}
+    if min(row["treated"], row["compared"]) < FEWEST_IN_STRATUM:
+        return told | {"reason": f"应享或可比的企业不足 {FEWEST_IN_STRATUM} 户"}
+    if not row["units"] or not row["variance"] > 0:
+        return told | {"reason": f"没有连续 {BEFORE + AFTER} 个季度的数据"}
+    power = Power(math.sqrt(row["variance"]), row["units"], 1)
+    return told | {
+        "sd": round(power.sd, 6),
+        "detectable": round(math.expm1(power.detectable(row["treated"], row["compared"])), 6),
+        "needed_for_5": power.needed(math.log(1.05), row["compared"] / row["treated"]),
+    }
 
 
 @dg.asset(
