@@ -43,6 +43,7 @@ MAKER, FIRST, SECOND = "王经办", "李审批", "赵审批"
 KINDS = ("auto_award", "invite", "nudge", "digest")
 # An application within so many days of the list is an answer to it; the world answers within the month.
 WITHIN_DAYS = 60
+ANSWERED_DAYS = 27
 
 
 def frame(home: Path, sql: str, **parameters: Any) -> pl.DataFrame:
@@ -188,6 +189,9 @@ def told_and_held(home: Path, desk: Desk) -> tuple[dict[str, Any], float | None]
         schema={"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "arm": pl.String, "as_of": pl.String},
     ).with_columns(pl.col("as_of").str.to_date("%Y-%m-%d"))  # fmt: skip
     firms = frame(home, "SELECT enterprise_id, uscc FROM registry.enterprise WHERE uscc IS NOT NULL")
+    # lists that the world has had no month to answer say nothing yet
+    newest = frame(home, "SELECT max(as_of) AS d FROM push.list").item()
+    arms = arms.filter(pl.col("as_of") + pl.duration(days=ANSWERED_DAYS) <= newest)
     with_control = arms.filter(pl.col("arm") == HELD).select("item_id", "cycle").unique()
     arms = arms.join(with_control, on=["item_id", "cycle"]).join(firms, on="enterprise_id")
     cases = frame(

@@ -82,7 +82,11 @@ def main() -> int:
     clock, wall = time.process_time(), time.perf_counter()
     judged = evaluate(program, many, scope.as_of).pairs([item for item in auto if item in program.by_id])
     clock = lap("判定", clock)
-    payable = judged.filter(pl.col("verdict") == "eligible").with_columns(pl.lit(0.5).alias("score"))
+    payable = (
+        judged.filter(pl.col("verdict") == "eligible")
+        .with_columns(pl.lit(0.5).alias("score"))
+        .join(wide.enterprises.select("enterprise_id", "uscc"), on="enterprise_id", how="left", maintain_order="left")
+    )
     proposal = propose(replace(wide, pairs=payable.select(list(PAIRS))), dates)
     clock = lap("清单", clock)
     rows = 0

@@ -79,9 +79,12 @@ class Split:
 
 
 def split_by_time(days: pl.Series, shares: tuple[float, float] = (0.6, 0.2)) -> Split:
-    """Splits at days, never inside one: 60 % of the cases, then 20 %, then the rest."""
+    """Splits at days, never inside one: 60 % of the cases, then 20 % or at least one day, then the rest."""
     ordered = days.sort()
     first, second = (ordered[min(len(ordered) - 1, int(len(ordered) * cut))] for cut in (shares[0], sum(shares)))
+    # invitations leave on one day by the hundred: both cuts may fall on it, and the part between them would be empty
+    later = ordered.filter(ordered > first)
+    second = max(second, later[0]) if len(later) else second
     rows = pl.int_range(len(days), eager=True)
     return Split(rows.filter(days < first), rows.filter((days >= first) & (days < second)), rows.filter(days >= second))
 
