@@ -1,16 +1,15 @@
 """`huiqi who review`: which enterprise a code or name means, and what clerks still have to decide."""
 
-import getpass
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
 from pipelines.cli import output
+from pipelines.cli.naming import department_names, found
 from pipelines.cli.output import Home, Json, Stop
+from pipelines.cli.review import review
 from pipelines.published import open_published
 
 KINDS = {
@@ -29,7 +28,15 @@ KINDS = {
     "djxh": "税务登记序号",
     "labor_unit": "社保单位编号",
 }
-RELATIONS = {"branch": "分支机构", "shareholder": "股东", "succession": "承继"}
+# Relation → (what the other one is where we are the first, where we are the second).
+RELATIONS = {
+    "branch": ("总公司", "分支机构"),
+    "shareholder": ("所投企业", "股东"),
+    "group": ("控股企业", "集团母公司"),
+    "succession": ("个转企前身", "个转企后的企业"),
+    "move": ("换码前", "换码后"),
+}
+EVENTS = {"merge": "并入", "split": "拆出", "moved": "改归"}
 
 
 def register(app: typer.Typer) -> None:
@@ -56,10 +63,15 @@ def who(
     from matching.identity.keys import classify
 
     with closing(open_published(output.home_of(home))) as con:
-        found = _found(con, key)
-        told = [_card(con, enterprise_id) for enterprise_id in found]
+        told = [_card(con, enterprise_id) for enterprise_id in found(con, key)]
     written = classify(key)
     if not told:
+        if parent := _parent(home, written.code or key.strip()):
+            raise Stop(
+                f"{key} 是 {parent['name']}（{parent['uscc'] or '无信用代码'}）的分支机构 {parent['branch_name']}，登记簿没有为它单列主体；"
+                f"查总公司：huiqi who {parent['uscc'] or parent['name']}",
+                output.ATTENTION,
+            )
         kind = KINDS[written.kind] if written.kind != "none" else "名称"
         note = f"（{kind}{'，' + written.why if written.why and written.kind != 'none' else ''}）"
         raise Stop(f"没有找到“{key}”{note}：写统一社会信用代码、任何一种编码，或企业全称", output.WRONG_USE)
@@ -72,9 +84,13 @@ def who(
     if json:
         output.print_json(one)
         return
+    named = department_names()
     output.console.print(f"{one['name']}  {one['uscc'] or '无信用代码'}  {one['enterprise_id']}", markup=False)
     output.print_table(
-        [k | {"kind": KINDS.get(k["kind"], k["kind"])} for k in one["keys"]],
+        [
+            k | {"kind": KINDS.get(k["kind"], k["kind"]), "department": named.get(k["department"], k["department"])}
+            for k in one["keys"]
+        ],
         {
             "kind": "种类",
             "code": "编码",
@@ -88,54 +104,22 @@ def who(
     output.print_table(one["names"], {"name": "名称", "valid_from": "启用", "valid_to": "停用"}, title="名称")
     if one["relations"]:
         output.print_table(
-            [r | {"kind": RELATIONS.get(r["kind"], r["kind"])} for r in one["relations"]],
-            {"kind": "关系", "role": "方向", "name": "企业", "uscc": "信用代码"},
-            title="关系",
+            one["relations"],
+            {"what": "关系", "name": "企业", "uscc": "信用代码", "valid_from": "起", "valid_to": "止"},
+            title="关系（从不合并）",
         )
-
-
-def _found(con: Any, key: str) -> list[str]:
-    """The enterprises a code or name may mean, best reading first."""
-    import polars as pl
-
-    from matching.identity import names
-    from matching.identity.keys import classify
-
-    code = classify(key)
-    tries = [(code.kind, code.code)]
-    if code.holder:
-        tries.append(("uscc", code.holder))
-    if code.kind in ("tax15", "trade13") and code.org9:
-        tries.append(("org9", code.org9))
-    for kind, text in tries:
-        rows = con.execute(
-            "SELECT DISTINCT enterprise_id FROM registry.key WHERE kind = $k AND code = $c ORDER BY 1",
-            {"k": kind, "c": text},
-        ).fetchall()
-        rows = (
-            rows
-            or con.execute(
-                "SELECT enterprise_id FROM registry.enterprise WHERE uscc = $c ORDER BY 1", {"c": text}
-            ).fetchall()
+    if one["branches"]:
+        output.print_table(
+            one["branches"],
+            {"branch_name": "分支机构", "branch_uscc": "信用代码", "valid_from": "起", "valid_to": "止"},
+            title="登记的分支机构（代码不算作企业自己的）",
         )
-        if rows:
-            return [r[0] for r in rows]
-    rows = con.execute(
-        "SELECT DISTINCT enterprise_id FROM registry.key WHERE code = $c ORDER BY 1", {"c": key.strip()}
-    ).fetchall()
-    if rows:
-        return [r[0] for r in rows]
-    clean = names.parsed(pl.Series([key]))["nm"][0]
-    rows = con.execute(
-        "SELECT DISTINCT enterprise_id FROM registry.name WHERE clean_name = $n OR name = $k OR enterprise_id = $k ORDER BY 1",
-        {"n": clean, "k": key.strip()},
-    ).fetchall()
-    if not rows and len(key.strip()) >= 2 and code.kind == "none":
-        rows = con.execute(
-            "SELECT DISTINCT enterprise_id FROM registry.name WHERE contains(name, $k) ORDER BY 1 LIMIT 20",
-            {"k": key.strip()},
-        ).fetchall()
-    return [r[0] for r in rows]
+    if one["events"]:
+        output.print_table(
+            [e | {"kind": EVENTS.get(e["kind"], e["kind"])} for e in one["events"]],
+            {"kind": "变动", "role": "方向", "name": "另一方", "rows": "称呼数", "build_id": "运行"},
+            title="归一变动（企业编号不变）",
+        )
 
 
 def _card(con: Any, enterprise_id: str) -> dict[str, Any]:
@@ -167,114 +151,53 @@ def _card(con: Any, enterprise_id: str) -> dict[str, Any]:
         .to_dicts()
     )
     card["relations"] = con.sql(RELATED, params=at).pl().to_dicts()
+    for relation in card["relations"]:
+        relation["what"] = RELATIONS.get(relation["kind"], (relation["kind"],) * 2)[relation.pop("second")]
+    card["branches"] = con.sql(BRANCHED, params=at).pl().to_dicts() if _has(con, "branch") else []
+    card["events"] = con.sql(HAPPENED, params=at).pl().to_dicts()
     return card
 
 
+def _has(con: Any, table: str) -> bool:
+    """Whether the published copy holds registry.<table>: one published by an older version may not."""
+    return bool(
+        con.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'registry' AND table_name = $t", {"t": table}
+        ).fetchall()
+    )
+
+
+def _parent(home: Path | None, code: str) -> dict[str, Any] | None:
+    """The enterprise whose branch has this code or name, if the register lists the branch without an entry of its own."""
+    with closing(open_published(output.home_of(home))) as con:
+        if not code or not _has(con, "branch"):
+            return None
+        rows = con.sql(
+            "SELECT e.uscc, e.name, b.branch_name FROM registry.branch b JOIN registry.enterprise e USING (enterprise_id) "
+            "WHERE $c IN (b.branch_uscc, b.branch_regno, b.branch_name) ORDER BY ALL LIMIT 1",
+            params={"c": code},
+        )
+        return next(iter(rows.pl().to_dicts()), None)
+
+
 RELATED = """
-SELECT r.kind, CASE WHEN r.enterprise_id = $e THEN '是其' ELSE '其' END AS role, o.uscc, o.name, r.valid_from, r.valid_to
+SELECT r.kind, CAST(r.enterprise_id <> $e AS INTEGER) AS second, o.uscc, o.name, r.valid_from, r.valid_to
 FROM registry.relation r
 JOIN registry.enterprise o ON o.enterprise_id = CASE WHEN r.enterprise_id = $e THEN r.other_id ELSE r.enterprise_id END
 WHERE $e IN (r.enterprise_id, r.other_id)
 ORDER BY ALL
 """
 
-QUEUE = """
-SELECT q._subject_id AS subject_id, q.department, q.table_name AS "table", q.said_name, q.said_code, q.reason, q.score, q.why,
-  e.name AS candidate, e.uscc
-FROM registry.review q LEFT JOIN registry.enterprise e USING (enterprise_id)
-WHERE q.rank = 1 AND ($department = '' OR q.department = $department) AND ($reason = '' OR contains(q.reason, $reason))
-ORDER BY q.score DESC NULLS LAST, q._subject_id
-LIMIT $limit
+BRANCHED = """
+SELECT branch_name, branch_uscc, branch_regno, valid_from, valid_to FROM registry.branch WHERE enterprise_id = $e ORDER BY ALL
 """
 
-CANDIDATES = """
-SELECT q.rank, q.enterprise_id, e.uscc, e.name, e.status, q.score, q.reason, q.why, q.department, q.table_name AS "table", q.said_name, q.said_code
-FROM registry.review q LEFT JOIN registry.enterprise e USING (enterprise_id)
-WHERE starts_with(q._subject_id, $subject)
-ORDER BY q._subject_id, q.rank
+HAPPENED = """
+SELECT v.kind, CASE WHEN v.enterprise_id = $e THEN '去往' ELSE '来自' END AS role, o.name, v.rows, v.build_id
+FROM registry.event v JOIN registry.enterprise o ON o.enterprise_id = CASE WHEN v.enterprise_id = $e THEN v.other_id ELSE v.enterprise_id END
+WHERE $e IN (v.enterprise_id, v.other_id)
+ORDER BY ALL
 """
-
-
-def review(
-    subject: Annotated[str, typer.Argument(help="称呼编号（可只写前几位）；不给则列队列")] = "",
-    home: Home = None,
-    same: Annotated[str, typer.Option("--same", help="判定为同一主体：候选的编码或企业编号", show_default=False)] = "",
-    different: Annotated[str, typer.Option("--different", help="判定不是同一主体", show_default=False)] = "",
-    by: Annotated[str, typer.Option("--by", help="判定人（默认当前系统用户）", show_default=False)] = "",
-    why: Annotated[str, typer.Option("--why", help="依据", show_default=False)] = "",
-    department: Annotated[str, typer.Option("--department", help="只看一个部门", show_default=False)] = "",
-    reason: Annotated[str, typer.Option("--reason", help="只看一种送审原因", show_default=False)] = "",
-    limit: Annotated[int, typer.Option("--limit", help="最多列几条", min=1)] = 20,
-    json: Json = False,
-) -> None:
-    where = output.home_of(home)
-    if same and different:
-        raise Stop("--same 与 --different 只能给一个")
-    if (same or different) and not subject:
-        raise Stop("请给出要判定的称呼编号")
-    with closing(open_published(where)) as con:
-        if not subject:
-            rows = con.sql(QUEUE, params={"department": department, "reason": reason, "limit": limit}).pl().to_dicts()
-            total = con.execute("SELECT count(DISTINCT _subject_id) FROM registry.review").fetchall()[0][0]
-        else:
-            rows = con.sql(CANDIDATES, params={"subject": subject}).pl().to_dicts()
-            ids = con.execute(
-                "SELECT DISTINCT _subject_id FROM registry.subject WHERE starts_with(_subject_id, $s) ORDER BY 1 LIMIT 2",
-                {"s": subject},
-            ).fetchall()
-        chosen = _found(con, same or different) if same or different else []
-    if not subject:
-        if json:
-            output.print_json(rows)
-        else:
-            output.print_table(
-                rows,
-                {"subject_id": "称呼编号", "department": "部门", "said_name": "所写名称", "said_code": "所写编码", "reason": "原因",
-                 "candidate": "首选候选", "score": "把握", "why": "理由"},
-                title=f"身份复核队列：共 {total} 条",
-            )  # fmt: skip
-        raise typer.Exit(output.ATTENTION if total else output.DONE)
-    if len(ids) != 1:
-        raise Stop(f"{subject} {'对应不止一个称呼，请多写几位' if ids else '不是已知的称呼编号'}")
-    if same or different:
-        _record(where, ids[0][0], chosen, same or different, is_same=bool(same), by=by, why=why)
-        return
-    if json:
-        output.print_json(rows)
-    else:
-        output.print_table(
-            rows,
-            {
-                "rank": "次序",
-                "uscc": "信用代码",
-                "name": "名称",
-                "status": "状态",
-                "score": "把握",
-                "reason": "原因",
-                "why": "理由",
-            },
-            title=f"{rows[0]['said_name'] or ''} {rows[0]['said_code'] or ''}（{rows[0]['department']}）"
-            if rows
-            else subject,
-        )
-
-
-def _record(where: Path, subject_id: str, chosen: list[str], key: str, *, is_same: bool, by: str, why: str) -> None:
-    from matching.identity import judgements
-    from pipelines.control import ControlStore
-
-    if len(chosen) != 1:
-        raise Stop(f"{key} {'可能是多家企业，请用统一社会信用代码指明' if chosen else '不是已知的企业'}")
-    if not why.strip():
-        raise Stop("请用 --why 写明依据：判定会一直生效，须经得起复查")
-    # The moment a person decides is a fact of its own, like a receipt; it is stored, and runs read it through known_at.
-    moment = datetime.now(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None)
-    with ControlStore(where / "control.sqlite").transaction() as db:
-        judgements.prepare(db)
-        number = judgements.judge(
-            db, subject_id, chosen[0], same=is_same, who=by or getpass.getuser(), why=why, at=moment
-        )
-    output.messages.print(f"已记下第 {number} 号判定，下次运行生效", markup=False)
 
 
 def train_identity(
