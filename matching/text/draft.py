@@ -9,6 +9,15 @@ from data import gazetteer, indicators
 from matching.text.model import Condition, Reading, ReadItem
 
 MARK = "待核"
+# names that extraction returns, and the catalogue's code for each
+_CODES = {
+    "合作社": "农民专业合作社",
+    "村集体经济组织": "农村集体经济组织",
+    "融资担保机构": "金融机构",
+    "高校": "高校院所",
+    "科研院所": "高校院所",
+    "行业协会": "社会组织",
+}
 _OPS = {">=", ">", "<=", "<"}
 _LISTS = ("theme", "industry", "size", "method")
 
@@ -85,20 +94,28 @@ def _conditions(reading: Reading, conditions: list[Condition]) -> tuple[list[str
 
 
 def _alternative(condition: Condition) -> Any:
-    """What a condition stands in an OR with: its group, or the other tiers of the same measure."""
+    """What a condition stands in an OR with, and as which alternative of it: its group, or the other tiers of the same measure."""
     if "any_of" in condition.extra:
-        return "any_of", condition.extra["any_of"]
-    return ("tier", condition.field) if "tier" in condition.extra else None
+        return ("any_of", condition.extra["any_of"]), condition.extra.get("alt")
+    return (("tier", condition.field), None) if "tier" in condition.extra else None
 
 
 def _logic(terms: list[tuple[Any, str]]) -> str:
-    """Empty when everything is required, which is the default."""
-    groups: dict[Any, list[str]] = {}
-    for n, (group, name) in enumerate(terms):
-        groups.setdefault(("alone", n) if group is None else group, []).append(name)
-    if all(len(names) == 1 for names in groups.values()):
+    """Empty when everything is required, which is the default. What shares an alternative is required together."""
+    groups: dict[Any, dict[Any, list[str]]] = {}
+    for n, (standing, name) in enumerate(terms):
+        group, alternative = standing or (("alone", n), None)
+        branch = ("own", n) if alternative is None else alternative
+        groups.setdefault(group, {}).setdefault(branch, []).append(name)
+    if all(len(branches) == 1 for branches in groups.values()):
         return ""
-    return " AND ".join(names[0] if len(names) == 1 else f"({' OR '.join(names)})" for names in groups.values())
+    return " AND ".join(_either(list(branches.values())) for branches in groups.values())
+
+
+def _either(branches: list[list[str]]) -> str:
+    if len(branches) == 1:
+        return " AND ".join(branches[0])
+    return "(" + " OR ".join(b[0] if len(b) == 1 else f"({' AND '.join(b)})" for b in branches) + ")"
 
 
 def expression(condition: Condition) -> str | None:
@@ -117,6 +134,9 @@ def expression(condition: Condition) -> str | None:
         codes = [_code(str(v)) for v in value] if column.type == "region" and condition.op == "in" else []
         return f"{column.name} IN ({_quoted(codes)})" if codes and all(c != "100000" for c in codes) else None
     if condition.op == "in" and isinstance(value, list):
+        value = [_CODES.get(str(v), str(v)) for v in value]
+        if column.type == "code" and set(value) <= set(column.codes or ()):
+            return f"{column.name} IN ({_quoted(value)})"
         if column.type != "list":
             return None
         inside = f"{column.name} IN ({_quoted([str(v) for v in value])})"

@@ -97,7 +97,10 @@ def _own(text: str, node: Paragraph) -> str:
 def _choice(text: str, node: Paragraph) -> dict[str, int]:
     branch = node
     for above in node.ancestors():
-        if above.rank >= 0 and _ONE_OF.search(own := _own(text, above)[-60:]) and not heads_bars(own):
+        own = _own(text, above)[-60:]
+        # before the first number only a line that announces a list is its head
+        heads = above.rank >= 0 or own.endswith(("：", ":"))
+        if heads and _ONE_OF.search(own) and not heads_bars(own):
             return {"choice": id(above), "branch": id(branch)}
         branch = above
     return {"choice": 0, "branch": 0}

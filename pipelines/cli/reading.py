@@ -60,10 +60,10 @@ def read(
     if json:
         output.print_json(document)
         return
-    _print(document, file)
+    _print(document, file, drafted=draft is not None)
 
 
-def _print(document: dict[str, Any], file: Path) -> None:
+def _print(document: dict[str, Any], file: Path, drafted: bool) -> None:
     """The reading for a person: tags, what is common, each item with its conditions and its award, and what to do next."""
     labels = {**{name: one.label for name, one in indicators.load().items()}, **MEASURES}
     tags = document["tags"]
@@ -89,6 +89,8 @@ def _print(document: dict[str, Any], file: Path) -> None:
     missing = [flag for key, flag in (("issuer", "--issuer"), ("region", "--region")) if not document[key]]
     if missing:
         output.messages.print(f"没有给 {'、'.join(missing)}：「我市」「本区」没有换成地名")
+    if drafted:
+        return
     output.messages.print(
         f"以上由机器草拟，逐条对照原文确认。下一步：huiqi read {file} --draft 事项编号.md 写成政策文件，改好后 huiqi lint 事项编号.md"
     )
@@ -179,11 +181,17 @@ def _draft(reading: Reading, draft: Path, draft_file: Callable[[Reading, int, st
     """One file per item: the file's name is the item's id, further items get -2, -3."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", draft.stem):
         raise output.Stop(f"{draft.name}：文件名就是事项编号，应为小写字母、数字和短横，例如 hk-rd-subsidy.md")
+    written = []
     for n in range(max(1, len(reading.items))):
         name = draft.stem if n == 0 else f"{draft.stem}-{n + 1}"
         path = draft.with_name(f"{name}.md")
         path.write_text(draft_file(reading, n, name), encoding="utf-8")
-        output.messages.print(f"已写出 {path}；每个条件都标了「待核」，请逐条确认后再放入 data/policies/")
+        written.append(str(path))
+    output.messages.print(
+        f"已写出 {len(written)} 个草稿：{'、'.join(written)}。每个条件都标了「待核」；逐条对照原文改好，"
+        f"用 huiqi lint {written[0]} 检查，再放入 data/policies/",
+        markup=False,
+    )
 
 
 def _opened(file: Path) -> tuple[str, dict[str, str]]:

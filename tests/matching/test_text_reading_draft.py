@@ -40,3 +40,14 @@ def test_what_no_column_holds_is_outside_data_not_dropped() -> None:
 def test_or_groups_become_logic() -> None:
     reading = read("营业收入5亿元以上或纳税2000万元以上的企业，奖励50万元。", title="总部", issuer="某市财政局")
     assert " OR " in (parse_item(draft_file(reading), Path("draft.md")).logic or "")
+
+
+def test_alternatives_are_joined_by_or_and_what_shares_one_by_and():
+    text = (
+        "申报企业须符合下列条件之一：\n1.上年度营业收入5000万元以上；\n2.上年度营业收入1000万元以上，且研发费用占营业收入比例不低于5%。\n"
+        "二、奖励标准\n一次性奖励10万元。"
+    )
+    item = parse_item(draft_file(read(text, title="措施", issuer="合肥市财政局"), 0, "x"), Path("x.md"))
+    ids = [c.id for c in item.conditions]
+    assert len(ids) == 3
+    assert item.logic == f"({ids[0]} OR ({ids[1]} AND {ids[2]}))"
