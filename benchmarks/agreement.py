@@ -270,6 +270,7 @@ def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date) -> pl.DataF
         .join(natives, on=["department", "table"], how="inner")
         .join(names, on="eid", how="inner")
         .with_columns(pl.col("sheet").fill_null(""))
+        .join(_stamps(truth), on=["file", "row_no"], how="left")
     )
     held = {
         r[0] for r in frame("SELECT table_name FROM information_schema.tables WHERE table_schema = 'raw'").iter_rows()
@@ -292,6 +293,17 @@ def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date) -> pl.DataF
         known_at,
         as_of,
     )
+
+
+def _stamps(truth: Path) -> pl.DataFrame:
+    """file, row_no, stamped: when each pulled record became visible."""
+    stamp = pl.col("updated_at").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
+    parts = [
+        pl.read_parquet(path, columns=["file", "row_no", "updated_at"]).select("file", "row_no", stamped=stamp)
+        for path in sorted((truth / "truth_clean").glob("reform_*.parquet"))
+    ]
+    none = pl.DataFrame(schema={"file": pl.String, "row_no": pl.Int64, "stamped": pl.Datetime("us")})
+    return pl.concat([none, *parts]).unique(["file", "row_no"], maintain_order=True)
 
 
 def _by_column(truth: Path) -> pl.DataFrame:

@@ -139,7 +139,8 @@ def trail(
     """What became of the rows a department wrote about an enterprise: uscc, feed, newest (last day of the newest period), marks.
 
     A mark (`blame.mark`) is the period's last day and `late`, `refused`, `rejected`, `unlinked` or `defect:…`.
-    `records`: uscc, feed, file, row_no, sheet, defects (parted by semicolons, `kind` or `kind@column`); `deliveries`: file, received_at; `ledger`: name, file_id, status; `landed`: feed,
+    `records`: uscc, feed, file, row_no, sheet, defects (parted by semicolons, `kind` or `kind@column`) and, where a
+    record is pulled, stamped (when it became visible); `deliveries`: file, received_at; `ledger`: name, file_id, status; `landed`: feed,
     file_id, row_no, sheet, uscc (null: nobody); `rejects`: file_id, row_no. Pulled records (`api/…`) are matched by enterprise and feed.
     A row received after `known_at` is late only if its file is of a period that had ended by `as_of`; of the others nobody could have known.
     """
@@ -167,6 +168,7 @@ def trail(
     )
     known = landed.select("feed", "uscc").drop_nulls().unique().with_columns(linked=pl.lit(True))
     pulled = rows.filter("pulled").join(known, on=["uscc", "feed"], how="left")
+    stamped = pl.col("stamped") if "stamped" in records.columns else pl.lit(None, pl.Datetime)
     fates = {
         "late": (pl.col("received_at") > known_at) | pl.col("received_at").is_null(),
         "refused": (pl.col("loaded") == False).fill_null(False),  # noqa: E712
@@ -178,6 +180,7 @@ def trail(
     undated = pulled.with_columns(day=pl.lit(None, pl.Date))
     marks = [dated.filter(found).select(*told_of, what=pl.lit(fate)) for fate, found in fates.items()]
     marks.append(undated.filter(pl.col("linked").is_null()).select(*told_of, what=pl.lit("unlinked")))
+    marks.append(undated.filter(stamped > known_at).select(*told_of, what=pl.lit("late")))
     for part in (dated, undated):
         spoilt = part.with_columns(pl.col("defects").str.split(";")).explode("defects")
         spoilt = spoilt.filter(pl.col("defects").fill_null("") != "")

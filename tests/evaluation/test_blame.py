@@ -71,3 +71,22 @@ def test_the_same_difference_is_planted_in_its_year_and_ours_in_another() -> Non
         different, trails, stood, {"total_assets": ("tax.income_tax",)}, {}, {"total_assets": date(2024, 1, 1)}, {}, {}, frozenset(), frozenset(), date(2025, 1, 25)
     )  # fmt: skip
     assert found["cause"].to_list() == [agreement.PLANTED, agreement.OUR_ERROR]
+
+
+def test_a_pulled_record_that_became_visible_after_the_day_is_late() -> None:
+    records = pl.DataFrame(
+        [
+            {"uscc": u, "feed": "reform.penalty", "file": "api/XZCF.jsonl", "row_no": n, "sheet": "", "defects": "", "stamped": datetime(2025, 1, day)}
+            for n, (u, day) in enumerate((("a", 26), ("b", 20)), 1)
+        ]
+    )  # fmt: skip
+    deliveries = pl.DataFrame(schema={"file": pl.String, "received_at": pl.Datetime("us")})
+    ledger = pl.DataFrame(schema={"name": pl.String, "file_id": pl.String, "status": pl.String})
+    landed = pl.DataFrame(
+        [{"feed": "reform.penalty", "file_id": "p", "row_no": 1, "sheet": "", "uscc": u} for u in "ab"]
+    )
+    rejects = pl.DataFrame(schema={"file_id": pl.String, "row_no": pl.Int64})
+    trails = agreement.trail(
+        records, deliveries, ledger, landed, rejects, datetime(2025, 1, 25, 23, 59), date(2025, 1, 25)
+    )
+    assert dict(trails.select("uscc", "marks").iter_rows()) == {"a": ["9999-12-31|late"], "b": []}
