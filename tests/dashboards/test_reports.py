@@ -21,7 +21,7 @@ from dashboards.self_evaluation import self_evaluation
 from evaluation.self_evaluation import Figure, Indicator, filled, indicators, score, workbook
 from pipelines import pdf
 from pipelines.parquet import export_mart
-from pipelines.report import write_report
+from pipelines.report import monthly_report_job, monthly_schedule, write_report
 from tests.dashboards.literal_mart import AS_OF, inputs, published
 
 
@@ -74,6 +74,15 @@ def test_the_report_file_fetches_nothing_and_survives_without_a_browser(
     assert not re.search(r"(?:src|href)=|<script|@import|url\(", text)
     assert "政策兑现月报 2024-07" in text
     assert write_report(home, "2024-07", tmp_path).html.read_text(encoding="utf-8") == text
+
+
+def test_the_schedule_writes_the_month_that_is_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "BROWSERS", ("no-such-browser",))
+    schedule = monthly_schedule()
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 6 2 * *", "Asia/Shanghai")
+    assert schedule.job_name == monthly_report_job(home).name
+    assert monthly_report_job(home).execute_in_process().success
+    assert (home / "reports" / "monthly" / "2024-12.html").exists()
 
 
 def test_the_form_holds_the_figures_of_the_mart(home: Path, client: TestClient) -> None:
