@@ -13,6 +13,7 @@ from assets.registry_labels import (
     KEY_LABELS,
     NAME_LABELS,
     REVIEW_LABELS,
+    SAID_LABELS,
     SUBJECT_LABELS,
 )
 from assets.registry_memory import looked_at, recall, remember
@@ -89,6 +90,18 @@ SELECT enterprise_id, name, NULL, NULL FROM registry.enterprise WHERE origin = '
 ORDER BY ALL
 """
 
+# What mart needs to know of a way of naming; raw.subject itself is no asset.
+SAID = """
+SELECT _subject_id, department, table_name, first_received_at FROM raw.subject WHERE first_received_at <= getvariable('known_at') ORDER BY _subject_id
+"""
+
+LABELS = {
+    "subject": SUBJECT_LABELS,
+    "said": SAID_LABELS,
+    "review": REVIEW_LABELS,
+    "key": KEY_LABELS,
+    "event": EVENT_LABELS,
+}
 RAW_TABLES = [dg.AssetKey(["raw", t.key]) for t in contract.tables()]
 
 
@@ -248,6 +261,12 @@ def register_of(warehouse: Warehouse, known: pl.DataFrame | None = None) -> Regi
             group_name="registry",
         ),
         dg.AssetSpec(
+            ["registry", "said"],
+            description="每一种称呼是哪个部门在哪张表里写的、何时首次收到",
+            deps=RAW_TABLES,
+            group_name="registry",
+        ),
+        dg.AssetSpec(
             ["registry", "review"],
             description="待人工复核的称呼及前五名候选",
             deps=[["registry", "enterprise"], ["registry", "name"]],
@@ -323,14 +342,16 @@ def subject(
         f"tier_{r['tier']}": r["len"] for r in resolved.group_by("tier").len().sort("tier").to_dicts()
     }
     for key, written in stored.items():
-        labels = {"subject": SUBJECT_LABELS, "review": REVIEW_LABELS, "key": KEY_LABELS, "event": EVENT_LABELS}[key]
         more = counts if key == "subject" else {}
-        yield dg.MaterializeResult(asset_key=["registry", key], metadata={**table_metadata(written, labels), **more})
+        yield dg.MaterializeResult(
+            asset_key=["registry", key], metadata={**table_metadata(written, LABELS[key]), **more}
+        )
 
 
 def _store(w: Transaction, resolved: pl.DataFrame, review: pl.DataFrame, keys: pl.DataFrame) -> dict[str, Written]:
     return {
         "subject": w.replace("registry.subject", resolved),
+        "said": w.replace("registry.said", SAID),
         "review": w.replace("registry.review", review),
         "key": w.replace("registry.key", keys),
     }

@@ -45,6 +45,12 @@ SUBJECT_LABELS: Mapping[str, str] = {
     "score": "把握",
     "why": "理由",
 }
+SAID_LABELS: Mapping[str, str] = {
+    "_subject_id": "部门对主体的一种称呼",
+    "department": "部门",
+    "table_name": "表",
+    "first_received_at": "首次收到",
+}
 REVIEW_LABELS: Mapping[str, str] = {
     "_subject_id": "部门对主体的一种称呼",
     "rank": "候选次序",

@@ -16,8 +16,7 @@ SELECT
     min(CAST(s.first_received_at AS DATE)) FILTER (WHERE r.tier = 'review') AS queued_since_date,
     CAST(median(date_diff('day', CAST(s.first_received_at AS DATE), getvariable('as_of'))) FILTER (WHERE r.tier = 'review') AS BIGINT) AS queued_days_median,
     CAST(max(date_diff('day', CAST(s.first_received_at AS DATE), getvariable('as_of'))) FILTER (WHERE r.tier = 'review') AS BIGINT) AS queued_days_max
-FROM raw.subject AS s
+FROM registry.said AS s
 JOIN registry.subject AS r USING (_subject_id)
-WHERE s.first_received_at <= getvariable('known_at')
 GROUP BY s.department, s.table_name
 ORDER BY department, table_name

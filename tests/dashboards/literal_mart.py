@@ -509,7 +509,7 @@ def inputs() -> dict[str, pl.DataFrame]:
         "raw.sms_receipt": receipt,
         "raw.delivery": delivery,
         "quality.reject": reject,
-        "raw.subject": subject.select(
+        "registry.said": subject.select(
             "_subject_id",
             department=pl.lit("apply"),
             table_name=pl.lit("case"),
