@@ -188,6 +188,8 @@ class DuckWarehouse:
         if not self.memory:
             con.execute(f"SET temp_directory = '{self.home / 'spill'}'").fetchall()
         con.execute("SET TimeZone = 'Asia/Shanghai'").fetchall()
+        # A query of more than two seconds draws its bar on stdout, where --json promises one document.
+        con.execute("SET enable_progress_bar = false").fetchall()
         if self.scope is not None:
             for name in ("as_of", "rules_as_of"):
                 con.execute(f"SET VARIABLE {name} = DATE '{getattr(self.scope, name).isoformat()}'").fetchall()
