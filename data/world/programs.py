@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from data.world import calendar, rings
+from data.world import calendar, revenue, rings
 from data.world.streams import Bools, Floats, Ints, log
 
 if TYPE_CHECKING:
@@ -107,8 +107,6 @@ PROGRAMMES: tuple[Programme, ...] = (
         0.5,
     ),
 )
-# The planted threshold of W6: revenue of 2023 at or above twenty million yuan.
-THRESHOLD_CENTS = 2_000_000_000
 
 
 def selected(people: Population, programme: Programme) -> Bools:
@@ -125,11 +123,9 @@ def selected(people: Population, programme: Programme) -> Bools:
         dip = (streams.normal("revenue.noise", ids, month - 1) + streams.normal("revenue.noise", ids, month - 2)) < -0.8
         chosen = dip & (draw < 0.35)
     elif programme.selection == "threshold":
-        from data.world.state import untreated_cents
-
         first = calendar.month_index(2023, 1)
-        total = np.sum([untreated_cents(people, first + k) for k in range(12)], axis=0)
-        chosen = total >= THRESHOLD_CENTS
+        total = np.sum([revenue.untreated_cents(people, first + k) for k in range(12)], axis=0)
+        chosen = total >= revenue.THRESHOLD_CENTS
     else:
         # Rings that were made to be paid are paid by the programme that asks least.
         shells, movers = rings.is_shell(people), rings.is_mover(people)

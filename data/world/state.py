@@ -5,77 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from data.world import calendar, pools, programs
-from data.world.population import COOP, INDIVIDUAL, Population
+from data.world import calendar, pools, programs, revenue
+from data.world.population import COOP, Population
+from data.world.revenue import CENTRE, TOURISM
 from data.world.streams import Bools, Floats, Ints, exp, log
-
-_CENTRE = calendar.month_index(2023, 7)
-_SHOCKS = {
-    calendar.month_index(2020, 2): -0.45,
-    calendar.month_index(2020, 3): -0.25,
-    calendar.month_index(2020, 4): -0.12,
-    calendar.month_index(2022, 8): -0.40,
-    calendar.month_index(2022, 9): -0.15,
-}
-_TYPHOON = calendar.month_index(2024, 9)
-_TYPHOON_REGIONS = (469005, 460105, 460106, 460107, 460108, 469023)
-_PLAIN = (-0.10, -0.16, 0.04, 0.0, 0.01, 0.04, 0.0, 0.0, 0.03, 0.01, 0.04, 0.09)
-_TOURISM = (0.28, 0.30, 0.14, -0.04, -0.12, -0.20, -0.08, -0.06, -0.18, -0.02, 0.08, 0.20)
-
-
-def untreated_cents(people: Population, month: int) -> Ints:
-    """Revenue of the month in 分 had no programme paid anything: μ + g·age + Σ 0.8^k ε + season + shock, moved to reach a threshold by some."""
-    return people.kept(f"untreated.{month}", lambda chunk: _untreated(chunk, month))
-
-
-def _untreated(people: Population, month: int) -> Ints:
-    earned = _earned(people, month)
-    if month == _BUNCHING:
-        return earned + bunched_cents(people)
-    return np.maximum(earned - bunched_cents(people), 0) if month == _BUNCHING + 1 else earned
-
-
-_BUNCHING = calendar.month_index(2023, 12)
-
-
-def bunched_cents(people: Population) -> Ints:
-    """Sales booked in December 2023 instead of January, by six in ten of the firms that would else have missed W6's threshold by up to 8 %."""
-    return people.kept("bunched", _bunched)
-
-
-def _bunched(people: Population) -> Ints:
-    goal = programs.THRESHOLD_CENTS
-    firm = people.is_firm & ~people.is_zero_filer & people.lives_at(_BUNCHING)
-    near = np.flatnonzero(firm & (np.abs(people.log_revenue - log(goal / 100)) < 0.6))
-    sub = people.take(near)
-    gap = goal - earned_year_cents(sub, 2023)
-    moves = (gap > 0) & (gap < goal * 8 // 100) & sub.streams.chance(0.6, "bunches", sub.ids)
-    spare = np.floor(goal * 0.01 * sub.streams.uniform("bunches.spare", sub.ids)).astype(np.int64)
-    result = np.zeros(len(people), dtype=np.int64)
-    result[near] = np.where(moves, gap + spare, 0)
-    return result
-
-
-def earned_year_cents(people: Population, year: int) -> Ints:
-    """Revenue of the calendar year in 分 before anybody moved a sale or was paid."""
-    first = calendar.month_index(year, 1)
-    result: Ints = np.sum([_earned(people, first + k) for k in range(12)], axis=0)
-    return result
-
-
-def _earned(people: Population, month: int) -> Ints:
-    streams, ids = people.streams, people.ids
-    noise = sum(0.8**k * streams.normal("revenue.noise", ids, month - k) for k in range(3))
-    tourism = np.isin(people.letter, (ord("H") - 65, ord("R") - 65))
-    season = np.where(tourism, _TOURISM[month % 12], _PLAIN[month % 12])
-    shock = np.full(len(people), _SHOCKS.get(month, 0.0))
-    if month == _TYPHOON:
-        shock -= np.where(np.isin(people.region, _TYPHOON_REGIONS), 0.30, 0.0)
-    spread = np.where(people.kind == INDIVIDUAL, 0.15, 0.18)
-    level = people.log_revenue - log(12.0) + people.growth * ((month - _CENTRE) / 12) + spread * noise + season + shock
-    ramp = np.clip((month - people.birth_month + 1) / 12, 0.0, 1.0)
-    lives = people.lives_at(month) & ~people.is_zero_filer
-    return np.where(lives, np.floor(exp(level) * ramp * 100 + 0.5), 0).astype(np.int64)
 
 
 def revenue_cents(people: Population, month: int) -> Ints:
@@ -84,7 +17,7 @@ def revenue_cents(people: Population, month: int) -> Ints:
 
 
 def _treated(people: Population, month: int) -> Ints:
-    base = untreated_cents(people, month)
+    base = revenue.untreated_cents(people, month)
     return np.floor(base * (1 + programs.effect(people, month)) + 0.5).astype(np.int64)
 
 
@@ -97,9 +30,9 @@ def revenue_year_cents(people: Population, year: int, until: int = 12) -> Ints:
 
 def staff(people: Population, month: int) -> Ints:
     """People working at the end of the month."""
-    age = (month - _CENTRE) / 12
+    age = (month - CENTRE) / 12
     tourism = np.isin(people.letter, (ord("H") - 65,))
-    season = np.where(tourism, 0.4 * np.array(_TOURISM)[month % 12], 0.0)
+    season = np.where(tourism, 0.4 * np.array(TOURISM)[month % 12], 0.0)
     drift = exp(0.55 * people.growth * age + season + 0.02 * people.streams.normal("staff.noise", people.ids, month))
     level = people.staff_level * drift + people.streams.uniform("staff.round", people.ids)
     return np.where(people.lives_at(month), np.maximum(np.floor(level), 1), 0).astype(np.int64)

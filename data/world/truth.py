@@ -10,7 +10,7 @@ from types import TracebackType
 import numpy as np
 import polars as pl
 
-from data.world import calendar, programs, rings, state, succession
+from data.world import calendar, programs, revenue, rings, succession
 from data.world.delivery import Arrival
 from data.world.indicators import monthly_state
 from data.world.origins import CLEAN_ROWS, Origins, Sent, origins
@@ -181,7 +181,7 @@ def treatments(people: Population, months: range) -> pl.DataFrame:
         keep = np.flatnonzero(paid < 100_000)
         sub = people.take(keep)
         for month in months:
-            base = state.untreated_cents(sub, month)
+            base = revenue.untreated_cents(sub, month)
             total = programs.effect(sub, month)
             own = programs.effect_of(sub, programme, month)
             parts.append(
@@ -260,15 +260,15 @@ def displacements(people: Population) -> pl.DataFrame:
 
 def bunching(people: Population) -> pl.DataFrame:
     """truth_bunching: firms that moved sales into December 2023 to reach W6's threshold: earned, moved and threshold in yuan."""
-    moved = state.bunched_cents(people)
+    moved = revenue.bunched_cents(people)
     keep = np.flatnonzero(moved)
     sub = people.take(keep)
     return pl.DataFrame(
         {
             "eid": sub.ids,
             "programme": pl.Series(["W6"] * len(keep), dtype=pl.String),
-            "threshold": np.full(len(keep), programs.THRESHOLD_CENTS / 100),
-            "earned": state.earned_year_cents(sub, 2023) / 100,
+            "threshold": np.full(len(keep), revenue.THRESHOLD_CENTS / 100),
+            "earned": revenue.earned_year_cents(sub, 2023) / 100,
             "moved": moved[keep] / 100,
         }
     )

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from data.world import calendar, merit, pools, programs, report, rings, rules, state
+from data.world import calendar, merit, pools, programs, report, revenue, rings, rules, state
 from data.world.defects import KEY_DEFECTS, NAME_DEFECTS
 from data.world.delivery import ANOMALIES
 from data.world.eligibility import decide, holds
@@ -47,38 +47,38 @@ def test_counterfactual_recovers_each_planted_effect(home: Path) -> None:
 def test_declared_revenue_is_the_treated_path() -> None:
     people = population(7, 0, 2000)
     paid = programs.pay_month(people, programs.PROGRAMMES[1])
-    hit = np.flatnonzero((paid < 405) & people.lives_at(410) & (state.untreated_cents(people, 410) > 0))
+    hit = np.flatnonzero((paid < 405) & people.lives_at(410) & (revenue.untreated_cents(people, 410) > 0))
     sub = people.take(hit)
-    factor = state.revenue_cents(sub, 410) / state.untreated_cents(sub, 410)
+    factor = state.revenue_cents(sub, 410) / revenue.untreated_cents(sub, 410)
     assert (factor > 1.039).all()
 
 
 def test_threshold_programme_pays_at_its_threshold() -> None:
     people = population(7, 0, 2000)
-    total = np.sum([state.untreated_cents(people, calendar.month_index(2023, 1) + k) for k in range(12)], axis=0)
+    total = np.sum([revenue.untreated_cents(people, calendar.month_index(2023, 1) + k) for k in range(12)], axis=0)
     paid = programs.pay_month(people, programs.PROGRAMMES[5]) < 1000
-    assert (total[paid] >= programs.THRESHOLD_CENTS).all()
-    eligible = people.is_firm & (total >= programs.THRESHOLD_CENTS) & people.lives_at(calendar.month_index(2024, 3))
+    assert (total[paid] >= revenue.THRESHOLD_CENTS).all()
+    eligible = people.is_firm & (total >= revenue.THRESHOLD_CENTS) & people.lives_at(calendar.month_index(2024, 3))
     eligible &= people.birth_month < calendar.month_index(2024, 3)
     assert (paid == (eligible & ~people.is_zero_filer)).all()
 
 
 def test_some_move_sales_to_reach_the_threshold_and_the_year_after_pays_for_it() -> None:
     people = population(7, 0, 20_000)
-    moved = state.bunched_cents(people)
+    moved = revenue.bunched_cents(people)
     hit = moved > 0
     sub = people.take(np.flatnonzero(hit))
     december = calendar.month_index(2023, 12)
-    earned = state.earned_year_cents(sub, 2023)
-    told = np.sum([state.untreated_cents(sub, december - k) for k in range(12)], axis=0)
-    goal = programs.THRESHOLD_CENTS
+    earned = revenue.earned_year_cents(sub, 2023)
+    told = np.sum([revenue.untreated_cents(sub, december - k) for k in range(12)], axis=0)
+    goal = revenue.THRESHOLD_CENTS
     assert hit.sum() > 20
     assert ((earned < goal) & (earned > goal * 0.92)).all()
     assert (told - earned == moved[hit]).all()
     assert ((told >= goal) & (told < goal * 1.011)).all()
-    plain = state._earned(sub, december + 1)
-    assert (state.untreated_cents(sub, december + 1) == np.maximum(plain - moved[hit], 0)).all()
-    everybody = np.sum([state.untreated_cents(people, december - k) for k in range(12)], axis=0) / goal
+    plain = revenue.earned_cents(sub, december + 1)
+    assert (revenue.untreated_cents(sub, december + 1) == np.maximum(plain - moved[hit], 0)).all()
+    everybody = np.sum([revenue.untreated_cents(people, december - k) for k in range(12)], axis=0) / goal
     above, below = ((everybody >= 1) & (everybody < 1.02)).sum(), ((everybody >= 0.98) & (everybody < 1)).sum()
     assert above > 2 * below, "a density with a step at the threshold"
 

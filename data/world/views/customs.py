@@ -36,6 +36,12 @@ def is_exporter(people: Population) -> Bools:
     return is_trader(people) & people.streams.chance(0.7, "customs.exports", people.ids)
 
 
+def export_share(people: Population) -> np.ndarray:
+    """Share of revenue sold abroad: zero without a customs code."""
+    share = 0.05 + 0.7 * people.streams.uniform("export.share", people.ids) ** 2
+    return np.where(is_exporter(people), share, 0.0)
+
+
 def is_importer(people: Population) -> Bools:
     return is_trader(people) & people.streams.chance(0.6, "customs.imports", people.ids)
 
@@ -54,8 +60,6 @@ def trade_cents(people: Population, month: int, direction: str) -> Ints:
     """Yuan (分) exported (E) or imported (I) in the month."""
     revenue = state.revenue_cents(people, month)
     if direction == "E":
-        from data.world.views.tax import export_share
-
         result: Ints = np.floor(revenue * export_share(people)).astype(np.int64)
         return result
     share = 0.05 + 0.6 * people.streams.uniform("import.share", people.ids) ** 2

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import polars as pl
 
-from data.world import calendar, defects, formats, pools, rings, state, writers
+from data.world import calendar, defects, formats, pools, revenue, rings, state, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import INDIVIDUAL, Population
 from data.world.streams import Bools, Ints
 from data.world.value_defects import dirty_values
+from data.world.views.customs import export_share
 from data.world.views.register import current_name
 
 # P(late <= 5 d) 70 %, <= 15 d 22 %, <= 45 d 6 %, never 2 % (feeds.md 1.5): in whole months 0, 0, 1 or 2, never.
@@ -51,7 +52,7 @@ def arrears_cents(people: Population, month: int) -> Ints:
     owes = people.is_firm & ~people.is_zero_filer & people.streams.chance(1 / 80, "arrears", people.ids)
     first = calendar.month_index(2023, 1) + people.streams.below(24, "arrears.first", people.ids)
     last = first + 3 + people.streams.below(12, "arrears.length", people.ids)
-    amount = 100_000 + state.untreated_cents(people, calendar.month_index(2022, 12)) // 30
+    amount = 100_000 + revenue.untreated_cents(people, calendar.month_index(2022, 12)) // 30
     return np.where(owes & (first <= month) & (month <= last) & people.lives_at(month), amount, 0)
 
 
@@ -184,14 +185,6 @@ def _rate_class(people: Population) -> Ints:
         0,
         np.where(np.isin(letters, [ord(c) - 65 for c in "CFBD"]), 1, 2),
     )
-
-
-def export_share(people: Population) -> np.ndarray:
-    """Share of revenue sold abroad: zero without a customs code."""
-    from data.world.views.customs import is_exporter
-
-    share = 0.05 + 0.7 * people.streams.uniform("export.share", people.ids) ** 2
-    return np.where(is_exporter(people), share, 0.0)
 
 
 def _corrections(people: Population, sent: int) -> pl.DataFrame:
