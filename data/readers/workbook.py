@@ -245,24 +245,29 @@ def _frame(
     numeric: list[list[str]] = [[] for _ in body]
     for name, place in positions.items():
         column = table.columns[name]
-        exact = column.type == "code" or column.key is not None or column.type == "text"
-        values: list[str | None] = []
-        for r, row in enumerate(body):
-            cell = row[place]
-            if exact and isinstance(cell, int | float) and not isinstance(cell, bool):
-                if column.key is not None or column.type == "code":
+        cells = [row[place] for row in body]
+        held = {type(cell) for cell in cells}
+        if column.key is not None or column.type == "code":
+            for r, cell in enumerate(cells if held & {int, float} else ()):
+                if type(cell) in (int, float):
                     numeric[r].append(name)
-                values.append(_plain_number(cell))
-            elif epoch_shift and column.serial and isinstance(cell, int | float) and not isinstance(cell, bool):
-                values.append(_plain_number(cell + epoch_shift))
-            else:
-                values.append(_words(cell))
-        columns[name] = values
+        if epoch_shift and column.serial:
+            cells = [cell + epoch_shift if type(cell) in (int, float) else cell for cell in cells]
+        columns[name] = _texts(cells, held)
     marks = [",".join(m) if m else None for m in numeric]
-    longest = max((len(v) for vs in columns.values() for v in vs if v), default=0)
+    longest = max((max(map(len, filter(None, values)), default=0) for values in columns.values()), default=0)
     if longest > MAX_CELL:
         raise RefusedFile(f"工作表「{sheet}」有一格超过 {MAX_CELL} 个字符")
     return frame_of(columns, range(top + 1, top + 1 + len(body)), sheet, marks)
+
+
+def _texts(cells: list[Any], held: set[type]) -> list[str | None]:
+    """`_words` of a column; the two kinds of cell that fill most columns are not asked one by one what they are."""
+    if held == {str}:
+        return [_words(cell) if "\n" in cell else cell for cell in cells]
+    if held == {float}:
+        return [_plain_number(cell) for cell in cells]
+    return [cell if type(cell) is str and "\n" not in cell else _words(cell) for cell in cells]
 
 
 def _words(cell: Any) -> str:
