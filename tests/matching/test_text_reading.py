@@ -39,6 +39,9 @@ def _award(text: str) -> dict[str, Any]:
         ("round2_develop", "award", 0.95),
         ("round2_develop", "theme", 0.75),
         ("probes_round2", "numeric", 0.92),
+        # looked at once (docs/decisions/0102): a fall below the aim is told, single passages are not tuned on
+        ("round2_final", "numeric", 0.80),
+        ("round2_final", "award", 0.92),
     ],
 )
 def test_labelled_passages_are_read(half: str, kind: Any, floor: float) -> None:
