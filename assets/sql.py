@@ -18,16 +18,29 @@ class SqlAssetError(ValueError):
 
 
 def sql_assets(
-    folder: Path, schema: str, *, columns: Mapping[str, str] | None = None, deps: Iterable[str] = ()
+    folder: Path,
+    schema: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    deps: Iterable[str] = (),
+    lineage: Mapping[str, Mapping[str, Iterable[tuple[str, str]]]] | None = None,
 ) -> list[dg.AssetsDefinition]:
     """One asset per `<folder>/<name>.sql`, key `[schema, name]`, in the order of the file names.
 
     `columns` gives Chinese descriptions of columns by name, `deps` tables (`schema.table`) that every file of the folder waits for
-    beside those it reads. Raises SqlAssetError for a file without a leading comment, that is not one SELECT, reads a table without
-    its schema, or does not end in ORDER BY.
+    beside those it reads, `lineage` what the columns of each file's table are made of. Raises SqlAssetError for a file without a
+    leading comment, that is not one SELECT, reads a table without its schema, or does not end in ORDER BY.
     """
     return [
-        sql_asset(file.stem, file.read_text(encoding="utf-8"), schema, columns=columns, deps=deps, source=file.name)
+        sql_asset(
+            file.stem,
+            file.read_text(encoding="utf-8"),
+            schema,
+            columns=columns,
+            deps=deps,
+            source=file.name,
+            lineage=(lineage or {}).get(file.stem),
+        )
         for file in sorted(folder.glob("*.sql"))
     ]
 
@@ -41,8 +54,12 @@ def sql_asset(
     columns: Mapping[str, str] | None = None,
     deps: Iterable[str] = (),
     source: str | None = None,
+    lineage: Mapping[str, Iterable[tuple[str, str]]] | None = None,
 ) -> dg.AssetsDefinition:
-    """The asset `[schema, name]` that replaces the table `schema.name` with the result of one SELECT; see `sql_assets`."""
+    """The asset `[schema, name]` that replaces the table `schema.name` with the result of one SELECT; see `sql_assets`.
+
+    `lineage`: column → (table, column) that it is made of, told as `dagster/column_lineage`.
+    """
     where = source or f"{schema}.{name}"
     query = _query(sql, where)
     told = description or _leading_comment(sql)
@@ -54,6 +71,7 @@ def sql_asset(
     if f"{schema}.{name}" in upstream:
         raise SqlAssetError(f"{where}：不能读它自己要写的表 {schema}.{name}")
     labels = dict(columns or {})
+    traced = {} if lineage is None else {"dagster/column_lineage": column_lineage(lineage)}
 
     @dg.asset(
         key=[schema, name],
@@ -68,9 +86,22 @@ def sql_asset(
     ) -> dg.MaterializeResult[None]:
         with warehouse.write() as transaction:
             written = transaction.replace(f"{schema}.{name}", sql)
-        return dg.MaterializeResult(metadata={**table_metadata(written, labels), "as_of": scope.as_of.isoformat()})
+        told = {**table_metadata(written, labels), **traced, "as_of": scope.as_of.isoformat()}
+        return dg.MaterializeResult(metadata=told)
 
     return materialized
+
+
+def column_lineage(lineage: Mapping[str, Iterable[tuple[str, str]]]) -> dg.TableColumnLineage:
+    """column → (table `schema.name`, column), as Dagster draws it between assets."""
+    return dg.TableColumnLineage(
+        deps_by_column={
+            column: [
+                dg.TableColumnDep(asset_key=dg.AssetKey(table.split(".")), column_name=name) for table, name in made_of
+            ]
+            for column, made_of in lineage.items()
+        }
+    )
 
 
 def table_metadata(written: Written, columns: Mapping[str, str] | None = None) -> dict[str, Any]:

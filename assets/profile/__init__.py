@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.profile.lineage import kept
 from assets.profile.plan import FOLDER, generated
 from assets.profile.reference import REFERENCE_ASSETS
 from assets.sql import sql_asset, sql_assets
@@ -18,9 +19,9 @@ def profile_assets() -> list[dg.AssetsDefinition]:
     labels = {indicator.name: f"{indicator.label}：{indicator.definition}" for indicator in indicators.load().values()}
     return [
         *REFERENCE_ASSETS,
-        *sql_assets(FOLDER, "profile", columns=labels),
+        *sql_assets(FOLDER, "profile", columns=labels, lineage=kept()),
         *(
-            sql_asset(name, sql, "profile", description=_GENERATED[name], columns=labels)
+            sql_asset(name, sql, "profile", description=_GENERATED[name], columns=labels, lineage=kept().get(name))
             for name, sql in generated().items()
         ),
     ]

@@ -1,0 +1,117 @@
+"""Which delivered columns a profile column is made of: traced through the SELECTs once, kept in `lineage.csv`, told to Dagster from there.
+
+    python -m assets.profile.lineage
+
+writes the file anew. Tracing takes a minute; a test asks for it when a statement has changed.
+"""
+
+import csv
+import hashlib
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.lineage import lineage
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import build_scope
+
+from assets.profile.plan import FRAMES, outputs, statements
+from data import contract, indicators
+
+KEPT = Path(__file__).with_name("lineage.csv")
+# The evidence of a value names its file and row, which says more than the columns of a union of all tables.
+_UNTRACED = frozenset({"evidence", "coverage"})
+_REGISTRY = {"subject": ("_subject_id", "enterprise_id"), "enterprise": ("enterprise_id", "uscc", "name")}
+_DELIVERY = ("file_id", "department", "table_name", "period", "kind", "batch", "received_at", "status")
+
+
+def traced(name: str) -> dict[str, list[tuple[str, str]]]:
+    """column → sorted (table, column) that the values of one profile table's column are computed from."""
+    if name == "enterprise":
+        return _wide()
+    schema = _schema()
+    query = qualify(sqlglot.parse_one(statements()[name], dialect="duckdb"), schema=schema, dialect="duckdb")
+    scope = build_scope(query)
+    return {column: _leaves(column, query, schema, scope) for column in query.named_selects}
+
+
+def _wide() -> dict[str, list[tuple[str, str]]]:
+    """The wide row is written from the catalogue, and so is its lineage: each indicator from the column of its table."""
+    held = {i.name: i.relation for i in indicators.load().values() if i.entity == "enterprise" and i.relation}
+    return {name: [(f"profile.{relation}", name)] for name, relation in held.items()} | {
+        key: [("registry.enterprise", key)] for key in _REGISTRY["enterprise"]
+    }
+
+
+def _leaves(column: str, query: Any, schema: dict[str, Any], scope: Any) -> list[tuple[str, str]]:
+    found = set()
+    for node in lineage(column, query, schema=schema, dialect="duckdb", scope=scope).walk():
+        table = node.source
+        if isinstance(table, exp.Table) and table.db:
+            found.add((f"{table.db}.{table.name}", node.name.rpartition(".")[2].strip('"')))
+    return sorted(found)
+
+
+def _schema() -> dict[str, dict[str, dict[str, str]]]:
+    profile: dict[str, Iterable[str]] = {**outputs()}
+    profile |= {name: frame(date(2025, 1, 1)).columns for name, (_, frame) in FRAMES.items()}
+    profile |= {
+        name: sqlglot.parse_one(sql, dialect="duckdb").named_selects
+        for name, sql in statements().items()
+        if name not in profile
+    }
+    raw: dict[str, Iterable[str]] = {table.key: table.stored for table in contract.tables()}
+    held: dict[str, Mapping[str, Iterable[str]]] = {
+        "raw": {**raw, "delivery": _DELIVERY},
+        "registry": _REGISTRY,
+        "profile": profile,
+    }
+    return {s: {t: dict.fromkeys(columns, "VARCHAR") for t, columns in of.items()} for s, of in held.items()}
+
+
+def fingerprint() -> str:
+    """Of the statements that were traced; it stands in the first line of the file."""
+    text = "\n".join(sql for name, sql in statements().items() if name not in _UNTRACED)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def kept() -> dict[str, dict[str, list[tuple[str, str]]]]:
+    """table → column → (table, column) it is made of, as last traced."""
+    found: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    for table, column, source, source_column in csv.reader(_lines()[2:]):
+        found.setdefault(table, {}).setdefault(column, []).append((source, source_column))
+    return found
+
+
+def kept_fingerprint() -> str:
+    """The fingerprint of the statements the file was traced from."""
+    return _lines()[0].removeprefix("# ")
+
+
+def _lines() -> list[str]:
+    return KEPT.read_text(encoding="utf-8").splitlines()
+
+
+def main() -> None:
+    told: list[tuple[str, str, str, str]] = []
+    for name in sorted(set(statements()) - _UNTRACED):
+        told += [(name, column, *source) for column, sources in sorted(traced(name).items()) for source in sources]
+        sys.stderr.write(f"profile.{name}\n")
+    # whoever loads the graph meanwhile reads the old file, never half of the new one
+    fresh = KEPT.with_suffix(".new")
+    with fresh.open("w", encoding="utf-8", newline="") as file:
+        file.write(f"# {fingerprint()}\n")
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("table", "column", "source_table", "source_column"))
+        rows.writerows(told)
+    fresh.replace(KEPT)
+
+
+if __name__ == "__main__":
+    main()
