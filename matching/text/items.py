@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 from matching.text import awards
+from matching.text.award_record import award
 from matching.text.model import Condition, ReadItem
 from matching.text.outline import sentences
 from matching.text.plain import Flat
@@ -58,7 +59,7 @@ def items_of(
         ReadItem(
             unit.name if n == 0 else _opening(text, given[0]),
             tuple(_tiered(distinct([*inherited, *before, *asked]))),
-            awards.award(given, made),
+            award(given, made),
             min(a.sentence.start for a in given),
             max(a.sentence.end for a in given),
         )
