@@ -80,11 +80,16 @@ class Split:
 
 def split_by_time(days: pl.Series, shares: tuple[float, float] = (0.6, 0.2)) -> Split:
     """Splits at days, never inside one: 60 % of the cases, then 20 % or at least one day, then the rest."""
-    ordered = days.sort()
-    first, second = (ordered[min(len(ordered) - 1, int(len(ordered) * cut))] for cut in (shares[0], sum(shares)))
-    # invitations leave on one day by the hundred: both cuts may fall on it, and the part between them would be empty
-    later = ordered.filter(ordered > first)
-    second = max(second, later[0]) if len(later) else second
+    # Invitations leave on one day by the hundred: the nearest change of day to each share, so that no part is empty for want of a boundary.
+    counts = days.alias("day").value_counts().sort("day")
+    starts = counts.select("day", (pl.col("count").cum_sum() - pl.col("count")).alias("before"))[1:]
+
+    def boundary(share: float, after: dt.date) -> dt.date:
+        found = starts.filter(pl.col("day") > after).sort((pl.col("before") - share * len(days)).abs(), "day")
+        return dt.date.max if found.is_empty() else found["day"][0]
+
+    first = boundary(shares[0], dt.date.min)
+    second = boundary(sum(shares), first)
     rows = pl.int_range(len(days), eager=True)
     return Split(rows.filter(days < first), rows.filter((days >= first) & (days < second)), rows.filter(days >= second))
 
@@ -100,7 +105,8 @@ def train(cases: pl.DataFrame) -> Model:
     known = cases.sort("day", "item_id", "enterprise_id")
     if known.height < FEWEST_CASES:
         raise ModelError(f"历史办件 {known.height} 件，少于 {FEWEST_CASES} 件，继续使用公开权重")
-    split = split_by_time(known["day"])
+    # by month, because the features of a month stand as of one day (pipelines.training)
+    split = split_by_time(known["day"].dt.month_start())
     parts = {name: known[getattr(split, name)] for name in ("learn", "calibrate", "judge")}
     for name, part in parts.items():
         got = int(part["obtained"].sum())

@@ -66,6 +66,12 @@ def test_nothing_later_teaches_anything_earlier() -> None:
     assert len(split.learn) + len(split.calibrate) + len(split.judge) == 2000
 
 
+def test_days_of_hundreds_of_invitations_leave_no_part_empty() -> None:
+    january, february, march = (dt.date(2025, month, 27) for month in (1, 2, 3))
+    split = split_by_time(pl.Series([january] * 700 + [february] * 250 + [march] * 50))
+    assert (len(split.learn), len(split.calibrate), len(split.judge)) == (700, 250, 50)
+
+
 def test_the_same_cases_in_any_order_give_the_same_model() -> None:
     frame = cases(700)
     first, second = train(frame), train(frame.sample(fraction=1.0, shuffle=True, seed=1))
