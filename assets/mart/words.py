@@ -17,7 +17,7 @@ REASON_GROUPS: Final = (
     ("排除情形", ("barred", "not_pilot_region", "not_current", "not_money")),
     ("时机未到", ("window_closed", "cooling_off", "quiet_hours", "cap", "outranked")),
     ("已在办理", ("already_paid", "already_applied", "already_listed", "exclusion_group", "unit_claimed")),
-    ("预算已用完", ("budget_exhausted",)),
+    ("预算已用完", ("budget_exhausted", "pool_exhausted")),
     ("对照组", ("holdout",)),
 )
 UNFILED: Final = "其他"

@@ -139,3 +139,18 @@ def test_thresholds_count_who_fails_one_condition_alone(mart: DuckWarehouse) -> 
 
 def test_a_policy_counts_its_items(mart: DuckWarehouse) -> None:
     assert mart.frame("SELECT policy, items, current_items FROM mart.dim_policy").rows() == [("琼工信规〔2024〕8号", 5, 5)]  # fmt: skip
+
+
+def test_the_history_of_an_enterprise_has_no_gap(mart: DuckWarehouse) -> None:
+    found = mart.frame(
+        "SELECT attribute, value, valid_from, valid_to FROM mart.dim_enterprise_history WHERE enterprise_id IN ('e001', 'e002') AND attribute <> 'name'"
+    ).rows()
+    first, second, closed = dt.date(2023, 5, 1), dt.date(2024, 6, 1), dt.date(2024, 7, 1)
+    assert found[:3] == [
+        ("region", "460108", None, first),
+        ("region", "460203", first, second),
+        ("region", "460106", second, None),
+    ]
+    assert ("status", "存续", None, closed) in found and ("status", "注销", closed, None) in found
+    each = mart.frame("SELECT count(*) FILTER (WHERE valid_to IS NULL) AS n FROM mart.dim_enterprise_history GROUP BY enterprise_id, attribute")  # fmt: skip
+    assert each["n"].unique().to_list() == [1]

@@ -449,6 +449,20 @@ def months(firms: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=money, infer_schema_length=None)
 
 
+def events() -> pl.DataFrame:
+    """profile.event: e001 moved twice, e002 closed."""
+    rows = [
+        ("e001", dt.date(2023, 5, 1), "moved", "460108", "460203"),
+        ("e001", dt.date(2024, 6, 1), "moved", "460203", "460106"),
+        ("e002", dt.date(2024, 7, 1), "status", "active", "cancelled"),
+    ]
+    return pl.DataFrame(
+        [(*row, "fevent", n) for n, row in enumerate(rows, 1)],
+        schema=["enterprise_id", "day", "kind", "before", "after", "file_id", "row_no"],
+        orient="row",
+    )
+
+
 def vouchers() -> pl.DataFrame:
     return pl.DataFrame(
         {
@@ -491,6 +505,7 @@ def inputs() -> dict[str, pl.DataFrame]:
         "profile.enterprise": firms,
         "profile.evidence": evidence(firms),
         "profile.indicator_month": months(firms),
+        "profile.event": events(),
         "raw.finance_payment": vouchers(),
         "policy.item": policy_items(),
         "policy.condition": conditions(),
