@@ -41,6 +41,14 @@ def test_another_world_is_refused(home: Path) -> None:
         build.make(home, "tiny", 8, 24)
 
 
+@pytest.mark.slow
+def test_the_number_of_processes_does_not_matter(tmp_path: Path) -> None:
+    one, two = (build.make(tmp_path / str(n), "tiny", 7, 6, entities=150, workers=n) for n in (1, 2))
+    assert one["sha256"] == two["sha256"]
+    told = [(tmp_path / n / "truth" / "truth_record.parquet").read_bytes() for n in ("1", "2")]
+    assert told[0] == told[1]
+
+
 @pytest.mark.parametrize("view", ["baseinfo", "vat", "headcount", "unit"])
 def test_rows_500_to_599_alone_equal_the_same_rows_of_a_larger_build(view: str) -> None:
     month = 415
