@@ -35,9 +35,10 @@ TRUSTED: Final = (
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
-    "sklearn.isotonic.IsotonicRegression",
-    "scipy.interpolate._interpolate.interp1d",
 )
+
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class ModelError(RuntimeError):
@@ -45,11 +46,27 @@ class ModelError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """Platt (1999): probability = σ(slope · logit(raw) + intercept). Two numbers, where steps need thousands of cases to be smooth."""
+
+    slope: float
+    intercept: float
+
+    def predict(self, raw: Floats) -> Floats:
+        return np.asarray(1.0 / (1.0 + np.exp(-(self.slope * _logit(raw) + self.intercept))))
+
+
+def _logit(raw: Floats) -> Floats:
+    inside = np.clip(raw, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(inside / (1.0 - inside)))
+
+
+@dataclass(frozen=True)
 class Model:
     """A booster and its calibration; `card` is what its training measured."""
 
     booster: Any
-    calibration: Any
+    calibration: Calibration
     card: Mapping[str, Any]
 
     def score(self, features: pl.DataFrame) -> pl.Series:
@@ -100,7 +117,7 @@ def train(cases: pl.DataFrame) -> Model:
     Raises ModelError if there are too few cases, or too few of either outcome in any part.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.isotonic import IsotonicRegression
+    from sklearn.linear_model import LogisticRegression
 
     known = cases.sort("day", "item_id", "enterprise_id")
     if known.height < FEWEST_CASES:
@@ -124,10 +141,13 @@ def train(cases: pl.DataFrame) -> Model:
     )
     with threadpool_limits(1, user_api="openmp"):
         booster.fit(matrix(parts["learn"]), parts["learn"]["obtained"].to_numpy())
-    calibration = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(
-        raw_scores(booster, parts["calibrate"]),
-        parts["calibrate"]["obtained"].cast(pl.Float64).to_numpy(),
+    fitted = LogisticRegression(C=1e6).fit(
+        _logit(raw_scores(booster, parts["calibrate"])).reshape(-1, 1),
+        parts["calibrate"]["obtained"].cast(pl.Int64).to_numpy(),
     )
+    calibration = Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
+    if calibration.slope <= 0:
+        raise ModelError("校准段里分数越高越不容易获得奖励，模型不可用，继续使用公开权重")
     model = Model(booster, calibration, {})
     return Model(booster, calibration, _card(model, parts, known))
 
@@ -187,7 +207,9 @@ def save(model: Model, folder: Path, day: dt.date) -> str:
     """Writes `match_score-<sha12>.skops` and its card, then points `match_score.json` at them; returns the sha256."""
     import skops.io
 
-    content: bytes = skops.io.dumps({"booster": model.booster, "calibration": model.calibration})
+    content: bytes = skops.io.dumps(
+        {"booster": model.booster, "calibration": [model.calibration.slope, model.calibration.intercept]}
+    )
     sha256 = hashlib.sha256(content).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     name = f"match_score-{sha256[:12]}"
@@ -217,4 +239,4 @@ def load(folder: Path) -> Model | None:
     if strange:
         raise ModelError(f"模型文件 {path.name} 含有不在允许名单里的类型：{'、'.join(strange)}")
     stored = skops.io.load(io.BytesIO(content), trusted=list(TRUSTED))
-    return Model(stored["booster"], stored["calibration"], card)
+    return Model(stored["booster"], Calibration(*stored["calibration"]), card)
