@@ -290,6 +290,10 @@ def _cause(
     uscc, indicator, ours, true = row["uscc"], row["indicator"], row["ours"], row["true"]
     wanted = sources(indicator, feeds)
     rows = [(feed, held[uscc, feed]) for feed in wanted if (uscc, feed) in held]
+    begun = needs.get(indicator)
+    short = [feed for feed in wanted if begun is not None and feed in starts and starts[feed] > begun]
+    if ours is None and short:
+        return GAP, f"{short[0]} 自 {starts[short[0]]} 起才有交付"
     if ours is None and true in ("0", "false", "", "无"):
         return UNASSERTED, "没有记录时目录不判为零或否"
     used = stood.get((uscc, indicator))
@@ -297,12 +301,11 @@ def _cause(
     used = before if before is not None and wanted and before != wanted[0] else used
     if _is_rounding(ours, true, used, wanted):
         return ROUNDED, used or wanted[0]
-    begun = needs.get(indicator)
     said = {feed: blame.within(r["marks"], feed, r["newest"], begun) for feed, r in rows}
     for kind, word in (("late", LATE), ("refused", REFUSED), ("rejected", REJECTED), ("unlinked", UNLINKED)):
         if hit := [feed for feed, what in said.items() if kind in what]:
             return word, "；".join(hit)
-    if begun is not None and (short := [feed for feed in wanted if feed in starts and starts[feed] > begun]):
+    if short:
         return GAP, f"{short[0]} 自 {starts[short[0]]} 起才有交付"
     defects = {
         (feed, w.removeprefix("defect:")) for feed, what in said.items() for w in what if w.startswith("defect:")
