@@ -29,6 +29,8 @@ def asked(world, known_at):
     return refresh(world.warehouse, world.scope)
 
 
+# two examples take 15 s of CPU: a dozen whole builds
+@pytest.mark.slow
 # a failing example is readable as it is, and shrinking it builds whole profiles for minutes
 @settings(max_examples=2, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(order=st.permutations(range(len(deliveries()))), cut=st.integers(3, 24))
