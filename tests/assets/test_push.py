@@ -31,7 +31,7 @@ class FixedScope:
 
 TABLES = {
     "policy.item": """
-        SELECT * FROM (VALUES
+        SELECT *, title || '，由主管部门兑现。' AS text FROM (VALUES
           ('auto', 1, '研发后补助', '海南省科学技术厅', '免申即享', 'enterprise', 'year', 'entity', DATE '2024-01-01', DATE '2025-12-31', NULL::DATE, NULL::DATE, 500000.00::DECIMAL(18,2), 20, 'least(rd_expense_last_year * 0.1, 100000)', []::VARCHAR[], []::VARCHAR[], []::VARCHAR[]),
           ('invite', 1, '高企认定奖励', '海南省科学技术厅', '即申即享', 'enterprise', 'once', 'entity', DATE '2024-01-01', DATE '2025-12-31', NULL, NULL, NULL, 10, '200000', []::VARCHAR[], []::VARCHAR[], []::VARCHAR[]),
           ('nudge', 1, '技改补助', '海南省工业和信息化厅', '承诺兑现', 'enterprise', 'year', 'entity', DATE '2024-01-01', DATE '2025-12-31', NULL, NULL, NULL, 30, NULL, []::VARCHAR[], []::VARCHAR[], []::VARCHAR[])
