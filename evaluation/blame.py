@@ -14,7 +14,7 @@ from evaluation.loading import REJECTED, UNKNOWN
 ROWS = frozenset(
     [
         "cumulative", "late", "late_sheet", "corrected_filing", "voided", "negative_correction", "refund", "wild_report", "cancelled_retroactively",
-        "repaired", "status_resent", "ring_shared_certificate", "unit_changed_silently", "withdrawn", "withdrawn_in_remarks",
+        "repaired", "status_resent", "ring_shared_certificate", "ring_split_project", "unit_changed_silently", "withdrawn", "withdrawn_in_remarks",
     ]
 )  # fmt: skip
 # Defects of a row that spoil one of its figures, by the beginning of the indicators' names.

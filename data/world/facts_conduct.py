@@ -108,9 +108,10 @@ def farming(facts: Vantage) -> dict[str, Column]:
 
 def projects(facts: Vantage) -> dict[str, Column]:
     p = facts.people
-    month = reform.project_month(p)
+    month = reform.filed_month(p)
     has = (month >= 0) & (month <= facts.month)
-    upgraded = np.isin(p.letter, [ord(c) - 65 for c in "BCD"]) & has
+    own = reform.project_month(p)
+    upgraded = np.isin(p.letter, [ord(c) - 65 for c in "BCD"]) & (own >= 0) & (own <= facts.month)
     total = reform.project_cents(p)
     return {
         "project_count": numbers(has.astype(np.int64)),

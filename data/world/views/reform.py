@@ -217,6 +217,19 @@ def project_month(people: Population) -> Ints:
     )
 
 
+def splits(people: Population) -> Bools:
+    """Members of a ring that files one project as two."""
+    members = rings.membership(people)
+    result: Bools = (members.ring >= 0) & (members.kind == 3) & ~members.innocent
+    return result
+
+
+def filed_month(people: Population) -> Ints:
+    """Month of filing a project, negative for none: rings that split one have one to split."""
+    month = project_month(people)
+    return np.where(splits(people) & (month < 0), rings.months_of(people)[0] - 2, month)
+
+
 def project_cents(people: Population) -> Ints:
     from data.world.streams import exp
 
@@ -227,10 +240,7 @@ def project_cents(people: Population) -> Ints:
 
 def projects(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.DataFrame:
     """TZXM; ring members of kind split_project file two halves."""
-    month = project_month(people)
-    members = rings.membership(people)
-    split = (members.ring >= 0) & (members.kind == 3) & ~members.innocent
-    month = np.where(split & (month < 0), rings.months_of(people)[0] - 2, month)
+    month, split = filed_month(people), splits(people)
     keep = positions((month >= 0) & (month <= last_month))
     sub, month = people.take(keep), month[keep]
     day = calendar.day_number(month, sub.ids % 27)
