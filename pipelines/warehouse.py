@@ -1,9 +1,10 @@
 """The warehouse: one DuckDB file, one writer that waits its turn, one transaction per write."""
 
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,8 @@ class DuckWarehouse:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         self.home.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
+            self._create()
         deadline = time.monotonic() + self.patience_seconds
         while True:
             try:
@@ -182,6 +185,16 @@ class DuckWarehouse:
                         ) from error
                     raise
                 time.sleep(0.2)
+
+    def _create(self) -> None:
+        """Made whole under another name first: a disk that fills up within the header would leave a file that no run can open."""
+        part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
+        try:
+            duckdb.connect(str(part)).close()
+            with suppress(FileExistsError):
+                os.link(part, self.path)
+        finally:
+            part.unlink(missing_ok=True)
 
     def _prepare(self, con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"SET memory_limit = '{MEMORY_LIMIT}'").fetchall()

@@ -1,4 +1,4 @@
-"""kill -9 while deliveries are let in and loaded: the next run ends in the same tables as one that was never killed."""
+"""kill -9 or a full disk while deliveries are let in and loaded: the next run ends in the same tables as one that was never disturbed."""
 
 import shutil
 import signal
@@ -35,9 +35,16 @@ TABLES = (
 )
 
 
-def started(home: Path) -> subprocess.Popen[str]:
+def started(home: Path, largest: int | None = None) -> subprocess.Popen[str]:
+    """`largest`: no file may grow beyond so many bytes, as on a disk that is full by then."""
+    run = RUN
+    if largest is not None:
+        run = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n" + run.replace(
+            'print("ready", flush=True)\n',
+            f'print("ready", flush=True)\nresource.setrlimit(resource.RLIMIT_FSIZE, ({largest}, {largest}))\n',
+        )
     process = subprocess.Popen(
-        [sys.executable, "-c", RUN, str(home), str(ROOT)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", run, str(home), str(ROOT)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -68,7 +75,12 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     return landed, tables(home), time.monotonic() - begun
 
 
-@pytest.mark.parametrize("share", [0.5, 0.8])
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "share", [*(pytest.param(tenth / 10, marks=slow) for tenth in (1, 2, 3, 4, 6, 7, 9)), 0.5, 0.8]
+)
 def test_a_killed_load_leaves_nothing_half_done(
     share: float, untouched: tuple[Path, dict[str, pl.DataFrame], float], tmp_path: Path
 ) -> None:
@@ -81,6 +93,24 @@ def test_a_killed_load_leaves_nothing_half_done(
     process.wait()
     again = started(home)
     assert again.wait(120) == 0
+    for table, frame in tables(home).items():
+        assert frame.equals(expected[table]), table
+
+
+@pytest.mark.parametrize(
+    "largest", [*(pytest.param(size, marks=slow) for size in (0, 200, 10_000, 300_000, 800_000, 1_500_000)), 100_000]
+)
+def test_a_full_disk_leaves_nothing_half_done(
+    largest: int, untouched: tuple[Path, dict[str, pl.DataFrame], float], tmp_path: Path
+) -> None:
+    landed, expected, _ = untouched
+    home = tmp_path / "home"
+    shutil.copytree(landed, home)
+    process = started(home, largest)
+    # From some size on the write-ahead log alone holds everything, and the next run finds it there.
+    assert process.wait(240) != 0 or largest >= 100_000
+    again = started(home)
+    assert again.wait(240) == 0
     for table, frame in tables(home).items():
         assert frame.equals(expected[table]), table
 
