@@ -45,7 +45,9 @@ def profile(
                 rows = desk.frame("SELECT * FROM profile.evidence WHERE enterprise_id = $e", {"e": firm.enterprise_id})
                 has_said = desk.has("profile", "declaration")
                 said = (
-                    desk.frame(_SAID + " AND enterprise_id = $e", {"e": firm.enterprise_id}) if has_said else row.clear()
+                    desk.frame(_SAID + " AND enterprise_id = $e", {"e": firm.enterprise_id})
+                    if has_said
+                    else row.clear()
                 )
             else:
                 from pipelines.replay import replayed
