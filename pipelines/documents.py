@@ -1,7 +1,8 @@
-"""A policy document as text, whatever it was saved as: plain text in UTF-8, UTF-16 or GB18030, a web page, a Word file."""
+"""A policy document as text, whatever it was saved as: plain text in UTF-8, UTF-16 or GB18030, a web page, a Word file, a PDF with text."""
 
 import io
 import re
+import unicodedata
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,7 +11,12 @@ from xml.etree import ElementTree
 MAX_BYTES = 5_000_000
 # A Word file is a zip; what it unpacks to is bounded as well.
 MAX_UNPACKED = 40_000_000
+MAX_PAGES = 500
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+# Fonts in a PDF often give the radical's code point for a whole character (⼝ for 口): they look alike and match nothing.
+_RADICALS = {
+    code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0x2E80, 0x2FE0), *range(0xF900, 0xFB00))
+}
 _BLOCKS = frozenset(
     {"p", "br", "div", "tr", "li", "table", "h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "title"}
 )
@@ -31,7 +37,7 @@ def document_text(path: Path) -> str:
         raise DocumentError(f"{path} 有 {size:,} 字节，超过上限 {MAX_BYTES:,}；请只留政策正文，或拆成几个文件")
     content = path.read_bytes()
     if content.startswith(b"%PDF"):
-        raise DocumentError(f"{path} 是 PDF，这里读不了；请用 WPS 或 Word 打开后另存为 .docx 或 .txt 再读")
+        return _pdf(path, content)
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise DocumentError(f"{path} 是旧版 Word 或 Excel 文件；请另存为 .docx 或 .txt 再读")
     if content.startswith(b"PK\x03\x04"):
@@ -96,6 +102,25 @@ def page_text(html: str) -> str:
     page.close()
     lines = (line.strip(" \t\u3000") for line in "".join(page.pieces).split("\n"))
     return "\n".join(line for line in lines if line) + "\n"
+
+
+def _pdf(path: Path, content: bytes) -> str:
+    """The text layer, page after page; a scan has none and is refused. pypdf because it is pure Python and well kept."""
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
+    try:
+        pages = PdfReader(io.BytesIO(content), strict=False).pages
+        if len(pages) > MAX_PAGES:
+            raise DocumentError(f"{path} 有 {len(pages)} 页，超过上限 {MAX_PAGES}；请只留政策正文")
+        text = "\n".join(page.extract_text() for page in pages)
+    except DocumentError:
+        raise
+    except (PyPdfError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        raise DocumentError(f"{path} 不是完好的 PDF，或加了密（{error}）；请另存为 .docx 或 .txt 再读") from None
+    if not text.strip():
+        raise DocumentError(f"{path} 里没有文字，是扫描件；请先识别成文字，另存为 .docx 或 .txt 再读")
+    return text.translate(_RADICALS) + "\n"
 
 
 def _word(path: Path, content: bytes) -> str:

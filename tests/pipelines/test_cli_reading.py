@@ -99,10 +99,38 @@ def test_a_document_is_read_whatever_it_was_saved_as(tmp_path: Path, name: str, 
     assert document_text(file) == expected
 
 
+def _pdf(text: str) -> bytes:
+    """One page that says `text` in Helvetica; `<2f1d>` in it stands for a glyph whose code point is a radical's."""
+    draw = b"BT /F1 12 Tf 20 100 Td (" + text.encode("ascii") + b") Tj ET"
+    unicode = b"1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfchar <7e> <2f1d> endbfchar"
+    bodies = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(draw), draw),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(unicode), unicode),
+    ]
+    found, at = b"%PDF-1.4\n", []
+    for number, body in enumerate(bodies, 1):
+        at.append(len(found))
+        found += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in at)
+    trailer = b"trailer << /Size 7 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % len(found)
+    return found + b"xref\n0 7\n0000000000 65535 f \n" + table + trailer
+
+
+def test_a_pdf_with_text_is_read_and_its_radicals_are_characters(tmp_path: Path) -> None:
+    file = tmp_path / "a.pdf"
+    file.write_bytes(_pdf("500 ~ 5%"))
+    assert document_text(file) == "500 口 5%\n"
+
+
 @pytest.mark.parametrize(
     ("content", "advice"),
     [
         (b"%PDF-1.7 ...", "另存为 .docx"),
+        (_pdf(""), "扫描件"),
         (b"\xd0\xcf\x11\xe0 old word", "另存为 .docx"),
         (b"PK\x03\x04 broken", "重新保存"),
         (b"\xff\xfe\x00\x81\x00", "UTF-8"),
