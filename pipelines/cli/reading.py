@@ -29,7 +29,7 @@ def read(
     file: Annotated[
         Path,
         typer.Argument(
-            help="政策文本：.txt（UTF-8、GB18030）、.docx、.html；可带 title/issuer/region/date 前言",
+            help="政策文本：.txt（UTF-8、GB18030）、.docx、.html、带文字的 PDF；可带 title/issuer/region/date 前言",
             show_default=False,
         ),
     ],
