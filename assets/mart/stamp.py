@@ -4,8 +4,8 @@ import re
 
 from assets.sql import SqlAssetError, output_columns
 
-# The order of a mart table is the order of its own columns: the last line of the file, at its margin.
-_ORDER = re.compile(r"\nORDER BY (?P<columns>[^()]+?)\s*\Z")
+# The order of a mart table is the order of its own columns, and the last thing the file says; a window's ORDER BY has a bracket after it.
+_ORDER = re.compile(r"\sORDER BY (?P<columns>[^()]+?)\s*\Z")
 _RUN = ("build_id", "rules_as_of", "as_of", "known_at")
 # An enterprise that the registry cannot place is counted apart, never left out of a sum.
 _PLACES = (("area", "000000"), ("section", "?"), ("size", "未定"))
@@ -20,7 +20,7 @@ def stamped(sql: str, where: str) -> str:
     """
     ordered = _ORDER.search(sql)
     if ordered is None:
-        raise SqlAssetError(f"{where}：最后一行应为 ORDER BY 加本表的列名")
+        raise SqlAssetError(f"{where}：最后应为 ORDER BY 加本表的列名")
     body, columns = sql[: ordered.start()], output_columns(sql, where)
     order = [name.strip() for name in ordered["columns"].split(",")]
     if unknown := [name for name in order if name.split()[0] not in columns]:
