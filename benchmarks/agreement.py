@@ -47,6 +47,7 @@ DEFINITIONS: Mapping[str, Definition] = {
     "taxpayer_status": Definition("真值按月末，我方按所问之日已收到的登记"),
     "project_investment": Definition("真值按整月计竣工，我方按竣工日"),
     "recognition_first": Definition("科技型中小企业名录不足五年，是否首次无从断定"),
+    **dict.fromkeys(("is_tech_sme", "certifications"), Definition("真值自四月起计全年，名录分批在四至八月公布")),
     **dict.fromkeys(("is_abnormal_listed", "excluded_category"), Definition("移出名录要到下一份文件才送来")),
     "zero_tariff_relief_last_year": Definition("真值按全年计，海关按季报、备案前的季度不报"),
     "export_sales_last_year": Definition("季销售额30万元以下的，出口并入免税销售额申报"),

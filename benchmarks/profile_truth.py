@@ -8,6 +8,7 @@ program for each day. The table says how many values differ and why; 我方错�
 
 import argparse
 import datetime as dt
+import json
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import polars as pl
 
 from assets.profile.plan import build
 from benchmarks.agreement import compared_on
+from data.world.build import VERSION
 from evaluation.profile_accuracy import NOT_OURS, accuracy, by_cause
 from pipelines.scope import RunScope
 from pipelines.warehouse import DuckWarehouse
@@ -30,6 +32,11 @@ DAYS = (
 
 def truth_of(home: Path, day: dt.date) -> pl.DataFrame:
     """uscc, indicator, value on the day, from the world's own program, in a folder that is gone afterwards."""
+    made = json.loads((home / "world.json").read_text(encoding="utf-8"))["version"]
+    if made != VERSION:
+        raise SystemExit(
+            f"{home} 的世界是第 {made} 版造的，现在的程序是第 {VERSION} 版，真值对不上；请重新 huiqi world make"
+        )
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         shutil.copy(home / "world.json", folder)
