@@ -49,14 +49,16 @@ def raw_tables() -> tuple[str, ...]:
 
 
 def build(warehouse: Warehouse, scope: Scope, without: Collection[str] = ()) -> None:
-    """Writes the profile in one transaction, without Dagster: a past day replayed, or a test. `without` names tables to leave out.
+    """Writes the profile in one transaction, without Dagster: a past day replayed, or a test.
 
-    The warehouse's variables must already be those of `scope`.
+    `without` names tables to leave out, with all that read them. The warehouse's variables must already be those of `scope`.
     """
+    left_out = {f"profile.{name}" for name in without}
     with warehouse.write() as transaction:
         for name, (_, frame) in FRAMES.items():
             transaction.replace(f"profile.{name}", frame(scope.as_of))
         for name, sql in statements().items():
-            if name in without:
+            if f"profile.{name}" in left_out or left_out & upstream_tables(sql, name):
+                left_out.add(f"profile.{name}")
                 continue
             transaction.replace(f"profile.{name}", sql)
