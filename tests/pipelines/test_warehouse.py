@@ -4,6 +4,8 @@ import datetime as dt
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,9 +16,11 @@ from pipelines.scope import RunScope
 from pipelines.warehouse import DuckWarehouse, WarehouseBusyError
 
 
-@pytest.fixture
-def warehouse(tmp_path: Path) -> DuckWarehouse:
-    return DuckWarehouse(tmp_path)
+@pytest.fixture(params=["opened for each operation", "held open"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DuckWarehouse]:
+    warehouse = DuckWarehouse(tmp_path)
+    with warehouse.held() if request.param == "held open" else nullcontext():
+        yield warehouse
 
 
 def test_reordered_columns_land_by_name(warehouse: DuckWarehouse) -> None:
@@ -92,6 +96,21 @@ def test_a_second_process_waits_its_turn(tmp_path: Path) -> None:
         DuckWarehouse(tmp_path, patience_seconds=0.3).frame("SELECT 1")
     assert DuckWarehouse(tmp_path, patience_seconds=30).frame("SELECT k FROM raw.a").item() == 1
     holder.wait()
+
+
+def test_held_open_it_keeps_others_out_until_the_end(tmp_path: Path) -> None:
+    look = "from pathlib import Path; from pipelines.warehouse import DuckWarehouse as D; D(Path({!r}), patience_seconds=0.1).frame('SELECT 1')"
+    ask = [sys.executable, "-c", look.format(str(tmp_path))]
+    warehouse = DuckWarehouse(
+        tmp_path, RunScope(tmp_path, dt.date(2024, 1, 1), dt.datetime(2024, 1, 1), dt.date(2024, 1, 1))
+    )
+    with warehouse.held():
+        with warehouse.write() as w:
+            w.replace("raw.a", "SELECT getvariable('as_of') AS day")
+        outside = subprocess.run(ask, capture_output=True, text=True, check=False)
+        assert outside.returncode and "被另一个进程占用" in outside.stderr
+        assert warehouse.frame("SELECT day FROM raw.a").item() == dt.date(2024, 1, 1)
+    assert subprocess.run(ask, capture_output=True, check=False).returncode == 0
 
 
 def test_kill_in_mid_transaction_leaves_the_old_table(tmp_path: Path) -> None:
