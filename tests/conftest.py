@@ -81,13 +81,16 @@ def _between_workers(factory: pytest.TempPathFactory, name: str) -> Iterator[Pat
         yield shared / name
 
 
-# Files that wait for the finished run: the one that takes longest makes it, the other comes last, when it is there.
-FIRST, LAST = "test_refresh", "test_truth"
-
-
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker per file, one for all of the world's; the order keeps both cores at work to the end."""
+    """One worker per file, one for all of the world's. The file that makes the finished run comes first, the other that reads it when it is there."""
     for item in items:
         group = "world" if item.path.parent.name == "world" else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: {FIRST: 0, LAST: 2}.get(item.path.stem, 1))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.path.stem == "test_refresh":
+        return 0
+    return 2 if item.path.stem == "test_truth" else 1 if item.path.parent.name == "assets" else 3

@@ -18,7 +18,7 @@ DEPARTMENTS = {
 }  # fmt: skip
 
 # What names the newest delivery of a feed changes when another copy of a file comes; the order of attention reads how fresh it is.
-ABOUT_FEEDS = ("feed", "evidence", "score")
+ABOUT_FEEDS = ("feed", "evidence", "key", "score")
 
 
 def contents(home: Path, schema: str) -> dict[str, str]:
