@@ -36,7 +36,7 @@ run: world ## the whole job on the mock world, with a summary
 	@$(BIN)/huiqi run || test $$? -eq 1 # 1: finished, and something asks for attention
 
 test: install ## every test that needs no browser
-	@$(BIN)/python -m pytest -q -n auto --dist loadgroup -m "not ui and not slow"
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not ui and not slow"
 
 test-ui: install ## the dashboards in real Chromium (installs Debian's chromium if it is missing)
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium fonts-noto-cjk; }

@@ -81,12 +81,8 @@ def _between_workers(factory: pytest.TempPathFactory, name: str) -> Iterator[Pat
         yield shared / name
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker per file, one for all of the world's. The file that makes the finished run comes first, the other that reads it when it is there."""
-    for item in items:
-        group = "world" if item.path.parent.name == "world" else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+    """One worker per file (`--dist loadfile`): the file that makes the finished run comes first, the other that reads it when it is there."""
     items.sort(key=_turn)
 
 
