@@ -132,10 +132,9 @@ def test_bad_deliveries_and_a_lost_warehouse_change_no_verdict(ran: Ran, copy: P
 
 
 def test_commands_read_the_publication_while_a_run_would_hold_the_warehouse(ran: Ran) -> None:
-    for words in (("feeds", "--json"), ("gaps", "--json")):
-        done = huiqi(*words, home=ran.home)
-        assert done.returncode in (0, 1), (words, done.stderr)
-        json.loads(done.stdout)
+    done = huiqi("feeds", "--json", home=ran.home)
+    assert done.returncode in (0, 1), done.stderr
+    assert json.loads(done.stdout)
 
 
 def test_one_pair_is_explained(ran: Ran) -> None:

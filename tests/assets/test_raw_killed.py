@@ -95,9 +95,8 @@ def test_a_killed_load_leaves_nothing_half_done(
         assert frame.equals(expected[table]), table
 
 
-@pytest.mark.parametrize(
-    "largest", [*(pytest.param(size, marks=slow) for size in (0, 200, 10_000, 300_000, 800_000, 1_500_000)), 100_000]
-)
+@slow
+@pytest.mark.parametrize("largest", [0, 200, 10_000, 100_000, 300_000, 800_000, 1_500_000])
 def test_a_full_disk_leaves_nothing_half_done(
     largest: int, untouched: tuple[Path, dict[str, pl.DataFrame], float], tmp_path: Path
 ) -> None:
