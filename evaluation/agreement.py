@@ -171,7 +171,7 @@ def trail(
     stamped = pl.col("stamped") if "stamped" in records.columns else pl.lit(None, pl.Datetime)
     fates = {
         "late": (pl.col("received_at") > known_at) | pl.col("received_at").is_null(),
-        "refused": (pl.col("loaded") == False).fill_null(False),  # noqa: E712
+        "refused": pl.col("loaded").not_().fill_null(False),
         "rejected": pl.col("rejected").fill_null(False),
         "unlinked": pl.col("landed").fill_null(False) & pl.col("told").ne_missing(pl.col("uscc")),
     }
