@@ -58,18 +58,37 @@ _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?\d{1,2}|\d+(?:\.\d+)?E\+\d{1,2}", re.
 _DECIMAL_TAIL = re.compile(r"([0-9A-Z]+)\.0*")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.0*)?", re.ASCII)
 # A label ends at its colon; without one only words that cannot be part of a code or a name are taken for a label.
+_LABEL_WORD = r"(?:(?:统一)?(?:社会)?信用代码|组织机构代码|(?:工商)?注册号|纳税人识别号|税号|海关(?:注册)?编码|代码|编号)(?:证?号?)"
 _LABEL = re.compile(
-    r"(?:[^\x00-\x7f]+|USCC|USCI|UNISCID|TAXID|REGNO):"
-    r"|(?:(?:统一)?(?:社会)?信用代码|组织机构代码|(?:工商)?注册号|纳税人识别号|税号|海关(?:注册)?编码|代码|编号)(?:证?号?)"
+    rf"(?:[^\x00-\x7f][^\d:]*|USCC|USCI|UNISCID|TAXID|REGNO|ID|NO):|NO\.|NO(?=[0-9A-HJ-NPQRTUWXY]{{18}}\Z)|{_LABEL_WORD}"
 )
+# The same behind the code, in brackets; (分) and other remarks say something of the subject and stay.
+_LABEL_BEHIND = re.compile(rf"\({_LABEL_WORD}\)\Z")
 # The number of the licence's copy, and what a scan adds to it.
 _COPY = re.compile(r"(?:\s|\()+(?:\d{1,2}[-/]\d{1,2}|[正副]本)(?:\s|\))*\Z", re.ASCII)
 _PROJECT = re.compile(r"(\d{4})-?(\d{6})-?(\d{2})-?(\d{2})-?(\d{6})", re.ASCII)
 _PLACEHOLDERS = frozenset(
-    ["NULL", "NONE", "NAN", "NA", "N/A", "#N/A", "\\N", "NIL", "/", "?", "0", "无", "暂无", "没有", "空", "不详", "未知", "待补", "待定", "未填", "无代码"]
+    ["NULL", "NONE", "NAN", "NAT", "NA", "N/A", "N.A", "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "\\N", "\\", "NIL", "/", "?", "0", "00",
+     "无", "暂无", "没有", "空", "不详", "未知", "待补", "待定", "待查", "未填", "未办理", "不适用", "同上", "个人"]
 )  # fmt: skip
+_NO_CODE = re.compile(rf"(?:暂?无|没有|未办理?){_LABEL_WORD}")
 # Letters of other scripts that look like Latin ones: an optical reader and a hostile sender write them alike.
 _FOREIGN = str.maketrans("АВЕКМНОРСТУХавекмнорстухΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXABEKMHOPCTYXABEZHIKMNOPTYX")
+# Characters of the alphabet that a reader takes for one another.
+_EITHER = {
+    "B": "8",
+    "8": "B",
+    "6": "G",
+    "G": "6",
+    "L": "1",
+    "1": "L",
+    "D": "0",
+    "Q": "0",
+    "T": "7",
+    "7": "T",
+    "U": "Y",
+    "Y": "U",
+}
 # Letters that GB 32100 leaves out because they are read as digits; V is the exception, it is read as U or Y.
 _MISREAD = {"O": "0", "I": "1", "Z": "2", "S": "5", "V": "UY"}
 _MISREAD_DIGIT = {**_MISREAD, "D": "0", "Q": "0", "L": "1", "B": "8", "G": "6", "V": "", "T": "7"}
@@ -80,7 +99,7 @@ def classify(value: object) -> Key:
     text, mangled = _normalised(value)
     if not text:
         return Key("none", "", False, False, "空值")
-    if text in _PLACEHOLDERS:
+    if text in _PLACEHOLDERS or _NO_CODE.fullmatch(text):
         return Key("none", "", False, False, f"占位文字 {text}")
     if "*" in text or "＊" in text:
         return Key("none", text, False, False, "已脱敏,不能用作标识")
@@ -127,11 +146,17 @@ def _normalised(value: object) -> tuple[str, str]:
     if isinstance(value, numbers.Real | Decimal):
         return _from_number(value)
     if isinstance(value, bytes):
-        value = value.decode("gb18030", "replace")
-    text = unicodedata.normalize("NFKC", str(value)).translate(_HYPHENS)
+        try:
+            value = value.decode("utf-8")
+        except UnicodeDecodeError:
+            value = value.decode("gb18030", "replace")
+    if not isinstance(value, str):
+        return "", ""
+    text = unicodedata.normalize("NFKC", value).translate(_HYPHENS)
     text = "".join(c for c in text if c in "\t\r\n" or unicodedata.category(c) not in ("Cf", "Cc")).upper()
     text = _COPY.sub("", text)
     text = "".join(c for c in text if not c.isspace()).lstrip("=")
+    text = _LABEL_BEHIND.sub("", text)
     text = _LABEL.sub("", text, count=1) if _LABEL.match(text) else text
     text = text.strip(_EDGES).strip("-")
     latin = text.translate(_FOREIGN)
@@ -190,7 +215,7 @@ def _eighteen(code: str) -> Key:
     if code.startswith("H9"):
         return Key("other18", code, False, False, "排污单位伪码,不是统一社会信用代码")
     if not sound:
-        proposed = sorted(set(look_alike_repairs(code)))
+        proposed = sorted(set(look_alike_repairs(code)) or set(_one_misread(code)))
         if len(proposed) == 1:
             return Key("uscc", code, False, True, f"疑似形近字误录,改为 {proposed[0]} 则两处校验都通过,须由名称印证")
     if shape and not letters_fit:
@@ -205,7 +230,7 @@ def _eighteen(code: str) -> Key:
     return Key("other18", code, False, False, "18 位,但登记管理部门、机构类别或登记机关区划不成立,不是统一社会信用代码")
 
 
-def look_alike_repairs(code: str) -> Iterator[str]:
+def look_alike_repairs(code: str, *, also_itself: bool = False) -> Iterator[str]:
     """What a look-alike slip may have meant: letters outside the alphabet, and letters where only digits stand."""
     options = []
     for position, c in enumerate(code):
@@ -218,13 +243,21 @@ def look_alike_repairs(code: str) -> Iterator[str]:
     for letters in product(*options):
         candidate = "".join(letters)
         if (
-            candidate != code
+            (also_itself or candidate != code)
             and candidate[1] in codes.CLASSES.get(candidate[0], {})
             and codes.registrar_possible(candidate[2:8])
             and codes.uscc_check_holds(candidate)
             and codes.is_org(candidate[8:17])
         ):
             yield candidate
+
+
+def _one_misread(code: str) -> Iterator[str]:
+    """What one legal character read as another legal one (B for 8) may have meant; with more than one, too much would pass by chance."""
+    for position, c in enumerate(code):
+        other = _EITHER.get(c)
+        if other and not (other.isalpha() and 1 <= position < 8):
+            yield from look_alike_repairs(code[:position] + other + code[position + 1 :], also_itself=True)
 
 
 def _fifteen(code: str) -> Key:
@@ -323,6 +356,9 @@ def _twenty(code: str) -> Key:
         return Key("tax20", code, True, False, "以身份证号码为基础的纳税人识别号")
     if codes.is_shaped_like_a_card(code[:18]):
         return Key("tax20", code, False, False, "前 18 位的身份证校验位不符")
+    if code[18:].isdigit() and _eighteen(code[:18]).kind == "uscc":
+        holder = _eighteen(code[:18])
+        return Key("tax20", code, holder.valid, holder.suspect, _joined("统一社会信用代码加两位税务顺序号", holder.why))
     project = _PROJECT.fullmatch(code)
     if project:
         key = _project("-".join(project.groups()), project, "")
