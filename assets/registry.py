@@ -57,8 +57,9 @@ ORDER BY uscc, first_received_at, name
 REGISTER_CODES = """
 SELECT e.enterprise_id, b.uscc, b.regno, b.pripid,
   min(coalesce(b.op_at, b._received_at))::DATE AS valid_from, max(coalesce(b.op_at, b._received_at))::DATE AS last_seen,
-  arg_min(b._file_id, (coalesce(b.op_at, b._received_at), b._file_id, b._row_no)) AS file_id,
-  arg_min(b._row_no, (coalesce(b.op_at, b._received_at), b._file_id, b._row_no)) AS row_no
+  min(b._received_at) AS received_at,
+  arg_min(b._file_id, (b._received_at, b.op_at, b._file_id, b._row_no)) AS file_id,
+  arg_min(b._row_no, (b._received_at, b.op_at, b._file_id, b._row_no)) AS row_no
 FROM raw.market_baseinfo b JOIN registry.pripid e USING (pripid)
 WHERE b._received_at <= getvariable('known_at')
 GROUP BY ALL ORDER BY ALL
@@ -202,8 +203,13 @@ def name(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
 
 
 def register_keys(codes: pl.DataFrame) -> pl.DataFrame:
-    """KEY_LABELS rows of REGISTER_CODES: pripid, uscc, reg15, and the organisation code inside the USCC, dated by when rows carried them."""
-    base = codes.select("enterprise_id", "valid_from", "last_seen", "file_id", "row_no", "pripid", "uscc", "regno")
+    """KEY_LABELS rows of REGISTER_CODES: pripid, uscc, reg15, and the organisation code inside the USCC, dated by when rows carried them.
+
+    The file and row are those that were received first: what a later dump repeats is no new evidence.
+    """
+    base = codes.select(
+        "enterprise_id", "valid_from", "last_seen", "received_at", "file_id", "row_no", "pripid", "uscc", "regno"
+    )
     own = base.select(pl.exclude("uscc", "regno", "pripid"), kind=pl.lit("pripid"), code="pripid")
     parts = [own]
     for column in ("uscc", "regno"):
@@ -219,7 +225,7 @@ def register_keys(codes: pl.DataFrame) -> pl.DataFrame:
         )
     keys = (
         pl.concat(parts)
-        .sort("valid_from", "file_id", "row_no", nulls_last=True)
+        .sort("received_at", "valid_from", "file_id", "row_no", nulls_last=True)
         .group_by("enterprise_id", "kind", "code", maintain_order=True)
         .agg(
             pl.col("valid_from").min(),

@@ -60,15 +60,16 @@ UNION ALL SELECT enterprise_id, other_id, 'group', valid_from, valid_to FROM sha
 ORDER BY ALL
 """
 
-# When each enterprise ended: the first day on which the register calls it struck off, or deletes it.
+# When each enterprise ended: the first day on which the register calls it struck off, or deletes it; only a limit for one never seen alive.
 LIVES = """
-WITH ended AS (
-  SELECT p.enterprise_id, min(coalesce(b.op_at, b._received_at)::DATE) AS ended
-  FROM raw.market_baseinfo b JOIN registry.pripid p USING (pripid)
-  WHERE b._received_at <= getvariable('known_at') AND (b.status IN ('cancelled', 'revoked') OR b.op = 'D') GROUP BY ALL
+WITH lives AS (
+  SELECT p.enterprise_id, coalesce(b.status IN ('cancelled', 'revoked'), FALSE) OR b.op IS NOT DISTINCT FROM 'D' AS is_end, coalesce(b.op_at, b._received_at)::DATE AS day
+  FROM raw.market_baseinfo b JOIN registry.pripid p USING (pripid) WHERE b._received_at <= getvariable('known_at')
+), ended AS (
+  SELECT enterprise_id, min(day) FILTER (is_end) AS ended, count(*) FILTER (NOT is_end) > 0 AS seen_alive FROM lives GROUP BY ALL
 )
 SELECT e.enterprise_id, e.uscc, e.name, e.legal_person, e.address, e.phone_hash, e.established_date,
-  CASE WHEN e.is_deleted OR e.status IN ('cancelled', 'revoked') THEN d.ended END AS ended
+  CASE WHEN e.is_deleted OR e.status IN ('cancelled', 'revoked') THEN d.ended END AS ended, coalesce(d.seen_alive, FALSE) AS seen_alive
 FROM registry.enterprise e LEFT JOIN ended d USING (enterprise_id) ORDER BY e.enterprise_id
 """
 

@@ -89,6 +89,26 @@ def test_names_and_keys_are_dated(world: SimpleNamespace) -> None:
     ]
 
 
+def test_the_evidence_of_a_code_is_the_row_received_first(world: SimpleNamespace) -> None:
+    with world.warehouse.write() as w:
+        later = base(
+            "P1", RUIDA, "海南瑞达科技有限公司", "2024-01-01", established_date=date(2019, 1, 1), legal_person="王甲"
+        )
+        # The quarterly dump repeats the row, with the same or an earlier time of change, under a file id that sorts first.
+        for day, op_at in (("2024-04-08", "2024-01-01"), ("2024-07-08", "2023-12-31")):
+            again = later | {"_received_at": at(day), "op_at": at(op_at), "_file_id": f"a{day}", "_row_no": 7}
+            w.append("raw.market_baseinfo", table(BASE, again), key=("_file_id",))
+    rows = (
+        built(world)
+        .frame(
+            "SELECT DISTINCT k.kind, k.valid_from, k.file_id, k.row_no FROM registry.key k JOIN registry.enterprise e USING (enterprise_id) WHERE e.pripid = 'P1' AND k.department = 'market' ORDER BY ALL"
+        )
+        .rows()
+    )
+    first = (date(2023, 12, 31), "f2024-01-01", 1)
+    assert rows == [(kind, *first) for kind in ("org9", "pripid", "uscc")]
+
+
 def test_ids_stay_when_more_arrives(world: SimpleNamespace) -> None:
     world.scope.known_at = at("2024-02-15")
     before = dict(
