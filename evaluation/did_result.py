@@ -121,7 +121,10 @@ def estimates(labels: dict[str, pl.Series], parts: Floats, influence: Floats, sa
             "band_low": parts - critical * errors,
             "band_high": parts + critical * errors,
         }
-    ).with_columns(pl.col("att", "se", "ci_low", "ci_high", "band_low", "band_high").fill_nan(None))
+    ).with_columns(
+        pl.when(pl.col("se") > 0).then(pl.col("se", "ci_low", "ci_high", "band_low", "band_high")),
+        pl.col("att").fill_nan(None),
+    )
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,8 @@ class DidResult:
     sampling: Sampling = field(repr=False)
     cohort_type: pl.DataType = field(repr=False)
     time_type: pl.DataType = field(repr=False)
+    first_time: float = field(default=0.0, repr=False)
+    unit_weight: Floats | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
 
@@ -159,7 +164,7 @@ class DidResult:
     @cached_property
     def pretrend_p(self) -> float | None:
         """Wald test that every effect before treatment is zero; None without such cells or when their covariance is singular."""
-        before = self.cohorts > self.times
+        before = (self.cohorts > self.times) & np.any(self.influence != 0, axis=0)
         if not before.any():
             return None
         covariance = self.sampling.covariance(self.influence[:, before])
@@ -184,7 +189,7 @@ class DidResult:
         cells = [np.flatnonzero(self._after & (self.cohorts == label)) for label in labels]
         parts = np.array([self.effects[cell].mean() for cell in cells])
         influence = np.column_stack([self.influence[:, cell].mean(axis=1) for cell in cells])
-        share = np.array([(self.unit_cohort == label).mean() for label in labels])
+        share = self._members(labels).mean(axis=0)
         weights = share / share.sum()
         overall = influence @ weights + self._weight_influence(labels) @ parts
         return Aggregate(
@@ -200,9 +205,22 @@ class DidResult:
     @cached_property
     def event(self) -> Aggregate:
         """By time since treatment, cohorts weighted by size; overall = plain mean over event times ≥ 0."""
+        return self.events()
+
+    def events(self, lowest: float = -np.inf, highest: float = np.inf, balance: float | None = None) -> Aggregate:
+        """The same between two event times; with `balance`, only of cohorts seen for at least that long, up to it.
+
+        Raises ValueError when no event time from treatment on is left.
+        """
         since = self.times - self.cohorts
-        labels = np.unique(since)
-        pairs = [self._weighted(since == label) for label in labels]
+        kept = (since >= lowest) & (since <= highest)
+        if balance is not None:
+            seen = self.times.max() - self.cohorts >= balance
+            kept &= seen & (since <= balance) & (since >= balance - (self.times.max() - self.first_time))
+        labels = np.unique(since[kept])
+        if not (labels >= 0).any():
+            raise ValueError("所选范围内没有处理后的时期")
+        pairs = [self._weighted(kept & (since == label)) for label in labels]
         parts = np.array([att for att, _ in pairs])
         influence = np.column_stack([one for _, one in pairs])
         after = labels >= 0
@@ -238,9 +256,14 @@ class DidResult:
         after: NDArray[np.bool_] = self.cohorts <= self.times
         return after
 
+    def _members(self, cohorts: Floats) -> Floats:
+        """(n, k): each unit's weight in each of `cohorts`, 0 outside."""
+        member: Floats = (self.unit_cohort[:, None] == cohorts[None, :]).astype(np.float64)
+        return member if self.unit_weight is None else member * self.unit_weight[:, None]
+
     def _weight_influence(self, cohorts: Floats) -> Floats:
         """(n, k) influences on the normalised cohort shares of `cohorts`, one column per entry (entries may repeat)."""
-        member = self.unit_cohort[:, None] == cohorts[None, :]
+        member = self._members(cohorts)
         share = member.mean(axis=0)
         total = share.sum()
         centred = member - share
@@ -251,19 +274,16 @@ class DidResult:
         """Mean of the kept cells weighted by cohort share, and its influence function."""
         cells = np.flatnonzero(kept)
         labels, cohort_of = np.unique(self.cohorts[cells], return_inverse=True)
-        share = np.array([(self.unit_cohort == label).mean() for label in labels])[cohort_of]
+        belongs = self._members(labels)
+        shares = belongs.mean(axis=0)
+        share = shares[cohort_of]
         weights = share / share.sum()
         effects = self.effects[cells]
         # The same cohort's share recurs in several cells, so its influence is gathered per cohort before it meets n units.
-        member = np.column_stack([self.unit_cohort == label for label in labels]) - share[_firsts(cohort_of)]
+        member = belongs - shares
         counts = np.bincount(cohort_of)
         through = np.bincount(cohort_of, weights=effects) / share.sum()
         total = share.sum()
         drift = float(effects @ share) / total**2
         influence: Floats = self.influence[:, cells] @ weights + member @ (through - counts * drift)
         return float(effects @ weights), influence
-
-
-def _firsts(codes: Integers) -> Integers:
-    _, first = np.unique(codes, return_index=True)
-    return np.asarray(first, dtype=np.int64)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from evaluation.did_panel import Floats
-from evaluation.rdd_local import triangular
+from evaluation.rdd_local import kernel_weights
 
 ORDER = 2
 # Constants of the normal reference rule for p = 2 with a triangular kernel (the authors' supplement): derivative pilot, density pilot.
@@ -87,7 +87,7 @@ def _fit(x: Floats, rank: Floats, n: int, widths: tuple[float, float], order: in
         inside = x < 0 if side == 0 else x >= 0
         block = slice(side * terms, (side + 1) * terms)
         basis = np.vander(x[inside] / width, terms, increasing=True)
-        loaded[inside, block] = basis * triangular(x[inside], width)[:, None]
+        loaded[inside, block] = basis * kernel_weights(x[inside], width, "triangular")[:, None]
         inverse[block, block] = np.linalg.inv(loaded[inside, block].T @ basis)
     coefficients = (inverse @ (loaded.T @ rank)) * scale
     above = loaded.sum(axis=0) - np.cumsum(loaded, axis=0)

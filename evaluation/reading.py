@@ -105,11 +105,13 @@ def facts(document: Mapping[str, Any]) -> dict[Kind, frozenset[str]]:
     ]
     numeric = [c for c in conditions if is_numeric(c)]
     soft = [c for c in conditions if not is_numeric(c)]
+    # a list of names is as many facts: [高新技术企业, 科技型中小企业] said in two conditions is the same
+    named = [one for c in soft for one in _one_by_one(c)]
     tags = document.get("tags") or {}
     return {
         "numeric": frozenset(_fact(c) for c in numeric),
         "numeric_field": frozenset(c["field"] for c in numeric),
-        "soft": frozenset(_fact(c) for c in soft),
+        "soft": frozenset(_fact(c) for c in named),
         "soft_field": frozenset(c["field"] for c in soft),
         "any_of": _alternatives(document),
         "award": frozenset(_number(value) for item in document["items"] for value in award_values(item["award"])),
@@ -121,10 +123,10 @@ def facts(document: Mapping[str, Any]) -> dict[Kind, frozenset[str]]:
 
 
 def _alternatives(document: Mapping[str, Any]) -> frozenset[str]:
-    """Every pair of conditions that the document calls alternatives (same `any_of`, not the same `alt`)."""
+    """Every pair of conditions that the document calls alternatives: same `any_of`, not the same `alt`; two names of one list."""
     pairs = set()
     for conditions in (document.get("common_conditions", ()), *(item["conditions"] for item in document["items"])):
-        grouped = [(c, _fact(c)) for c in conditions if "any_of" in c]
+        grouped = [(one, _fact(one)) for c in conditions if "any_of" in c for one in _one_by_one(c)]
         for (one, first), (other, second) in combinations(grouped, 2):
             apart = "alt" not in one or one.get("alt") != other.get("alt")
             if one["any_of"] == other["any_of"] and apart and first != second:
@@ -146,6 +148,12 @@ def award_values(award: Mapping[str, Any]) -> list[float]:
     keys = ("amount_yuan", "cap_yuan", "rate", "rate_min", "cap_project", "cap_annual", "cap_per_voucher", "value")
     parts = [award, *award.get("tiers", ()), award.get("step") or {}]
     return [part[key] for part in parts for key in keys if isinstance(part.get(key), int | float)]
+
+
+def _one_by_one(condition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    if condition["op"] != "in" or not isinstance(condition["value"], list):
+        return [condition]
+    return [{**condition, "value": [value]} for value in condition["value"]]
 
 
 def _fact(condition: Mapping[str, Any]) -> str:

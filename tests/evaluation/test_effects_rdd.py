@@ -73,8 +73,8 @@ def test_moving_and_stretching_the_axes_moves_nothing_else(shift: float, scale: 
 
 
 def test_nearest_neighbour_residuals_by_hand() -> None:
-    side = Side(np.array([0.0, 1.0, 1.0, 4.0, 9.0]), np.array([1.0, 2.0, 4.0, 8.0, 16.0]))
-    found = neighbour_residuals(side)
+    side = Side(np.array([0.0, 1.0, 1.0, 4.0, 9.0]), np.array([[1.0], [2.0], [4.0], [8.0], [16.0]]))
+    found = neighbour_residuals(side.x, side.columns[:, 0])
     # At 0: neighbours 1, 1, 4. At 4: 1, 1 at distance 3, then 0 at 4 (9 lies at 5).
     assert found[0] == pytest.approx(np.sqrt(3 / 4) * (1 - (2 + 4 + 8) / 3))
     assert found[3] == pytest.approx(np.sqrt(3 / 4) * (8 - (2 + 4 + 1) / 3))
