@@ -5,10 +5,10 @@ import polars as pl
 
 from assets.match import profiles, program_in_force
 from assets.ports import Scope, Warehouse
-from assets.push_inputs import calendar, conditions, items
+from assets.push_inputs import calendar, cases, conditions, items
 from assets.sql import table_metadata
 from data import indicators
-from matching.push.decision import CASES, DECISIONS, DECLARATIONS, Declared, decisions, declared
+from matching.push.decision import DECISIONS, DECLARATIONS, Declared, decisions, declared
 from matching.push.inputs import shaped
 from matching.push.kinds import MODE_INSTANT
 from matching.rules import evaluate
@@ -23,24 +23,14 @@ LABELS = {
     "reason": "理由",
     "amount_yuan": "核定金额（元）",
     "due_on": "承诺办结日",
+    "verdict": "判定（并入申报数据）",
+    "met": "满足的条件",
+    "failed": "未满足的条件",
+    "unknown": "缺数据的条件",
+    "bar": "排除情形：clear 无、barred 命中、unknown 未核实",
+    "bars": "相关排除情形",
+    "declared": "并入判定的申报数据（JSON）",
 }
-
-
-def open_cases(warehouse: Warehouse) -> pl.DataFrame:
-    """The newest state of every undecided case known by `known_at`, in the shape of CASES."""
-    decision = "decision_source" if "decision_source" in warehouse.columns("raw.apply_case") else "decision"
-    frame = warehouse.frame(
-        f"""
-        SELECT c.case_no, r.enterprise_id, lower(c.item_id) AS item_id, c.applied_date AS applied_on, c.{decision} AS decision
-        FROM raw.apply_case c JOIN registry.subject r USING (_subject_id)
-        WHERE c._received_at <= getvariable('known_at') AND r.enterprise_id IS NOT NULL
-        QUALIFY row_number() OVER (
-            PARTITION BY c.case_no ORDER BY c.updated_at DESC NULLS LAST, c._received_at DESC, c._file_id DESC, c._row_no DESC
-        ) = 1 AND c._op <> 'D'
-        ORDER BY c.case_no
-        """
-    )
-    return shaped(frame, CASES, "raw.apply_case").filter(pl.col("decision").is_null())
 
 
 def declarations(warehouse: Warehouse) -> pl.DataFrame:
@@ -105,18 +95,19 @@ def decision(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Sco
 
 
 def _answers(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
-    item_rows = items(warehouse).filter(
-        (pl.col("mode") == MODE_INSTANT)
-        & (pl.col("valid_from") <= scope.rules_as_of).fill_null(True)
-        & (pl.col("valid_to") >= scope.rules_as_of).fill_null(True)
+    item_rows = items(warehouse).filter(pl.col("mode") == MODE_INSTANT)
+    waiting = (
+        cases(warehouse)
+        .filter(pl.col("decision").is_null())
+        .join(item_rows.select("item_id"), on="item_id", how="semi")
+        .sort("case_no")
     )
-    cases = open_cases(warehouse).join(item_rows.select("item_id"), on="item_id", how="semi")
-    if cases.is_empty():
+    if waiting.is_empty():
         return pl.DataFrame(schema=DECISIONS)
     program, rules, catalogue = program_in_force(scope), conditions(warehouse), indicators.load()
     firms = (
         profiles(warehouse, program)
-        .join(cases.select("enterprise_id", "case_no"), on="enterprise_id", how="inner")
+        .join(waiting.select("enterprise_id", "case_no"), on="enterprise_id", how="inner")
         .sort("case_no")
         .with_columns(pl.col("case_no").alias("enterprise_id"))
         .drop("case_no")
@@ -126,7 +117,7 @@ def _answers(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
         item: frozenset(name for row in rows.iter_rows(named=True) for name in catalogue if name in (row["expr"] or ""))
         for (item,), rows in asked.group_by("item_id", maintain_order=True)
     }
-    item_of = dict(cases.select("case_no", "item_id").iter_rows())
+    item_of = dict(waiting.select("case_no", "item_id").iter_rows())
     held = {row["enterprise_id"]: row for row in firms.iter_rows(named=True)}
     said = {
         str(case): declared(
@@ -137,18 +128,19 @@ def _answers(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
         for (case,), rows in declarations(warehouse).group_by("case_no", maintain_order=True)
         if str(case) in held
     }
-    wanted = sorted(set(cases["item_id"]))
+    wanted = sorted(set(waiting["item_id"]) & program.by_id.keys())
     pairs = evaluate(program, _with_declared(firms, said), scope.as_of).pairs(wanted)
-    by_case = cases.with_columns(pl.col("case_no").alias("enterprise_id"))
+    by_case = waiting.with_columns(pl.col("case_no").alias("enterprise_id"))
     answered = decisions(
         by_case,
         pairs.with_columns(pl.lit(None, dtype=pl.String).alias("uscc")),
         item_rows,
         rules,
-        {case: one.conflicts for case, one in said.items()},
+        said,
         calendar().is_working,
+        {(item, program.by_id[item].text.version) for item in wanted},
     )
-    owners = cases.select("case_no", pl.col("enterprise_id").alias("_owner"))
+    owners = waiting.select("case_no", pl.col("enterprise_id").alias("_owner"))
     return (
         answered.join(owners, on="case_no", how="left", maintain_order="left")
         .with_columns(pl.col("_owner").alias("enterprise_id"))

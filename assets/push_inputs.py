@@ -119,7 +119,7 @@ def cases(warehouse: Warehouse) -> pl.DataFrame:
     decision = "decision_source" if "decision_source" in warehouse.columns("raw.apply_case") else "decision"
     frame = warehouse.frame(
         f"""
-        SELECT r.enterprise_id, lower(c.item_id) AS item_id, c.applied_date AS applied_on, c.{decision} AS decision,
+        SELECT c.case_no, r.enterprise_id, lower(c.item_id) AS item_id, c.applied_date AS applied_on, c.{decision} AS decision,
                c.decided_date AS decided_on, c.refusal_reason AS reason
         FROM raw.apply_case c JOIN registry.subject r USING (_subject_id)
         WHERE c._received_at <= getvariable('known_at') AND r.enterprise_id IS NOT NULL
@@ -130,6 +130,16 @@ def cases(warehouse: Warehouse) -> pl.DataFrame:
         """
     )
     return shapes.shaped(frame, shapes.CASES, "raw.apply_case")
+
+
+def approved(warehouse: Warehouse) -> pl.DataFrame:
+    """The applications answered with `approve` (push.decision) in the shape of APPROVED."""
+    if not warehouse.exists("push.decision"):
+        return shapes.empty(shapes.APPROVED)
+    frame = warehouse.frame(
+        "SELECT d.*, e.uscc FROM push.decision d JOIN profile.enterprise e USING (enterprise_id) WHERE d.answer = 'approve' ORDER BY case_no"
+    )
+    return shapes.shaped(frame, shapes.APPROVED, "push.decision")
 
 
 def paid(warehouse: Warehouse, item_rows: pl.DataFrame) -> pl.DataFrame:
@@ -288,6 +298,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
         conditions=condition_rows,
         enterprises=pl.concat([enterprises(warehouse), persons(warehouse)]),
         cases=cases(warehouse),
+        approved=approved(warehouse),
         awards=pl.concat([paid(warehouse, item_rows), awards]),
         units=units(warehouse, item_rows),
         funds=fund_rows,

@@ -40,7 +40,7 @@ from pipelines.published import open_published
 PROJECT = Path(__file__).resolve().parent.parent
 PHRASE = "演示口令-仅用于模拟"
 MAKER, FIRST, SECOND = "王经办", "李审批", "赵审批"
-KINDS = ("auto_award", "invite", "nudge", "digest")
+KINDS = ("auto_award", "decision", "invite", "nudge", "digest")
 # An application within so many days of the list is an answer to it; the world answers within the month.
 WITHIN_DAYS = 60
 ANSWERED_DAYS = 27
@@ -108,7 +108,7 @@ def acted(home: Path, desk: Desk, as_of: dt.date) -> dict[str, Any]:
             counted[f"{kind} 名单"] += 1
             counted[f"{kind} 行"] += rows
     for row in desk.control.rows(
-        "SELECT list_id FROM push_list WHERE status = 'exported' AND kind = 'auto_award' AND as_of < ? ORDER BY list_id",
+        "SELECT list_id FROM push_list WHERE status = 'exported' AND kind IN ('auto_award', 'decision') AND as_of < ? ORDER BY list_id",
         (as_of.isoformat(),),
     ):
         with refusals(refused):

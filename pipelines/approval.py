@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from assets.ports import Control
 from matching.push.fingerprint import canonical, list_sha256
-from matching.push.kinds import DIGEST, MESSAGE, MONEY
+from matching.push.kinds import DECISION, DIGEST, MESSAGE, MONEY
 from pipelines.audit import Trail
 from pipelines.docket import OutdatedError, RefusedError, approvers_of, content_sha256, lines_of, needed, row_of, stored
 from pipelines.export import payments_sent
@@ -272,7 +272,9 @@ def _refuse_outdated(
         raise OutdatedError(f"名单有效期到 {header['valid_until']}，已过期")
     scope = "award" if row["kind"] in MONEY else "message"
     gone = dict(recheck(lines))
-    for enterprise, wish in _wishes(db, {line["enterprise_id"] for line in lines}):
+    # who has applied wants the money, whatever he said of awards and messages nobody asked for
+    unasked = {line["enterprise_id"] for line in lines if row["kind"] != DECISION}
+    for enterprise, wish in _wishes(db, unasked):
         if wish in (scope, "all"):
             gone |= {line["line_key"]: "已退订或放弃" for line in lines if line["enterprise_id"] == enterprise}
     if gone:

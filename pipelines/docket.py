@@ -9,7 +9,8 @@ from matching.push.fingerprint import canonical, list_sha256
 from matching.push.kinds import MONEY
 from pipelines.officers import is_active_approver
 
-SCHEMA = """
+_PAID = ", ".join(f"'{kind}'" for kind in sorted(MONEY))
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS push_list (
     list_id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -96,7 +97,7 @@ DROP VIEW IF EXISTS open_pair;
 CREATE VIEW open_pair AS
     SELECT l.enterprise_id, l.item_id, l.cycle, l.kind, l.list_id, coalesce(json_extract(l.body, '$.claim_unit'), '') AS unit, p.as_of FROM push_line l JOIN push_list p USING (list_id)
     WHERE p.status IN ('checked', 'publicised', 'approved')
-       OR (p.status IN ('frozen', 'exported') AND p.kind NOT IN ('auto_award', 'talent'));
+       OR (p.status IN ('frozen', 'exported') AND p.kind NOT IN ({_PAID}));
 CREATE TRIGGER IF NOT EXISTS list_content_fixed BEFORE UPDATE OF
     list_id, kind, item_id, version, cycle, as_of, sha256, header, arms, maker ON push_list
     BEGIN SELECT RAISE(ABORT, '名单内容不可修改；更正须另出名单'); END;

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from matching.identity.keys import classify
 from matching.push.kinds import MONEY
 
 HELD_CHANNEL = "不发送"
@@ -25,6 +26,7 @@ PEOPLE = {
     "line_no": "序号",
     "uscc": "统一社会信用代码",
     "name": "企业名称",
+    "case_no": "办件编号",
     "item_id": "事项编号",
     "cycle": "周期",
     "amount_yuan": "金额（元）",
@@ -64,8 +66,15 @@ def neutral(value: object) -> str:
 
 
 def masked(text: str) -> str:
-    """Telephone and identity numbers with their middle hidden."""
-    return _PERSONAL.sub(lambda m: f"{m[1]}****{m[2]}" if m[1] else f"{m[3]}********{m[4]}", text)
+    """Telephone and identity numbers with their middle hidden; the code of an enterprise, which may be digits alone, is neither."""
+
+    def hidden(found: re.Match[str]) -> str:
+        # identity numbers begin with a region, 1 to 8; the codes of enterprises with 9
+        if found[0][0] == "9" and classify(found[0]).valid:
+            return found[0]
+        return f"{found[1]}****{found[2]}" if found[1] else f"{found[3]}********{found[4]}"
+
+    return _PERSONAL.sub(hidden, text)
 
 
 def _why(line: Mapping[str, Any]) -> str:

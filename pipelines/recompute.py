@@ -1,5 +1,6 @@
 """Amounts by a second path: the award expressions as SQL over the published profile, to be compared with the kernel's before freezing."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -12,6 +13,8 @@ from sqlglot import exp
 
 from data.indicators import Catalogue, Indicator
 from data.indicators import load as load_indicators
+from matching.push.decision import ANSWERS
+from matching.push.kinds import DECISION, MONEY, TALENT
 from pipelines.ledger import Pool
 from pipelines.published import open_published
 
@@ -92,7 +95,9 @@ def recomputed(home: Path, header: Mapping[str, Any], lines: Sequence[Mapping[st
             return {line["line_key"]: None for line in lines}
         sql = award_sql(found[0][0], load_indicators(), str(header["as_of"]))
         wanted = [line["enterprise_id"] for line in lines]
-        of_persons = header.get("kind") == "talent"
+        if header.get("kind") == DECISION:
+            return _with_declared(con, sql, lines)
+        of_persons = header.get("kind") == TALENT
         table, subject = ("profile.person", "person_id") if of_persons else ("profile.enterprise", "enterprise_id")
         rows = con.execute(
             f"SELECT {subject}, CASE WHEN ({sql}) >= 0 THEN CAST(round({sql}, 2) AS DECIMAL(18,2)) END FROM {table}"
@@ -107,6 +112,37 @@ def recomputed(home: Path, header: Mapping[str, Any], lines: Sequence[Mapping[st
         else amounts.get(line["enterprise_id"])
         for line in lines
     }
+
+
+def _with_declared(con: Any, sql: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, Decimal | None]:
+    """Line key → 元 of applications: the profile with what the applicant declared filled into its gaps, cell by cell, by DuckDB."""
+    cases = [line["case_no"] for line in lines]
+    said = dict(
+        con.execute(
+            "SELECT case_no, declared FROM push.decision WHERE case_no IN (SELECT unnest($c))", {"c": cases}
+        ).fetchall()
+    )
+    types = {name: kind for name, kind, *_ in con.execute("DESCRIBE profile.enterprise").fetchall()}
+    amounts: dict[str, Decimal | None] = {}
+    for line in lines:
+        told = {one["indicator"]: one["value"] for one in json.loads(said.get(line["case_no"]) or "[]")}
+        names = [name for name in sorted(told) if name in types and not types[name].endswith("[]")]
+        filled = ", ".join(
+            f'coalesce("{name}", {_read(f"$v{n}", types[name])}) AS "{name}"' for n, name in enumerate(names)
+        )
+        row = con.execute(
+            f"WITH firm AS (SELECT *{f' REPLACE ({filled})' if names else ''} FROM profile.enterprise WHERE enterprise_id = $e)"
+            f" SELECT CASE WHEN ({sql}) >= 0 THEN CAST(round({sql}, 2) AS DECIMAL(18,2)) END FROM firm",
+            {"e": line["enterprise_id"], **{f"v{n}": told[name] for n, name in enumerate(names)}},
+        ).fetchone()
+        amounts[line["line_key"]] = row[0] if row else None
+    return amounts
+
+
+def _read(text: str, kind: str) -> str:
+    if kind == "BOOLEAN":
+        return f"CASE lower({text}) WHEN 'true' THEN true WHEN '是' THEN true WHEN 'false' THEN false WHEN '否' THEN false END"
+    return f"TRY_CAST({text} AS {kind})"
 
 
 def _shares(con: Any, item_id: str) -> dict[tuple[str, str], tuple[int, int]]:
@@ -152,6 +188,11 @@ def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
                 f"SELECT enterprise_id, item_id, version, verdict, bar FROM match.pair{_persons(con)}"
             ).fetchall()
         }
+        answers = (
+            dict(con.execute("SELECT case_no, answer FROM push.decision").fetchall())
+            if _has(con, "push", "decision")
+            else {}
+        )
         as_of = con.execute("SELECT max(as_of) FROM push.list").fetchall()[0][0]
         expired = {
             (item, version)
@@ -164,7 +205,13 @@ def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for line in lines:
         if line["item_id"] == "*":
             continue
-        money = line["kind"] in ("auto_award", "talent")
+        if line["kind"] == DECISION:
+            if (now := answers.get(line["case_no"])) != "approve":
+                gone[line["line_key"]] = (
+                    f"办件 {line['case_no']} {'已办结或撤回' if now is None else f'现在的答复是“{ANSWERS[now]}”'}"
+                )
+            continue
+        money = line["kind"] in MONEY
         pair = pairs.get((line["enterprise_id"], line["item_id"], int(line["version"])))
         if (line["item_id"], int(line["version"])) in expired:
             gone[line["line_key"]] = "事项版本已失效"

@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+FIRST_COME: Final = "按申报日先后排列，同日按企业标识升序；累计金额首次超出剩余预算的一户起，其后均不安排"
 RULE: Final = "按匹配分从高到低排列，同分按企业标识升序；累计金额首次超出剩余预算的一户起，其后均不安排"
 
 
@@ -15,7 +16,7 @@ def beyond_budget(candidates: pl.DataFrame, budgets: Mapping[tuple[str, str], De
     """(row, detail) of the awards below the cut-off line, per (item, cycle) in `budgets` (元 still free).
 
     A strict prefix: once one award does not fit, nobody below it is paid, so that a smaller award never overtakes a better
-    placed one. Needs `row, item_id, cycle, score, enterprise_id, amount_yuan`; amounts are exact DECIMAL.
+    placed one. Applications (`applied_on`) come first, in the order they were filed. Needs `row, item_id, cycle, applied_on, score, enterprise_id, amount_yuan`; amounts are exact DECIMAL.
     """
     nothing = pl.DataFrame(schema={"row": pl.UInt32, "detail": pl.String})
     if candidates.is_empty() or not budgets:
@@ -29,18 +30,22 @@ def beyond_budget(candidates: pl.DataFrame, budgets: Mapping[tuple[str, str], De
         .sort(
             "item_id",
             "cycle",
+            "applied_on",
             "score",
             "enterprise_id",
             "row",
-            descending=[False, False, True, False, False],
+            descending=[False, False, False, True, False, False],
             nulls_last=True,
         )
         .with_columns(pl.col("amount_yuan").cum_sum().over("item_id", "cycle").alias("_total"))
         .filter(pl.col("_total") > pl.col("free"))
         .with_columns(
-            pl.format("剩余预算 {} 元，排到本户累计 {} 元。{}", pl.col("free"), pl.col("_total"), pl.lit(RULE)).alias(
-                "detail"
-            )
+            pl.format(
+                "剩余预算 {} 元，排到本户累计 {} 元。{}",
+                pl.col("free"),
+                pl.col("_total"),
+                pl.when(pl.col("applied_on").is_null()).then(pl.lit(RULE)).otherwise(pl.lit(FIRST_COME)),
+            ).alias("detail")
         )
         .select("row", "detail")
     )

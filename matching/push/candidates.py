@@ -10,7 +10,7 @@ import polars as pl
 from matching.push import kinds
 from matching.push.cycle import cycle, deadline, group_cycle
 from matching.push.groups import exclusion_groups
-from matching.push.inputs import AWARDS, CONDITIONS, ITEMS, PAIRS, Dates, Inputs, Limits, shaped
+from matching.push.inputs import APPROVED, AWARDS, CONDITIONS, ITEMS, PAIRS, Dates, Inputs, Limits, shaped
 from matching.push.units import per_unit
 
 
@@ -22,13 +22,16 @@ def excluding(items: pl.DataFrame) -> dict[str, str]:
     return exclusion_groups({item: sorted(others) for item, others in excludes.items()})
 
 
+def _openings(items: pl.DataFrame) -> dict[str, list[dt.date]]:
+    openings: dict[str, list[dt.date]] = {}
+    for item, opening in items.select("item_id", "window_from").drop_nulls().iter_rows():
+        openings.setdefault(item, []).append(opening)
+    return openings
+
+
 def _terms(items: pl.DataFrame, dates: Dates, limits: Limits) -> pl.DataFrame:
     """Per item version: its cycle today, deadline, exclusion group and whether reminders are due."""
-    groups = excluding(items)
-    openings: dict[str, list[dt.date]] = {}
-    for row in items.iter_rows(named=True):
-        if row["window_from"] is not None:
-            openings.setdefault(row["item_id"], []).append(row["window_from"])
+    groups, openings = excluding(items), _openings(items)
     rows: list[dict[str, Any]] = []
     for row in items.iter_rows(named=True):
         opening = row["window_from"] or dates.as_of
@@ -107,10 +110,39 @@ def _kind() -> pl.Expr:
     )
 
 
-def candidates(inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
-    """One row per pair that some list might carry: the pair, its item's terms, the firm, `kind`, `cycle`, `unit` and `row`.
+def _approved(inputs: Inputs, items: pl.DataFrame) -> pl.DataFrame:
+    """The applications that may be paid, each in the cycle it was filed in; what is promised is the day of payment, not a deadline to claim."""
+    cases = shaped(inputs.approved, APPROVED, "即申即享办件").join(
+        items.rename({"cycle": "cycle_kind"}), on=["item_id", "version"], how="inner", maintain_order="left"
+    )
+    groups, openings = excluding(items), _openings(items)
+    periods: list[str] = []
+    years: list[str] = []
+    for row in cases.select("item_id", "cycle_kind", "window_from", "applied_on").iter_rows(named=True):
+        opening = row["window_from"] or row["applied_on"]
+        periods.append(cycle(row["cycle_kind"], opening, openings.get(row["item_id"], ())))
+        years.append(group_cycle(periods[-1], row["applied_on"]))
+    return cases.with_columns(
+        pl.lit(kinds.DECISION).alias("kind"),
+        pl.Series("period", periods, dtype=pl.String),
+        pl.Series("group_cycle", years, dtype=pl.String),
+        pl.coalesce("window_from", "applied_on").alias("opening"),
+        pl.col("due_on").alias("deadline"),
+        pl.col("item_id").replace_strict(groups, default=None, return_dtype=pl.String).alias("group"),
+        pl.lit(False).alias("hurried"),
+        pl.lit(False).alias("near_miss"),
+        pl.lit(None, dtype=pl.Float64).alias("score"),
+        pl.lit(None, dtype=pl.Boolean).alias("_review"),
+        pl.lit(None, dtype=pl.Boolean).alias("_deny"),
+        pl.col("applied_on").alias("day"),
+    )
 
-    A pair whose award is counted per unit (`units.per_unit`) is one row per unit.
+
+def candidates(inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """One row per pair that some list might carry: the pair, its item's terms, the firm, `kind`, `cycle`, `unit`, `day` and `row`.
+
+    `day` is the day on which item and window must be open: today, or the day an application was filed. The pair of an application
+    (`case_no`) stands beside the firm's own pair of the same item. A pair whose award is counted per unit (`units.per_unit`) is one row per unit.
     Rows are ordered by item, version and enterprise, and numbered by `row`; every later step speaks of pairs by that number.
     """
     items = shaped(inputs.items, ITEMS, "policy.item")
@@ -125,11 +157,15 @@ def candidates(inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
         pairs.join(items.rename({"cycle": "cycle_kind"}), on=["item_id", "version"], how="inner", maintain_order="left")
         .join(_terms(items, dates, limits), on=["item_id", "version"], how="inner", maintain_order="left")
         .join(_unknowns(pairs, conditions), on="_pair", how="left", maintain_order="left")
-        .join(firms, on="enterprise_id", how="left", maintain_order="left")
-        .rename({"period": "cycle"})
-        .with_columns(_kind().alias("kind"))
+        .with_columns(_kind().alias("kind"), pl.lit(dates.as_of).alias("day"))
         .filter(pl.col("kind").is_not_null())
         .drop("_pair")
+    )
+    found = (
+        pl.concat([found, _approved(inputs, items)], how="diagonal")
+        .sort("item_id", "version", "enterprise_id", "case_no", nulls_last=False)
+        .join(firms, on="enterprise_id", how="left", maintain_order="left")
+        .rename({"period": "cycle"})
         .with_row_index("row")
     )
     return per_unit(found, inputs).drop("row").with_row_index("row")

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
 import polars as pl
 
 from matching.push import kinds
-from matching.push.inputs import MONEY_TYPE, PAIRS, Schema, shaped
+from matching.push.inputs import CASES, MONEY_TYPE, PAIRS, TEXTS, Schema, shaped
 
-CASES: Final[Schema] = {
-    "case_no": pl.String,
-    "enterprise_id": pl.String,
-    "item_id": pl.String,
-    "applied_on": pl.Date,
-    "decision": pl.String,
-}
 DECLARATIONS: Final[Schema] = {
     "case_no": pl.String,
     "indicator": pl.String,
@@ -37,7 +31,15 @@ DECISIONS: Final[Schema] = {
     "reason": pl.String,
     "amount_yuan": MONEY_TYPE,
     "due_on": pl.Date,
+    "verdict": pl.String,
+    "met": TEXTS,
+    "failed": TEXTS,
+    "unknown": TEXTS,
+    "bar": pl.String,
+    "bars": TEXTS,
+    "declared": pl.String,
 }
+_JUDGED: Final = ("verdict", "met", "failed", "unknown", "bar", "bars")
 
 ANSWERS: Final = {
     "approve": "通过，进入兑付审批",
@@ -49,10 +51,22 @@ ANSWERS: Final = {
 
 @dataclass(frozen=True)
 class Declared:
-    """The declarations of one case that change the profile: indicator → text; `conflicts` are those a department contradicts."""
+    """The declarations of one case that change the profile: indicator → text, with the day each was made.
 
-    values: Mapping[str, str]
-    conflicts: Mapping[str, tuple[str, str]]
+    `conflicts` are those a department contradicts: indicator → (held, declared).
+    """
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    conflicts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    days: Mapping[str, dt.date] = field(default_factory=dict)
+
+    def document(self) -> str | None:
+        """The declarations that count as a JSON array of indicator, value, submitted_on; None without any."""
+        said = [
+            {"indicator": name, "value": value, "submitted_on": self.days[name].isoformat()}
+            for name, value in sorted(self.values.items())
+        ]
+        return json.dumps(said, ensure_ascii=False) if said else None
 
 
 def declared(declarations: pl.DataFrame, known: Mapping[str, str | None], declarable: frozenset[str]) -> Declared:
@@ -63,6 +77,7 @@ def declared(declarations: pl.DataFrame, known: Mapping[str, str | None], declar
     """
     values: dict[str, str] = {}
     conflicts: dict[str, tuple[str, str]] = {}
+    days: dict[str, dt.date] = {}
     newest = (
         shaped(declarations, DECLARATIONS, "申报")
         .sort("indicator", "submitted_at")
@@ -76,9 +91,10 @@ def declared(declarations: pl.DataFrame, known: Mapping[str, str | None], declar
         held = known.get(name)
         if held is None:
             values[name] = said
+            days[name] = row["submitted_at"].date()
         elif not _same(held, said):
             conflicts[name] = (held, said)
-    return Declared(values, conflicts)
+    return Declared(values, conflicts, days)
 
 
 def _same(held: str, said: str) -> bool:
@@ -138,29 +154,41 @@ def answer(
     return "approve", "全部条件符合" + (f"，以承诺为准：{said(promised)}" if promised else "")
 
 
+def _applicable(cases: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """The open cases of 即申即享 items, each with the version that was in force when it was filed; none in force gives a null version."""
+    offered = items.filter(pl.col("mode") == kinds.MODE_INSTANT)
+    dated = cases.join(
+        offered.select("item_id", "version", "promise_days", "valid_from", "valid_to", "window_from", "window_to"),
+        on="item_id",
+        how="inner",
+    )
+    filed = pl.col("applied_on")
+    in_force = (pl.col("valid_from") <= filed).fill_null(True) & (pl.col("valid_to") >= filed).fill_null(True)
+    return (
+        dated.with_columns(pl.when(in_force).then(pl.col("version")).alias("version"))
+        .sort("case_no", "version", nulls_last=False)
+        .unique(subset="case_no", keep="last", maintain_order=True)
+    )
+
+
 def decisions(
     cases: pl.DataFrame,
     pairs: pl.DataFrame,
     items: pl.DataFrame,
     conditions: pl.DataFrame,
-    conflicts: Mapping[str, Mapping[str, tuple[str, str]]],
+    said: Mapping[str, Declared],
     is_working: Any,
+    judged: Collection[tuple[str, int]],
 ) -> pl.DataFrame:
-    """Answers (DECISIONS) to the open 即申即享 cases, ordered by case; `pairs` were evaluated with each case's declarations.
+    """Answers (DECISIONS) to the open 即申即享 cases, ordered by case; `pairs` were evaluated with each case's declarations (`said`).
 
-    A case without a pair is refused with that reason: the kernel keeps no row for a firm that is far from the item.
+    The version in force on the day of application counts; where it is not among the `judged` versions (item, version) any more, a
+    person answers. A case without a pair is refused with that reason: the kernel keeps no row for a firm that is far from the item.
     """
     rules: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
     for row in conditions.iter_rows(named=True):
         rules.setdefault((row["item_id"], row["version"]), {})[row["condition_id"]] = row
-    open_cases = (
-        shaped(cases, CASES, "办件")
-        .filter(pl.col("decision").is_null())
-        .join(items.select("item_id", "version", "mode", "promise_days"), on="item_id", how="inner")
-        .filter(pl.col("mode") == kinds.MODE_INSTANT)
-        .sort("case_no", "version")
-        .unique(subset="case_no", keep="last", maintain_order=True)
-    )
+    open_cases = _applicable(shaped(cases, CASES, "办件").filter(pl.col("decision").is_null()), items)
     found = {
         (row["enterprise_id"], row["item_id"], row["version"]): row
         for row in shaped(pairs.with_columns(pl.lit(None).alias("score")), PAIRS, "判定").iter_rows(named=True)
@@ -168,12 +196,16 @@ def decisions(
     rows: list[dict[str, Any]] = []
     for case in open_cases.iter_rows(named=True):
         pair = found.get((case["enterprise_id"], case["item_id"], case["version"]))
-        if pair is None:
-            what, why = "refuse", "与条件差距较大，逐条结果见 huiqi explain"
-        else:
-            what, why = answer(
-                pair, rules.get((case["item_id"], case["version"]), {}), conflicts.get(case["case_no"], {})
+        declared_by = said.get(case["case_no"], Declared())
+        what, why = (
+            _untimely(case)
+            or _outlived(case, judged)
+            or (
+                answer(pair, rules.get((case["item_id"], case["version"]), {}), declared_by.conflicts)
+                if pair is not None
+                else ("refuse", "与条件差距较大，逐条结果见 huiqi explain")
             )
+        )
         rows.append(
             {
                 **{name: case[name] for name in ("case_no", "enterprise_id", "item_id", "version", "applied_on")},
@@ -181,6 +213,23 @@ def decisions(
                 "reason": why,
                 "amount_yuan": pair["amount_yuan"] if pair is not None and what == "approve" else None,
                 "due_on": due(case["applied_on"], case["promise_days"], is_working),
+                **{name: pair[name] if pair is not None else None for name in _JUDGED},
+                "declared": declared_by.document(),
             }
         )
     return pl.DataFrame(rows, schema=DECISIONS, orient="row")
+
+
+def _untimely(case: Mapping[str, Any]) -> tuple[str, str] | None:
+    filed, first, last = case["applied_on"], case["window_from"], case["window_to"]
+    if case["version"] is None:
+        return "refuse", f"申报日 {filed} 事项不在有效期"
+    if (first is not None and filed < first) or (last is not None and filed > last):
+        return "refuse", f"申报日 {filed} 不在申报期（{first or '—'} 至 {last or '—'}）"
+    return None
+
+
+def _outlived(case: Mapping[str, Any], judged: Collection[tuple[str, int]]) -> tuple[str, str] | None:
+    if (case["item_id"], case["version"]) in judged:
+        return None
+    return "review", f"申报时适用第 {case['version']} 版，该版已不再判定，须人工办理"

@@ -21,6 +21,10 @@ LINE_FIELDS: Final = (
 )  # fmt: skip
 
 
+# Said only by lists that answer applications, so that lists made before there were any keep their sha256.
+CASE_FIELD: Final = "case_no"
+
+
 def canonical(value: object) -> str:
     """One value as the text that is hashed; absence differs from the empty text."""
     if value is None:
@@ -43,6 +47,8 @@ def list_sha256(header: Mapping[str, object], lines: Iterable[Mapping[str, objec
     for line in sorted(lines, key=lambda row: str(row["line_key"])):
         digest.update(b"\x1e")
         digest.update("\x1f".join(canonical(line.get(name)) for name in LINE_FIELDS).encode())
+        if line.get(CASE_FIELD) is not None:
+            digest.update(f"\x1f{canonical(line[CASE_FIELD])}".encode())
     return digest.hexdigest()
 
 

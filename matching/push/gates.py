@@ -46,11 +46,12 @@ def verdict_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: L
 
 
 def not_current(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
-    """事项在事实日期尚未生效、已经失效，或已有更新的版本生效。"""
-    early = (pl.col("valid_from") > dates.as_of).fill_null(False)
-    late = (pl.col("valid_to") < dates.as_of).fill_null(False)
+    """事项在事实日期（即申即享办件为申报日）尚未生效、已经失效，或已有更新的版本生效。"""
+    early = (pl.col("valid_from") > pl.col("day")).fill_null(False)
+    late = (pl.col("valid_to") < pl.col("day")).fill_null(False)
     newest = (
         shaped(inputs.items, ITEMS, "policy.item")
+        .with_columns(pl.lit(dates.as_of).alias("day"))
         .filter(~(early | late))
         .group_by("item_id")
         .agg(pl.col("version").max().alias("_newest"))
@@ -109,9 +110,9 @@ def not_pilot_region(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: 
 
 
 def window_closed(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
-    """事实日期不在申报窗口内。"""
-    early = (pl.col("window_from") > dates.as_of).fill_null(False)
-    late = (pl.col("window_to") < dates.as_of).fill_null(False)
+    """事实日期（即申即享办件为申报日）不在申报窗口内。"""
+    early = (pl.col("window_from") > pl.col("day")).fill_null(False)
+    late = (pl.col("window_to") < pl.col("day")).fill_null(False)
     detail = (
         pl.when(early)
         .then(pl.format("申报期 {} 开始", pl.col("window_from")))
@@ -166,7 +167,7 @@ def _unexplained(units: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
 
 def _in_cycle() -> pl.Expr:
     """Whether a case applied for belongs to the candidate's cycle."""
-    applied, opening = pl.col("applied_on"), pl.col("opening")
+    applied, opening = pl.col("_applied"), pl.col("opening")
     kind = pl.col("cycle_kind")
     return (
         pl.when(kind == "once")
@@ -181,7 +182,9 @@ def _in_cycle() -> pl.Expr:
 
 def _own_cases(frame: pl.DataFrame, inputs: Inputs, dates: Dates) -> pl.DataFrame:
     cases = (
-        shaped(inputs.cases, CASES, "办件").filter(pl.col("applied_on") <= dates.as_of).rename({"reason": "_refusal"})
+        shaped(inputs.cases, CASES, "办件")
+        .filter(pl.col("applied_on") <= dates.as_of)
+        .rename({"reason": "_refusal", "case_no": "_case", "applied_on": "_applied"})
     )
     return frame.join(cases, on=["enterprise_id", "item_id"], how="inner").filter(_in_cycle())
 
@@ -191,14 +194,20 @@ WITHDRAWN: Final = "撤回"
 
 
 def already_applied(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
-    """本周期已经申报，正在办理或已通过。"""
+    """本周期已经申报，正在办理或已通过；一份办件让位于本周期另一份已通过或先申报的。"""
+    # Of two open applications the first filed is answered; one that was granted stands before both.
+    earlier = (pl.col("_applied") < pl.col("applied_on")) | (
+        (pl.col("_applied") == pl.col("applied_on")) & (pl.col("_case") < pl.col("case_no"))
+    )
+    before = pl.col("decision").is_not_null() | earlier
+    other = pl.col("case_no").is_null() | ((pl.col("_case") != pl.col("case_no")) & before)
     open_cases = (
         _own_cases(frame, inputs, dates)
-        .filter(~pl.col("decision").is_in([REFUSED, WITHDRAWN]).fill_null(False))
-        .sort("row", "applied_on")
+        .filter(~pl.col("decision").is_in([REFUSED, WITHDRAWN]).fill_null(False) & other)
+        .sort("row", "_applied", "_case")
         .unique(subset="row", keep="first", maintain_order=True)
     )
-    return _hits(open_cases, pl.format("{} 已申报（{}）", pl.col("applied_on"), pl.col("decision").fill_null("办理中")))
+    return _hits(open_cases, pl.format("{} 已申报（{}）", pl.col("_applied"), pl.col("decision").fill_null("办理中")))
 
 
 def cooling_off(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
@@ -313,7 +322,7 @@ def opted_out(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits)
         .sort("enterprise_id", "since", "scope")
         .unique(subset=["enterprise_id", "scope"], keep="first", maintain_order=True)
     )
-    scope = pl.when(pl.col("kind").is_in(sorted(kinds.MONEY))).then(pl.lit("award")).otherwise(pl.lit("message"))
+    scope = pl.when(pl.col("kind").is_in(sorted(kinds.UNASKED))).then(pl.lit("award")).otherwise(pl.lit("message"))
     found = (
         frame.with_columns(scope.alias("_own"))
         .join(wishes, on="enterprise_id", how="inner")
@@ -346,7 +355,7 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate("verdict_unknown", kinds.MESSAGE, verdict_unknown),
     Gate("already_paid", kinds.EVERY, already_paid),
     Gate("already_applied", kinds.EVERY, already_applied),
-    Gate("cooling_off", kinds.EVERY, cooling_off),
+    Gate("cooling_off", kinds.EVERY - {kinds.DECISION}, cooling_off),
     # A message may be repeated within its caps; an award, a check and an advice may not be on two open lists.
     Gate("already_listed", kinds.MONEY | {kinds.WORK, kinds.NEAR_MISS}, already_listed),
     Gate("not_money", kinds.MONEY, not_money),
@@ -354,7 +363,7 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate("unit_unknown", kinds.MONEY, unit_unknown),
     Gate("unit_claimed", kinds.MONEY, unit_claimed),
     Gate("amount_unknown", kinds.MONEY, amount_unknown),
-    Gate("opted_out", kinds.MONEY | kinds.ADDRESSED, opted_out),
+    Gate("opted_out", kinds.UNASKED | kinds.ADDRESSED, opted_out),
     Gate("outranked", kinds.MESSAGE, outranked),
     Gate("exclusion_group", kinds.EVERY, exclusion_group),
     Gate("budget_exhausted", kinds.MONEY | kinds.MESSAGE, budget_exhausted),

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
+from matching.push import kinds
+
 
 def exclusion_groups(excludes: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """item → name of its group (the smallest item id in it); items that exclude nothing are absent.
@@ -32,7 +34,7 @@ def exclusion_groups(excludes: Mapping[str, Iterable[str]]) -> dict[str, str]:
 def lower_awards(candidates: pl.DataFrame, awards: pl.DataFrame) -> pl.DataFrame:
     """(row, detail) of the candidates that lose to another item of their group for the same firm in the same year.
 
-    The higher amount wins; an amount that is not known ranks last; ties go to the smaller item id. What has been awarded
+    A firm that has applied keeps what it applied for before what it might apply for. Else the higher amount wins; an amount that is not known ranks last; ties go to the smaller item id. What has been awarded
     already always wins: public money is not taken back to pay a little more.
     """
     grouped = candidates.filter(pl.col("group").is_not_null())
@@ -43,11 +45,23 @@ def lower_awards(candidates: pl.DataFrame, awards: pl.DataFrame) -> pl.DataFrame
         .group_by("enterprise_id", "group", "group_cycle", maintain_order=True)
         .agg(pl.col("item_id").first().alias("had"))
     )
-    money_first = pl.col("kind").is_in(["auto_award", "talent", "invite", "nudge"])
+    group = ("enterprise_id", "group", "group_cycle")
+    applied = (pl.col("kind") == kinds.DECISION).any().over(*group)
+    possible = pl.col("kind").is_in(sorted(kinds.MESSAGE))
+    rank = (
+        pl.when(pl.col("kind").is_in(sorted(kinds.MONEY)))
+        .then(2)
+        .when(possible & applied)
+        .then(1)
+        .when(possible)
+        .then(2)
+        .otherwise(0)
+    )
     ranked = (
         grouped.join(taken, on=["enterprise_id", "group", "group_cycle"], how="left")
         .with_columns(
-            money_first.alias("_contends"),
+            rank.alias("_rank"),
+            (rank > 0).alias("_contends"),
             # an award paid per unit contends with all its units together
             pl.col("amount_yuan")
             .sum()
@@ -64,7 +78,7 @@ def lower_awards(candidates: pl.DataFrame, awards: pl.DataFrame) -> pl.DataFrame
             "enterprise_id",
             "group",
             "group_cycle",
-            "_contends",
+            "_rank",
             "_whole",
             "item_id",
             "row",

@@ -71,12 +71,22 @@ ENTERPRISES: Final[Schema] = {
     "contact_masked": pl.String,
 }
 CASES: Final[Schema] = {
+    "case_no": pl.String,
     "enterprise_id": pl.String,
     "item_id": pl.String,
     "applied_on": pl.Date,
     "decision": pl.String,
     "decided_on": pl.Date,
     "reason": pl.String,
+}
+# Applications for 即申即享 that were answered with `approve`: the pair as judged with what the applicant declared (a JSON array of
+# indicator, value, submitted_on), waiting to be paid.
+APPROVED: Final[Schema] = {
+    **{name: dtype for name, dtype in PAIRS.items() if name not in ("near_miss", "score")},
+    "case_no": pl.String,
+    "applied_on": pl.Date,
+    "due_on": pl.Date,
+    "declared": pl.String,
 }
 AWARDS: Final[Schema] = {
     "enterprise_id": pl.String,
@@ -161,7 +171,7 @@ class Inputs:
     `facts` are the observed values behind the conditions; `indicators_of` names the indicators of each condition
     (item_id, version, condition_id, indicator); `unfit` the items whose feeds may not pay, with the Chinese reason.
     `units` are the patents or projects a firm holds, for items paid per unit; `claimed` those an award has paid for, ever.
-    `risk` are signs on pairs (risk.flags). `funds` are the fund pools with what is free in each (pools.funds).
+    `approved` are the applications that may be paid. `risk` are signs on pairs (risk.flags). `funds` are the fund pools with what is free in each (pools.funds).
     `spent` is the money already committed: (item_id, cycle) → 元.
     `corrects` names the list of the same day that a changed proposal follows: (kind, item_id, cycle) → list_id.
     """
@@ -171,6 +181,7 @@ class Inputs:
     conditions: pl.DataFrame
     enterprises: pl.DataFrame
     cases: pl.DataFrame = field(default_factory=lambda: empty(CASES))
+    approved: pl.DataFrame = field(default_factory=lambda: empty(APPROVED))
     awards: pl.DataFrame = field(default_factory=lambda: empty(AWARDS))
     sent: pl.DataFrame = field(default_factory=lambda: empty(SENT))
     listed: pl.DataFrame = field(default_factory=lambda: empty(LISTED))

@@ -11,6 +11,7 @@ NEAR_MISS: Final = "near_miss"
 WORK: Final = "department"
 TALENT: Final = "talent"
 DIGEST: Final = "digest"
+DECISION: Final = "decision"
 
 KINDS: Final[dict[str, str]] = {
     AUTO_AWARD: "免申即享兑付名单",
@@ -19,14 +20,17 @@ KINDS: Final[dict[str, str]] = {
     NEAR_MISS: "差一步名单",
     WORK: "部门核实清单",
     TALENT: "人才补贴名单",
+    DECISION: "即申即享兑付名单",
     DIGEST: "合并提醒名单",
 }
 
-MONEY: Final = frozenset({AUTO_AWARD, TALENT})
+MONEY: Final = frozenset({AUTO_AWARD, TALENT, DECISION})
+# Nobody asked for these awards: they are the ones a firm can decline beforehand.
+UNASKED: Final = MONEY - {DECISION}
 MESSAGE: Final = frozenset({INVITE, NUDGE})
 # Kinds whose lines reach the enterprise in any form; a work list stays inside the department.
 ADDRESSED: Final = frozenset({INVITE, NUDGE, NEAR_MISS})
-EVERY: Final = frozenset({AUTO_AWARD, TALENT, INVITE, NUDGE, NEAR_MISS, WORK})
+EVERY: Final = MONEY | {INVITE, NUDGE, NEAR_MISS, WORK}
 
 MODE_AUTO: Final = "免申即享"
 MODE_INSTANT: Final = "即申即享"

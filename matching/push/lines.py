@@ -26,6 +26,7 @@ LINE: Final[Schema] = {
     "version": pl.Int64,
     "cycle": pl.String,
     "claim_unit": pl.String,
+    "case_no": pl.String,
     "verdict": pl.String,
     "amount_yuan": pl.Decimal(18, 2),
     "deadline": pl.Date,
@@ -55,6 +56,7 @@ LINE: Final[Schema] = {
 _CHANNELS: Final = {
     kinds.AUTO_AWARD: "finance",
     kinds.TALENT: "finance",
+    kinds.DECISION: "finance",
     kinds.INVITE: "sms",
     kinds.NUDGE: "sms",
     kinds.NEAR_MISS: "portal",
@@ -85,11 +87,38 @@ def _reasons(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
         .join(words, on=["item_id", "version", "condition_id"], how="left")
         .join(inputs.indicators_of, on=["item_id", "version", "condition_id"], how="left")
         .join(facts, on=["enterprise_id", "indicator"], how="left")
+        .join(_declared(kept), on=["row", "indicator"], how="left")
+        .with_columns(
+            pl.when(pl.col("value").is_null()).then(pl.col(f"_{name}")).otherwise(pl.col(name)).alias(name)
+            for name in ("value", "department", "table_name", "valid_at")
+        )
         .sort("row", "condition_id", "indicator", nulls_last=True)
         .with_columns(pl.col("valid_at").cast(pl.String))
     )
     return _json_list(
         met, ("condition_id", "text", "indicator", "value", "department", "table_name", "valid_at"), "reasons"
+    )
+
+
+_DECLARED: Final = pl.List(pl.Struct({"indicator": pl.String, "value": pl.String, "submitted_on": pl.Date}))
+
+
+def _declared(kept: pl.DataFrame) -> pl.DataFrame:
+    """(row, indicator, _value, _department, _table_name, _valid_at): what the applicants of the lines declared themselves."""
+    return (
+        kept.filter(pl.col("declared").is_not_null())
+        .select("row", pl.col("declared").str.json_decode(_DECLARED).alias("_said"))
+        .explode("_said")
+        .filter(pl.col("_said").is_not_null())
+        .unnest("_said")
+        .select(
+            "row",
+            "indicator",
+            pl.col("value").alias("_value"),
+            pl.lit("apply").alias("_department"),
+            pl.lit("declaration").alias("_table_name"),
+            pl.col("submitted_on").alias("_valid_at"),
+        )
     )
 
 

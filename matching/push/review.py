@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from matching.push.kinds import MONEY
+
 # A total this many times the last one, or its inverse, is called unusual; chosen, not fitted.
 JUMP: Final = Decimal(2)
 SAMPLE: Final = 10
@@ -52,7 +54,7 @@ def checks(
     if total and last_total and (total / last_total >= JUMP or total / last_total <= 1 / JUMP):
         warnings.append(f"金额 {total} 元，上一份 {last_total} 元，变化异常")
     without = sum(1 for line in lines if json.loads(line["reasons"] or "[]") == [])
-    if without and header["kind"] in ("auto_award", "talent"):
+    if without and header["kind"] in MONEY:
         warnings.append(f"{without} 行没有依据记录")
     if flags:
         warnings.append(f"{sum(1 for line in lines if json.loads(line.get('risk') or '[]'))} 行有风险提示")

@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from matching.push import kinds
-from matching.push.budget import RULE
+from matching.push.budget import FIRST_COME, RULE
 from matching.push.candidates import candidates
 from matching.push.caps import over_cap, shared_phone
 from matching.push.digest import digest_lines
@@ -243,7 +243,8 @@ def _headed(
         kind, item_id, version, cycle = (str(topic[0]), str(topic[1]), int(str(topic[2])), str(topic[3]))
         item = items.get((item_id, version), {})
         deadlines = body["deadline"].drop_nulls()
-        rules = [RULE] if kind in kinds.MONEY and item.get("budget_yuan") is not None else []
+        asked = kind == kinds.DECISION
+        rules = [FIRST_COME if asked else RULE] if kind in kinds.MONEY and item.get("budget_yuan") is not None else []
         rules += [POOL_RULE] if kind in kinds.MONEY and item_id in pooled else []
         header: dict[str, Any] = {
             "kind": kind,
@@ -261,7 +262,8 @@ def _headed(
             "amount_yuan": body["amount_yuan"].sum() if kind in kinds.MONEY else None,
             "budget_yuan": item.get("budget_yuan"),
             "watermarks": watermarks,
-            "valid_until": deadlines.max() if len(deadlines) else None,
+            # an application filed in time does not lapse; whether it may be paid is judged anew when the list is frozen
+            "valid_until": deadlines.max() if len(deadlines) and not asked else None,
             "author": AUTHOR,
             "cut_rule": "；".join(rules) or None,
             "holdout_share": 0.0,

@@ -75,7 +75,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DuckWarehouse:
         w.replace(
             "raw.apply_case",
             """SELECT 's' || n AS _subject_id, 'C' || n AS case_no, 'X-ITEM' AS item_id, DATE '2024-12-16' AS applied_date, NULL::VARCHAR AS decision_source,
-               NULL::VARCHAR AS decision, TIMESTAMP '2024-12-16 10:00:00' AS updated_at, TIMESTAMP '2024-12-17' AS _received_at, 'f' AS _file_id, n AS _row_no, 'I' AS _op
+               NULL::VARCHAR AS decision, NULL::DATE AS decided_date, NULL::VARCHAR AS refusal_reason, TIMESTAMP '2024-12-16 10:00:00' AS updated_at, TIMESTAMP '2024-12-17' AS _received_at, 'f' AS _file_id, n AS _row_no, 'I' AS _op
                FROM range(1, 6) t(n)""",
         )
     return warehouse

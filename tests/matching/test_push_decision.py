@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from matching.push import inputs as shapes
-from matching.push.decision import CASES, DECLARATIONS, answer, decisions, declared, due
+from matching.push.decision import DECLARATIONS, Declared, answer, decisions, declared, due
 from matching.push.form import proof_of, saving
 from matching.push.quiet import Calendar
 
@@ -64,6 +64,10 @@ def test_a_declaration_fills_a_gap_and_never_overrides_a_department() -> None:
     )
     assert found.values == {"revenue": "250"}
     assert found.conflicts == {"employees": ("10", "12")}
+    assert json.loads(found.document() or "") == [
+        {"indicator": "revenue", "value": "250", "submitted_on": "2024-12-01"}
+    ]
+    assert Declared().document() is None
 
 
 def test_the_promised_day_counts_working_days() -> None:
@@ -72,33 +76,50 @@ def test_the_promised_day_counts_working_days() -> None:
     assert due(dt.date(2024, 12, 30), None, calendar.is_working) is None
 
 
-def test_open_cases_of_instant_items_are_answered() -> None:
+def answered(
+    cases: list[tuple[str, str, str, dt.date, str | None]], judged: set[tuple[str, int]] | None = None, **terms: Any
+) -> pl.DataFrame:
     item = {
         "item_id": "b", "version": 1, "title": "事项", "issuer": "厅", "mode": "即申即享", "entity": "enterprise",
         "cycle": "year", "claim_unit": "entity", "valid_from": dt.date(2024, 1, 1), "valid_to": dt.date(2025, 12, 31),
         "window_from": None, "window_to": None, "budget_yuan": None, "promise_days": 1, "award_expr": "1", "excludes": [], "pilot": [],
-        "materials": [],
+        "materials": [], **terms,
     }  # fmt: skip
-    cases = [
-        ("K1", "E1", "b", dt.date(2024, 12, 2), None),
-        ("K2", "E9", "b", dt.date(2024, 12, 2), None),
-        ("K3", "E1", "b", dt.date(2024, 12, 2), "通过"),
-    ]
     rules = [
         {"item_id": "b", "version": 1, "condition_id": name, "expr": None, **row} for name, row in CONDITIONS.items()
     ]
-    found = decisions(
-        pl.DataFrame(cases, schema=CASES, orient="row"),
+    names = ("case_no", "enterprise_id", "item_id", "applied_on", "decision")
+    return decisions(
+        pl.DataFrame([dict(zip(names, one, strict=True)) for one in cases], schema=shapes.CASES),
         pl.DataFrame([pair()], schema={k: v for k, v in shapes.PAIRS.items() if k != "score"}, orient="row"),
         pl.DataFrame([item], schema=shapes.ITEMS, orient="row"),
         pl.DataFrame(rules, schema=shapes.CONDITIONS, orient="row"),
         {},
         Calendar().is_working,
+        {("b", 1)} if judged is None else judged,
     )
+
+
+def test_open_cases_of_instant_items_are_answered() -> None:
+    filed = dt.date(2024, 12, 2)
+    found = answered([("K1", "E1", "b", filed, None), ("K2", "E9", "b", filed, None), ("K3", "E1", "b", filed, "通过")])
     assert found.select("case_no", "answer", "amount_yuan", "due_on").rows() == [
         ("K1", "approve", Decimal("200000.00"), dt.date(2024, 12, 3)),
         ("K2", "refuse", None, dt.date(2024, 12, 3)),
     ]
+
+
+def test_the_version_of_the_day_of_application_counts_and_no_case_is_left_without_an_answer() -> None:
+    filed = ("K1", "E1", "b", dt.date(2024, 12, 2), None)
+
+    def said(**given: Any) -> tuple[str, str]:
+        return answered([filed], **given).select("answer", "reason").row(0)  # type: ignore[return-value]
+
+    assert said(valid_to=dt.date(2024, 12, 1)) == ("refuse", "申报日 2024-12-02 事项不在有效期")
+    window = {"window_from": dt.date(2024, 3, 1), "window_to": dt.date(2024, 6, 30)}
+    assert said(**window) == ("refuse", "申报日 2024-12-02 不在申报期（2024-03-01 至 2024-06-30）")
+    assert said(judged={("b", 2)}) == ("review", "申报时适用第 1 版，该版已不再判定，须人工办理")
+    assert answered([filed], mode="承诺兑现").is_empty()
 
 
 def test_a_material_is_struck_only_by_what_a_department_holds() -> None:

@@ -68,6 +68,9 @@ def test_no_neutral_cell_begins_as_a_formula(text: str) -> None:
 
 def test_people_read_masked_numbers_and_a_bom() -> None:
     assert masked("电话13812345678，证件460100199001011234") == "电话138****5678，证件460100********1234"
+    # a USCC of digits alone is not an identity number; one with a wrong check character may be anything
+    assert masked("914602004137654908") == "914602004137654908"
+    assert masked("914602004137654907") == "914602********4907"
     content = people_csv([line(1, message="联系13812345678")])
     assert content.startswith(b"\xef\xbb\xbf") and b"13812345678" not in content
     # the USCC is 18 characters long as well, but not all digits: it must stay whole
