@@ -36,6 +36,11 @@ def month_text(month: int) -> str:
     return f"{year_of(month)}{month % 12 + 1:02d}"
 
 
+def quarter_text(month: int) -> str:
+    """The quarter the month lies in: `2024Q4`."""
+    return f"{year_of(month)}Q{month % 12 // 3 + 1}"
+
+
 def first_day(month: int) -> dt.date:
     return dt.date(year_of(month), month % 12 + 1, 1)
 

@@ -219,6 +219,19 @@ def dirty_names(
     return frame
 
 
+def misread(frame: pl.DataFrame, column: str, streams: Streams, table: str, step: int) -> pl.DataFrame:
+    """One row in twenty-five, the first at least, with another leading digit in the column: what a clerk corrects by sending the month again."""
+    mask = streams.chance(0.04, f"{table}.misread", frame["_eid"].to_numpy(), step)
+    mask[:1] = True
+    return change(
+        frame,
+        column,
+        mask,
+        "corrected_later",
+        lambda v: f"{int(v[0]) % 9 + 1}{v[1:]}" if v[:1] in tuple("0123456789") else v,
+    )
+
+
 def dirty_keys(
     frame: pl.DataFrame,
     column: str,

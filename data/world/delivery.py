@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ _LATE_STEPS = ((0.86, 0, 1), (0.958, 1, 5), (0.99, 6, 15), (1.01, 16, 45))
 _ZONE = "+08:00"
 _OFFSET = dt.timezone(dt.timedelta(hours=8))
 ANOMALIES = (
-    "truncated", "swapped_content", "wrong_period", "wrong_control", "missing_control", "missing_receipt", "resent",
+    "truncated", "swapped_content", "wrong_period", "wrong_control", "missing_control", "missing_receipt", "resent", "resent_changed",
 )  # fmt: skip
 _RATES = {
     "truncated": 0.002,
@@ -29,6 +29,7 @@ _RATES = {
     "missing_control": 0.004,
     "missing_receipt": 0.005,
     "resent": 0.004,
+    "resent_changed": 0.02,
 }
 
 
@@ -86,6 +87,8 @@ def troubles(seed: int, parcel: Parcel) -> list[str]:
             continue
         if kind == "wrong_period" and parcel.kind != "I":
             continue
+        if kind == "resent_changed" and parcel.draft is None:
+            continue
         if _draw(seed, parcel.name, kind) < _RATES[kind]:
             found.append(kind)
     return found[:1]
@@ -133,6 +136,13 @@ def deliver(
         return
     first = received_at(seed, parcel, closing)
     kinds = forced or troubles(seed, parcel)
+    if parcel.draft is not None and "resent_changed" in kinds:
+        noticed = dt.datetime.combine(calendar.working_day(first.date() + dt.timedelta(days=9)), dt.time(11, 3))
+        if noticed.date() <= closing:
+            yield from _corrected(landing, parcel, parcel.draft, first, noticed)
+            sent[parcel.department, parcel.table] = _place(landing, parcel, noticed)
+            return
+        kinds = []
     written = parcel.write(_place(landing, parcel, first))
     late = [*(["late"] if (first.date() - parcel.due).days > 3 else []), *parcel.anomalies]
     path = _place(landing, parcel, first)
@@ -189,6 +199,24 @@ def deliver(
         _write(_place(landing, parcel, second), raw)
         _control(_place(landing, parcel, second), parcel, written, raw)
         yield arrival(second, written.rows, ["duplicate_of_earlier"]), written
+
+
+def _corrected(
+    landing: Path, parcel: Parcel, draft: Callable[[Path], Written], first: dt.datetime, noticed: dt.datetime
+) -> Iterator[tuple[Arrival, Written]]:
+    """The whole file with some wrong rows, and days later again under the same name with the right ones."""
+    late = ["late"] if (first.date() - parcel.due).days > 3 else []
+    for write, received, kinds in (
+        (draft, first, [*late, *parcel.anomalies, "resent_changed"]),
+        (parcel.write, noticed, [*parcel.anomalies, "resent_after_correction"]),
+    ):
+        path = _place(landing, parcel, received)
+        written = write(path)
+        _control(path, parcel, written, path.read_bytes() if parcel.control else b"")
+        yield (
+            Arrival(path, parcel.department, parcel.table, parcel.period, parcel.kind, parcel.due, received, written.rows, kinds),
+            written,
+        )  # fmt: skip
 
 
 def _write(path: Path, raw: bytes) -> None:

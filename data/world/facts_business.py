@@ -36,8 +36,7 @@ def subject(facts: Vantage) -> dict[str, Column]:
     gone = p.death_month <= facts.month
     status = np.where(gone, np.where(p.death_kind == 1, "吊销", "注销"), "存续")
     kinds = np.array(["个体工商户", "企业", "企业", "农民专业合作社", "农村集体经济组织", "企业"])[p.kind]
-    raised = p.streams.chance(0.12, "capital.raised", p.ids) & (p.first_change_month() <= facts.month)
-    capital = np.where(raised, 2, 1) * p.capital_wan * 1_000_000
+    capital = np.where(p.change_at(facts.month, 0), 2, 1) * p.capital_wan * 1_000_000
     foreign_money = (p.kind == FOREIGN) & (p.ids % 3 == 0)
     since = np.where(p.returned_month <= facts.month, p.returned_month, p.moved_month)
     recent = (p.birth_day > facts.number - 365) | ((since <= facts.month) & (since > facts.month - 12))

@@ -17,6 +17,7 @@ from data.world.vantage import (
     yuan,
 )
 from data.world.views import (
+    inspection,
     labor,
     persons,
 )
@@ -47,7 +48,7 @@ def staff(facts: Vantage) -> dict[str, Column]:
     )
     case = np.any(
         [
-            (labor.inspected_day(p, y) > facts.number - 1095) & (labor.inspected_day(p, y) <= facts.number)
+            (inspection.inspected_day(p, y) > facts.number - 1095) & (inspection.inspected_day(p, y) <= facts.number)
             for y in range(facts.year - 3, facts.year + 1)
         ],
         axis=0,

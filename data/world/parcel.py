@@ -19,6 +19,7 @@ from data.world.writers import Written
 
 _T = TypeVar("_T")
 CHUNK = 250_000
+_HISTORY_YEARS = 5
 
 PREFIXES = {
     "market": "SCJG",
@@ -54,6 +55,8 @@ class Parcel:
     control: bool = False
     # Drift of this delivery (renamed or added columns, another unit or encoding); `silent` means it never comes.
     anomalies: list[str] = field(default_factory=list)
+    # The file as it would go out before a clerk noticed the wrong figures in it: delivered first where the month is sent twice.
+    draft: Callable[[Path], Written] | None = None
 
     @property
     def name(self) -> str:
@@ -117,6 +120,16 @@ class World:
     def years(self) -> range:
         """Calendar years from the first to the last month."""
         return range(calendar.year_of(self.first_month), calendar.year_of(self.last_month) + 1)
+
+    @property
+    def history(self) -> range:
+        """The years before the window's first: a department that begins to share hands its public lists of these over at once."""
+        return range(self.years[0] - _HISTORY_YEARS, self.years[0]) if self.after is None else range(0)
+
+    @property
+    def handing_over(self) -> dt.date:
+        """The day on which the lists of `history` are due."""
+        return calendar.working_day(calendar.first_day(self.first_month) + dt.timedelta(days=14))
 
     @cached_property
     def streams(self) -> Streams:

@@ -33,6 +33,8 @@ NEWBORN_MONTHS = 24
 # Names are unique below 3.1 million.
 NEWBORN_ROOM = 100_000
 _NEVER = 100_000
+# Renamings, moves and changes happen from 2020 on, in the years a world can go on as well.
+_DRAWN_YEARS = 7
 # Numbers no entity has, for what the shells of a ring share.
 _RING_SEATS = 40_000_000
 _YANGPU_REGISTRAR = 460300
@@ -183,7 +185,7 @@ class Population:
     def moved_month(self) -> Ints:
         """Month of a move to another county (2 % a year), or far in the future."""
         draw = self.streams.uniform("move", self.ids)
-        month = np.where(draw < 0.10, _REFERENCE + np.floor(draw * 600).astype(np.int64), _NEVER)
+        month = np.where(draw < 0.02 * _DRAWN_YEARS, _REFERENCE + np.floor(draw * 600).astype(np.int64), _NEVER)
         first, _ = rings.months_of(self)
         return np.where(rings.is_mover(self), first - 2, month)
 
@@ -395,15 +397,31 @@ class Population:
         """Renaming: 3 % a year when young, 1 % when old (feeds.md 4.3)."""
         draw = self.streams.uniform("rename", self.ids)
         young = _REFERENCE - self.birth_month < 36
-        rate = np.where(young, 0.15, 0.05)
-        month = _REFERENCE + np.floor(draw / rate * 60).astype(np.int64)
-        renames = (draw < rate) & (month > self.birth_month + 2) & self.is_firm
+        rate = np.where(young, 0.03, 0.01)
+        month = _REFERENCE + np.floor(draw / rate * 12).astype(np.int64)
+        renames = (draw < _DRAWN_YEARS * rate) & (month > self.birth_month + 2) & self.is_firm
         return np.where(renames, month, _NEVER)
 
     def first_change_month(self) -> Ints:
         """Month of a change of legal person, capital or scope (3 % a year)."""
         draw = self.streams.uniform("change", self.ids)
-        return np.where(draw < 0.15, _REFERENCE + np.floor(draw * 400).astype(np.int64), _NEVER)
+        return np.where(draw < 0.03 * _DRAWN_YEARS, _REFERENCE + np.floor(draw * 400).astype(np.int64), _NEVER)
+
+    def change_at(self, month: int, kind: int) -> Bools:
+        """Whether a change of this kind has happened by the end of the month: 0 capital, 1 legal person, 2 scope."""
+        drawn = self.streams.pick((0.12, 0.3, 0.58), "change.kind", self.ids)
+        result: Bools = (drawn == kind) & (self.seat == self.ids) & (self.first_change_month() <= month)
+        return result
+
+    def person_at(self, month: int) -> pl.Series:
+        """Legal representative in force at the end of the month."""
+        frame = pl.DataFrame({"a": self.person, "b": self.next_person, "c": pl.Series(self.change_at(month, 1))})
+        return frame.select(pl.when("c").then("b").otherwise("a").alias("p"))["p"]
+
+    @attribute
+    def next_person(self) -> pl.Series:
+        """Who represents it after a change of legal person."""
+        return person_names(self.streams, "person.next", self.ids)
 
     @attribute
     def branch_uscc(self) -> pl.Series:

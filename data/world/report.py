@@ -99,7 +99,7 @@ def generated(people: Population) -> dict[tuple[str, str], Callable[[], float]]:
         ("staff_elasticity", "从业人员对营业收入"): lambda: staff_elasticity(people),
         ("late_share", "5日以内"): late_share,
         ("cluster_share", "企业"): lambda: _share(people.cluster[firm & (people.log_revenue < 15.4)] >= 0),
-        ("rename_rate", "五年累计（青年企业）"): lambda: _share((people.renamed_month < 2_000)[young]),
+        ("rename_rate", "五年累计（青年企业）"): lambda: _share((people.renamed_month <= calendar.LAST_MONTH)[young]),
         ("region_share", "海口四区"): lambda: _share((people.region > 460104) & (people.region < 460109)),
         ("region_share", "三亚四区"): lambda: _share((people.region > 460201) & (people.region < 460206)),
     }

@@ -16,6 +16,7 @@ from data.world.indicators import monthly_state
 from data.world.origins import CLEAN_ROWS, Origins, Sent, origins
 from data.world.parcel import World, given
 from data.world.population import KINDS, Population
+from data.world.streams import Ints
 from data.world.views import disclosure, persons
 from data.world.views.customs import customs_code, is_trader
 from data.world.views.labor import insures, offices, unit_number
@@ -31,6 +32,7 @@ _PLACE: dict[str, pl.DataType | type[pl.DataType]] = {
     "eid": pl.Int64,
 }
 _RECORD = _PLACE | {"defects": pl.String}
+_NEVER = 100_000
 _CELL = _PLACE | dict.fromkeys(("column", "defect", "clean", "sent"), pl.String)
 
 
@@ -132,8 +134,13 @@ def _month_start(months: np.ndarray) -> pl.Series:
     return _date(np.where(far, 999_999, days))
 
 
-def entities(people: Population) -> pl.DataFrame:
-    """truth_entity: one row per entity with all codes and names."""
+def entities(people: Population, last: int) -> pl.DataFrame:
+    """truth_entity: one row per entity with all codes and names, and the changes up to the month `last`."""
+
+    def until(month: Ints) -> Ints:
+        return np.where(month <= last, month, _NEVER)
+
+    changed = until(people.first_change_month())
     trader = pl.Series(is_trader(people))
     unit = unit_number(people, offices(people)[0][0])
     keep, branch, branch_code = branch_keys(people)
@@ -150,14 +157,18 @@ def entities(people: Population) -> pl.DataFrame:
             "unit_no": unit,
             "customs_code": customs_code(people),
             "name": people.name,
-            "new_name": people.new_name,
-            "renamed_month": _month_start(people.renamed_month),
+            "new_name": pl.select(pl.when(pl.Series(people.renamed_month <= last)).then(people.new_name)).to_series(),
+            "renamed_month": _month_start(until(people.renamed_month)),
             "legal_person": people.person,
+            "next_legal_person": pl.select(
+                pl.when(pl.Series(people.change_at(last, 1))).then(people.next_person)
+            ).to_series(),
+            "changed_month": _month_start(changed),
             "phone": people.phone,
             "region": people.region,
-            "new_region": people.region_at(calendar.LAST_MONTH),
-            "moved_month": _month_start(people.moved_month),
-            "returned_month": _month_start(people.returned_month),
+            "new_region": people.region_at(last),
+            "moved_month": _month_start(until(people.moved_month)),
+            "returned_month": _month_start(until(people.returned_month)),
             "birth": _date(people.birth_day),
             "death_month": _month_start(people.death_month),
             "death_kind": pl.Series(["注销", "吊销"]).gather(people.death_kind),
@@ -338,7 +349,7 @@ def _yearly(
 def write_tables(world: World, folder: Path) -> None:
     """Every truth file that does not speak of deliveries, chunk by chunk."""
     files: tuple[tuple[str, list[Callable[[Population], pl.DataFrame]]], ...] = (
-        ("truth_entity", [entities]),
+        ("truth_entity", [given(entities, world.last_month)]),
         ("truth_state", _yearly(monthly_state, world)),
         ("truth_treatment", _yearly(treatments, world)),
         ("truth_fraud", [fraud]),

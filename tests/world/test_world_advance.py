@@ -108,6 +108,31 @@ def test_entities_are_born_and_registered(gone_on: GoneOn) -> None:
     assert (state.filter(pl.col("eid") >= NEWBORN)["established_date"] >= date(2025, 1, 1)).all()
 
 
+def test_names_seats_and_capital_go_on_changing(gone_on: GoneOn) -> None:
+    texts = [p.read_bytes().decode("gb18030") for p in (gone_on.home / "landing").rglob("SCJG_E_ALTER_*.csv")]
+    rows = pl.concat([pl.read_csv(t.encode(), infer_schema=False) for t in texts])
+    assert set(rows["ALTDATE"].str.slice(0, 7)) <= {"2025-01", "2025-02", "2025-03"}
+    people = population(7, 0, 600)
+    fits = (people.birth_month < 421) & (people.death_month > 421)
+    for item, month in (("01", people.renamed_month), ("06", people.moved_month)):
+        due = people.pripid.filter(pl.Series(fits & (month > 419) & (month <= 421)))
+        assert due.len() > 0
+        assert set(due) <= set(rows.filter(pl.col("ALTITEM") == item)["PRIPID"]), item
+
+
+def test_changes_after_the_last_month_keep_their_rate() -> None:
+    people = population(7, 100_000, 300_000)
+    # Those who could have changed in all seven years.
+    people = people.take(np.flatnonzero(people.birth_month < 350))
+    for month in (people.renamed_month, people.moved_month, people.first_change_month()):
+        before = ((month > 359) & (month <= 419)).sum() / 5
+        after = ((month > 419) & (month <= 443)).sum() / 2
+        assert abs(after / before - 1) < 0.1
+    capital, person, scope = (people.change_at(443, kind).sum() for kind in range(3))
+    assert capital < person < scope
+    assert capital + person + scope <= (people.first_change_month() <= 443).sum()
+
+
 def test_the_feed_keeps_its_records_and_gains_some(gone_on: GoneOn) -> None:
     gained = 0
     for path in sorted((gone_on.home / "api.before").glob("*.jsonl")):

@@ -12,11 +12,14 @@ from pathlib import Path
 import dbfread
 import fastexcel
 import lxml.etree
+import numpy as np
 import polars as pl
 import pytest
 
 from data.world import report
 from data.world.parcel import PREFIXES
+from data.world.population import population
+from data.world.views import inspection
 
 
 def newest(home: Path, pattern: str) -> Path:
@@ -246,6 +249,7 @@ def test_defects_are_counted(home: Path) -> None:
         "repaired",
         "withdrawn",
         "wild_report",
+        "corrected_later",
     ]
     missing = [kind for kind in expected if not census.get(kind)]
     assert missing == []
@@ -264,6 +268,9 @@ def test_anomalies_of_delivery_are_planted(home: Path) -> None:
         "silent",
         "column_renamed",
         "column_added",
+        "resent_changed",
+        "wrong_period",
+        "swapped_content",
     } <= kinds
     broken = deliveries.filter(
         pl.col("anomalies").str.contains("truncated") & ~pl.col("anomalies").str.contains("resent")
@@ -272,3 +279,50 @@ def test_anomalies_of_delivery_are_planted(home: Path) -> None:
         gzip.decompress((home / broken["file"][0]).read_bytes())
     received = deliveries["received_at"].drop_nulls()
     assert received.max().date() <= date(2025, 1, 25)  # type: ignore[union-attr]
+
+
+def test_a_month_is_sent_again_with_other_figures(home: Path) -> None:
+    sent = pl.read_parquet(home / "truth" / "truth_delivery.parquet").drop_nulls("file")
+    record = pl.read_parquet(home / "truth" / "truth_record.parquet", columns=["file", "defects"])
+    cells = pl.read_parquet(home / "truth" / "truth_cell.parquet").filter(
+        pl.col("defect").str.contains("corrected_later")
+    )
+    first = sent.filter(pl.col("anomalies").str.contains("resent_changed"))
+    assert {"labor", "industry", "commerce", "customs"} <= set(first["department"])
+    for row in first.iter_rows(named=True):
+        name = row["file"].rsplit("/", 1)[1]
+        again = sent.filter(
+            pl.col("file").str.ends_with(name) & pl.col("anomalies").str.contains("resent_after_correction")
+        )
+        assert again.height == 1
+        assert again["rows"][0] == row["rows"]
+        assert again["received_at"][0] > row["received_at"]
+        wrong = cells.filter(pl.col("file") == row["file"])
+        assert 1 <= wrong.height <= 1 + 0.15 * row["rows"]
+        assert (wrong["clean"] != wrong["sent"]).all()
+        right = record.filter((pl.col("file") == again["file"][0]) & pl.col("defects").str.contains("corrected_later"))
+        assert right.is_empty()
+
+
+def test_the_first_delivery_reaches_back_five_years(home: Path) -> None:
+    names = {p.name for p in (home / "landing").rglob("*")}
+    for stem, ending in (
+        ("RSJ_LDJC", "xlsx"),
+        ("SWJ_SB_QYSDS", "txt.gz"),
+        ("KJT_KXQY", "csv"),
+        ("SWT_WZBG", "xlsx"),
+    ):
+        years = range(2018, 2022 if stem == "SWJ_SB_QYSDS" else 2023)
+        assert {f"{stem}_{year}_F_01.{ending}" for year in years} <= names, stem
+    decided = [str(r[3]) for year in range(2018, 2023) for r in cells(newest(home, f"RSJ_LDJC_{year}_F_01.xlsx"))[3:]]
+    assert len(decided) > 20
+    quarters = {f"RSJ_LDJC_{year}Q{quarter}_I_01.xlsx" for year in (2023, 2024) for quarter in range(1, 5)}
+    assert quarters <= names
+
+
+def test_a_case_of_wage_arrears_is_delivered_once(home: Path) -> None:
+    record = pl.read_parquet(home / "truth" / "truth_record.parquet").filter(pl.col("table") == "LDJC")
+    people = population(7, 0, 2_000)
+    for year in range(2018, 2025):
+        own = record.filter(pl.col("file").str.contains(f"RSJ_LDJC_{year}"))["eid"].to_list()
+        assert sorted(own) == np.flatnonzero(inspection.inspected_day(people, year) >= 0).tolist(), year

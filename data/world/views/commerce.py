@@ -183,17 +183,26 @@ def _plain(frame: pl.DataFrame, title: str, unit: str, numbers: tuple[str, ...])
 def parcels(world: World) -> Iterator[Parcel]:
     """Sales each month but January, foreign capital and duty-free, filings by the year."""
 
-    def parcel(name: str, period: str, due: dt.date, sheets: list[Sheet], drift: tuple[str, ...] = ()) -> Parcel:
+    def parcel(
+        name: str,
+        period: str,
+        due: dt.date,
+        sheets: list[Sheet],
+        drift: tuple[str, ...] = (),
+        kind: str = "I",
+        draft: list[Sheet] | None = None,
+    ) -> Parcel:
         return Parcel(
             "commerce",
             name,
             period,
-            "I",
+            kind,
             "01",
             "xlsx",
             calendar.working_day(due),
             partial(writers.xlsx, sheets=sheets),
             anomalies=list(drift),
+            draft=None if draft is None else partial(writers.xlsx, sheets=draft),
         )
 
     for month in world.window:
@@ -214,13 +223,11 @@ def parcels(world: World) -> Iterator[Parcel]:
             drift = ("silent",)
         elif world.age(month) >= 20:
             free, drift = free.with_columns(备注=pl.lit("")), ("column_added",)
-        yield parcel(
-            "LDMS",
-            calendar.month_text(month),
-            due,
-            _plain(free, f"{label}离岛免税及电商销售", "单位：万元、件", ("销售额", "件数")),
-            drift,
+        now, wrong = (
+            _plain(rows, f"{label}离岛免税及电商销售", "单位：万元、件", ("销售额", "件数"))
+            for rows in (free, defects.misread(free, "销售额", world.streams, "commerce.duty_free", month))
         )
+        yield parcel("LDMS", calendar.month_text(month), due, now, drift, draft=wrong)
         if month % 3 == 2:
             period = f"{calendar.year_of(month)}Q{month % 12 // 3 + 1}"
             capital = world.gather(given(foreign, month))
@@ -230,6 +237,11 @@ def parcels(world: World) -> Iterator[Parcel]:
                 due,
                 _plain(capital, f"{period}外商投资信息报告", "单位：万美元", ("合同外资", "实到外资")),
             )
+    for year in world.history:
+        ends = range(calendar.month_index(year, 3), calendar.month_index(year + 1, 1), 3)
+        capital = pl.concat([world.gather(given(foreign, end)) for end in ends])
+        sheets = _plain(capital, f"{year}年外商投资信息报告", "单位：万美元", ("合同外资", "实到外资"))
+        yield parcel("WZBG", str(year), world.handing_over, sheets, kind="F")
     for year in world.years:
         frame = world.gather(partial(filings, year=year, earlier=year == world.years[0]))
         yield parcel("WMBA", str(year), dt.date(year + 1, 1, 16), _plain(frame, f"{year}年对外贸易经营者备案", "", ()))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,7 @@ from data.world.parcel import Parcel, World, given, positions
 from data.world.population import FOREIGN, Population
 from data.world.streams import Bools, Ints, log, permuted
 from data.world.views.register import current_name
+from data.world.writers import Written
 
 _RATES = {2019: 6.8985, 2020: 6.8974, 2021: 6.4512, 2022: 6.7261, 2023: 7.0467, 2024: 7.1217}
 
@@ -202,8 +205,20 @@ def parcels(world: World) -> Iterator[Parcel]:
             if table == "HG_LSH" and sent % 3:
                 continue
 
-            def write(path, view=view):  # type: ignore[no-untyped-def]
-                frames = (view(people) for people in world.chunks())
-                return writers.csv(path, frames, encoding="utf-16-le", separator="\t", bom=True)
+            draft = partial(_wrong_trade, sent=sent) if table == "HG_JCK" else None
+            yield Parcel(
+                "customs", table, period, kind, "01", "txt", due, _writer(world, view), control=True,
+                draft=_writer(world, draft) if draft else None,
+            )  # fmt: skip
 
-            yield Parcel("customs", table, period, kind, "01", "txt", due, write, control=True)
+
+def _wrong_trade(people: Population, sent: int) -> pl.DataFrame:
+    return defects.misread(trade_delivery(people, sent), "数量", people.streams, "trade", sent)
+
+
+def _writer(world: World, view: Callable[[Population], pl.DataFrame]) -> Callable[[Path], Written]:
+    def write(path: Path) -> Written:
+        frames = (view(people) for people in world.chunks())
+        return writers.csv(path, frames, encoding="utf-16-le", separator="\t", bom=True)
+
+    return write

@@ -109,7 +109,7 @@ def tech_upgrade(people: Population, year: int) -> pl.DataFrame:
     )
     sub = people.take(positions(keep))
     total = project_cents(sub)
-    code = projects(sub).unique("_eid", keep="first", maintain_order=True).sort("_eid")
+    code = projects(sub, calendar.month_index(year, 12)).unique("_eid", keep="first", maintain_order=True).sort("_eid")
     frame = table(
         sub,
         {
@@ -160,7 +160,14 @@ def parcels(world: World) -> Iterator[Parcel]:
     """The yearly list and its re-issue, monthly output, yearly projects, quarterly software."""
 
     def parcel(
-        name: str, period: str, kind: str, batch: str, due: dt.date, sheet: Sheet, drift: tuple[str, ...] = ()
+        name: str,
+        period: str,
+        kind: str,
+        batch: str,
+        due: dt.date,
+        sheet: Sheet,
+        drift: tuple[str, ...] = (),
+        draft: Sheet | None = None,
     ) -> Parcel:
         return Parcel(
             "industry",
@@ -172,6 +179,7 @@ def parcels(world: World) -> Iterator[Parcel]:
             calendar.working_day(due),
             partial(writers.xlsx, sheets=[sheet]),
             anomalies=list(drift),
+            draft=None if draft is None else partial(writers.xlsx, sheets=[draft]),
         )
 
     for year in world.years:
@@ -216,20 +224,12 @@ def parcels(world: World) -> Iterator[Parcel]:
             frame = frame.rename({"期末从业": "期末从业人数"})
             drift = ("column_renamed",)
         numbers = ("工业总产值", "营业收入", "出口交货值", "用电量", "期末从业", "期末从业人数")
-        yield parcel(
-            "GYQY_M",
-            calendar.month_text(month),
-            "I",
-            "01",
-            due,
-            _sheet(
-                frame,
-                f"{calendar.year_of(month)}年{month % 12 + 1}月规模以上工业企业主要指标",
-                "单位：千元、万千瓦时、人",
-                numbers,
-            ),
-            drift,
+        title = f"{calendar.year_of(month)}年{month % 12 + 1}月规模以上工业企业主要指标"
+        now, wrong = (
+            _sheet(rows, title, "单位：千元、万千瓦时、人", numbers)
+            for rows in (frame, defects.misread(frame, "营业收入", world.streams, "industry.output", month))
         )
+        yield parcel("GYQY_M", calendar.month_text(month), "I", "01", due, now, drift, draft=wrong)
         if month % 3 == 2:
             frame = world.gather(given(software, month))
             drift = ()

@@ -103,7 +103,9 @@ def patents_table(people: Population) -> pl.DataFrame:
         "patent_number_typo",
         lambda a: a[:8] + ("8" if a[8] != "8" else "3") + a[9:],
     )
-    former = (sub.renamed_month < 100_000) & (calendar.month_of_day(p.applied) < sub.renamed_month)
+    former = (calendar.month_of_day(p.applied) < sub.renamed_month) & (
+        sub.renamed_month <= calendar.month_of_day(shown)
+    )
     frame = defects.mark(frame, former, "former_name")
     return defects.dirty_names(frame, "ap", sub.streams, "ip.name", p.ordinal, 0.35)
 

@@ -15,7 +15,7 @@ from data.world.population import Population
 from data.world.streams import Ints
 from data.world.views.disclosure import abnormal_list, annual_reports
 from data.world.views.ownership import branches, investors
-from data.world.views.register import TYPES, baseinfo
+from data.world.views.register import TYPES, baseinfo, scope
 
 
 def _events(people: Population, world: World) -> list[tuple[str, Ints, Ints]]:
@@ -153,6 +153,8 @@ def _full(world: World, month: int) -> Parcel:
     )  # fmt: skip
 
 
+# Later than any change.
+_LATEST = 2_000
 _Told = Callable[[Population], tuple[pl.Series, pl.Series]]
 
 
@@ -178,16 +180,13 @@ def _changes(people: Population) -> Iterator[tuple[str, str, Ints, _Told]]:
     yield "01", "renamed", people.renamed_month, lambda sub: (sub.name, sub.new_name)
     yield "06", "moved", people.moved_month, address(True)
     yield "06", "returned", people.returned_month, address(False)
-    raised = people.streams.chance(0.12, "capital.raised", people.ids)
-    yield (
-        "04",
-        "changed",
-        np.where(raised, people.first_change_month(), never),
-        lambda sub: (
-            formats.whole(sub.capital_wan),
-            formats.whole(sub.capital_wan * 2),
-        ),
-    )
+    changed = people.first_change_month()
+    for item, number, told in (
+        ("04", 0, lambda sub: (formats.whole(sub.capital_wan), formats.whole(sub.capital_wan * 2))),
+        ("03", 1, lambda sub: (sub.person, sub.next_person)),
+        ("05", 2, lambda sub: (scope(sub, 0), scope(sub, _LATEST))),
+    ):
+        yield item, "changed", np.where(people.change_at(_LATEST, number), changed, never), told
     turned = np.where(kind == succession.CONVERSION, month + 1, never)
     yield "07", "converted", turned, predecessor("个体工商户", "有限责任公司（个体工商户转型）")
     yield "99", "merged", np.where(kind == succession.MERGER, month, never), predecessor("吸收合并", "")

@@ -166,6 +166,11 @@ def dishonest_span(people: Population) -> tuple[Ints, Ints]:
         calendar.month_index(2021, 1) + people.streams.below(47, "dishonest.month", people.ids), people.birth_month + 6
     )
     day = calendar.day_number(month, people.ids % 27)
+    # Who had none so far may have one in the years a world goes on.
+    later = ~hit & people.is_firm & people.streams.chance(0.006, "dishonest.later", people.ids)
+    after = calendar.LAST_MONTH + 1 + people.streams.below(24, "dishonest.later.month", people.ids)
+    day = np.where(later, calendar.day_number(np.maximum(after, people.birth_month + 6), people.ids % 27), day)
+    hit |= later
     ends = people.streams.chance(0.4, "dishonest.ends", people.ids)
     return np.where(hit, day, 999_999), np.where(
         ends, day + 200 + people.streams.below(500, "dishonest.length", people.ids), 999_999
@@ -207,14 +212,14 @@ def dishonest(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.D
 def project_month(people: Population) -> Ints:
     """Month an investment project was filed, or -1."""
     has = people.is_firm & (people.log_revenue > log(5e6)) & people.streams.chance(0.12, "project", people.ids)
-    return np.where(
-        has,
-        np.maximum(
-            people.birth_month + 3,
-            calendar.month_index(2021, 1) + people.streams.below(46, "project.month", people.ids),
-        ),
-        -1,
+    month = calendar.month_index(2021, 1) + people.streams.below(46, "project.month", people.ids)
+    # Who has none so far may file one in the years a world goes on.
+    later = ~has & people.is_firm & (people.log_revenue > log(5e6)) & ~splits(people)
+    later &= people.streams.chance(0.06, "project.later", people.ids)
+    month = np.where(
+        later, calendar.LAST_MONTH + 1 + people.streams.below(24, "project.later.month", people.ids), month
     )
+    return np.where(has | later, np.maximum(people.birth_month + 3, month), -1)
 
 
 def splits(people: Population) -> Bools:

@@ -43,10 +43,18 @@ def enterprise_type(people: Population) -> pl.Series:
 
 
 def _capital(people: Population, month: int) -> pl.Series:
-    raised = people.streams.chance(0.12, "capital.raised", people.ids)
-    when = people.first_change_month()
-    value = np.where(raised & (when <= month), people.capital_wan * 2, people.capital_wan)
+    value = np.where(people.change_at(month, 0), people.capital_wan * 2, people.capital_wan)
     return formats._scaled(value * 1_000_000, 6)
+
+
+def scope(people: Population, month: int) -> pl.Series:
+    """Business scope in force at the end of the month: of its own line, and of a second one after a change of scope."""
+    items = pl.Series([i.scope for i in pools.INDUSTRIES])
+    other = items.gather(people.streams.below(len(items), "scope.second", people.ids))
+    frame = pl.DataFrame({"a": items.gather(people.industry), "b": other, "c": pl.Series(people.change_at(month, 2))})
+    more = pl.when(pl.col("c") & (pl.col("a") != pl.col("b"))).then(pl.concat_str(pl.lit("；"), "b"))
+    said = pl.concat_str(pl.lit("一般项目："), "a", more.otherwise(pl.lit("")), pl.lit(pools.SCOPE_TAIL), pl.lit("。"))
+    return frame.select(said.alias("s"))["s"]
 
 
 def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Ints, second: Ints) -> pl.DataFrame:
@@ -54,7 +62,6 @@ def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Int
     sub = people.take(keep)
     industry = pl.Series([i.letter for i in pools.INDUSTRIES]).gather(sub.industry)
     code = pl.Series([i.code for i in pools.INDUSTRIES]).gather(sub.industry)
-    scope = pl.Series([i.scope for i in pools.INDUSTRIES]).gather(sub.industry)
     gone = sub.death_month <= month
     revoked = gone & (sub.death_kind == 1)
     codes_text = np.where(revoked, "2", np.where(gone, "3", "1"))
@@ -75,7 +82,7 @@ def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Int
             "ENTTYPE": enterprise_type(sub),
             "INDUSTRYPHY": industry,
             "INDUSTRYCO": code,
-            "LEREP": sub.person,
+            "LEREP": sub.person_at(month),
             "REGCAP": _capital(sub, month),
             "REGCAPCUR": pl.Series(np.where((sub.kind == FOREIGN) & (sub.ids % 3 == 0), "840", "156")),
             "ESTDATE": formats.dates(sub.birth_day),
@@ -84,9 +91,7 @@ def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Int
             "OPTO": formats.dates(np.where(sub.ids % 5 == 0, sub.birth_day + 7305, 999_999)),
             "DOM": sub.address_at(month),
             "DOMDISTRICT": region,
-            "OPSCOPE": pl.select(
-                pl.concat_str(pl.lit("一般项目："), scope, pl.lit(pools.SCOPE_TAIL), pl.lit("。"))
-            ).to_series(),
+            "OPSCOPE": scope(sub, month),
             "REGORG": formats.whole(sub.registrar),
             "REGSTATE": pl.Series(words.tolist(), dtype=pl.String),
             "TEL": sub.phone,

@@ -230,6 +230,9 @@ def parcels(world: World) -> Iterator[Parcel]:
                 dt.date(year + 1, 2, 20),
                 world.gather(given(contracts, year)),
             )
+    for year in world.history:
+        batches = pl.concat([world.gather(partial(tech_smes, year=year, batch=batch)) for batch in range(5)])
+        yield parcel("KXQY", str(year), "F", "01", world.handing_over, batches)
     for year in world.years:
         for batch in range(5):
             frame = world.gather(partial(tech_smes, year=year, batch=batch))

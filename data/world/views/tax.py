@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from data.world.streams import Bools, Ints
 from data.world.value_defects import dirty_values
 from data.world.views.customs import export_share
 from data.world.views.register import current_name
+from data.world.writers import Written
 
 # P(late <= 5 d) 70 %, <= 15 d 22 %, <= 45 d 6 %, never 2 % (feeds.md 1.5): in whole months 0, 0, 1 or 2, never.
 _LATE = (0.92, 0.045, 0.015, 0.02)
@@ -81,7 +83,7 @@ def registration(people: Population, month: int, stock: bool = False) -> pl.Data
             "SHXYDM": sub.uscc,
             # The tax register learns of a new name months later.
             "NSRMC": current_name(sub, month - 4),
-            "FDDBRXM": sub.person,
+            "FDDBRXM": sub.person_at(month - 4),
             "NSRZT_DM": pl.Series(status.tolist(), dtype=pl.String),
             "ZZSNSRLX": pl.Series(np.where(sub.is_general_taxpayer, "1", "2").tolist(), dtype=pl.String),
             "HY_DM": pl.Series([i.code for i in pools.INDUSTRIES]).gather(sub.industry),
@@ -347,7 +349,13 @@ def arrears(people: Population, sent: int) -> pl.DataFrame:
 
 
 def parcels(world: World) -> Iterator[Parcel]:
-    """One file per table and month, by the 20th; the stock of registrations with the first."""
+    """One file per table and month, by the 20th; the stock of registrations and the settlements of the years before with the first."""
+    settled = [year for year in world.history if calendar.month_index(year + 1, 6) < world.first_month]
+    for year in settled:
+        view = given(income_tax, calendar.month_index(year + 1, 6))
+        yield Parcel(
+            "tax", "SB_QYSDS", str(year), "F", "01", "txt.gz", world.handing_over, _writer(world, view), control=True
+        )
     for sent in world.sending:
         due = calendar.working_day(calendar.first_day(sent) + dt.timedelta(days=16))
         month = sent % 12 + 1
@@ -355,13 +363,7 @@ def parcels(world: World) -> Iterator[Parcel]:
         def parcel(
             table: str, period: str, kind: str, view: Callable[[Population], pl.DataFrame], due: dt.date = due
         ) -> Parcel:
-            def write(path):  # type: ignore[no-untyped-def]
-                frames = (view(people) for people in world.chunks())
-                return writers.csv(
-                    path, frames, encoding="gb18030", separator="\x01", header=False, end="\n", null="\\N"
-                )
-
-            return Parcel("tax", table, period, kind, "01", "txt.gz", due, write, control=True)
+            return Parcel("tax", table, period, kind, "01", "txt.gz", due, _writer(world, view), control=True)
 
         period = calendar.month_text(sent - 1)
         if sent == world.first_month:
@@ -382,6 +384,16 @@ def parcels(world: World) -> Iterator[Parcel]:
                 "I",
                 given(credit, calendar.year_of(sent) - 1),
             )
+
+
+def _writer(world: World, view: Callable[[Population], pl.DataFrame]) -> Callable[[Path], Written]:
+    """The view as Hive text, chunk by chunk."""
+
+    def write(path: Path) -> Written:
+        frames = (view(people) for people in world.chunks())
+        return writers.csv(path, frames, encoding="gb18030", separator="\x01", header=False, end="\n", null="\\N")
+
+    return write
 
 
 def _stock(sent: int) -> Callable[[Population], pl.DataFrame]:
