@@ -58,7 +58,7 @@ class Column(Strict):
     fill_down: bool = False
     forever: bool = False
     serial: bool = False
-    # a day after the receipt is no error here (validity that begins later)
+    # a day after the receipt is no error here (validity that begins or ends later, what is planned)
     future: bool = False
     nulls: tuple[str, ...] = ()
     true_words: tuple[str, ...] = ()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cache
 
 import polars as pl
 
 from data.contract import PROVENANCE, REFERENCE, SUBJECT_ROLES, Column, Table
-from quality.parse import EXCEL_ERRORS, Parsed, parse, trimmed
+from quality.parse import EXCEL_ERRORS, UNPRINTABLE, Parsed, parse, trimmed
 
 NUMERIC = "_numeric"
 REJECT_SCHEMA: dict[str, pl.DataType] = {
@@ -71,7 +72,8 @@ def conform(frame: pl.DataFrame, table: Table, key: bytes) -> Conformed:
     Money becomes 元 (or USD), people 人, areas ㎡; an identity key is normalised, never judged. `key` hashes personal values.
     """
     # Several names in one cell share a physical row: `_at` tells them apart until the counts are made.
-    frame = frame.with_row_index("_at")
+    # One chunk: a file of which every row is rejected would leave an empty one, over which Polars' concat_str panics.
+    frame = frame.rechunk().with_row_index("_at")
     physical = frame.select("_at", "_file_id")
     split = _split(frame, table)
     faults: list[pl.DataFrame] = []
@@ -87,8 +89,8 @@ def conform(frame: pl.DataFrame, table: Table, key: bytes) -> Conformed:
             alone = pl.repeat(1, split.height, dtype=pl.Int64, eager=True)
             typed[column.split.rank] = split[column.split.rank] if name in split.columns else alone
         faults += _faults(split, name, column, delivered, parsed, codes)
-        if name == table.valid_at and column.type in ("date", "datetime", "month") and not column.future:
-            faults.append(_future(split, name, column, delivered, parsed))
+        if column.type in ("date", "datetime", "month", "year") and not (column.future or column.forever):
+            faults += _future(split, name, column, delivered, parsed)
     rows = split.select("_at", "_file_id", "_row_no", "_sheet", "_period", "_received_at", NUMERIC).with_columns(
         **typed
     )
@@ -102,6 +104,13 @@ def conform(frame: pl.DataFrame, table: Table, key: bytes) -> Conformed:
     counts = _counted(physical, faulty, duplicates)
     rejects = faulty.select(list(REJECT_SCHEMA)).sort("_file_id", "_sheet", "_row_no", "column_name")
     return Conformed(rows.select(list(table.stored)), rejects, counts, subjects)
+
+
+def merged(parts: Sequence[Conformed]) -> Conformed:
+    """Several as one; a subject named in two of them stands twice."""
+    if len(parts) == 1:
+        return parts[0]
+    return Conformed(*[pl.concat([getattr(p, f.name) for p in parts]) for f in fields(Conformed)])
 
 
 def _no_faults() -> pl.DataFrame:
@@ -130,7 +139,16 @@ def _faults(
     if bad.any():
         errors = delivered.str.strip_chars().is_in(list(EXCEL_ERRORS)).fill_null(False)
         found.append(_fault(split, bad & ~errors, name, column, delivered, parsed.rule, parsed.reason))
-        found.append(_fault(split, bad & errors, name, column, delivered, "excel_error", "Excel 错误值，不是内容"))
+        found.append(
+            _fault(
+                split, bad & errors, name, column, delivered, "excel_error", "Excel 错误值或没有算出的公式，不是内容"
+            )
+        )
+    if column.type in ("text", "code"):
+        odd = delivered.str.contains(UNPRINTABLE).fill_null(False) & ~bad
+        if odd.any():
+            reason = "含控制字符或乱码（如 �、锟斤拷），不能确定原来写的是什么"
+            found.append(_fault(split, odd, name, column, delivered, "unprintable", reason))
     if column.required:
         empty = parsed.values.is_null() & ~bad
         if codes is not None and column.open:
@@ -143,28 +161,27 @@ def _faults(
 def _fault(
     split: pl.DataFrame, mask: pl.Series, name: str, column: Column, delivered: pl.Series, rule: str, reason: str
 ) -> pl.DataFrame:
-    value = (
-        delivered.str.slice(0, 80)
-        if column.personal == "none"
-        else pl.Series([None], dtype=pl.String).new_from_index(0, len(delivered))
-    )
-    shown = pl.when(value.is_null()).then(None).otherwise(value) if column.personal == "none" else pl.lit("***")
+    # A terminal that prints the value must not obey it.
+    shown = delivered.filter(mask).str.slice(0, 80).str.replace_all(UNPRINTABLE, "�").alias("value")
     return (
-        split.with_columns(
-            shown.alias("value"),
+        split.select("_at", "_file_id", "_sheet", "_row_no")
+        .filter(mask)
+        .with_columns(
+            shown if column.personal == "none" else pl.lit("***").alias("value"),
             column_name=pl.lit(name),
             rule=pl.lit(rule),
             reason=pl.lit(f"{column.label}：{reason}"),
         )
-        .filter(mask)
         .select("_at", *REJECT_SCHEMA)
     )
 
 
-def _future(split: pl.DataFrame, name: str, column: Column, delivered: pl.Series, parsed: Parsed) -> pl.DataFrame:
-    received = split["_received_at"].dt.date()
-    later = (parsed.values.cast(pl.Date) > received).fill_null(False)
-    return _fault(split, later, name, column, delivered, "future", "晚于收到交付的日子")
+def _future(split: pl.DataFrame, name: str, column: Column, delivered: pl.Series, parsed: Parsed) -> list[pl.DataFrame]:
+    """What is said to have happened cannot have happened after the delivery came; `Column.future` names the dates that may lie ahead."""
+    received = split["_received_at"]
+    told = parsed.values if column.type == "year" else parsed.values.cast(pl.Date)
+    later = (told > (received.dt.year() if column.type == "year" else received.dt.date())).fill_null(False)
+    return [_fault(split, later, name, column, delivered, "future", "晚于收到交付的日子")] if later.any() else []
 
 
 def _payload(table: Table) -> list[str]:

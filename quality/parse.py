@@ -13,7 +13,22 @@ from data.contract import UNITS, Column
 
 BLANKS = " \t\r\n\f\v\u00a0\u3000\u200b\ufeff"
 PLACEHOLDERS = ("", "-", "--", "---", "—", "——", "－", "/", "\\N", "NULL", "Null", "null", "None", "无", "N/A", "n/a")
-EXCEL_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!")
+# what Excel shows where there is no value, and what the workbook reader writes where a formula was never calculated
+EXCEL_ERRORS = (
+    "#N/A",
+    "#REF!",
+    "#VALUE!",
+    "#DIV/0!",
+    "#NAME?",
+    "#NULL!",
+    "#NUM!",
+    "#GETTING_DATA",
+    "#SPILL!",
+    "#CALC!",
+    "#公式无值",
+)
+# Text that does not show what it is: control characters, marks that turn the direction of writing, characters already lost on the way.
+UNPRINTABLE = r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffd]|锟斤拷"
 FOREVER = (
     "长期",
     "永久",
@@ -111,7 +126,7 @@ def _bad(delivered: pl.Series, values: pl.Series) -> pl.Series:
 def _text(text: pl.Series) -> Parsed:
     bare = trimmed(text)
     bad = bare.is_in(list(EXCEL_ERRORS)).fill_null(False)
-    return Parsed(bare, bad, "excel_error", "Excel 错误值，不是内容")
+    return Parsed(bare, bad, "excel_error", "Excel 错误值或没有算出的公式，不是内容")
 
 
 def _coded(text: pl.Series, column: Column, codes: dict[str, str]) -> Parsed:

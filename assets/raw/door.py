@@ -66,27 +66,29 @@ def admit(home: Path, known_at: datetime) -> Passed:
     newest = max(received_days(home), default=known_at) if bare else known_at
     first_seen = known_at if known_at.date() >= newest.date() else None
     for path in standing:
-        fault = _kind_fault(path)
-        if fault:
-            _refuse(home, path, None, fault, passed)
-            continue
-        receipt = _receipt(path, first_seen)
-        if isinstance(receipt, str):
-            _refuse(home, path, None, receipt, passed)
-            continue
-        if moment(receipt["received_at"]) > known_at:
-            passed.later += 1
-            continue
-        if "made_by" in receipt and recognised(path.name) and abs(time.time() - path.lstat().st_mtime) < QUIET_SECONDS:
-            passed.waiting.append(path.name)
-            continue
         try:
-            _one(home, path, receipt, known_at, passed)
+            _judge(home, path, known_at, first_seen, passed)
+        except FileNotFoundError:
+            # Renamed or taken back by the sender since the folder was listed: the next run sees what it has become.
+            passed.waiting.append(printable(path.name))
         except OSError as error:
             # One file that cannot be moved must not keep the others out.
             passed.refused.append((printable(path.name), f"文件系统不让读或移动：{error.strerror}；文件仍在 landing/"))
     _late_controls(home, known_at, passed)
     return passed
+
+
+def _judge(home: Path, path: Path, known_at: datetime, first_seen: datetime | None, passed: Passed) -> None:
+    fault = _kind_fault(path)
+    receipt = fault or _receipt(path, first_seen)
+    if isinstance(receipt, str):
+        _refuse(home, path, None, receipt, passed)
+    elif moment(receipt["received_at"]) > known_at:
+        passed.later += 1
+    elif "made_by" in receipt and recognised(path.name) and abs(time.time() - path.lstat().st_mtime) < QUIET_SECONDS:
+        passed.waiting.append(path.name)
+    else:
+        _one(home, path, receipt, known_at, passed)
 
 
 def _late_controls(home: Path, known_at: datetime, passed: Passed) -> None:
@@ -152,8 +154,11 @@ def moment(received_at: str) -> datetime:
 
 
 def printable(name: str) -> str:
-    """A file name that any log, JSON file or table can hold: bytes that are no text are shown as escapes."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    """A file name that any log, JSON file or terminal can hold: bytes that are no text, control and direction marks are shown as escapes."""
+    text = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return re.sub(
+        r"[^\S ]|[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", lambda m: f"\\u{ord(m.group()):04x}", text
+    )
 
 
 def _standing(landing: Path) -> Iterator[Path]:

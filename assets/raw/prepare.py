@@ -14,7 +14,7 @@ from data.contract import Form, Table
 from data.readers import pool
 from data.readers.reading import RefusedFile
 from quality import validator
-from quality.conform import Conformed, conform
+from quality.conform import Conformed, conform, merged
 from quality.expectations import validated
 from quality.masks import Outcome, outcome
 
@@ -94,6 +94,23 @@ def _groups(batch: Sequence[File]) -> Iterator[tuple[Table, Form, list[File]]]:
         yield group[0].table, group[0].table.forms[form_id], group
 
 
+def _typed(
+    group: list[File], frames: list[pl.DataFrame], table: Table, key: bytes
+) -> list[tuple[pl.DataFrame, Conformed]]:
+    """The frames together, typed. If typing itself breaks, each alone: the delivery that breaks it is refused, its neighbours are not."""
+    text = pl.concat(frames, how="diagonal")
+    try:
+        return [(text, conform(text, table, key))]
+    except (Exception, pl.exceptions.PanicException) as error:
+        if len(frames) > 1:
+            return [alone for frame in frames for alone in _typed(group, [frame], table, key)]
+        broken = text["_file_id"].unique().to_list()
+        for file in group:
+            if file.id in broken:
+                file.refusal, file.reading = f"类型转换时程序出错（{type(error).__name__}），不能载入", None
+        return []
+
+
 def _read(home: Path, group: list[File], form: Form, table: Table, key: bytes) -> Conformed | None:
     """Reads a group in the child processes and types it; fills in readings, counts and refusals of the files."""
     frames = []
@@ -112,8 +129,11 @@ def _read(home: Path, group: list[File], form: Form, table: Table, key: bytes) -
         )
     if not frames:
         return None
-    text = pl.concat(frames, how="diagonal")
-    conformed = conform(text, table, key)
+    typed = _typed(group, frames, table, key)
+    if not typed:
+        return None
+    text = pl.concat([t for t, _ in typed], how="diagonal")
+    conformed = merged([c for _, c in typed])
     counted = {row["_file_id"]: row for row in conformed.counts.to_dicts()}
     sums = control_sums(text, table, key)
     for file in group:

@@ -12,6 +12,8 @@ from data.readers import header
 from data.readers.envelope import file_bytes
 from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable, frame_of
 
+_KINDS = "CNFDL"
+
 
 def read(path: Path, form: Form, table: Table) -> Reading:
     """See `data.readers.read`. Row numbers are record numbers, deleted ones counted."""
@@ -27,9 +29,11 @@ def read(path: Path, form: Form, table: Table) -> Reading:
     deleted = cut = 0
     for record in range(count):
         base = start + record * length
-        if raw[base : base + 1] == b"*":
+        if raw[base] == 0x2A:
             deleted += 1
             continue
+        if raw[base] != 0x20:
+            raise RefusedFile(f"DBF 第 {record + 1} 条记录的删除标志是 0x{raw[base]:02x}，记录错位或文件损坏")
         try:
             values = []
             for _, offset, width, _kind in chosen:
@@ -73,9 +77,18 @@ def _layout(raw: bytes) -> tuple[int, int, int, list[tuple[str, int, int, str]]]
         place += 32
     if not fields or offset != length:
         raise RefusedFile(f"DBF 文件头自相矛盾：记录长 {length} 字节，各字段合计 {offset} 字节")
-    if start + count * length > len(raw):
-        whole = max(0, (len(raw) - start) // length)
+    odd = sorted({kind for *_, kind in fields if kind not in _KINDS})
+    if odd:
+        raise RefusedFile(
+            f"DBF 有不支持的字段类型 {'、'.join(map(repr, odd))}（只读字符、数值、日期、逻辑；备注字段的内容不在本文件里）"
+        )
+    if raw[15]:
+        raise RefusedFile("DBF 已加密")
+    whole = max(0, (len(raw) - start) // length)
+    if count > whole:
         raise RefusedFile(f"DBF 声明 {count} 条记录，实际只有 {whole} 条，文件被截断")
+    if count < whole:
+        raise RefusedFile(f"DBF 声明 {count} 条记录，文件里却有 {whole} 条，文件头与内容不符")
     return count, start, length, fields
 
 

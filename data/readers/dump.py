@@ -12,7 +12,7 @@ from data.readers import header
 from data.readers.envelope import MAX_CELL, decoded, file_bytes
 from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable
 
-_COPY = re.compile(r'COPY\s+(?:"?\w+"?\.)?"?(\w+)"?\s*\(([^)]*)\)\s+FROM\s+stdin', re.IGNORECASE)
+_COPY = re.compile(r'COPY\s+(?:"?\w+"?\.)?"?(\w+)"?\s*\(([^)]*)\)\s+FROM\s+stdin\s*(.*)', re.IGNORECASE)
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 
 
@@ -49,14 +49,22 @@ def read(path: Path, form: Form, table: Table) -> Reading:
 
 
 def _block(lines: list[str], table: Table) -> tuple[int, list[str]]:
-    seen = []
+    seen, ours = [], []
     for i, line in enumerate(lines):
-        found = _COPY.match(line)
+        found = _COPY.match(line) if line[:4].upper() == "COPY" else None
         if not found:
             continue
         if found.group(1).upper() == table.native.upper():
-            return i + 1, [c.strip().strip('"') for c in found.group(2).split(",")]
+            ours.append((i + 1, [c.strip().strip('"') for c in found.group(2).split(",")]))
+            if found.group(3).strip() != ";":
+                raise RefusedFile("COPY 语句带选项，不是 pg_dump 的文本格式")
         seen.append(found.group(1))
+    if len(ours) > 1:
+        raise RefusedFile(
+            f"转储里有两段表 {table.native} 的 COPY 数据（第 {ours[0][0]} 行和第 {ours[1][0]} 行），不知道以哪段为准"
+        )
+    if ours:
+        return ours[0]
     raise RefusedFile(f"转储里没有表 {table.native} 的 COPY 数据" + (f"，只有 {'、'.join(seen)}" if seen else ""))
 
 

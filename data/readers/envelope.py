@@ -24,6 +24,9 @@ _MAGIC = {
     b"\x1f\x8b": "gzip",
     b"SQLite format 3": "SQLite 数据库",
     b"%PDF": "PDF",
+    b"PAR1": "Parquet",
+    b"Rar!": "RAR",
+    b"7z\xbc\xaf": "7z",
 }
 
 
@@ -82,6 +85,9 @@ def checked_zip(path: Path, max_bytes: int) -> zipfile.ZipFile:
     except (zipfile.BadZipFile, OSError) as error:
         raise RefusedFile(f"ZIP 损坏或被截断：{error}") from None
     members = archive.infolist()
+    if len({m.filename.lower() for m in members}) < len(members):
+        # Two readers of one archive may each take another of the two.
+        raise RefusedFile("压缩包里有重名的成员，同一个名字出现两次")
     total = sum(m.file_size for m in members)
     if len(members) > MAX_MEMBERS:
         raise RefusedFile(f"压缩包里有 {len(members)} 个文件，超过上限 {MAX_MEMBERS}")
@@ -116,10 +122,17 @@ def decoded(raw: bytes, form: Form) -> str:
     return text
 
 
+def kind_of(opening: bytes) -> str | None:
+    """What the first bytes of a file say it is, in words; None for what could be text."""
+    if re.match(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+)?html\b", opening, re.IGNORECASE):
+        return "网页（HTML），不是表格文件"
+    return next((name for magic, name in _MAGIC.items() if opening.startswith(magic)), None)
+
+
 def _reject_foreign(raw: bytes) -> None:
-    for magic, name in _MAGIC.items():
-        if raw.startswith(magic):
-            raise RefusedFile(f"合同约定文本，实际是{name}")
+    name = kind_of(raw[:512])
+    if name:
+        raise RefusedFile(f"合同约定文本，实际是{name}")
 
 
 def _reject_nul(raw: bytes) -> None:

@@ -13,6 +13,8 @@ from data.readers.reading import RefusedFile
 
 _UNIT_ROW = re.compile(r"\A[(（]?\s*(?:金额|计量|数量)?单位\s*[:：]")
 LOOK_ROWS = 15
+# A delivery of four thousand strange columns does not need a note of four thousand names.
+MAX_NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,11 @@ def require(found: Match, headers: Sequence[str], table: Table) -> None:
 
 
 def notes_of(found: Match) -> list[str]:
-    return [f"多出合同里没有的列：{'、'.join(found.extra)}（未载入）"] if found.extra else []
+    if not found.extra:
+        return []
+    named = "、".join(name[:40] for name in found.extra[:MAX_NAMED])
+    more = f" 等 {len(found.extra)} 列" if len(found.extra) > MAX_NAMED else ""
+    return [f"多出合同里没有的列：{named}{more}（未载入）"]
 
 
 def unit_row_conflict(cells: Sequence[str], table: Table) -> str | None:

@@ -31,6 +31,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return out
 
 
+def _flat(row: dict[str, Any]) -> None:
+    """Raises ValueError for what no flat column can hold: an object or a list in a cell, half a surrogate pair."""
+    for name, value in row.items():
+        if isinstance(value, dict | list):
+            raise ValueError(f"「{name[:40]}」里是嵌套的对象或数组，不是一个值")
+        if isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise ValueError(f"「{name[:40]}」里有不成对的代理字符（\\ud800 一类）") from None
+
+
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_constant, strict=True
 )
@@ -55,6 +67,7 @@ def read(path: Path, form: Form, table: Table) -> Reading:
             row = _DECODER.decode(text)
             if not isinstance(row, dict):
                 raise ValueError("应是一个对象 {…}")
+            _flat(row)
         except (ValueError, RecursionError) as error:
             tail = "，文件可能在这里被截断" if number == len(lines) else ""
             reading.unreadable.append(Unreadable(number, "", "json", f"不是合法的 JSON 对象：{_why(error)}{tail}"))
@@ -88,9 +101,7 @@ def _text(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str):
-        return str(value)
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return str(value)
 
 
 def _why(error: Exception) -> str:

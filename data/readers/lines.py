@@ -8,7 +8,7 @@ from collections import Counter
 import polars as pl
 
 from data.contract import Form, Table, header_mark
-from data.readers.reading import NUMERIC, ROW, SHEET, Reading
+from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile
 
 _SAME_AS_ABOVE = ("同上", "〃", "″", '"', "同 上")
 _BLANKS = r"[\s\u00a0\u3000\u200b\ufeff]+"
@@ -35,11 +35,16 @@ def set_aside(frame: pl.DataFrame, form: Form, table: Table, reading: Reading) -
         .then(pl.lit("footnote"))
         .when(_repeats_header(table, required))
         .then(pl.lit("header"))
+        .when(_other_header(table, required))
+        .then(pl.lit("other"))
         .otherwise(pl.lit("fact"))
     )
     # Two eager steps: the optimiser a lazy plan goes through costs more than these rows.
     kinds = frame.with_columns(first.alias("_first"), filled.alias("_filled")).select(kind.alias("_kind"))["_kind"]
     counts = Counter(kinds.to_list())
+    if counts["other"]:
+        row = frame[ROW].filter(kinds == "other")[0]
+        raise RefusedFile(f"第 {row} 行又是一个表头，列的次序与第一个不同：像是几个文件直接拼在一起")
     if counts.keys() == {"fact"}:
         return _filled_down(frame, table)
     for found, count in counts.items():
@@ -58,14 +63,21 @@ def _repeats_header(table: Table, required: list[str]) -> pl.Expr:
     """Printed pages repeat the header: a row whose required cells all hold their own column's header is one."""
     if not required:
         return pl.lit(False)
-    same = [
-        pl.col(c)
-        .str.replace_all(_BLANKS, "")
-        .str.to_uppercase()
-        .is_in([header_mark(h) for h in table.columns[c].headers])
-        for c in required
-    ]
+    same = [_marked(c).is_in([header_mark(h) for h in table.columns[c].headers]) for c in required]
     return pl.all_horizontal(same).fill_null(False)
+
+
+def _other_header(table: Table, required: list[str]) -> pl.Expr:
+    """A header in another order than the first: the required cells hold headers of the contract, but not their own."""
+    if len(required) < 2:
+        return pl.lit(False)
+    words = sorted({header_mark(h) for c in table.columns.values() for h in c.headers})
+    return pl.all_horizontal([_marked(c).is_in(words) for c in required]).fill_null(False)
+
+
+def _marked(column: str) -> pl.Expr:
+    """`header_mark` of a cell, near enough: headers further down are written like the first."""
+    return pl.col(column).str.replace_all(r"[\s_\u00a0\u3000\u200b\ufeff]+", "").str.to_uppercase()
 
 
 def _filled_down(frame: pl.DataFrame, table: Table) -> pl.DataFrame:

@@ -38,6 +38,13 @@ def read(path: Path, form: Form, table: Table) -> Reading:
 
 
 def _unified(text: str, notes: list[str]) -> str:
+    if "\r\r\n" in text:
+        notes.append("行结束符是 CR CR LF（经过两次换行转换），已按行读出")
+        text = text.replace("\r\r\n", "\n")
+    if text.endswith("\x1a"):
+        # Old DOS programs end a text so.
+        notes.append("文件末尾有 DOS 结束符（0x1A），已略去")
+        text = text.rstrip("\x1a")
     crlf, cr, lf = text.count("\r\n"), text.count("\r"), text.count("\n")
     if cr > crlf and lf == 0:
         notes.append("行结束符是 CR（老式苹果文本），已按行读出")
@@ -66,7 +73,7 @@ def _records(text: str, form: Form) -> tuple[list[str], dict[int, str]]:
         line = lines[place]
         taken = 1
         if odd[place]:
-            joined, taken = _joined(lines, place, quote, whole)
+            joined, taken = _joined(lines, place, quote, form.delimiter, whole)
             if taken == 0:
                 broken[len(records)] = "引号没有闭合" + ("，文件可能被截断" if place == len(lines) - 1 else "")
                 joined, taken = line, 1
@@ -76,15 +83,23 @@ def _records(text: str, form: Form) -> tuple[list[str], dict[int, str]]:
     return records, broken
 
 
-def _joined(lines: list[str], start: int, quote: str, whole: re.Pattern[str]) -> tuple[str, int]:
+def _joined(lines: list[str], start: int, quote: str, delimiter: str, whole: re.Pattern[str]) -> tuple[str, int]:
     """The record that begins at `start` and how many lines it takes; 0 lines if it never becomes a well-formed record."""
     count = lines[start].count(quote)
     for end in range(start + 1, min(start + MAX_SPAN, len(lines))):
         count += lines[end].count(quote)
         if count % 2 == 0:
             record = "\n".join(lines[start : end + 1])
-            return (record, end + 1 - start) if whole.fullmatch(record) else ("", 0)
+            sound = whole.fullmatch(record) and not _swallows(record, quote, delimiter)
+            return (record, end + 1 - start) if sound else ("", 0)
     return "", 0
+
+
+def _swallows(record: str, quote: str, delimiter: str) -> bool:
+    """Whether a quote opened in one record and closed in a later one: the cells inside are exactly those of the lines between."""
+    q = re.escape(quote)
+    width = re.sub(f"{q}(?:[^{q}]|{q}{q})*{q}", "", record).count(delimiter)
+    return width > 1 and record.count(delimiter) - width == width * record.count("\n")
 
 
 def _record_pattern(form: Form) -> str:

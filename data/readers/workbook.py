@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import polars as pl
 
 from data.contract import Form, Table
 from data.readers import header
-from data.readers.envelope import MAX_CELL, checked_zip
+from data.readers.envelope import MAX_CELL, kind_of
 from data.readers.lines import set_aside
 from data.readers.reading import Reading, RefusedFile, frame_of
+from data.readers.sheet_xml import Inspection, inspected
 
 MAX_DEPTH = 3
 ROW_LIMITS = {"xlsx": 1_048_576, "xls": 65_536}
@@ -28,14 +27,13 @@ def read(path: Path, form: Form, table: Table) -> Reading:
     """See `data.readers.read`. Row numbers are the sheet's own."""
     import python_calamine as calamine
 
-    notes = _guard(path, form)
-    epoch = _epoch_shift(path, form)
+    known = _guard(path, form)
     try:
         book = calamine.CalamineWorkbook.from_path(str(path))
         sheets = [m for m in book.sheets_metadata if m.typ == calamine.SheetTypeEnum.WorkSheet]
     except Exception as error:
         raise RefusedFile(_why(error)) from None
-    reading = Reading(pl.DataFrame(), notes=notes)
+    reading = Reading(pl.DataFrame(), notes=known.notes)
     frames: list[pl.DataFrame] = []
     carried: tuple[dict[str, int], int] | None = None
     failed: list[tuple[int, RefusedFile]] = []
@@ -44,6 +42,7 @@ def read(path: Path, form: Form, table: Table) -> Reading:
             reading.notes.append(f"隐藏的工作表「{meta.name}」未读")
             continue
         grid, merges = _grid(book, meta.name, form)
+        _restore(grid, known.faulty.get(meta.name, {}))
         if not grid:
             continue
         try:
@@ -59,7 +58,7 @@ def read(path: Path, form: Form, table: Table) -> Reading:
             positions, top = carried[0], 0
             reading.notes.append(f"工作表「{meta.name}」没有表头，沿用第一张的列")
         _count_above(grid[:top], table, reading, positions)
-        frames.append(_frame(grid, top, positions, meta.name, table, epoch))
+        frames.append(_frame(grid, top, positions, meta.name, table, known.shift))
     if not frames:
         if failed:
             raise max(failed, key=lambda f: f[0])[1]
@@ -75,65 +74,32 @@ def _why(error: Exception) -> str:
     return f"工作簿损坏或不是 Excel 文件：{text[:120]}"
 
 
-def _guard(path: Path, form: Form) -> list[str]:
+def _guard(path: Path, form: Form) -> Inspection:
     size = path.stat().st_size
     if size == 0:
         raise RefusedFile("文件是空的（0 字节）")
     if size > form.max_bytes:
         raise RefusedFile(f"文件有 {size} 字节，超过上限 {form.max_bytes} 字节")
     with path.open("rb") as handle:
-        magic = handle.read(8)
+        opening = handle.read(512)
+    magic = opening[:8]
     if form.format == "xls":
         if magic[:4] != b"\xd0\xcf\x11\xe0":
-            raise RefusedFile("合同约定 .xls（BIFF），文件开头不是")
-        return []
+            raise RefusedFile("合同约定 .xls（BIFF），文件开头不是" + _instead(opening))
+        return Inspection()
     if magic[:4] == b"\xd0\xcf\x11\xe0":
         # An encrypted workbook is an OLE file with a stream of this name; names are UTF-16 in its directory.
         if "EncryptedPackage".encode("utf-16-le") in path.read_bytes():
             raise RefusedFile("工作簿有密码，请解除后重新交付")
         raise RefusedFile("是旧版 .xls（或有密码）；请按合同交付未加密的 .xlsx")
-    formulas = 0
-    with checked_zip(path, form.max_bytes) as archive:
-        for member in archive.infolist():
-            if "vbaproject" in member.filename.lower():
-                raise RefusedFile("工作簿带宏，不予接收")
-            if not member.filename.endswith((".xml", ".rels")):
-                continue
-            try:
-                declared, found = _declarations(archive.open(member))
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-                raise RefusedFile(f"工作簿损坏：{member.filename[:80]} 解不开（{type(error).__name__}）") from None
-            if declared:
-                raise RefusedFile("工作簿内部 XML 含 DOCTYPE 或实体声明，不予接收")
-            if member.filename.startswith("xl/worksheets/"):
-                formulas += found
-    return [f"含公式 {formulas} 格，取其缓存值"] if formulas else []
+    if magic[:2] != b"PK":
+        raise RefusedFile("不是 .xlsx（ZIP）文件" + _instead(opening))
+    return inspected(path, form)
 
 
-def _epoch_shift(path: Path, form: Form) -> int:
-    """Days to add to a bare serial number: workbooks made on old Macs count from 1904, and say so."""
-    if form.format != "xlsx":
-        return 0
-    with zipfile.ZipFile(path) as archive:
-        if "xl/workbook.xml" not in archive.namelist():
-            return 0
-        said = re.search(rb"\bdate1904\s*=\s*[\"']([a-z0-9]+)[\"']", archive.read("xl/workbook.xml"))
-    return 1462 if said and said.group(1) in (b"1", b"true") else 0
-
-
-def _declarations(part: IO[bytes]) -> tuple[bool, int]:
-    """Whether an XML part declares a DOCTYPE or an entity anywhere, in any encoding, and how many formulas it holds."""
-    formulas, tail = 0, b""
-    with part:
-        while chunk := part.read(1 << 20):
-            # UTF-16 is ASCII with NULs between; the tail keeps a mark that two chunks share.
-            text = tail + chunk.replace(b"\x00", b"")
-            if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-                return True, formulas
-            formulas += text.count(b"<f>") + text.count(b"<f ")
-            tail = text[-2:] if text.endswith((b"<f", b"<")) else b""
-            tail = text[-8:] if b"<!" in text[-8:] else tail
-    return False, formulas
+def _instead(opening: bytes) -> str:
+    name = kind_of(opening)
+    return f"，实际是{name}" if name else ""
 
 
 def _grid(book: Any, name: str, form: Form) -> tuple[Grid, Merges]:
@@ -145,6 +111,13 @@ def _grid(book: Any, name: str, form: Form) -> tuple[Grid, Merges]:
     if len(grid) >= ROW_LIMITS[form.format]:
         raise RefusedFile(f"工作表「{name}」达到 Excel 的行数上限 {ROW_LIMITS[form.format]}，后面的行可能已经丢失")
     return grid, sheet.merged_cell_ranges or []
+
+
+def _restore(grid: Grid, faulty: Mapping[tuple[int, int], str]) -> None:
+    """Writes what stands in faulty cells into the grid: what cannot be read is no empty cell."""
+    for (row, column), text in faulty.items():
+        if row < len(grid) and column < len(grid[row]):
+            grid[row][column] = text
 
 
 def _header(grid: Grid, merges: Merges, table: Table) -> tuple[dict[str, int], int, list[str]]:

@@ -15,7 +15,10 @@ from data.readers.messages import receive, send
 
 def limit(memory_bytes: int) -> None:
     """Caps address space; no core dumps, no files written: a parser has nothing to write."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    # Whoever starts a run under a lower limit of his own means it.
+    ceiling = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (ceiling, ceiling))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 

@@ -12,7 +12,7 @@ import pytest
 
 from assets.raw.arrival import arrivals
 from assets.raw.backlog import backlog
-from assets.raw.door import Passed, admit
+from assets.raw.door import Passed, admit, printable
 from assets.raw.load import load
 from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS
 from data import contract
@@ -21,20 +21,20 @@ from pipelines.warehouse import DuckWarehouse
 from quality.conform import no_subjects
 
 
-def _hostile() -> ModuleType:
-    place = Path(__file__).parents[1] / "data" / "hostile.py"
-    spec = importlib.util.spec_from_file_location("hostile", place)
+def _beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "data" / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules["hostile"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-hostile = _hostile()
+hostile = _beside("hostile")
+CASES = [*hostile.cases(), *_beside("hostile_inside").cases()]
 TABLES = (
     "market_baseinfo", "tax_vat", "industry_gradient", "agri_leading", "ip_patent", "labor_unit", "housing_qualification",
-    "apply_case", "reform_permit", "customs_registration",
+    "apply_case", "apply_feedback", "reform_permit", "customs_registration",
 )  # fmt: skip
 SCOPE = datetime(2024, 12, 31, 23, 59, 59)
 
@@ -74,7 +74,7 @@ def run(home: Path) -> tuple[DuckWarehouse, Passed]:
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[DuckWarehouse, Passed, list[str]]:
     home = tmp_path_factory.mktemp("attacked")
     clean(home)
-    for i, case in enumerate(hostile.cases()):
+    for i, case in enumerate(CASES):
         hostile.land(case, home / "landing" / ("" if i % 2 else f"sub/{i}"), 100 + i)
     (home / "secret.csv").write_bytes(b"untouched")
     strange = hostile.land_strange_things(home / "landing" / "strange", home / "secret.csv")
@@ -97,14 +97,15 @@ def said(attacked: tuple[DuckWarehouse, Passed, list[str]]) -> dict[str, tuple[s
     return found
 
 
-@pytest.mark.parametrize("case", hostile.cases(), ids=lambda c: f"{c.name}-{c.why[:12]}")
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.name}-{c.why[:12]}")
 def test_each_hostile_delivery_is_answered_for_what_it_is(
     case: "hostile.Case", said: dict[str, tuple[str, str]]
 ) -> None:  # type: ignore[name-defined]
-    status, reason = said[case.name.encode("utf-8", "backslashreplace").decode()]
+    status, reason = said[printable(case.name)]
     assert status == ("loaded" if case.rows or case.loads else "refused"), reason
     assert re.search(case.why, reason), reason
     assert not case.why or re.search(r"[\u4e00-\u9fff]", reason)
+    assert "\x1b" not in reason, "a terminal would obey it"
 
 
 def test_links_folders_and_pipes_are_turned_away_and_never_followed(

@@ -1,0 +1,153 @@
+"""What a workbook's own XML says and the reading library does not: DOCTYPEs, formulas without values, error cells, rows told twice, the epoch."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from lxml import etree
+
+from data.contract import Form
+from data.readers.envelope import checked_zip
+from data.readers.reading import RefusedFile
+
+CHUNK = 1 << 20
+# A stretch of XML without the end of a row that is longer than this is cut anywhere; the marks looked for are far shorter.
+LONGEST_ROW = 8 << 20
+NO_VALUE = "#公式无值"
+# 1904-01-01 in days of the epoch that begins 1899-12-30
+MAC_EPOCH = 1462
+_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\sr=\"(\d+)\"")
+_VALUELESS = re.compile(rb"<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*</(?:\w+:)?c>")
+_REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})\Z")
+
+
+@dataclass
+class Inspection:
+    """`notes` for the ledger; `shift`: days to add to a bare serial number; `faulty`: per sheet, (row, column) from 0 → the text that stands there."""
+
+    notes: list[str] = field(default_factory=list)
+    shift: int = 0
+    faulty: dict[str, dict[tuple[int, int], str]] = field(default_factory=dict)
+
+
+def inspected(path: Path, form: Form) -> Inspection:
+    """Raises RefusedFile for what no workbook may hold: macros, DOCTYPEs, a row number told twice, parts that do not inflate to what the archive says."""
+    found = Inspection()
+    formulas = 0
+    odd: list[str] = []
+    with checked_zip(path, form.max_bytes) as archive:
+        for member in archive.infolist():
+            if "vbaproject" in member.filename.lower():
+                raise RefusedFile("工作簿带宏，不予接收")
+            if member.filename.lower().startswith("xl/externallinks/externallink"):
+                found.notes.append("工作簿引用外部文件，只取其缓存值")
+            if not member.filename.endswith((".xml", ".rels")):
+                continue
+            try:
+                with archive.open(member) as part:
+                    sheet = member.filename.startswith("xl/worksheets/")
+                    held, strange = _scanned(part, member.filename, sheet)
+            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+                raise RefusedFile(f"工作簿损坏：{member.filename[:80]} 解不开（{type(error).__name__}）") from None
+            formulas += held
+            if strange:
+                odd.append(member.filename)
+        found.shift = _epoch_shift(archive)
+        if odd:
+            found.faulty = {
+                name: dict(_faulty_cells(archive, place)) for name, place in _places(archive).items() if place in odd
+            }
+    if formulas:
+        found.notes.append(f"含公式 {formulas} 格，取其缓存值")
+    return found
+
+
+def _scanned(part: IO[bytes], name: str, sheet: bool) -> tuple[int, bool]:
+    """Formulas of an XML part, and whether it holds error cells or formulas without a value."""
+    formulas, strange, tail, last = 0, False, b"", 0
+    while True:
+        chunk = part.read(CHUNK)
+        # UTF-16 is ASCII with NULs between.
+        text = tail + chunk.replace(b"\x00", b"")
+        if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+            raise RefusedFile("工作簿内部 XML 含 DOCTYPE 或实体声明，不予接收")
+        if not sheet:
+            tail = text[-8:]
+        else:
+            cut = text.rfind(b"row>") + 4 if chunk else len(text)
+            cut = cut if cut > 4 else len(text) - 64 if len(text) > LONGEST_ROW else 0
+            done, tail = text[:cut], text[cut:]
+            own = done.count(b"<f>") + done.count(b"<f ")
+            formulas += own
+            strange = strange or b't="e"' in done or bool(own and _VALUELESS.search(done))
+            for row in _ROW.findall(done):
+                if int(row) <= last:
+                    raise RefusedFile(f"{name} 里第 {int(row)} 行出现两次或行号倒退，工作簿损坏")
+                last = int(row)
+        if not chunk:
+            return formulas, strange
+
+
+def _epoch_shift(archive: zipfile.ZipFile) -> int:
+    """Days to add to a bare serial number: workbooks made on old Macs count from 1904, and say so."""
+    if "xl/workbook.xml" not in archive.namelist():
+        return 0
+    said = re.search(rb"\bdate1904\s*=\s*[\"']([a-z0-9]+)[\"']", archive.read("xl/workbook.xml"))
+    return MAC_EPOCH if said and said.group(1) in (b"1", b"true") else 0
+
+
+def _places(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Sheet name → its part in the archive."""
+    try:
+        links = etree.fromstring(archive.read("xl/_rels/workbook.xml.rels"), _parser())
+        book = etree.fromstring(archive.read("xl/workbook.xml"), _parser())
+    except (KeyError, etree.XMLSyntaxError):
+        raise RefusedFile("工作簿损坏：没有工作表目录") from None
+    targets = {str(link.get("Id")): str(link.get("Target")) for link in links}
+    found = {}
+    for sheet in book.iter("{*}sheet"):
+        by = next((str(v) for k, v in sheet.attrib.items() if etree.QName(k).localname == "id"), "")
+        target = targets.get(by, "")
+        found[str(sheet.get("name"))] = target[1:] if target.startswith("/") else f"xl/{target}"
+    return found
+
+
+def _faulty_cells(archive: zipfile.ZipFile, place: str) -> Iterator[tuple[tuple[int, int], str]]:
+    """Cells the reading library leaves empty though something stands there: an error, a formula nobody calculated."""
+    row = -1
+    with archive.open(place) as part:
+        column = -1
+        for event, element in etree.iterparse(part, events=("start", "end"), tag=("{*}row", "{*}c"), huge_tree=False, resolve_entities=False, no_network=True):  # fmt: skip
+            name = etree.QName(element).localname
+            if event == "start":
+                if name == "row":
+                    row, column = int(element.get("r", row + 2)) - 1, -1
+                continue
+            if name == "row":
+                element.clear()
+                continue
+            at = _REFERENCE.match(str(element.get("r", "")))
+            column = _number(at.group(1)) if at else column + 1
+            value = element.find("{*}v")
+            if element.get("t") == "e":
+                yield (row, column), (value.text if value is not None and value.text else "#VALUE!")
+            elif element.find("{*}f") is not None and value is None:
+                yield (row, column), NO_VALUE
+            element.clear()
+
+
+def _number(letters: str) -> int:
+    found = 0
+    for letter in letters:
+        found = found * 26 + ord(letter) - 64
+    return found - 1
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
