@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from data.world import build, calendar, delivery, formats, pools, truth
+from data.world import applications, build, calendar, delivery, formats, pools, truth
+from data.world.entity import NEWBORN_MONTHS
 from data.world.parcel import Parcel, World
-from data.world.population import NEWBORN_MONTHS, Population
+from data.world.population import Population
 from data.world.streams import Bools, Floats, log
 from data.world.views import finance
 from data.world.views.frames import choose, everywhere, table, texts
@@ -40,6 +41,7 @@ class Line:
     told: bool
     line_key: str | None
     amount: Decimal | None
+    lacks: str | None = None
 
 
 def read_lists(home: Path) -> list[Line]:
@@ -53,11 +55,9 @@ def read_lists(home: Path) -> list[Line]:
                 key = next(keys, None) if sent else None
                 held = any(word in row["分组"] for word in HOLDOUT_WORDS)
                 amount = Decimal(row["金额（元）"]) if row["金额（元）"] else None
-                lines.append(
-                    Line(
-                        folder.name, row["统一社会信用代码"], row["事项编号"], key is not None and not held, key, amount
-                    )
-                )
+                told = key is not None and not held
+                code, item = row["统一社会信用代码"], row["事项编号"]
+                lines.append(Line(folder.name, code, item, told, key, amount, row.get("还缺什么") if told else None))
     return lines
 
 
@@ -114,10 +114,13 @@ def _answer(home: Path, world: World, turn: int) -> list[delivery.Arrival]:
     answered = _answered(home)
     fresh = [line for line in known if (line.list_id, line.uscc, line.item_id) not in answered]
     responses = []
+    book, offered = applications.Book.of(home), applications.offers()
+    waiting = world.everyone.take(np.array([place[code] for code in book.open["uscc"]], dtype=np.int64))
     groups: dict[tuple[str, str], list[Line]] = {}
     for line in fresh:
         groups.setdefault((line.list_id, line.item_id), []).append(line)
-    cases, receipts, payments = [], [], []
+    cases, receipts, payments, declarations = [], [], [], []
+    cases += applications.ended(book, waiting, applications.paid(home), day, turn)
     for (list_id, item), lines in sorted(groups.items()):
         people = world.everyone.take(np.array([place[x.uscc] for x in lines], dtype=np.int64))
         told = np.array([x.told for x in lines])
@@ -126,17 +129,27 @@ def _answer(home: Path, world: World, turn: int) -> list[delivery.Arrival]:
         paid = np.array([x.amount is not None and (home / "lists" / list_id / "payment.csv").exists() for x in lines])
         responses.append(_response(people, list_id, item, told, applied, if_told, if_not, turn))
         receipts.append(_receipts(people, lines, day))
-        cases.append(_cases(people, item, applied & ~paid, told, lines, day, turn))
+        if item in offered:
+            keep = np.flatnonzero(applied & ~paid)
+            lacks = [lines[k].lacks for k in keep.tolist()]
+            fresh_ones = applications.Filed(item, people.take(keep), told[keep], lacks)
+            filed, said = applications.filed(book, fresh_ones, offered[item], day, turn)
+            cases += filed
+            declarations += said
+        else:
+            cases.append(_cases(people, item, applied & ~paid, told, lines, day, turn))
         payments.append(_payments(people, paid, lines, day, turn))
     arrivals = []
     for department, name, extension, frames in (
         ("sms", "RECEIPT", "jsonl", receipts),
         ("apply", "CASE", "jsonl", cases),
+        ("apply", "DECLARATION", "jsonl", declarations),
         ("finance", "ZFMX", "csv", payments),
     ):
         frame = pl.concat(frames) if frames else pl.DataFrame()
         if len(frame):
             arrivals.append(_deliver(home, department, name, extension, frame, day, turn))
+    book.keep()
     if responses:
         path = home / "truth" / "truth_response.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
