@@ -292,20 +292,21 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
     awards, spent, opt_outs = past.pop("awards"), past.pop("spent"), past.pop("opt_outs")
     assert isinstance(awards, pl.DataFrame) and isinstance(spent, dict) and isinstance(opt_outs, pl.DataFrame)
     fund_rows, _ = pooled(warehouse, scope, awards, settlement(warehouse, control, scope))
+    filed = approved(warehouse)
     inputs = Inputs(
         pairs=pl.concat([pair_rows, person_pairs(warehouse)]),
         items=item_rows,
         conditions=condition_rows,
         enterprises=pl.concat([enterprises(warehouse), persons(warehouse)]),
         cases=cases(warehouse),
-        approved=approved(warehouse),
+        approved=filed,
         awards=pl.concat([paid(warehouse, item_rows), awards]),
         units=units(warehouse, item_rows),
         funds=fund_rows,
         unfit=unfit(warehouse, scope, item_rows, named, catalogue),
         facts=pl.concat([facts(warehouse, named, catalogue), person_facts(warehouse, named, catalogue)]),
         indicators_of=named,
-        risk=risk(warehouse, pair_rows, item_rows, scope.as_of),
+        risk=risk(warehouse, pair_rows, item_rows, scope.as_of, filed),
         spent=spent,
         opt_outs=pl.concat([opt_outs, refusals_by_phone(warehouse, control)]),
         calendar=calendar(),

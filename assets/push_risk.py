@@ -7,18 +7,8 @@ import polars as pl
 from assets.ports import Warehouse
 from assets.push_return import payments
 from matching.push import inputs as shapes
-from matching.push.risk import (
-    CLAIMS,
-    CORRECTIONS,
-    FIRMS,
-    HEADS,
-    MONTHS,
-    PAYOUTS,
-    PROJECTS,
-    TIES,
-    Evidence,
-    flags,
-)
+from matching.push.evidence import CLAIMS, CORRECTIONS, FIRMS, HEADS, MONTHS, MOVES, PAYOUTS, PROJECTS, TIES, Evidence
+from matching.push.risk import flags
 
 _DUCKDB = {
     "String": "VARCHAR",
@@ -29,10 +19,25 @@ _DUCKDB = {
 }
 
 
-def risk(warehouse: Warehouse, pair_rows: pl.DataFrame, item_rows: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
-    """Signs on the pairs that money may go to (shape RISK), from registers, accounts and profiles as known by `known_at`."""
+def risk(
+    warehouse: Warehouse,
+    pair_rows: pl.DataFrame,
+    item_rows: pl.DataFrame,
+    as_of: dt.date,
+    asked: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """Signs on the pairs that money may go to (shape RISK), from registers, accounts and profiles as known by `known_at`.
+
+    `asked` are approved applications (APPROVED): their pairs count whatever departments alone can say of them.
+    """
+    pairs = ["enterprise_id", "item_id", "version"]
     claims = (
-        pair_rows.filter(pl.col("verdict") == "eligible")
+        pl.concat(
+            [
+                pair_rows.filter(pl.col("verdict") == "eligible").select(pairs),
+                *([asked.select(pairs)] if asked is not None else []),
+            ]
+        )
         .join(item_rows.select("item_id", "version", "window_from", "mode"), on=["item_id", "version"], how="inner")
         .select("enterprise_id", "item_id", pl.col("window_from").fill_null(as_of).alias("opening"))
         .unique(maintain_order=True)
@@ -79,6 +84,7 @@ def risk(warehouse: Warehouse, pair_rows: pl.DataFrame, item_rows: pl.DataFrame,
             months=_shaped_or_none(warehouse, "profile.tax_month", _FILED, MONTHS),
             heads=_shaped_or_none(warehouse, "profile.labor_month", _INSURED, HEADS),
             projects=_shaped_or_none(warehouse, "raw.reform_project", _PROJECTS, PROJECTS),
+            moves=_shaped_or_none(warehouse, "raw.market_alter", _MOVES, MOVES),
             payouts=shapes.shaped(payments(warehouse).unique(maintain_order=True), PAYOUTS, "raw.finance_redemption"),
         )
     )
@@ -97,6 +103,13 @@ _PROJECTS = """
     FROM raw.reform_project p JOIN registry.subject r USING (_subject_id)
     WHERE p._received_at <= getvariable('known_at') AND p._op <> 'D' AND r.enterprise_id IS NOT NULL
         AND p.started_date > getvariable('as_of') - INTERVAL 2 YEAR
+    ORDER BY ALL
+"""
+_MOVES = """
+    SELECT DISTINCT r.enterprise_id, a.alter_date AS moved_on, a.before_text, a.after_text
+    FROM raw.market_alter a JOIN registry.subject r USING (_subject_id)
+    WHERE a._received_at <= getvariable('known_at') AND a._op <> 'D' AND r.enterprise_id IS NOT NULL
+        AND a.alter_item = 'move' AND a.alter_date <= getvariable('as_of') AND a.before_text <> a.after_text
     ORDER BY ALL
 """
 

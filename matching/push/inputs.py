@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -125,6 +126,14 @@ FACTS: Final[Schema] = {
     "table_name": pl.String,
     "valid_at": pl.Date,
 }
+# The indicators each condition names, and what is free in each fund pool for which items.
+NAMED: Final[Schema] = {
+    "item_id": pl.String,
+    "version": pl.Int64,
+    "condition_id": pl.String,
+    "indicator": pl.String,
+}
+FREE: Final[Schema] = {"pool": pl.String, "label": pl.String, "free_yuan": MONEY_TYPE, "items": TEXTS}
 RISK: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "flag": pl.String, "detail": pl.String}
 
 
@@ -180,28 +189,20 @@ class Inputs:
     items: pl.DataFrame
     conditions: pl.DataFrame
     enterprises: pl.DataFrame
-    cases: pl.DataFrame = field(default_factory=lambda: empty(CASES))
-    approved: pl.DataFrame = field(default_factory=lambda: empty(APPROVED))
-    awards: pl.DataFrame = field(default_factory=lambda: empty(AWARDS))
-    sent: pl.DataFrame = field(default_factory=lambda: empty(SENT))
-    listed: pl.DataFrame = field(default_factory=lambda: empty(LISTED))
-    units: pl.DataFrame = field(default_factory=lambda: empty(UNITS))
-    claimed: pl.DataFrame = field(default_factory=lambda: empty(CLAIMED))
-    opt_outs: pl.DataFrame = field(default_factory=lambda: empty(OPT_OUTS))
-    arms: pl.DataFrame = field(default_factory=lambda: empty(ARMS))
-    unfit: pl.DataFrame = field(default_factory=lambda: empty(UNFIT))
-    facts: pl.DataFrame = field(default_factory=lambda: empty(FACTS))
-    indicators_of: pl.DataFrame = field(
-        default_factory=lambda: empty(
-            {"item_id": pl.String, "version": pl.Int64, "condition_id": pl.String, "indicator": pl.String}
-        )
-    )
-    funds: pl.DataFrame = field(
-        default_factory=lambda: empty(
-            {"pool": pl.String, "label": pl.String, "free_yuan": MONEY_TYPE, "items": pl.List(pl.String)}
-        )
-    )
-    risk: pl.DataFrame = field(default_factory=lambda: empty(RISK))
+    cases: pl.DataFrame = field(default_factory=partial(empty, CASES))
+    approved: pl.DataFrame = field(default_factory=partial(empty, APPROVED))
+    awards: pl.DataFrame = field(default_factory=partial(empty, AWARDS))
+    sent: pl.DataFrame = field(default_factory=partial(empty, SENT))
+    listed: pl.DataFrame = field(default_factory=partial(empty, LISTED))
+    units: pl.DataFrame = field(default_factory=partial(empty, UNITS))
+    claimed: pl.DataFrame = field(default_factory=partial(empty, CLAIMED))
+    opt_outs: pl.DataFrame = field(default_factory=partial(empty, OPT_OUTS))
+    arms: pl.DataFrame = field(default_factory=partial(empty, ARMS))
+    unfit: pl.DataFrame = field(default_factory=partial(empty, UNFIT))
+    facts: pl.DataFrame = field(default_factory=partial(empty, FACTS))
+    indicators_of: pl.DataFrame = field(default_factory=partial(empty, NAMED))
+    funds: pl.DataFrame = field(default_factory=partial(empty, FREE))
+    risk: pl.DataFrame = field(default_factory=partial(empty, RISK))
     spent: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     watermarks: dict[str, str] = field(default_factory=dict)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
 
-from matching.push.inputs import RISK, Schema
+from matching.push.evidence import TIE_LABELS, Evidence
+from matching.push.inputs import RISK
 
 # Chosen from the shapes of known rings; each is printed with the flag, and precision and recall on planted rings judge them.
 NEWBORN_DAYS: Final = 90
 CLUSTER: Final = 3
+CROWD: Final = 60
 JUMP_SHARE: Final = 0.5
 JUMP_HEADS: Final = 5
 GROWTH: Final = 3
@@ -25,75 +26,10 @@ BURST: Final = 3
 BURST_YUAN: Final = 1_000_000
 BURST_MONTHS: Final = (2, 6)
 FALLEN_BACK: Final = 0.8
-
-CLAIMS: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "opening": pl.Date}
-FIRMS: Final[Schema] = {
-    "enterprise_id": pl.String,
-    "established_date": pl.Date,
-    "moved_in_date": pl.Date,
-    "revenue_last_year": pl.Decimal(18, 2),
-    "revenue_before_last_year": pl.Decimal(18, 2),
-    "vat_paid_last_year": pl.Decimal(18, 2),
-    "employees_insured": pl.Int64,
-    "employees_insured_last_year_mean": pl.Float64,
-    "electricity_kwh_last_year": pl.Float64,
-}
-TIES: Final[Schema] = {"enterprise_id": pl.String, "kind": pl.String, "value": pl.String}
-CORRECTIONS: Final[Schema] = {
-    "enterprise_id": pl.String,
-    "corrected_on": pl.Date,
-    "delta_yuan": pl.Decimal(18, 2),
-    "before_yuan": pl.Decimal(18, 2),
-}
-MONTHS: Final[Schema] = {
-    "enterprise_id": pl.String,
-    "month": pl.Date,
-    "sales_yuan": pl.Decimal(18, 2),
-    "payable_yuan": pl.Decimal(18, 2),
-}
-HEADS: Final[Schema] = {"enterprise_id": pl.String, "month": pl.Date, "insured": pl.Int64}
-PROJECTS: Final[Schema] = {
-    "enterprise_id": pl.String,
-    "project_code": pl.String,
-    "project_name": pl.String,
-    "started_on": pl.Date,
-    "investment_yuan": pl.Decimal(18, 2),
-}
-PAYOUTS: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "paid_on": pl.Date}
-FLAGGED: Final = RISK
-
-TIE_LABELS: Final = {
-    "legal_person": "法定代表人",
-    "phone": "电话",
-    "address": "地址",
-    "account": "收款账户",
-    "certificate": "证书",
-}
-
-
-def _none(schema: Schema) -> pl.DataFrame:
-    return pl.DataFrame(schema=schema)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the signs are read from.
-
-    claims: pairs that may be paid, with the day their window opens (CLAIMS). firms: FIRMS. ties: what a firm shares with others
-    (TIES; `kind` is a key of TIE_LABELS, `value` a keyed hash or a cleaned text). corrections: tax filings lowered after the fact
-    (CORRECTIONS; `before_yuan` is what stood before). payouts: what was paid (PAYOUTS). months: VAT filings per month (MONTHS), heads:
-    insured persons per whole month (HEADS), both of the last two years. projects: investment projects filed (PROJECTS).
-    """
-
-    claims: pl.DataFrame
-    firms: pl.DataFrame = field(default_factory=lambda: _none(FIRMS))
-    ties: pl.DataFrame = field(default_factory=lambda: _none(TIES))
-    corrections: pl.DataFrame = field(default_factory=lambda: _none(CORRECTIONS))
-    payouts: pl.DataFrame = field(default_factory=lambda: _none(PAYOUTS))
-    months: pl.DataFrame = field(default_factory=lambda: _none(MONTHS))
-    heads: pl.DataFrame = field(default_factory=lambda: _none(HEADS))
-    projects: pl.DataFrame = field(default_factory=lambda: _none(PROJECTS))
-
+# Firms of one hand: born within half a year of each other, alike in at least two of person, telephone, address and account.
+GROUP_DAYS: Final = 180
+GROUP_TIES: Final = 2
+AWAY_DAYS: Final = 365
 
 Sign = Callable[[Evidence], pl.DataFrame]
 
@@ -121,6 +57,37 @@ def newborn_cluster(evidence: Evidence) -> pl.DataFrame:
     )
     kind = pl.col("kind").replace_strict(TIE_LABELS, return_dtype=pl.String)
     return _found(shared, pl.format("{} 家新设企业共用同一{}", "_firms", kind))
+
+
+def shell_group(evidence: Evidence) -> pl.DataFrame:
+    """半年内先后设立、几乎没有员工的三家以上企业，法定代表人、电话、地址、收款账户中有两项以上相同。"""
+    young = evidence.firms.filter(
+        (pl.col("employees_insured") <= FEW_HEADS).fill_null(True) & pl.col("established_date").is_not_null()
+    ).select("enterprise_id", "established_date")
+    kinds = ["legal_person", "phone", "address", "account"]
+    ties = evidence.ties.filter(pl.col("kind").is_in(kinds)).unique().join(young, on="enterprise_id", how="inner")
+    # a telephone of an accountant or an office building holds too many for any of them to say something
+    few = ties.filter(pl.len().over("kind", "value").is_between(CLUSTER, CROWD))
+    near = (
+        few.join(few, on=["kind", "value"], suffix="_other")
+        .filter(
+            (pl.col("enterprise_id") != pl.col("enterprise_id_other"))
+            & ((pl.col("established_date") - pl.col("established_date_other")).dt.total_days().abs() <= GROUP_DAYS)
+        )
+        .group_by("enterprise_id", "enterprise_id_other")
+        .agg(pl.col("kind").unique().sort())
+        .filter(pl.col("kind").list.len() >= GROUP_TIES)
+    )
+    groups = (
+        near.group_by("enterprise_id")
+        .agg((pl.len() + 1).alias("_firms"), pl.col("kind").explode().unique().sort().alias("_kinds"))
+        .filter(pl.col("_firms") >= CLUSTER)
+    )
+    named = pl.col("_kinds").list.eval(pl.element().replace_strict(TIE_LABELS, return_dtype=pl.String)).list.join("、")
+    return _found(
+        evidence.claims.join(groups, on="enterprise_id", how="inner"),
+        pl.format("{} 家企业同时设立，{}相同", "_firms", named),
+    )
 
 
 def headcount_jump(evidence: Evidence) -> pl.DataFrame:
@@ -184,6 +151,26 @@ def moved_in_to_claim(evidence: Evidence) -> pl.DataFrame:
         days.is_between(-NEWBORN_DAYS, NEWBORN_DAYS)
     )
     return _found(moved, pl.format("{} 迁入，申报期 {} 开始", "moved_in_date", "opening"))
+
+
+def moved_claimed_returned(evidence: Evidence) -> pl.DataFrame:
+    """迁来、领到奖励、一年内又迁回原处。"""
+    later = evidence.moves.rename({"moved_on": "returned_on", "before_text": "_left", "after_text": "_back"})
+    stays = (
+        evidence.moves.join(later, on="enterprise_id", how="inner")
+        .filter(
+            (pl.col("_back") == pl.col("before_text"))
+            & (pl.col("returned_on") - pl.col("moved_on")).dt.total_days().is_between(1, AWAY_DAYS)
+        )
+        .join(evidence.payouts.select("enterprise_id", "paid_on"), on="enterprise_id", how="inner")
+        .filter(pl.col("paid_on").is_between(pl.col("moved_on"), pl.col("returned_on")))
+        .sort("enterprise_id", "moved_on", "paid_on")
+        .unique(subset="enterprise_id", keep="first", maintain_order=True)
+    )
+    return _found(
+        evidence.claims.join(stays, on="enterprise_id", how="inner"),
+        pl.format("{} 迁来，{} 领到奖励，{} 迁回", "moved_on", "paid_on", "returned_on"),
+    )
 
 
 def corrected_after_payout(evidence: Evidence) -> pl.DataFrame:
@@ -301,11 +288,13 @@ SIGNS: Final[dict[str, Sign]] = {
     sign.__name__: sign
     for sign in (
         newborn_cluster,
+        shell_group,
         headcount_jump,
         revenue_without_substance,
         shared_certificate,
         shared_account,
         moved_in_to_claim,
+        moved_claimed_returned,
         corrected_after_payout,
         steep_correction,
         sales_burst,
@@ -324,7 +313,7 @@ def flags(evidence: Evidence) -> pl.DataFrame:
     """(enterprise_id, item_id, flag, detail) of every sign on every claim, each at most once, in a fixed order."""
     parts = [sign(evidence).with_columns(pl.lit(name).alias("flag")) for name, sign in SIGNS.items()]
     return (
-        pl.concat(part.select(*FLAGGED) for part in parts)
+        pl.concat(part.select(*RISK) for part in parts)
         .unique(subset=["enterprise_id", "item_id", "flag"], keep="first", maintain_order=True)
         .sort("item_id", "enterprise_id", "flag")
     )

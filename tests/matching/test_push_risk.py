@@ -6,20 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from matching.push.risk import (
-    CLAIMS,
-    CORRECTIONS,
-    FIRMS,
-    HEADS,
-    MONTHS,
-    PAYOUTS,
-    PROJECTS,
-    SIGNS,
-    TIES,
-    Evidence,
-    flags,
-    meaning,
-)
+from matching.push.evidence import CLAIMS, CORRECTIONS, FIRMS, HEADS, MONTHS, MOVES, PAYOUTS, PROJECTS, TIES, Evidence
+from matching.push.risk import SIGNS, flags, meaning
 
 OPENING = dt.date(2024, 6, 1)
 
@@ -53,6 +41,58 @@ def ties(kind: str, value: str, *enterprises: str) -> list[tuple[str, str, str]]
 
 def tied(*groups: list[tuple[str, str, str]]) -> pl.DataFrame:
     return pl.DataFrame([row for group in groups for row in group], schema=TIES, orient="row")
+
+
+def test_firms_of_one_hand_are_seen_long_after_they_were_set_up_and_neighbours_are_not() -> None:
+    spring = dt.date(2023, 3, 1)
+    idle = {"employees_insured": 0}
+    firms = [
+        *(firm(f"S{n}", established_date=spring + dt.timedelta(40 * n), **idle) for n in range(3)),
+        # one thing in common is an office building, three firms over years are an entrepreneur, staff is a business
+        *(firm(f"N{n}", established_date=spring, **idle) for n in range(3)),
+        *(firm(f"Y{n}", established_date=dt.date(2015 + n, 1, 1), **idle) for n in range(3)),
+        *(firm(f"B{n}", established_date=spring) for n in range(3)),
+        *(firm(f"P{n}", established_date=spring, **idle) for n in range(2)),
+    ]
+    shared = tied(
+        *(
+            ties(kind, f"{group}-{kind}", *(f"{group}{n}" for n in range(size)))
+            for group, size, kinds in (
+                ("S", 3, ("legal_person", "account")), ("N", 3, ("address",)), ("Y", 3, ("legal_person", "phone")),
+                ("B", 3, ("legal_person", "phone")), ("P", 2, ("legal_person", "phone")),
+            )
+            for kind in kinds
+        )
+    )  # fmt: skip
+    found = flags(evidence(firms, ties=shared)).filter(pl.col("flag") == "shell_group")
+    assert found["enterprise_id"].to_list() == ["S0", "S1", "S2"]
+    assert found["detail"][0] == "3 家企业同时设立，收款账户、法定代表人相同"
+
+
+def test_who_came_was_paid_and_went_back_is_seen() -> None:
+    firms = [firm(f"E{n}") for n in range(4)]
+
+    def move(n: int, day: dt.date, before: str, after: str) -> tuple[str, dt.date, str, str]:
+        return (f"E{n}", day, before, after)
+
+    came, left = dt.date(2023, 5, 1), dt.date(2023, 10, 5)
+    moves = [
+        move(0, came, "甲", "乙"), move(0, left, "乙", "甲"),
+        move(1, came, "甲", "乙"), move(1, left, "乙", "丙"),  # went on, not back
+        move(2, came, "甲", "乙"), move(2, left, "乙", "甲"),  # was paid nothing meanwhile
+        move(3, came, "甲", "乙"), move(3, dt.date(2024, 6, 1), "乙", "甲"),  # stayed a year
+    ]  # fmt: skip
+    paid = [(f"E{n}", "x", dt.date(2023, 8, 1)) for n in (0, 1, 3)] + [("E2", "x", dt.date(2023, 11, 1))]
+    found = flags(
+        evidence(
+            firms,
+            moves=pl.DataFrame(moves, schema=MOVES, orient="row"),
+            payouts=pl.DataFrame(paid, schema=PAYOUTS, orient="row"),
+        )
+    )
+    assert found.rows() == [
+        ("E0", "a", "moved_claimed_returned", "2023-05-01 迁来，2023-08-01 领到奖励，2023-10-05 迁回")
+    ]
 
 
 def test_newborn_shells_are_seen_and_an_old_agents_clients_are_not() -> None:
