@@ -1,10 +1,11 @@
 """The loop closed over simulated months: a world goes on, lists are made, approved by people, sent, paid, answered, and judged against planted truth.
 
-    python benchmarks/loop.py --home DIR --months 12
+    python benchmarks/loop.py --home DIR --months 12 [--kills 2]
 
 DIR is a mock home that has had its first run (`make run`). Each month: the demo officers take every award, invitation and reminder list from
 proposal to export and reconcile what was paid; the world advances a month, and answers; the job runs on what arrived. Figures per month go to
-stderr, the whole report as one JSON document to stdout and to DIR/reports/loop.json, from which a loop that was cut short goes on.
+stderr, the whole report as one JSON document to stdout and to DIR/reports/loop.json, from which a loop that was cut short goes on. With --kills the job and the people's work
+are killed (SIGKILL) at random moments each month and begun again, accepted files come to the door a second time, and every step is asked for twice.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -28,6 +30,7 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.loop_faults import Faults
 from evaluation.uplift import uplift
 from matching.push.holdout import HELD
 from matching.push.kinds import MONEY
@@ -41,6 +44,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 PHRASE = "演示口令-仅用于模拟"
 MAKER, FIRST, SECOND = "王经办", "李审批", "赵审批"
 KINDS = ("auto_award", "decision", "invite", "nudge", "digest")
+RUN = ("-c", "from pipelines.cli import main; main()", "run", "--json")
 # An application within so many days of the list is an answer to it; the world answers within the month.
 WITHIN_DAYS = 60
 ANSWERED_DAYS = 27
@@ -51,12 +55,15 @@ def frame(home: Path, sql: str, **parameters: Any) -> pl.DataFrame:
         return con.sql(sql, params=parameters).pl()
 
 
+def surroundings(home: Path) -> dict[str, str]:
+    (home / ".dagster").mkdir(exist_ok=True)
+    return {**os.environ, "HUIQI_HOME": str(home), "DAGSTER_HOME": str(home / ".dagster"), "PYTHONUTF8": "1"}
+
+
 def command(*words: str, home: Path) -> str:
     """One of our programs as a person runs it; 1 is finished with something to look at, where it is the job."""
-    environment = {**os.environ, "HUIQI_HOME": str(home), "DAGSTER_HOME": str(home / ".dagster"), "PYTHONUTF8": "1"}
-    (home / ".dagster").mkdir(exist_ok=True)
     done = subprocess.run(
-        [sys.executable, *words], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, *words], cwd=PROJECT, env=surroundings(home), capture_output=True, text=True, check=False
     )
     if done.returncode not in ((0, 1) if words[0] == "-c" else (0,)):
         raise SystemExit(f"{' '.join(words)} 以 {done.returncode} 结束：{done.stderr[-2000:]}")
@@ -84,29 +91,44 @@ def officers(desk: Desk) -> None:
                 enrol(db, name, role, PHRASE)
 
 
+def one_list(home: Path, desk: Desk, draft: tuple[str, str, str], day: dt.datetime, later: dt.datetime) -> None:
+    """One list from where it stands to its export; a step already taken is not taken again."""
+    list_id, kind, sha256 = draft
+
+    def status() -> str | None:
+        row = steps.kept(desk, list_id)
+        return row["status"] if row else None
+
+    if status() is None:
+        steps.submit(home, desk, list_id, MAKER, PHRASE, day)
+    if status() == "checked" and kind in MONEY:
+        desk.publicise(list_id, MAKER, PHRASE, day.date(), day.date() + dt.timedelta(days=5), day)
+    for officer in (FIRST, SECOND) if kind in MONEY else (FIRST,):
+        signed = desk.control.rows("SELECT 1 FROM approval WHERE list_id = ? AND officer = ?", (list_id, officer))
+        if status() in ("checked", "publicised") and not signed:
+            desk.approve(list_id, sha256, officer, PHRASE, "同意", later)
+    if status() == "approved":
+        steps.freeze(home, desk, list_id, MAKER, PHRASE, later)
+    if status() == "frozen":
+        steps.release(home, desk, list_id, MAKER, PHRASE, later)
+
+
 def acted(home: Path, desk: Desk, as_of: dt.date) -> dict[str, Any]:
     """Every list of the day from proposal to export, and every exported award list reconciled; what was done and what was refused."""
-    counted: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     day = dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time(9))
     later = day + dt.timedelta(days=6)
-    stored = {row["list_id"] for row in desk.control.rows("SELECT list_id FROM push_list")}
-    drafts = frame(
-        home, "SELECT list_id, kind, sha256, row_count FROM push.list WHERE as_of = $day ORDER BY list_id", day=as_of
-    )
-    for list_id, kind, sha256, rows in drafts.filter(pl.col("kind").is_in(KINDS)).iter_rows():
-        if list_id in stored:
-            continue
+    drafts = frame(home, "SELECT list_id, kind, sha256 FROM push.list WHERE as_of = $day ORDER BY list_id", day=as_of)
+    for draft in drafts.filter(pl.col("kind").is_in(KINDS)).iter_rows():
         with refusals(refused):
-            steps.submit(home, desk, list_id, MAKER, PHRASE, day)
-            if kind in MONEY:
-                desk.publicise(list_id, MAKER, PHRASE, day.date(), day.date() + dt.timedelta(days=5), day)
-            for officer in (FIRST, SECOND) if kind in MONEY else (FIRST,):
-                desk.approve(list_id, sha256, officer, PHRASE, "同意", later)
-            steps.freeze(home, desk, list_id, MAKER, PHRASE, later)
-            steps.release(home, desk, list_id, MAKER, PHRASE, later)
-            counted[f"{kind} 名单"] += 1
-            counted[f"{kind} 行"] += rows
+            one_list(home, desk, draft, day, later)
+    counted: Counter[str] = Counter()
+    for row in desk.control.rows(
+        "SELECT kind, json_extract(header, '$.row_count') AS n FROM push_list WHERE as_of = ? AND status = 'exported'",
+        (as_of.isoformat(),),
+    ):
+        counted[f"{row['kind']} 名单"] += 1
+        counted[f"{row['kind']} 行"] += int(row["n"])
     for row in desk.control.rows(
         "SELECT list_id FROM push_list WHERE status = 'exported' AND kind IN ('auto_award', 'decision') AND as_of < ? ORDER BY list_id",
         (as_of.isoformat(),),
@@ -134,14 +156,14 @@ def judged(home: Path, truth: pl.DataFrame, as_of: dt.date, desk: Desk) -> dict[
     }
     lines = frame(
         home,
-        "SELECT l.list_id, l.kind, l.uscc, l.item_id, l.version, l.amount_yuan FROM push.line l JOIN push.list h USING (list_id)"
-        " WHERE h.as_of = $day AND l.item_id <> '*' AND l.kind IN ('auto_award', 'invite', 'nudge') ORDER BY ALL",
+        "SELECT l.list_id, l.kind, l.uscc, l.item_id, l.version, l.amount_yuan, l.case_no FROM push.line l JOIN push.list h USING (list_id)"
+        " WHERE h.as_of = $day AND l.item_id <> '*' AND l.kind IN ('auto_award', 'decision', 'invite', 'nudge') ORDER BY ALL",
         day=as_of,
     )
     key = ["uscc", "item_id", "version"]
     asked = truth.select(*key, "verdict", pl.col("amount_yuan").alias("true_yuan"))
     known = lines.filter(pl.col("list_id").is_in(sorted(sent))).join(asked, on=key, how="left")
-    paid, told = known.filter(pl.col("kind") == "auto_award"), known.filter(pl.col("kind") != "auto_award")
+    paid, told = known.filter(pl.col("kind") == "auto_award"), known.filter(pl.col("kind").is_in(["invite", "nudge"]))
     auto = frame(
         home,
         "SELECT item_id, version FROM policy.item WHERE mode = '免申即享' AND entity = 'enterprise' AND award_expr IS NOT NULL"
@@ -174,11 +196,32 @@ def judged(home: Path, truth: pl.DataFrame, as_of: dt.date, desk: Desk) -> dict[
         "金额不符": paid.filter(
             (pl.col("verdict") == "eligible") & (pl.col("true_yuan") != pl.col("amount_yuan"))
         ).height,
+        **judged_cases(home, known.filter(pl.col("kind") == "decision")),
         "提醒": told.height,
         "误推": told.filter(pl.col("verdict") == "ineligible").height,
         "应得": due.height,
         "应得未得": missed.height,
         **reasons,
+    }
+
+
+def judged_cases(home: Path, lines: pl.DataFrame) -> dict[str, int]:
+    """Applications that were paid, against truth: a promise is made by applying, and who lied is told apart from our own mistakes."""
+    path = home / "truth" / "truth_application.parquet"
+    if lines.is_empty() or not path.exists():
+        return {}
+    known = lines.join(pl.read_parquet(path).select("case_no", "honest"), on="case_no", how="left")
+    wrong = ~pl.col("verdict").is_in(["eligible", "declarable"]).fill_null(False)
+    unsure = pl.col("verdict") == "unknown"
+    honest = pl.col("honest").fill_null(True)
+    other_amount = pl.col("true_yuan").is_not_null() & (pl.col("true_yuan") != pl.col("amount_yuan"))
+    return {
+        "办件兑付": known.height,
+        "办件错付": known.filter(wrong & ~unsure & honest).height,
+        "办件金额不符": known.filter(~wrong & honest & other_amount).height,
+        "办件真值不知": known.filter(unsure & honest).height,
+        "虚报办件兑付": known.filter(~honest).height,
+        "虚报致错付": known.filter(~honest & wrong).height,
     }
 
 
@@ -253,10 +296,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--home", type=Path, default=Path(os.environ.get("HUIQI_HOME", "warehouse")))
     parser.add_argument("--months", type=int, default=12)
+    parser.add_argument("--kills", type=int, default=0, help="每月每个长步骤随机杀死几次，并重放交付和操作")
+    parser.add_argument("--seed", type=int, default=1, help="杀死与重放的随机种子")
+    parser.add_argument("--act-only", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     home = options.home.resolve()
     desk = steps.desk_of(home)
     officers(desk)
+    if options.act_only:
+        acted(home, desk, frame(home, "SELECT max(as_of) AS d FROM push.list").item())
+        return 0
+    faults = Faults(options.kills, random.Random(options.seed))
     kept = home / "reports" / "loop.json"
     months: list[dict[str, Any]] = json.loads(kept.read_text(encoding="utf-8"))["months"] if kept.exists() else []
     if months:  # taken up again after the last month that was judged
@@ -264,9 +314,16 @@ def main() -> int:
     for month in range(len(months), options.months + 1):
         begun = time.process_time()
         as_of = frame(home, "SELECT max(as_of) AS d FROM push.list").item()
+        if faults.kills:
+            itself = [sys.executable, str(Path(__file__).resolve()), "--home", str(home), "--act-only"]
+            faults.harass("审批", itself, PROJECT, surroundings(home))
+        begun_acting = time.monotonic()
         done = acted(home, desk, as_of)
+        faults.seconds["审批"] = time.monotonic() - begun_acting
         found = judged(home, truth_of(home, as_of), as_of, desk)
-        months.append({"as_of": as_of.isoformat(), **done, **found})
+        if faults.kills:
+            faults.ask_again(home, desk, MAKER, PHRASE, dt.datetime.combine(as_of + dt.timedelta(days=8), dt.time(9)))
+        months.append({"as_of": as_of.isoformat(), **done, **found, "faults": dict(sorted(faults.seen.items()))})
         sys.stderr.write(
             f"{as_of} {json.dumps({**done['done'], **found, **done['refused']}, ensure_ascii=False)}（本机 {time.process_time() - begun:.0f} 秒）\n"
         )
@@ -276,7 +333,12 @@ def main() -> int:
         kept.write_text(text + "\n", encoding="utf-8")
         if month < options.months:
             command("-m", "data.world", "advance", "--out", str(home), home=home)
-            huiqi("run", "--json", home=home)
+            if faults.kills:
+                faults.harass("运行", [sys.executable, *RUN], PROJECT, surroundings(home))
+            first = faults.timed("运行", lambda: huiqi("run", "--json", home=home))
+            if faults.kills:
+                faults.deliver_again(home)
+                faults.repeated_run(lambda: huiqi("run", "--json", home=home), first)
     sys.stdout.write(text + "\n")
     return 0
 
@@ -284,9 +346,22 @@ def main() -> int:
 def report(home: Path, desk: Desk, months: list[dict[str, Any]]) -> dict[str, Any]:
     """The figures of all months together."""
     effect, planted = told_and_held(home, desk)
-    totals = Counter(dict.fromkeys(("兑付", "错付", "金额不符", "提醒", "误推"), 0))
+    names = (
+        "兑付",
+        "错付",
+        "金额不符",
+        "提醒",
+        "误推",
+        "办件兑付",
+        "办件错付",
+        "办件金额不符",
+        "办件真值不知",
+        "虚报办件兑付",
+        "虚报致错付",
+    )
+    totals: Counter[str] = Counter()
     for one in months:
-        totals.update({name: one[name] for name in totals})
+        totals.update({name: one.get(name, 0) for name in names})
     return {
         "months": months,
         "totals": dict(totals),
