@@ -3,6 +3,7 @@
 import re
 
 from matching.text.awards import Amount
+from matching.text.model import plain_number
 from matching.text.plain import Flat
 
 
@@ -26,25 +27,25 @@ def award(amounts: list[Amount], made: Flat) -> dict[str, object]:
     else:
         said["kind"] = "rate" if rates else "fixed"
     if rates and not any("rate" in tier for tier in tiers):
-        said["rate"] = _plain(rates[0].quantity.high or rates[0].quantity.value)
+        said["rate"] = plain_number(rates[0].quantity.high or rates[0].quantity.value)
         if rates[0].quantity.high is not None:
-            said["rate_min"] = _plain(rates[0].quantity.value)
+            said["rate_min"] = plain_number(rates[0].quantity.value)
     if base := next((r.base for r in rates if r.base), ""):
         said["base"] = base
     if sums:
-        said["amount_yuan"] = _plain(max(s.quantity.high or s.quantity.value for s in sums))
+        said["amount_yuan"] = plain_number(max(s.quantity.high or s.quantity.value for s in sums))
     if caps:
-        said["cap_yuan"] = _plain(max(c.quantity.value for c in caps))
+        said["cap_yuan"] = plain_number(max(c.quantity.value for c in caps))
         said["cap_text"] = made.quote(caps[-1].quantity.left, caps[-1].quantity.right)
         said.update(_further_caps(made.text, caps, said))
     if per := next((a.per for a in amounts if a.per), ""):
         said["per"] = per
     if steps:
-        said["step"] = {"per": steps[0].per, "amount_yuan": _plain(steps[0].quantity.value)}
+        said["step"] = {"per": steps[0].per, "amount_yuan": plain_number(steps[0].quantity.value)}
         if not sums and not caps and not rates:
-            said["amount_yuan"] = _plain(steps[0].quantity.value)
+            said["amount_yuan"] = plain_number(steps[0].quantity.value)
         if len({s.quantity.value for s in steps}) > 1:
-            said["tiers"] = [*tiers, *({"amount_yuan": _plain(s.quantity.value)} for s in steps)]
+            said["tiers"] = [*tiers, *({"amount_yuan": plain_number(s.quantity.value)} for s in steps)]
     if any(a.reduction for a in amounts):
         said["kind"] = "reduction"
     if any(a.loan for a in amounts):
@@ -61,11 +62,11 @@ def _rate_tiers(rates: list[Amount], caps: list[Amount]) -> list[Tier]:
         return []
     tiers: list[Tier] = []
     for n, rate in enumerate(rates):
-        tier: Tier = {"rate": _plain(rate.quantity.high or rate.quantity.value)}
+        tier: Tier = {"rate": plain_number(rate.quantity.high or rate.quantity.value)}
         if rate.quantity.high is not None:
-            tier["rate_min"] = _plain(rate.quantity.value)
+            tier["rate_min"] = plain_number(rate.quantity.value)
         if len(caps) == len(rates):
-            tier["cap_yuan"] = _plain(caps[n].quantity.value)
+            tier["cap_yuan"] = plain_number(caps[n].quantity.value)
         tiers.append(tier)
     return tiers
 
@@ -74,9 +75,9 @@ def _sum_tiers(sums: list[Amount], caps: list[Amount]) -> list[Tier]:
     """Several sums, or the ends of a range of sums; else several caps that are the award itself."""
     values = [v for s in sums for v in (s.quantity.value, s.quantity.high) if v is not None]
     if len(set(values)) > 1:
-        return [{"amount_yuan": _plain(value)} for value in values]
+        return [{"amount_yuan": plain_number(value)} for value in values]
     if not sums and len({c.quantity.value for c in caps}) > 1:
-        return [{"cap_yuan": _plain(c.quantity.value)} for c in caps]
+        return [{"cap_yuan": plain_number(c.quantity.value)} for c in caps]
     return []
 
 
@@ -86,16 +87,11 @@ def _further_caps(text: str, caps: list[Amount], said: dict[str, object]) -> dic
     if any("cap_yuan" in tier for tier in tiers):
         return {}
     further: dict[str, object] = {}
-    rest = [c for c in caps if _plain(c.quantity.value) != said["cap_yuan"]]
+    rest = [c for c in caps if plain_number(c.quantity.value) != said["cap_yuan"]]
     for cap in rest:
         lead = text[max(cap.sentence.start, cap.quantity.left - 14) : cap.quantity.left]
         name = "cap_annual" if re.search(r"年", lead) else "cap_per_voucher" if "券" in lead else "cap_project"
-        further.setdefault(name, _plain(cap.quantity.value))
+        further.setdefault(name, plain_number(cap.quantity.value))
     if len({c.quantity.value for c in rest}) > len(further):
-        further["tiers"] = [*tiers, *({"cap_yuan": _plain(c.quantity.value)} for c in caps)]
+        further["tiers"] = [*tiers, *({"cap_yuan": plain_number(c.quantity.value)} for c in caps)]
     return further
-
-
-def _plain(value: object) -> int | float:
-    number = float(value)  # type: ignore[arg-type]
-    return int(number) if number == int(number) else round(number, 6)

@@ -217,10 +217,17 @@ def amount_of(text: str, quantity: Quantity, sentence: Span, clause: Span) -> Am
     )
 
 
+_PAID_OUT = re.compile(r"%\s?的?(?:比例)?(?:拨付|兑付|发放|支付|到位)")
+
+
 def schedule_from(words: str) -> int | None:
     """Where shares begin that say when money is paid out, not how much (分三年按 40%、30%、30% 拨付); None if they do not."""
     match = _SCHEDULE.search(words)
-    if match is None or words.count("%", match.start()) < 2 or not re.search(r"拨付|兑现|发放|兑付|到位|支付", words):
+    if (
+        match is None
+        or (words.count("%", match.start()) < 2 and not _PAID_OUT.search(words, match.start()))
+        or not re.search(r"拨付|兑现|发放|兑付|到位|支付", words)
+    ):
         return None
     return match.start()
 

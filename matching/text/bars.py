@@ -16,7 +16,7 @@ _SENTENCE = re.compile(
 _BAD: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"失信|黑名单|经营异常名录|不良信用|信用等级为?[CDcd]"), "is_dishonest"),
     (re.compile(r"骗取|套取|弄虚作假|虚假|虚报"), "fraud"),
-    (re.compile(r"(?:安全|质量)[^，。；\n]{0,12}事故"), "safety_accident"),
+    (re.compile(r"(?:安全|质量)[^，。；\n]{0,12}(?:事故|事件)"), "safety_accident"),
     (re.compile(r"(?:环境|环保|污染)[^，。；\n]{0,10}(?:违法|事故|处罚|事件)"), "environmental_violation"),
     (re.compile(r"(?<!失信)(?:违法|违规|行政处罚|刑事|偷税|逃税|骗税|抗税|欠税)(?!失信)"), "major_violation"),
     (
@@ -26,6 +26,19 @@ _BAD: tuple[tuple[re.Pattern[str], str], ...] = (
         "duplicate_funding",
     ),
 )
+
+
+# a bar that only names a sort: 房地产开发企业; “两高”项目
+_SORT = re.compile(
+    r"(?:\([一二三四五六七八九十\d]+\)|\d+[.、])?(?:属于)?(?P<sort>(?!未|不|无|已|经)[\u4e00-\u9fa5、\"“”]{2,16}?)(?:类)?(?:企业|项目|行业)(?:的)?"
+)
+# 有下列行为之一的，不予奖励：拖欠工资；围标串标。 The bars go on to the full stop.
+_INLINE = re.compile(_LIST.pattern.replace(r"[：:]?\s*$", "") + r"[^。；\n：:]{0,12}[：:]\s?[^\s]")
+
+
+def begins_bars(sentence: str) -> bool:
+    """Whether a sentence heads a list of bars that goes on in the sentences behind it."""
+    return bool(_INLINE.search(sentence))
 
 
 def heads_bars(words: str) -> bool:
@@ -55,6 +68,9 @@ def barred(text: str, start: int, end: int, found: list[Condition]) -> list[Cond
         if field not in said and (match := pattern.search(text, start, end)):
             said.add(field)
             kept.append(Condition(match.start(), match.end(), field, "==", False))
+    if not kept and (match := _SORT.fullmatch(text[start:end].strip("。；; \n"))):
+        names = [w for w in re.split(r"[、和及]|以及", re.sub(r"[\"“”]", "", match["sort"])) if len(w) > 1]
+        kept.append(Condition(start, end, "excluded_category", "in", names or [match["sort"]]))
     if not kept and (words := text[start:end].strip("。；; \n")):
         at = text.index(words, start)
         kept.append(Condition(at, at + len(words), "other_requirement", "==", False, {"detail": words[:60]}))

@@ -90,6 +90,7 @@ CUES: tuple[Cue, ...] = (
         "增量",
     ),
     _cue("other_metric", "money", rf"(?:净增|新增)(?:加)?(?:{_REVENUE}|产值|税收|工业总产值)", "增量"),
+    _cue("other_metric", "money", r"增量|增加额|新增额|增长额", "增量", weak=True),
     _cue("other_metric", "money", r"净利润|利润总额|纯收入|净收入|票房(?:收入)?|人均收入|带货额", "收益"),
     _cue("other_metric", "money", r"单台(?:\(套\))?(?:设备)?(?:价格|价值|售价|原值)|单价", "单价"),
     _cue("other_metric", "money ratio", r"(?:担保)?费率|保费率|代偿率|负债率|不良率|覆盖率", "费率"),
@@ -258,6 +259,10 @@ _CLOSED = re.compile(r"\([^()\n]{0,80}\)")
 _OF = re.compile(r"(?:不低于|不少于|不高于|不超过|达到|超过|高于|低于|占到)(?P<whole>[^，。；：、\d\n%]{2,16}?)的?\s?$")
 
 
+# 1件以上发明专利: the measure has a number of its own
+_TAKEN = re.compile(r"\d\s?(?:件|项|人|名|个|家|篇)(?:\([^)]{1,6}\))?(?:及?以上)?的?(?:有效|授权|自主|国内|\s)*$")
+
+
 @dataclass(frozen=True)
 class Hung:
     """A cue beside a quantity, and where it stands in the text."""
@@ -278,9 +283,11 @@ def field_of(text: str, quantity: Quantity, clause_start: int, sentence_start: i
         # 工程技术人员不低于职工总数的60% asks what 占职工总数 asks
         lead += "占" + share["whole"]
     near = _best(lead, quantity.kind, quantity.unit, clause_start)
+    behind = _first_behind(text, quantity, clause_end)
+    if near and behind and quantity.kind == "count" and _TAKEN.search(text[sentence_start : near.start]):
+        return behind
     if near and near.end >= quantity.left - _REACH:
         return Hung(near.cue, near.start, min(near.end, quantity.left))
-    behind = _first_behind(text, quantity, clause_end)
     if near or behind or _OWN_NOUN.search(_FILLER.sub("，", lead)):
         return near or behind
     return _best(_unbracketed(text[sentence_start:clause_start]), quantity.kind, quantity.unit, sentence_start)

@@ -8,7 +8,7 @@ from matching.text.award_record import award
 from matching.text.model import Condition, ReadItem
 from matching.text.outline import sentences
 from matching.text.plain import Flat
-from matching.text.units import Unit
+from matching.text.units import ONE_OF, Unit
 
 _LOWER = (">=", ">")
 _UPPER = ("<=", "<")
@@ -46,7 +46,7 @@ def items_of(
                 r"\s*(?:[一二三四五六七八九十\d(][^对凡]{0,8})?(?:对|凡|属于|支持|鼓励)",
                 text[sentence.start : sentence.end],
             )
-        )
+        ) or (text[sentence.start - 1 : sentence.start] == "\n" and not _CONTINUES.match(text, sentence.start))
         if groups and (
             (not asked and not separate)
             or (numeric and numeric == {c.field for c in groups[-1][0] if c.op in _NUMERIC})
@@ -65,6 +65,12 @@ def items_of(
         )
         for n, (asked, given) in enumerate(groups)
     ]
+
+
+# a line that goes on about the award above it
+_CONTINUES = re.compile(
+    r"\s*(?:单[个户家项]|每[家户个年人项]|最高|同一|其中|以上|上述|累计|年度|补[贴助]|奖励|资金|标准|\d|[（(])"
+)
 
 
 def _opening(text: str, amount: awards.Amount) -> str:
@@ -191,7 +197,11 @@ def distinct(conditions: list[Condition]) -> list[Condition]:
             condition.field,
             condition.op,
             str(condition.value),
-            str(condition.extra.get("when", "") or condition.extra.get("metric", "")),
+            str(
+                condition.extra.get("when", "")
+                or condition.extra.get("metric", "")
+                or condition.extra.get("detail", "")
+            ),
         )
         if key not in seen:
             seen.add(key)
@@ -199,7 +209,6 @@ def distinct(conditions: list[Condition]) -> list[Condition]:
     return kept
 
 
-_ONE_OF = re.compile(r"之一|其中一项|任一(?:条件|项)|任意一项|至少(?:符合|满足|具备)?(?:其中)?(?:一项|一条)")
 _OR = re.compile(
     r"^(?:的|企业|单位|机构|\([^()]{0,20}\)|[\s，,、；)])*或者?(?!许)[^，。；]{0,5}$|^[\u4e00-\u9fa5]{1,8}[，,]\s?或者?(?!许)[^，。；]{0,5}$"
 )
@@ -220,6 +229,8 @@ def grouped(text: str, conditions: list[Condition]) -> list[Condition]:
     out: list[Condition] = []
     group = len(numbers)
     one_of: int | None = None
+    conditions = _closed_by(text, conditions)
+    group += len({c.extra["any_of"] for c in conditions if "any_of" in c.extra})
     for condition in conditions:
         extra = dict(condition.extra)
         if (choice := extra.get("_choice")) and len(set(branches[choice])) > 1:
@@ -228,7 +239,7 @@ def grouped(text: str, conditions: list[Condition]) -> list[Condition]:
                 extra["alt"] = list(dict.fromkeys(branches[choice])).index(extra["_branch"]) + 1
             out.append(replace(condition, extra=extra))
             continue
-        if "_barred" in extra:
+        if "_barred" in extra or "any_of" in extra:
             out.append(condition)
             continue
         earlier = out[-1] if out else None
@@ -237,7 +248,7 @@ def grouped(text: str, conditions: list[Condition]) -> list[Condition]:
             if earlier is not None
             else text[max(0, condition.start - 60) : condition.start]
         )
-        if len(between) <= 400 and (match := _ONE_OF.search(between[:400])) and "：" in between[match.end() :] + "：":
+        if len(between) <= 400 and (match := ONE_OF.search(between)) and _ANNOUNCES.match(between[match.end() :]):
             group += 1
             one_of = group
         elif one_of is not None and (len(between) > 60 or re.search(r"。|给予|奖励|补助", between)):
@@ -264,6 +275,30 @@ def grouped(text: str, conditions: list[Condition]) -> list[Condition]:
             for n in same:
                 out[n] = replace(out[n], extra={**out[n].extra, "alt": 2 if n == same[-1] else 1})
         out.append(replace(condition, extra=extra))
+    return out
+
+
+_ANNOUNCES = re.compile(r"[^。；：\n]{0,14}[：:][^。]{0,60}$")
+# 高新技术企业，或者科技型中小企业(以上满足其一即可)
+_ANY_WILL_DO = re.compile(
+    r"(?:以上|上述)[^，。；\n]{0,8}(?:满足|符合|具备)?(?:其[一1]|任[一意1][项个]?|[一1]项)(?:即可|均可)?|(?:满足|符合|具备)其[一1](?:项)?即可|[二三四五]选一"
+)
+
+
+def _closed_by(text: str, conditions: list[Condition]) -> list[Condition]:
+    """Conditions of a sentence that ends by saying that one of them is enough."""
+    if not conditions or not (marks := list(_ANY_WILL_DO.finditer(text, conditions[0].start))):
+        return conditions
+    out = list(conditions)
+    numbers = {c.extra["_choice"] for c in conditions if "_choice" in c.extra}
+    group = len(numbers)
+    for mark in marks:
+        start = max(text.rfind(end, 0, mark.start()) for end in "。；\n") + 1
+        inside = [n for n, c in enumerate(out) if start <= c.start < mark.start() and "_choice" not in c.extra]
+        if len(inside) > 1:
+            group += 1
+            for n in inside:
+                out[n] = replace(out[n], extra={**out[n].extra, "any_of": group})
     return out
 
 

@@ -80,3 +80,8 @@ class Reading:
                 for i in self.items
             ],
         }
+
+
+def plain_number(value: Any) -> int | float:
+    number = float(value)
+    return int(number) if number == int(number) else round(number, 6)

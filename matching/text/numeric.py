@@ -5,8 +5,9 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from matching.text.fields import field_in, field_of
-from matching.text.model import Condition
+from matching.text.fields import Cue, field_in, field_of
+from matching.text.growth import growth_of, rise
+from matching.text.model import Condition, plain_number
 from matching.text.outline import Span
 from matching.text.quantities import Quantity
 
@@ -20,7 +21,7 @@ _UNIT_KINDS = ("count", "area", "duration", "age", "multiple")
 _INVERSE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 # What a share or a count is measured against is no condition: 员工总数的, 较2020年增长
 _NOT_CONDITION = re.compile(
-    r"分值|得分|评分|满分|权重|利率上浮|罚款|处以|滞纳|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:设立|安排|总)[^，。；]{0,6}规模|基金规模|安排|(?:补[贴助]|奖励|奖补|资助)(?:金?额|资金)|(?:培养|培训|建设|实施|执行|办理|有效)期限?[^，。；\d]{0,4}$"
+    r"分值|得分|评分|满分|权重|利率上浮|罚款|处以|滞纳|放大|抽查|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:设立|安排|总)[^，。；]{0,6}规模|基金规模|安排|(?:补[贴助]|奖励|奖补|资助)(?:金?额|资金)|(?:培养|培训|建设|实施|执行|办理|有效)期限?[^，。；\d]{0,4}$"
 )
 _PROCEDURE = re.compile(r"答复|公示|受理|审核|审批|办结|报送|拨付到|提交|反馈|评审|送达|备查|保存|归档|完成拨付")
 
@@ -60,11 +61,16 @@ def numeric_condition(
         )
     )
     eased = re.search(r"(?:放宽|降低|提高)(?:至|到)[^，。；\d]{0,10}$", text[clause.start : quantity.left])
-    if aside := _aside(text, quantity, last) or _rise(text, quantity, clause, last):
+    if aside := _aside(text, quantity, last) or rise(text, quantity, clause, last):
         return aside
     if not quantity.op and quantity.high is None and not (follows or eased or topic):
         return None
     if quantity.op in (">", ">=") and re.match(r"\s?的?部分", text[quantity.right : clause.end]):
+        return None
+    if re.match(
+        r"\s?(?:的比例)?时?[，,]?[^，。；\d]{0,4}(?:放大|暂停|停止|终止|启动|触发)",
+        text[quantity.right : quantity.right + 12],
+    ):
         return None
     if _EXPLAINS.search(text[max(clause.start, quantity.left - 40) : quantity.left]):
         return None
@@ -102,6 +108,9 @@ def _measured(
             text[sentence.start : quantity.left],
         )
     )
+    if last is not None and (own := _named_behind(text, quantity, clause)) and own.field != last.field:
+        # 1件以上发明专利或3件以上实用新型专利: its own noun stands right behind it
+        last = None
     if last is None and carried is not None and (opens or _names_nothing(text[clause.start : quantity.left])):
         last = carried
     op: str = quantity.op
@@ -124,7 +133,7 @@ def _measured(
         elif hung is None and quantity.kind == "area":
             name, extra = "planting_area" if quantity.unit == "亩" else "site_area", {}
         elif hung is None:
-            name, extra = _growth_of(text, clause, quantity, latest), {}
+            name, extra = growth_of(text, clause, quantity, latest), {}
             metric = "" if name != "other_metric" else _metric(text, clause, quantity)
             if name != "other_metric":
                 metric = name
@@ -174,54 +183,16 @@ def _measured(
     return Condition(start, end, name, op, plain_number(quantity.value), extra)
 
 
-_GROWS = {
-    "revenue_last_year": "revenue_growth_rate",
-    "trade_value": "trade_growth",
-    "export_value": "trade_growth",
-    "import_value": "trade_growth",
-    "rd_expense": "rd_expense_growth",
-    "local_contribution": "local_contribution_growth",
-}
-
-
-def _growth_of(text: str, clause: Span, quantity: Quantity, latest: Condition | None) -> str:
-    """销售额2亿元以上且同比增长10%: growth of what was just measured."""
-    lead = text[clause.start : quantity.left]
-    if (
-        quantity.kind == "ratio"
-        and latest is not None
-        and re.match(
-            r"(?:且|并且|其|每年|年均|平均|均)*占(?:同期|企业|当年|上年度?|年)?(?:的|总)?(?:营业|销售|主营|职工|员工|从业|企业)",
-            lead,
-        )
-    ):
-        share = {"rd_expense": "rd_ratio", "rd_staff": "rd_staff_ratio", "staff_qualified": "staff_qualified_ratio"}
-        return share.get(latest.field, "other_metric")
-    if (
-        quantity.kind == "ratio"
-        and latest is None
-        and re.search(r"(?:增长|增速|增幅)[^，。；]{0,6}$", lead)
-        and (base := _BASE_YEAR.search(text[max(0, clause.start - 40) : clause.start]))
-        and (measured := field_in(base[0], "money")) is not None
-    ):
-        # 以上年度经济贡献为基数，增幅超过10%
-        return _GROWS.get(measured.field, "other_metric")
-    if quantity.kind != "ratio" or latest is None or not re.search(r"(?:增长|增速|增幅|递增|增)[^，。；]{0,6}$", lead):
-        return "other_metric"
-    if re.search(r"[\u4e00-\u9fa5]{3,}(?:增)", _OF_GROWTH.sub("", lead)):
-        return "other_metric"
-    if latest.extra.get("metric") == "增量" and re.search(r"销售|营业|零售|收入", text[latest.start : latest.end]):
-        return "revenue_growth_rate"
-    return _GROWS.get(latest.field, "other_metric")
+def _named_behind(text: str, quantity: Quantity, clause: Span) -> Cue | None:
+    """The measure whose words follow a count at once."""
+    if quantity.kind != "count" or quantity.right >= clause.end:
+        return None
+    words = re.match(r"\s?的?(?:有效|授权|自主)?(?P<noun>[\u4e00-\u9fa5]{2,10})", text[quantity.right : clause.end])
+    return field_in(words["noun"], quantity.kind, quantity.unit) if words else None
 
 
 # 人均办公面积不低于5平方米 is no area
 _EACH = re.compile(r"(?:人均|户均|生均|平均每|单位(?:产品|产值|面积))[^，。；：\d]{0,12}$")
-_BASE_YEAR = re.compile(r"以[^，。；]{2,20}为基[数期][，,]?$")
-# what a growth may say of itself without naming another measure
-_OF_GROWTH = re.compile(
-    r"^.*(?:[且并]|同时)|近[一二两三四五\d]+(?:个)?(?:会计|自然)?年(?:度)?|较?上一?年(?:度|同期)?|同比|年均|平均|比上年|每年|当年|复合|保持|实现|年度|分别|达到"
-)
 _BUILT = re.compile(r"占地|用地|厂房|园区|建筑|仓储")
 
 
@@ -268,25 +239,6 @@ def _counted(text: str, quantity: Quantity, clause: Span) -> Quantity:
     if not _COUNTS_PEOPLE.search(text[clause.start : quantity.left]):
         return quantity
     return dataclasses.replace(quantity, kind="count", unit="人次")
-
-
-_RISE = re.compile(r"(?:且|并|同时|[，,、])\s?(?:同比|较上年度?|比上年度?)(?:净)?(?:增加|增长|新增)额?(?:在|为)?\s?$")
-_RISE_OF = {
-    "rd_ratio": "rd_expense_growth",
-    "rd_expense": "rd_expense_growth",
-    "local_contribution": "local_contribution_growth",
-}
-
-
-def _rise(text: str, quantity: Quantity, clause: Span, last: Condition | None) -> Condition | None:
-    """研发费用占比超过3%且同比增加500万元以上: how much more of what was just measured."""
-    if quantity.kind != "money" or last is None or not quantity.op:
-        return None
-    if not _RISE.search(text[max(last.end - 1, clause.start - 2) : quantity.left]):
-        return None
-    name = _RISE_OF.get(last.field, "other_metric")
-    extra: dict[str, Any] = {"_kind": "money"} | ({"metric": "增量"} if name == "other_metric" else {})
-    return Condition(quantity.left, quantity.right, name, quantity.op, plain_number(quantity.value), extra)
 
 
 _ASIDE = re.compile(r"\((?P<who>[^()，。；\d]{2,16}?)[，,]?\s?$")
@@ -382,8 +334,3 @@ def _is_window(text: str, quantity: Quantity, clause: Span) -> bool:
     if quantity.op == "<=" and quantity.word in ("以内", "之内"):
         return not re.search(r"期限|租期|合同|成立|注册|设立|登记|存续|经营", text[clause.start : quantity.start])
     return False
-
-
-def plain_number(value: Any) -> int | float:
-    number = float(value)
-    return int(number) if number == int(number) else round(number, 6)

@@ -19,11 +19,17 @@ _MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("ordinal", re.compile(r"\s*[一二三四五六七八九十]是")),
 )
 _RANK = {name: rank for rank, (name, _) in enumerate(_MARKS)}
+_STRAY = re.compile(r"\s*[?？·•▪*#>→\ufffd\-]{1,2}\s*(?=第|\d|\(|[一二三四五六七八九十])")
 _SENTENCE = re.compile(r"[^。；\n;]*[。；;\n]?")
 # a comma between digits is part of a number; a clock time is no clause end
 _CLAUSE = re.compile(r"(?:\([^()\n。；]{0,80}\)|[^，。；：:,;\n]|(?<=\d)[,:](?=\d))+")
 # no sentence of a policy is longer; what is (a table without marks) is cut, so that work per sentence stays bounded
 _LONGEST = 900
+
+
+def rank_of(mark: str) -> int:
+    """How far inside a kind of numbering stands, 0 the outermost. Raises KeyError for a kind there is none of."""
+    return _RANK[mark]
 
 
 @dataclass
@@ -98,8 +104,11 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _marked(text: str, start: int, end: int) -> tuple[str, int, int]:
+    # a bullet that lost its font stands before the number: ?第一条, •1.
+    stray = _STRAY.match(text, start, end)
+    at = stray.end() if stray else start
     for name, pattern in _MARKS:
-        if match := pattern.match(text, start, end):
+        if match := pattern.match(text, at, end):
             return match[0].strip(), match.end(), _RANK[name]
     return "", start, -1
 

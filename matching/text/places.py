@@ -10,11 +10,12 @@ _OURS = re.compile(
     r"(?:我|本|全)(?:省|市|区|县|州|镇|旗|园区|新区|自治区|辖区|行政区)|(?:省|市|区|县|州|辖区|境|园区|域|行政区域)(?:域)?内|辖区|所在地"
 )
 _NAMED = re.compile(
-    rf"(?:在|于|至|到|均为|落户|入驻|迁入|位于)(?P<place>[\u4e00-\u9fa5]{{1,12}}?(?:{_ZONE}))(?!域|级|属)|在(?P<short>琼|京|沪|渝|深|浙|苏|粤|鲁|鄂|湘|皖|赣|闽|川|黔|滇|桂|宁|杭|蓉|汉)(?=依法|登记|注册|纳税|设立)"
+    rf"(?:在|于(?!在)|至|到|均为|落户|入驻|迁入|位于)(?P<place>(?!在)[\u4e00-\u9fa5]{{1,12}}?(?:{_ZONE}))(?!域|级|属)|在(?P<short>琼|京|沪|渝|深|浙|苏|粤|鲁|鄂|湘|皖|赣|闽|川|黔|滇|桂|宁|杭|蓉|汉)(?=依法|登记|注册|纳税|设立)"
 )
 _REGISTERED = re.compile(
     rf"(?:在|于){_R}{{1,22}}?(?:依法|合法|工商|办理)*(?:登记注册|注册登记|工商注册|注册|登记|设立|成立)(?!资本|会计|商标)"
     rf"|(?:注册|登记|工商)(?:登记)?(?:注册)?(?:地址?|所在地)?(?:、|和|及|，)?(?:[^。；\n]{{0,24}}?)(?:均|都)?(?:在|于|位于){_R}{{1,16}}"
+    r"|在(?:我|本)(?:省|市|区|县|州|旗)(?:行政区域|行政区划|辖区|境|区域)(?:范围)?内(?:依法|合法)?(?:从事|生产|经营|开展)"
     r"|(?:我|本)(?:省|市|区|县|州|旗)(?:注册|登记|依法)"
     r"|(?:对|凡|支持|鼓励|，|。|^|\n)(?:我|本)(?:省|市|区|县|州|旗)(?:内|辖区内|范围内)?(?:[^，。；：、的局委]{0,6})(?:企业|单位|法人|机构|合作社)(?!技术|家|开办|服务|名录)"
 )
@@ -23,6 +24,14 @@ _STAT = re.compile(r"纳统|统计(?:关系|隶属|登记|管理|入库)|入统|
 _TAX_ALONE = re.compile(
     rf"(?:在|于){_R}{{1,14}}?(?:依法)?(?:纳税|缴税|缴纳税)|(?:税收|税务|纳税){_R}{{0,10}}(?:在|属于?){_R}{{1,12}}"
 )
+
+
+_CLOSED = re.compile(r"\([^()\n]{0,80}\)")
+# 在我区注册、纳税和纳统: what goes on without another verb of being
+_SAME_BREATH = re.compile(
+    r"(?:[、，和及并且与\s]|以及|依法|照章|合法|均|都|在|[我本](?:市|区|县|省|州|园区|辖区)|该地|当地|办理|工商|税务|税收|统计|纳税|缴税|纳统|入统|征管|登记|注册|管理|关系|隶属|解缴|户管|经营){1,24}"
+)
+_PROMISE = re.compile(r"承诺|不改变|不变更|不迁")
 
 
 @dataclass(frozen=True)
@@ -44,19 +53,23 @@ class Placed(NamedTuple):
 
 def placed(text: str, start: int, end: int, here: Here) -> list[Placed]:
     found: list[Placed] = []
-    for match in _REGISTERED.finditer(text, start, end):
+    # (含某合作区，下同) says nothing of where
+    bare = _CLOSED.sub(lambda m: " " * len(m[0]), text[start:end])
+    for match in _REGISTERED.finditer(bare):
         place = place_in(match[0], here)
         if not place:
             continue
-        found.append(Placed(match.start(), match.end(), "registered_region", place))
-        stretch = re.split(r"[。；\n]", text[match.start() : min(end, match.end() + 20)])[0]
+        at = start + match.start()
+        found.append(Placed(at, start + match.end(), "registered_region", place))
+        beside = _SAME_BREATH.match(bare, match.end())
+        stretch = bare[match.start() : beside.end() if beside else match.end()]
         for field, words in (("tax_region", _TAX), ("stat_region", _STAT)):
             if words.search(stretch):
-                found.append(Placed(match.start(), match.start() + len(stretch), field, place))
-    if not found:
-        for match in _TAX_ALONE.finditer(text, start, end):
+                found.append(Placed(at, at + len(stretch), field, place))
+    if not found and not _PROMISE.search(bare):
+        for match in _TAX_ALONE.finditer(bare):
             if place := place_in(match[0], here):
-                found.append(Placed(match.start(), match.end(), "tax_region", place))
+                found.append(Placed(start + match.start(), start + match.end(), "tax_region", place))
     return found
 
 

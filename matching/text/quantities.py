@@ -113,6 +113,7 @@ _SUFFIX_RE = re.compile(
 )
 
 
+_BEHIND = frozenset({"及以上", "及其以上", "或以上", "或者以上", "以上", "之上", "及以下", "以下"})
 # （含5%）repeats the number before it
 _REPEATED = re.compile(r"\((?:不?含|包括|包含)\s?$")
 
@@ -311,7 +312,28 @@ def quantities(text: str) -> list[Quantity]:
             found.append(replace(earlier, end=end, right=end, high=quantity.value, open_low=opened))
             continue
         found.append(quantity)
-    return [_compared(text, quantity) for quantity in found]
+    return _shared(text, [_compared(text, quantity) for quantity in found])
+
+
+_SIBLING = re.compile(r"(?:\([^()]{0,120}\))?\s?[、和及或]\s?")
+
+
+def _shared(text: str, found: list[Quantity]) -> list[Quantity]:
+    """2亿元、5000万元及以上: what stands behind the last of a list holds for all (policies.md §4)."""
+    for n in range(len(found) - 2, -1, -1):
+        one, after = found[n], found[n + 1]
+        if (
+            not one.op
+            and one.high is None
+            and after.word in _BEHIND
+            and after.left == after.start
+            and (one.kind, one.unit) == (after.kind, after.unit)
+            and _SIBLING.fullmatch(text, one.end, after.start)
+            # 2、55周岁及以下: the number of a list
+            and text[one.start - 1 : one.start] not in ("", "\n")
+        ):
+            found[n] = replace(one, op=after.op, word=after.word, closed=after.closed)
+    return found
 
 
 def _compared(text: str, quantity: Quantity) -> Quantity:

@@ -9,129 +9,12 @@ from matching.text.names import APPLICANTS, CERTIFICATIONS, FINANCING, HONORS, L
 from matching.text.outline import Span
 from matching.text.places import Here, placed
 from matching.text.quantities import Quantity
+from matching.text.states import STATES
+from matching.text.titles import applicants, titles
 from matching.text.trades import trades
 
 _R = r"[^，。；：;\n]"
 
-
-_STATE_ONLY: tuple[tuple[str, str, str, object], ...] = (
-    (
-        rf"独立(?:的)?(?:企业)?法人(?:资格|地位|单位|机构)?|(?:具有|具备){_R}{{0,6}}法人资格",
-        "legal_entity",
-        "is_true",
-        True,
-    ),
-    (
-        rf"(?:健全|完善|规范){_R}{{0,8}}财务{_R}{{0,10}}(?:制度|管理|核算)?|财务{_R}{{0,14}}(?:健全|规范|完善)|独立(?:进行)?(?:经济|财务)?核算|实行独立核算",
-        "sound_finance",
-        "is_true",
-        True,
-    ),
-    (
-        rf"(?:未|没有|无|不得){_R}{{0,14}}(?:列入|纳入|被列为|属于|存在)?{_R}{{0,10}}(?:失信|黑名单|不良信用|经营异常名录|严重违法)|信用(?:记录|状况)?良好|无不良(?:信用|信贷|征信){_R}{{0,4}}记录|(?:列入|纳入|属于){_R}{{0,12}}(?:失信|黑名单){_R}{{0,16}}(?:除外|不予|不得|不适用)|(?:失信被执行人|失信企业|失信主体|失信惩戒对象){_R}{{0,14}}(?:除外|不予|不得|不适用|不享受)",
-        "is_dishonest",
-        "==",
-        False,
-    ),
-    (
-        rf"(?:未|没有|无|不存在)(?:(?!环境|环保|污染|失信|安全)[^，。；：;\n]){{0,16}}(?:重大)?(?:税收)?(?:违法|违规|行政处罚|刑事|犯罪)(?:违规|违纪)?(?:行为|记录|案件)?|无违法违规|(?:有|存在|发生|受到|因){_R}{{0,10}}(?:重大|严重)?(?:违法|行政处罚|刑事处罚){_R}{{0,10}}(?:不予|不得|取消|除外|不享受)",
-        "major_violation",
-        "==",
-        False,
-    ),
-    (
-        rf"(?:未|没有|无|不存在){_R}{{0,24}}(?:安全|质量){_R}{{0,8}}事故|发生{_R}{{0,16}}(?:安全|质量){_R}{{0,8}}事故{_R}{{0,16}}(?:不予|不得|取消|不享受)",
-        "safety_accident",
-        "==",
-        False,
-    ),
-    (
-        rf"(?:未|没有|无|不存在)[^，。；：;\n]{{0,40}}(?:环境|环保|污染){_R}{{0,8}}(?:违法|事故|处罚|事件)",
-        "environmental_violation",
-        "==",
-        False,
-    ),
-    (
-        rf"(?:无|没有|未|不存在){_R}{{0,6}}(?:骗取|套取|弄虚作假|虚报)|(?:骗取|套取){_R}{{0,10}}资金",
-        "fraud",
-        "==",
-        False,
-    ),
-    (
-        rf"(?:依法|按时|足额|按规定){_R}{{0,8}}(?:缴纳|参加|缴存){_R}{{0,10}}(?:社会保险|社保|失业保险|养老保险|工伤保险)",
-        "social_insurance_paid",
-        "is_true",
-        True,
-    ),
-    (
-        rf"(?:首次|新|初次)(?:升规|纳统|入规|上规|升限|入统|纳入{_R}{{0,6}}统计|进入{_R}{{0,4}}规(?:模以)?上|成为{_R}{{0,6}}规模?以?上|达到规模以上|上限纳统)|[\"“”]?(?:小升规|个转企升规|小进规)[\"“”]?|升规(?:入统|纳统)?|当年新增(?:的)?规(?:模以)?上|新增(?:纳入|进入)?[^，。；：\n]{{0,6}}(?:限额以上|限上|规模以上|规上)(?:[^，。；：\n]{{0,6}}(?:统计|入库|企业|单位))?|升规入统|首次(?:上规|入规)|新(?:增)?(?:并)?(?:纳入|入库)(?:限额以上|限上|规模以上|规上|统计|{_R}{{0,8}}统计)|新增并纳入统计范围的规模以上",
-        "first_time_above_scale",
-        "is_true",
-        True,
-    ),
-    (
-        r"规(?:模以)?上(?:工业|服务业|文化|企业|高技术|商贸)|规模以上|限(?:额以)?上(?:批发|零售|商贸|住宿|餐饮|企业|单位)|限额以上",
-        "is_above_scale",
-        "is_true",
-        True,
-    ),
-    (
-        rf"(?:受|因){_R}{{0,8}}疫情{_R}{{0,8}}影响|(?:生产)?经营{_R}{{0,6}}困难|暂时{_R}{{0,4}}困难",
-        "in_difficulty",
-        "is_true",
-        True,
-    ),
-    (
-        rf"承租{_R}{{0,16}}国有{_R}{{0,14}}(?:房屋|物业|房产|用房|资产|场所)|租用{_R}{{0,8}}国有{_R}{{0,10}}(?:房屋|物业|房产|用房)",
-        "leases_state_property",
-        "is_true",
-        True,
-    ),
-    (
-        r"(?:新招用|招用|吸纳|招录|招收|聘用)[^，。；：\d\n]{0,16}(?:毕业生|失业人员|劳动力|登记失业|困难人员|退役军人|重点群体|青年)(?![^，。；\n]{0,4}\d)",
-        "new_hires",
-        "is_true",
-        True,
-    ),
-    (
-        rf"缴纳{_R}{{0,10}}社会?保险?费?|参加{_R}{{0,4}}(?:失业|养老|工伤|社会)保险",
-        "social_insurance_paid",
-        "is_true",
-        True,
-    ),
-    (
-        rf"(?:列入|纳入|入选|进入|入库){_R}{{0,16}}(?:白名单|重点{_R}{{0,8}}名单|培育库|后备库|后备企业|重点企业库|储备库|重点培育|名录库)",
-        "key_list",
-        "is_true",
-        True,
-    ),
-    (
-        r"(?<!重)(?:新|首次|初次)(?:被|获|通过)?(?:认定|评定|获评|评为|获批)(?=的|为|，|[^，。；\n]{0,16}(?:企业|中心|实验室|基地|示范|称号|车间|工厂|品牌|资质))|新获评",
-        "recognition_first",
-        "is_true",
-        True,
-    ),
-    (r"参加[^，。；\n]{0,14}(?:展会|展览会|博览会|交易会|展销会)|参展(?!商|面积)", "activity", "is_true", True),
-    (r"实施[^，。；\n]{0,14}(?:数字化|智能化|节能|技术|绿色)改造", "activity", "is_true", True),
-    (
-        rf"整体(?:迁入|搬迁至|搬迁到)|(?:迁入|落户|入驻)(?:我|本)(?:市|区|县|园区)|(?:新|对)引进(?:的)?{_R}{{0,16}}(?:企业|项目|机构|总部|公司|单位|首店|强)|新(?:落户|迁入|入驻|设立|注册|成立|设|办|建)(?:的)?{_R}{{0,10}}(?:企业|项目|机构|总部|公司|单位)|(?:首次|新近)(?:落户|入驻|迁入)|从{_R}{{0,6}}(?:市|省|区|县)外(?:迁入|引进|整体搬迁)",
-        "newly_settled",
-        "is_true",
-        True,
-    ),
-    (
-        rf"(?:符合|属于){_R}{{0,14}}(?:产业(?:政策|导向|发展方向|目录|定位)|鼓励类|重点产业|主导产业|高精尖)",
-        "industry_conforms",
-        "is_true",
-        True,
-    ),
-    (
-        rf"(?:未|没有|不得|不){_R}{{0,8}}(?:重复)(?:申报|享受|申请|支持|资助)|未(?:享受|获得)(?:过)?{_R}{{0,12}}(?:同类|相同|其他){_R}{{0,10}}(?:政策|资金|补贴|补助|奖励|支持)",
-        "duplicate_funding",
-        "==",
-        False,
-    ),
-)
 # 重新认定 contains 新认定 and means the opposite (policies.md §5).
 _FIRST = re.compile(
     r"(?:(?<!重)新|首次|初次|第一次|首批)(?:被|获|获得|通过)?(?:国家|省|市|区|县)?(?:级)?(?:认定|评定|获评|获批|获得|取得|通过|获|备案|入选|入库|评为|列入|认证)(?:的|为)?"
@@ -154,9 +37,10 @@ _TALENT = re.compile(
 
 def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
     """Every soft condition in `text[start:end]`; `here` is the name that 我市 / 本区 stands for, empty if not known."""
+    kinds = applicants(text, start, end)
     found: list[Soft] = []
     found += [Soft(p.start, p.end, p.field, "in", [p.place]) for p in placed(text, start, end, here)]
-    for pattern, name, op, value in _STATE_ONLY:
+    for pattern, name, op, value in STATES:
         for match in re.finditer(pattern, text[start:end]):
             found.append(Soft(start + match.start(), start + match.end(), name, op, value))
     for name, names in (
@@ -169,6 +53,11 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
         ("applicant_type", APPLICANTS),
     ):
         found += _named(text, start, end, name, names)
+    found += _titled(text, start, end, found)
+    found = [
+        *(s for s in found if s.field != "applicant_type" or not any(a <= s.start and s.end <= b for a, b, _ in kinds)),
+        *(Soft(a, b, "applicant_type", "in", list(named)) for a, b, named in kinds),
+    ]
     for pattern, sizes in _SIZES:
         for match in re.finditer(pattern, text[start:end]):
             before = text[max(0, start + match.start() - 8) : start + match.start()]
@@ -182,6 +71,10 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
     found += events(text, start, end)
     found += within(text, start, end)
     found += [Soft(t.start, t.end, "industry", "in", list(t.names)) for t in trades(text, start, end)]
+    for match in _GROWS.finditer(text, start, end):
+        field = _measure_of("增速", match["what"])
+        metric: dict[str, object] = {"metric": f"{match['what']}增速"} if field == "other_metric" else {}
+        found.append(Soft(match.start(), match.end(), field, ">", 0, extra=metric))
     for match in _RESIDES.finditer(text, start, end):
         named = here.name[:2] and here.name[:2] in match["park"]
         park: object = [match["park"]] if named else True
@@ -189,7 +82,52 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
     for match in _OWNS.finditer(text, start, end):
         owned = "patents_invention" if match["what"] == "发明专利" else "ip_count"
         found.append(Soft(match.start(), match.end(), owned, ">=", 1))
-    return [_dated(text, soft, start) for soft in _without_overlap(found)]
+    found = [s for s in found if not (s.field == "is_above_scale" and _IF_SO.match(text, s.end, end))]
+    return [_dated(text, soft, start) for soft in _joined(text, _without_overlap(found))]
+
+
+# 属于规模以上企业的，应当填报统计报表: a duty of some, no condition
+_IF_SO = re.compile(r"[^，。；\n]{0,6}的，(?:还|并)?(?:应|须|需)")
+
+
+def _titled(text: str, start: int, end: int, known: list[Soft]) -> list[Soft]:
+    """Titles that no list of ours holds, with 首次 before them where it stands."""
+    found: list[Soft] = []
+    for title in titles(text, start, end):
+        if any(k.start < title.end and title.start < k.end and k.field != "recognition_first" for k in known):
+            continue
+        found.append(Soft(title.start, title.end, title.field, "in", [title.name]))
+        found += _first_before(text, start, title.start, title.end)
+    return found
+
+
+_LISTED_TOGETHER = frozenset(
+    {"certifications", "honors", "innovation_platform", "product_certificate", "applicant_type"}
+)
+_BETWEEN = re.compile(
+    r"(?:\s|[、和及或与/\"“”()]|以及|或者|企业|单位|称号|的|(?:国家|省|市|区|县|部)级|、?国家|省|市)*"
+)
+
+
+def _joined(text: str, found: list[Soft]) -> list[Soft]:
+    """高校、科研院所: names of one kind in a list are one condition, any of them will do (policies.md §4)."""
+    out: list[Soft] = []
+    for soft in found:
+        earlier = next((o for o in reversed(out) if o.field == soft.field), None)
+        if (
+            earlier is not None
+            and soft.field in _LISTED_TOGETHER
+            and isinstance(soft.value, list)
+            and isinstance(earlier.value, list)
+            and earlier.end <= soft.start
+            and re.search(r"[、和及或与/]", between := text[earlier.end : soft.start])
+            and _BETWEEN.fullmatch(between)
+        ):
+            values = list(dict.fromkeys([*earlier.value, *soft.value]))
+            out[out.index(earlier)] = dataclasses.replace(earlier, end=soft.end, value=values)
+            continue
+        out.append(soft)
+    return out
 
 
 _EDUCATION = re.compile(
@@ -215,13 +153,17 @@ _STANDARDS = re.compile(
     rf"(?:主导|牵头|参与){_R}{{0,6}}(?:制定|修订|制修订|起草){_R}{{0,4}}?(?P<levels>(?:(?:国际|国家|行业|地方|团体|企业)(?:标准)?(?:、|和|或|及)?)+)标?准?"
 )
 _PERMIT = re.compile(
-    r"(?:取得|持有|获得|具有|具备|办理|依法取得)[^，。；《\n]{0,8}(?:《(?P<title>[^》\n]{2,24}(?:证|证书|许可|回执|备案|资质))》|(?P<name>[\u4e00-\u9fa5]{2,12}(?:许可证|经营许可|施工总承包资质|专业承包资质|注册证书|养殖证|合格证书?|验收合格意见|生产许可)))"
+    r"(?:取得|持有|获得|具有|具备|办理|依法取得)[^，。；《\n]{0,8}?(?:《(?P<title>[^》\n]{2,24}(?:证|证书|许可|回执|备案|资质))》|(?P<name>[\u4e00-\u9fa5]{2,12}(?:许可证|经营许可|施工总承包资质|专业承包资质|注册证书|养殖证|合格证书?|验收合格意见|生产许可)))"
     r"|(?P<grade>施工总承包|专业承包)(?:[特一二三]级(?:[、和及][特一二三]级)*)?资质"
 )
 _REFERENCE_WORDS = re.compile(
     rf"(?P<what>裁员率|增[速幅]|增长率|比例|占比|收入|能耗|费率|利率|水平){_R}{{0,4}}?(?P<op>不高于|不低于|高于|低于|不超过|超过|优于)(?P<words>{_R}{{0,24}}?(?:平均水平|平均值|平均增速|平均|失业率(?:控制目标|调控目标)?|限额标准|标准值|先进值|控制目标|同期水平|上年水平|水平))"
 )
 _REFERENCE = re.compile(_REFERENCE_WORDS.pattern + r"(?!\s?\(?\d)")
+# 利率不超过LPR+100个基点
+_RATE_REFERENCE = re.compile(
+    rf"(?P<what>利率){_R}{{0,4}}?(?P<op>不高于|不低于|高于|低于|不超过|超过)(?P<words>{_R}{{0,10}}?(?:LPR|贷款市场报价利率|基准利率)[^，。；：;\n的)]{{0,12}})"
+)
 _OPS = {"不高于": "<=", "不超过": "<=", "不低于": ">=", "高于": ">", "超过": ">", "优于": ">", "低于": "<"}
 
 
@@ -233,7 +175,7 @@ def _lists(text: str, start: int, end: int) -> list[Soft]:
     for match in _PERMIT.finditer(text, start, end):
         name = match["title"] or match["name"] or f"{match['grade']}资质"
         found.append(Soft(match.start(), match.end(), "permits", "in", [name]))
-    for match in _REFERENCE.finditer(text, start, end):
+    for match in [*_REFERENCE.finditer(text, start, end), *_RATE_REFERENCE.finditer(text, start, end)]:
         lead = text[max(start, match.start() - 12) : match.start()]
         name = "layoff_rate" if match["what"] == "裁员率" else _measure_of(match["what"], lead)
         extra: dict[str, object] = {"metric": match["what"]} if name == "other_metric" else {}
@@ -256,8 +198,12 @@ def beside_reference(text: str, quantity: Quantity, clause: Span) -> Condition |
     return None
 
 
+# 营业收入同比正增长
+_GROWS = re.compile(
+    rf"(?P<what>进出口|出口|进口|营业收入|销售收入|营收|收入|销售额|零售额|产值|税收){_R}{{0,10}}?(?:保持|实现)?正增长"
+)
 _OWNS = re.compile(
-    r"(?:拥有|具有|享有|取得)[^，。；\d\n]{0,10}?(?P<what>自主知识产权|发明专利|知识产权)(?![^，。；\n]{0,10}\d)(?!管理|服务|贯标|示范|优势)"
+    r"(?:拥有|具有|享有|取得|获得|获)[^，。；\d\n]{0,10}?(?P<what>自主知识产权|发明专利|知识产权)(?![^，。；\n]{0,10}\d)(?!管理|服务|贯标|示范|优势)"
 )
 _RESIDES = re.compile(
     r"入驻(?:经认定的)?(?P<park>[\u4e00-\u9fa5]{0,14}?(?:产业园区?|园区|孵化基地|孵化器|众创空间|科技园|创业园|示范基地))(?!外)"
@@ -306,19 +252,23 @@ def _named(text: str, start: int, end: int, indicator: str, names: tuple[tuple[s
     for pattern, name in names:
         for match in re.finditer(pattern, text[start:end]):
             at, stop = start + match.start(), start + match.end()
-            before = text[max(start, at - 24) : at]
             if indicator in _NEEDS_VERB and not _RECOGNISED.search(text[max(start, at - 14) : min(end, stop + 10)]):
                 continue
             if indicator == "applicant_type" and not _APPLIES.search(text[max(start, at - 8) : min(end, stop + 6)]):
                 continue
             found.append(Soft(at, stop, indicator, "in", [name]))
-            if (
-                indicator in ("certifications", "honors", "innovation_platform", "product_certificate")
-                and (first := list(_FIRST.finditer(before)))
-                and not re.search(r"[，。；]", before[first[-1].end() :])
-            ):
-                found.append(Soft(max(start, at - 24) + first[-1].start(), stop, "recognition_first", "is_true", True))
+            if indicator in ("certifications", "honors", "innovation_platform", "product_certificate"):
+                found += _first_before(text, start, at, stop)
     return found
+
+
+def _first_before(text: str, start: int, at: int, stop: int) -> list[Soft]:
+    """首次认定的 before a name that stands at `at:stop`."""
+    before = text[max(start, at - 24) : at]
+    first = list(_FIRST.finditer(before))
+    if not first or re.search(r"[，。；]", before[first[-1].end() :]):
+        return []
+    return [Soft(max(start, at - 24) + first[-1].start(), stop, "recognition_first", "is_true", True)]
 
 
 def _split(words: str) -> list[str]:

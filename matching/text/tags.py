@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import yaml
 
 from data import gazetteer
-from matching.text.salience import themes
+from matching.text.salience import measured, themes
 from matching.text.segment import LEXICON, normalise
 
 WORD_FACETS = ("theme", "industry", "size", "method", "mode", "level", "department")
@@ -163,6 +163,33 @@ def _themes(
     counts: Mapping[tuple[str, str], Mapping[str, int]],
 ) -> list[Tag]:
     """What the document is about: a theme whose words only stand in passing is none of its themes."""
+    weighed, named, placed, hinted = _candidates(known, in_title, in_text, counts)
+    return [
+        Tag("theme", tag, "rule", round(score, 4), weighed[tag])
+        for tag, score in themes(text, named, placed, hinted).items()
+    ]
+
+
+def theme_features(title: str, text: str, *, known: Vocabulary | None = None) -> dict[str, tuple[float, ...]]:
+    """What is measured of every theme that the words of title and text suggest: what the weights of themes are fitted on."""
+    known = known or vocabulary()
+    heading, body = normalise(title).text, normalise(text).text
+    in_title, in_text = _hits(known, heading), _hits(known, body)
+    counts = _counts(in_title + in_text, 1)
+    _, named, placed, hinted = _candidates(known, in_title, in_text, counts)
+    return measured(body, named, placed, hinted)
+
+
+Candidates = tuple[dict[str, tuple[str, ...]], dict[str, list[str]], dict[str, list[int]], dict[str, bool]]
+
+
+def _candidates(
+    known: Vocabulary,
+    in_title: list[Hit],
+    in_text: list[Hit],
+    counts: Mapping[tuple[str, str], Mapping[str, int]],
+) -> Candidates:
+    """The themes that words suggest: what caused each, its words in the title, their places in the text, whether they only hint."""
     named: dict[str, list[str]] = {}
     for _, word, (facet, tag) in in_title:
         if facet == "theme":
@@ -173,12 +200,9 @@ def _themes(
             placed.setdefault(tag, []).append(at)
     words = {tag: counts["theme", tag] for tag in {*named, *placed}}
     weighed = {tag: _weighed(known, ("theme", tag), words[tag]) for tag in words}
-    hinted = {tag: not any(("theme", tag) in known.words[w].enough for w in words[tag]) for tag in words}
-    return [
-        Tag("theme", tag, "rule", round(score, 4), weighed[tag][1])
-        for tag, score in themes(text, named, placed, hinted).items()
-        if weighed[tag][0] > 0
-    ]
+    caused = {tag: because for tag, (score, because) in weighed.items() if score > 0}
+    hinted = {tag: not any(("theme", tag) in known.words[w].enough for w in words[tag]) for tag in caused}
+    return caused, named, placed, hinted
 
 
 # In less than this share of its paragraphs a paragraph that names no trade is a detail of one that does.

@@ -4,14 +4,14 @@ import re
 from dataclasses import dataclass
 
 from matching.text.bars import heads_bars
-from matching.text.outline import Paragraph
+from matching.text.outline import Paragraph, rank_of
 
 _SKIP = re.compile(
     r"申[报请领办](?:材料|程序|流程|时间|方式|资料|步骤|受理)|办理(?:流程|程序|材料|时限|时间|地点)|提[交供](?:以下)?材料|所需材料|监督(?:管理|检查)|绩效|责任追究|"
-    r"组织(?:保障|实施|领导)|资金(?:来源|管理|拨付)|政策依据|咨询|联系(?:方式|电话|人)|受理(?:部门|时间|地点|单位)|工作要求|职责分工|保障措施|审核(?:程序|流程)|评审程序"
+    r"总体(?:要求|目标)|指导思想|基本原则|目标任务|工作(?:程序|流程|步骤)|兑[付现](?:程序|流程)|验收程序|组织(?:保障|实施|领导)|资金(?:来源|管理|拨付)|政策依据|咨询|联系(?:方式|电话|人)|受理(?:部门|时间|地点|单位)|工作要求|职责分工|保障措施|审核(?:程序|流程)|评审程序"
 )
 _CONDITIONS = re.compile(
-    r"申[报请领](?:对象|条件|范围|主体|要求|单位)|(?:支持|适用|扶持|奖励|奖补|补[贴助]|享受|资助|政策|服务|认定)(?:对象|范围|条件|主体)|(?:认定|评定|准入|申报)标准|基本条件|条件要求|受理条件|资格条件|具备(?:以下|下列)条件|准入条件|入选条件|谁能享受|适用人员|^对象$|^条件$|^要求$"
+    r"申[报请领](?:对象|条件|范围|主体|要求|单位)|(?:支持|适用|扶持|奖励|奖补|补[贴助]|享受|资助|政策|服务|认定)(?:对象|范围|条件|主体)|(?:认定|评定|准入|申报)标准|基本条件|条件要求|受理条件|资格条件|具备(?:以下|下列)条件|准入条件|入选条件|谁能享受|适用人员|(?:企业|单位|项目|人员|主体|机构|设备|贷款|入库|入池|兑现)(?:基本)?(?:条件|要求)(?!成熟)|^对象$|^条件$|^要求$"
 )
 _AWARD = re.compile(
     r"(?:奖励|补[贴助]|奖补|支持|扶持|资助|兑现|返还|优惠|贴息)(?:标准|金额|方式|内容|措施|额度|政策|比例|力度|期限)|政策内容|服务内容|支持力度|^标准$|^(?:优惠|奖励|补贴|补助|奖补|资助|支持)$"
@@ -21,13 +21,17 @@ _COMMON = re.compile(
 )
 
 
+# from here inwards a number is a line of a list: (一) 1. (1) ①
+_LIST_RANK = rank_of("bracket")
+
+
 @dataclass(frozen=True)
 class Unit:
     """`start:end` of the text; `owner` and `parents` name paragraphs, innermost first; `name` is a short heading, `lead` the end of what
     the paragraph above says before its list.
 
     `barred`: a list above says that what stands here shuts out. `choice`: the paragraph whose list says that one of its lines is enough
-    (0: none), `branch`: the line of it that this belongs to. `asks`: a heading says that conditions follow.
+    (0: none), `branch`: the line of it that this belongs to. `asks`: a heading says that conditions follow. `line`: one numbered line of a list.
     """
 
     start: int
@@ -44,6 +48,7 @@ class Unit:
     choice: int
     branch: int
     asks: bool
+    line: bool
 
 
 def units(text: str, root: Paragraph) -> list[Unit]:
@@ -71,7 +76,9 @@ def units(text: str, root: Paragraph) -> list[Unit]:
                 lead=_lead(text, node),
                 barred=any(heads_bars(_own(text, a)[-60:]) for a in chain[1:])
                 or any(heads_bars(h[:24]) for h in headings),
-                asks=any(_CONDITIONS.search(h[:18]) for h in headings),
+                line=not node.children and node.rank >= _LIST_RANK,
+                asks=any(_CONDITIONS.search(h[:18]) for h in headings)
+                or any(_ASKS.search(_own(text, a)[-40:]) for a in chain[1:]),
                 **_choice(text, node),
             )
         )
@@ -84,8 +91,10 @@ def heads_award(words: str) -> bool:
     return bool(colon) and bool(_AWARD.search(head)) and not _CONDITIONS.search(head)
 
 
-_ONE_OF = re.compile(
-    r"之一|任一(?:条件|项|款)?|任意一[项条]|至少(?:符合|满足|具备)?(?:其中|以下|下列)?(?:一项|一条|1项|1条)"
+_ASKS = re.compile(r"(?:符合|具备|满足|达到)[^。；，]{0,14}(?:条件|要求|标准)[^。；，]{0,8}[：:]$")
+# one of a list is enough
+ONE_OF = re.compile(
+    r"之一(?!家)|任一(?:条件|项|款|情形|资质)|任意[一1][项条款]|其中[一1][项条款种]|其[一1]|(?:任选|选择)其[一1]|[二三四五六]选一|至少(?:应当?|须|需)?(?:符合|满足|具备)?(?:其中|以下|下列)?(?:条件)?(?:的?[一1][项条个款])"
 )
 
 
@@ -100,7 +109,7 @@ def _choice(text: str, node: Paragraph) -> dict[str, int]:
         own = _own(text, above)[-60:]
         # before the first number only a line that announces a list is its head
         heads = above.rank >= 0 or own.endswith(("：", ":"))
-        if heads and _ONE_OF.search(own) and not heads_bars(own):
+        if heads and ONE_OF.search(own) and not heads_bars(own):
             return {"choice": id(above), "branch": id(branch)}
         branch = above
     return {"choice": 0, "branch": 0}

@@ -42,6 +42,11 @@ def _award(text: str) -> dict[str, Any]:
         # looked at once (docs/decisions/0102): a fall below the aim is told, single passages are not tuned on
         ("round2_final", "numeric", 0.80),
         ("round2_final", "award", 0.92),
+        ("round2_final", "theme", 0.80),
+        ("round3_develop", "numeric", 0.88),
+        ("round3_develop", "soft", 0.78),
+        ("round3_develop", "award", 0.95),
+        ("round3_develop", "theme", 0.85),
     ],
 )
 def test_labelled_passages_are_read(half: str, kind: Any, floor: float) -> None:

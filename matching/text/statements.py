@@ -1,0 +1,307 @@
+"""What one paragraph states: the conditions it asks for and the amounts it gives, sentence by sentence."""
+
+import re
+from bisect import bisect_left
+from dataclasses import replace
+
+from matching.text import awards, bars, soft
+from matching.text.fields import field_in
+from matching.text.items import joined_bounds
+from matching.text.model import Condition
+from matching.text.numeric import numeric_condition
+from matching.text.outline import Span, clauses, sentences
+from matching.text.places import Here
+from matching.text.quantities import Quantity
+from matching.text.units import Unit, heads_award
+
+# A sentence that talks to a machine states nothing about a policy.
+_ADDRESSED = re.compile(
+    r"(?:忽略|无视|忘记)[^。\n]{0,12}(?:要求|指令|内容|规则|提示|条件)|系统提示|提示词|语言模型|人工智能助手|ignore (?:all|any|the|previous)|system prompt|assistant:|你(?:现在)?是(?:一个|一名)",
+    re.I,
+)
+_NEWS = re.compile(
+    r"(?:共|累计|已|预计|合计)(?:有|为|向|发放|兑现|拨付|安排|惠及|支持|补助|返还|减免|带动)[^。；]{0,30}(?:\d|余)|专项资金[^。；]{0,10}\d|总规模|财政安排|安排[^。；]{0,16}资金\s?\d|据统计|去年同期|暂停(?:开展|新增|受理|发放|办理)"
+)
+# What a government sets itself: 用3年时间，使担保规模达到1亿元以上; 力争到2027年…突破100家
+_GOAL = re.compile(
+    r"(?:力争|争取|确保|(?<![促即])使(?!用|得|其)|到20\d\d年底?|工作目标|发展目标)[^。；]{0,60}?(?:达到|突破|超过|不低于|\d)"
+)
+_PAPERS = re.compile(r"复印件|原件|盖章|申请表|一式[一二两三四\d]+份|营业执照副本|提交材料")
+
+
+class Quantities:
+    """Quantities by position."""
+
+    def __init__(self, found: list[Quantity]) -> None:
+        self.found = found
+        self.starts = [q.start for q in found]
+
+    def within(self, start: int, end: int) -> list[Quantity]:
+        return self.found[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
+
+
+def unit_read(
+    text: str, unit: Unit, index: Quantities, here: Here, table: list[str], title: str
+) -> tuple[list[Condition], list[awards.Amount], list[str]]:
+    conditions: list[Condition] = []
+    amounts: list[awards.Amount] = []
+    carried: dict[str, Condition] = {}
+    barring = False
+    headed: list[Condition] = []
+    topic = unit.lead[-60:] if unit.lead.rstrip().endswith(("：", ":")) else ""
+    for sentence in sentences(text, unit.start, unit.end):
+        words = text[sentence.start : sentence.end]
+        if _ADDRESSED.search(words) or (_GOAL.search(words) and not awards.gives(words)):
+            continue
+        if awards.heads_table(words):
+            table = _cells(words)
+        elif "。" in words:
+            table = []
+        if _is_heading(text, unit, sentence, title):
+            said = [] if words.strip("。 \n") == title.strip() else _stated(text, sentence, here)
+            headed = [*headed, *said]
+            # 旅行社引客奖励: whom a matter is for may stand in its heading only
+            conditions += [c for c in said if c.field in ("applicant_type", "industry")]
+            continue
+        asked, given = _sentence_read(text, unit, sentence, index, carried, amounts, table, topic)
+        if words.rstrip().endswith(("：", ":")):
+            topic = words[-60:]
+        amounts += given
+        if _PAPERS.search(words):
+            continue
+        here_asked = [*asked, *_stated(text, sentence, here)]
+        if bars.heads_bars(words) and words.rstrip().endswith(("：", ":")):
+            continue
+        begins = bars.begins_bars(words)
+        if unit.barred or barring or begins or bars.is_bar(words):
+            first = text.index("：", sentence.start, sentence.end) + 1 if begins and "：" in words else sentence.start
+            here_asked = bars.barred(text, first, sentence.end, [c for c in here_asked if c.start >= first])
+        elif not here_asked and not given and unit.asks:
+            here_asked = _unmapped(text, unit, sentence)
+        barring = (barring or begins) and not words.rstrip().endswith("。")
+        conditions += here_asked
+    if amounts and not conditions and not unit.lead:
+        # 高新技术企业奖励。每家奖励10万元。 Nothing but the heading says who
+        conditions = headed
+    if unit.choice:
+        mark = {"_choice": unit.choice, "_branch": unit.branch}
+        conditions = [replace(c, extra={**c.extra, **mark}) for c in conditions]
+    return sorted(conditions, key=lambda c: (c.start, c.end)), amounts, table
+
+
+_REFUSES = re.compile(
+    r"(?:企业|单位|申[请报](?:人|单位|企业|主体))?[^，。；\n]{0,14}?(?:未|无|没有|不存在|不得|不属于)"
+)
+_SPEAKS_OF_PAPER = re.compile(
+    r"申报(?:材料|书|表|时间|系统|通知|单位应)|申请(?:表|书|材料|资料|时间)|材料|提交|填[报写]|盖章|网站|系统|电话|附件|本办法|以下条件|下列条件|负责解释|另行"
+)
+
+
+_HEADING = re.compile(
+    r"[^。；，：\n\d\t|]{2,26}(?:奖励?|补[贴助]|奖补|资助|支持|扶持|措施|政策|标准|条件|贴息|减免|返还|配套|激励|保障|培育|升规|上规)[。\n]?$"
+)
+_TITLE = re.compile(
+    r"(?:办法|措施|通知|指南|细则|公告|方案|意见|规定|政策|清单|问答|通告|解读|规程|条例|标准|条款|须知|公示|函)(?:\([^()]{1,16}\))?[”》\s]*$"
+)
+
+
+def _is_heading(text: str, unit: Unit, sentence: Span, title: str) -> bool:
+    """The title of the document, or the heading of an article (第二条 瞪羚企业奖励。): it names a matter and asks for nothing."""
+    words = text[sentence.start : sentence.end].strip()
+    if title and words.strip("。 ") == title.strip():
+        return True
+    if unit.owner == unit.root and len(words) <= 80 and _TITLE.search(words) and not re.search(r"[。；，]", words):
+        return True
+    opens = not text[unit.start : sentence.start].strip()
+    return opens and sentence.end < unit.end and bool(_HEADING.match(words)) and not _ASKS_SOMETHING.search(words)
+
+
+_ASKS_SOMETHING = re.compile(r"^对|[的须应]|具有|具备|符合|达到|注册|依法|拥有|属于|无|未|^在")
+
+
+def _unmapped(text: str, unit: Unit, sentence: Span) -> list[Condition]:
+    """A numbered line of a list of conditions that says nothing we have a name for is kept in its own words, never dropped."""
+    words = text[sentence.start : sentence.end].strip("。；; \n")
+    if not unit.line or not 6 <= len(words) <= 80 or _SPEAKS_OF_PAPER.search(words) or words.endswith(("：", ":")):
+        return []
+    at = text.index(words, sentence.start)
+    op, value = ("==", False) if _REFUSES.match(words) else ("is_true", True)
+    return [Condition(at, at + len(words), "other_requirement", op, value, {"detail": words[:60]})]
+
+
+def _stated(text: str, sentence: Span, here: Here) -> list[Condition]:
+    return [
+        Condition(
+            s.start, s.end, s.field, s.op, s.value, {**s.extra, "period": s.period} if s.period else dict(s.extra)
+        )
+        for s in soft.soft_conditions(text, sentence.start, sentence.end, here)
+    ]
+
+
+def _sentence_read(
+    text: str,
+    unit: Unit,
+    sentence: Span,
+    index: Quantities,
+    carried: dict[str, Condition],
+    earlier: list[awards.Amount],
+    table: list[str],
+    topic: str,
+) -> tuple[list[Condition], list[awards.Amount]]:
+    words = text[sentence.start : sentence.end]
+    schedule = awards.schedule_from(words)
+    news = bool(_NEWS.search(words))
+    # the intro of a list (给予奖励：) or a heading says that what follows is given
+    giving = (
+        unit.gives
+        or awards.gives(text[max(unit.start, sentence.start - 400) : sentence.end])
+        or awards.gives(unit.lead)
+    )
+    headed = heads_award(words)
+    spans = clauses(text, sentence.start, sentence.end)
+    starts = [c.start for c in spans]
+    conditions: list[Condition] = []
+    amounts = awards.worded(text, sentence)
+    last: Condition | None = None
+    inside = index.within(sentence.start, sentence.end)
+    for n, quantity in enumerate(inside):
+        at = bisect_left(starts, quantity.start + 1) - 1
+        clause = spans[at] if at >= 0 else Span(sentence.start, sentence.end)
+        scheduled = schedule is not None and quantity.start >= sentence.start + schedule
+        if (scheduled and quantity.kind == "ratio") or awards.is_replaced(text, quantity):
+            continue
+        head = _column(words, quantity.start - sentence.start, table)
+        given = not awards.is_tier(text, quantity) and (
+            awards.is_award(text, quantity, sentence, clause)
+            or _goes_on(text, amounts or earlier[-1:], quantity, sentence)
+            or ((unit.gives or headed) and awards.is_award_in_section(text, quantity, clause))
+            or (giving and head is None and last is not None and awards.follows_threshold(text, quantity, last.end))
+            or (
+                head is None
+                and not _continues(text, last, quantity)
+                and awards.in_list_of_sums(text, quantity, sentence.start)
+            )
+            or (head is None and amounts and awards.goes_on_giving(text, quantity, clause))
+            or ((amounts or earlier) and awards.limits_what_is_given(text, quantity, clause))
+            or (
+                head is not None
+                and quantity.kind in ("money", "ratio")
+                and not quantity.op
+                and awards.gives_column(head)
+            )
+        )
+        if given:
+            if not news or quantity.kind != "money":
+                amounts.append(awards.amount_of(text, quantity, sentence, clause))
+            continue
+        if news and not quantity.op:
+            continue
+        condition = soft.beside_reference(text, quantity, clause) or numeric_condition(
+            text,
+            quantity,
+            clause,
+            sentence,
+            last,
+            carried.get(quantity.kind),
+            head
+            if head is not None and not awards.gives_column(head)
+            else _announced(text, sentence, quantity) or topic
+            if quantity.op or quantity.high is not None
+            else "",
+        )
+        if condition is None:
+            continue
+        last = carried[quantity.kind] = condition
+        if _selects(text, quantity, inside[n + 1 :], sentence):
+            subgroup = text[condition.start : _end_of_subgroup(text, quantity, sentence)]
+            conditions.append(replace(condition, extra={**condition.extra, "_subgroup": subgroup}))
+            continue
+        conditions.append(condition)
+    amounts.sort(key=lambda a: a.quantity.start)
+    return _with_subgroups(joined_bounds(text, conditions)), amounts
+
+
+def _continues(text: str, last: Condition | None, quantity: Quantity) -> bool:
+    """产值奖励：首次达到5亿元、10亿元的: a list of thresholds goes on, whatever the colon announced."""
+    return (
+        last is not None
+        and last.extra.get("_kind") == quantity.kind
+        and bool(re.fullmatch(r"\s?[、和及或]\s?", text[last.end : quantity.left]))
+    )
+
+
+def _cells(words: str) -> list[str]:
+    return [cell for cell in re.split(r"\t|\|", words) if cell.strip()] if re.search(r"[\t|]", words) else words.split()
+
+
+def _column(words: str, at: int, heads: list[str]) -> str | None:
+    """The head of the table column that position `at` of a row stands in; None outside of tables and in rows of another width."""
+    if not heads or len(cells := _cells(words)) != len(heads):
+        return None
+    position = 0
+    for head, cell in zip(heads, cells, strict=True):
+        position = words.index(cell, position) + len(cell)
+        if at < position:
+            return head
+    return None
+
+
+_SUBGROUP = re.compile(
+    r"(?:及以下)?的[，,]?|(?:的|参保|规模的?|及以下的?|\(含\))*[\u4e00-\u9fa5]{0,6}?(?:企业|单位|机构|用人单位|组织)[，,]?"
+)
+
+
+def _announced(text: str, sentence: Span, quantity: Quantity) -> str:
+    """研发投入占比：2亿元以下的企业不低于3%: what a colon in the same sentence announces."""
+    colon = max(text.rfind("：", sentence.start, quantity.start), text.rfind(":", sentence.start, quantity.start))
+    return text[max(sentence.start, colon - 60) : colon + 1] if colon > sentence.start else ""
+
+
+def _selects(text: str, quantity: Quantity, later: list[Quantity], sentence: Span) -> bool:
+    """30人以下的企业裁员率不高于20%; 收入低于5000万元的，不低于6%: the number says for whom the next threshold holds."""
+    if quantity.kind not in ("count", "money") or not later or later[0].kind != "ratio":
+        return False
+    if not later[0].op and not text[quantity.right : later[0].start].rstrip().endswith(("放宽至", "放宽到")):
+        return False
+    if quantity.kind == "count" and quantity.unit != "人":
+        return False
+    match = _SUBGROUP.match(text, quantity.right, sentence.end)
+    if not match or re.search(r"[。；给奖补按]", text[match.end() : later[0].left]):
+        return False
+    if quantity.kind == "count" or not awards.gives(text[later[0].right : sentence.end]):
+        return True
+    others = sum(1 for q in later if q.kind == "ratio" and q.op)
+    return others >= 1 and bool(
+        re.search(r"企业[，,]?[^，。；]{0,14}(?:占|比例|比重)", text[quantity.right : later[0].right])
+    )
+
+
+def _end_of_subgroup(text: str, quantity: Quantity, sentence: Span) -> int:
+    match = _SUBGROUP.match(text, quantity.right, sentence.end)
+    assert match
+    return match.end() - 1 if text[match.end() - 1] in "，," else match.end()
+
+
+def _with_subgroups(conditions: list[Condition]) -> list[Condition]:
+    out: list[Condition] = []
+    when = ""
+    for condition in conditions:
+        if "_subgroup" in condition.extra:
+            when = condition.extra["_subgroup"]
+            continue
+        out.append(replace(condition, extra={**condition.extra, "when": when}) if when else condition)
+        when = ""
+    return out
+
+
+def _goes_on(text: str, amounts: list[awards.Amount], quantity: Quantity, sentence: Span) -> bool:
+    """30 万元、50 万元、100 万元; 报辅200万元、上市400万元: what follows an amount by 、 is an amount."""
+    if not amounts or amounts[-1].quantity.kind != quantity.kind or amounts[-1].sentence.start != sentence.start:
+        return False
+    between = re.fullmatch(
+        r"\s?(?:、|和|及|或|;|以及)\s?(?P<for>[\u4e00-\u9fa5]{0,8}?)(?:最高|不超过|分别)?",
+        text[amounts[-1].quantity.right : quantity.left],
+    )
+    return between is not None and (
+        not between["for"] or (not quantity.op and field_in(between["for"], quantity.kind, quantity.unit) is None)
+    )

@@ -1,0 +1,169 @@
+"""Turns of phrase that real documents use and single sentences of ours did not."""
+
+from typing import Any
+
+import pytest
+
+from matching.text import read
+
+
+def _conditions(text: str, **given: str) -> list[dict[str, Any]]:
+    document = read(text, **given).to_dict()
+    return [*document["common_conditions"], *(c for item in document["items"] for c in item["conditions"])]
+
+
+def _said(text: str, **given: str) -> list[tuple[str, str, Any]]:
+    return [(c["field"], c["op"], c["value"]) for c in _conditions(text, **given)]
+
+
+def _awards(text: str) -> list[dict[str, Any]]:
+    return [item["award"] for item in read(text).to_dict()["items"]]
+
+
+def test_a_title_asks_for_nothing() -> None:
+    body = "一、申报条件\n（一）具有独立法人资格。\n二、奖励标准\n给予一次性奖励20万元。"
+    for title in ("规模以上企业奖励申报指南", "高新技术企业培育奖励办法（试行）"):
+        assert _said(f"{title}\n{body}", title=title) == [("legal_entity", "is_true", True)]
+        assert _said(f"{title}\n{body}") == [("legal_entity", "is_true", True)]
+
+
+def test_the_heading_of_an_article_speaks_for_nobody_elses_article() -> None:
+    text = (
+        "?第一条 高新技术企业奖励。对首次通过认定的企业，奖励10万元。\n"
+        "?第二条 瞪羚企业奖励。对首次通过评价的瞪羚企业，奖励20万元。\n"
+        "?第三条 双五企业奖励。对营业收入5亿元以上、研发投入强度5%以上的企业，奖励200万元。"
+    )
+    last = read(text).to_dict()["items"][-1]
+    assert [(c["field"], c["value"]) for c in last["conditions"]] == [
+        ("revenue_last_year", 500_000_000),
+        ("rd_ratio", 0.05),
+    ]
+
+
+def test_a_heading_alone_still_says_who() -> None:
+    assert ("certifications", "in", ["高新技术企业"]) in _said("1.高新技术企业奖励。每家给予10万元奖励。")
+
+
+def test_names_of_a_list_are_one_condition() -> None:
+    said = _said("对新获批省级技术创新中心、重点实验室的单位，奖励30万元。")
+    assert ("innovation_platform", "in", ["技术创新中心", "重点实验室"]) in said
+    assert ("recognition_first", "is_true", True) in said
+    said = _said("对获得鲁班奖、国家优质工程奖、扬子杯的企业，分别奖励100万元、60万元、20万元。")
+    assert ("honors", "in", ["鲁班奖", "国家优质工程奖", "扬子杯"]) in said
+    said = _said("获评金宿级、银宿级民宿的，一次性奖励20万元、10万元。")
+    assert ("honors", "in", ["金宿级民宿", "银宿级民宿"]) in said
+    said = _said("支持对象为依法注册的企业、高校、科研院所。\n每家补助10万元。")
+    assert ("applicant_type", "in", ["企业", "高校", "科研院所"]) in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "满足以下其中一项：（1）高新技术企业；（2）成立满3年；",
+        "具备下列条件之一：\n1.高新技术企业；\n2.成立满3年；",
+        "属于高新技术企业，或者成立满3年（以上满足其一即可）。",
+    ],
+)
+def test_one_of_in_its_many_words(words: str) -> None:
+    text = f"一、申报条件\n（一）具有独立法人资格；\n（二）{words}\n二、奖励标准\n每家奖励10万元。"
+    groups = {c["field"]: c.get("any_of") for c in _conditions(text)}
+    assert groups["certifications"] == groups["established_years"] is not None
+    assert groups["legal_entity"] is None
+
+
+def test_an_or_group_ends_with_its_list() -> None:
+    text = (
+        "第二条 企业须满足以下其中一项：（1）高新技术企业；（2）成立满3年。\n"
+        "第三条 单户贷款余额不超过1000万元，资产负债率不超过70%的，给予50%补偿。"
+    )
+    assert all("any_of" not in c for c in _conditions(text) if c["field"] in ("financing_amount", "other_metric"))
+
+
+def test_any_fiscal_year_is_no_choice() -> None:
+    text = "任一完整会计年度营业收入达到5000万元、1亿元的，分别奖励100万元、200万元。"
+    assert all("any_of" not in c for c in _conditions(text))
+
+
+def test_bars_behind_a_colon_go_on_to_the_full_stop() -> None:
+    said = _said("每家奖励10万元。企业有下列行为之一的，不予奖励：拖欠农民工工资；发生一般及以上安全事故；围标串标。")
+    assert ("safety_accident", "==", False) in said
+    assert [s for s in said if s[0] == "other_requirement"] == [("other_requirement", "==", False)] * 2
+    said = _said("一、奖励标准\n每家奖励10万元。\n二、有下列情形之一的，不予支持：\n1.房地产开发企业；\n2.“两高”项目。")
+    assert ("excluded_category", "in", ["房地产开发"]) in said
+    assert ("excluded_category", "in", ["两高"]) in said
+
+
+def test_a_condition_without_a_name_is_kept_in_its_own_words() -> None:
+    text = "一、申报条件\n1.成立满2年；\n2.专利第一权利人为申请单位所在地居民；\n3.未因非正常专利申请被通报；\n二、补助标准\n每件2000元。"
+    kept = [(c["op"], c["value"], c["detail"]) for c in _conditions(text) if c["field"] == "other_requirement"]
+    assert ("==", False, "未因非正常专利申请被通报") in kept
+    assert len(kept) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("拥有1件以上发明专利或3件以上实用新型专利的企业奖励5万元。", ("ip_count", ">=", 3)),
+        ("拥有1件以上发明专利或3件以上实用新型专利的企业奖励5万元。", ("patents_invention", ">=", 1)),
+        ("出口额500万美元以上，较上年同期增长50万美元以上的，奖励1万元。", ("trade_growth", ">=", 500_000)),
+        ("营业收入同比增长20%以上且增量不低于1000万元的企业奖励5万元。", ("other_metric", ">=", 10_000_000)),
+        (
+            "营业收入在2亿元（批发业）、5000万元（零售业）、2000万元及以上的企业奖励20万元。",
+            ("revenue_last_year", ">=", 200_000_000),
+        ),
+        ("年度进出口额同比正增长的企业奖励5万元。", ("trade_growth", ">", 0)),
+        ("贷款利率不超过LPR+100个基点的，按利息的30%贴息。", ("other_metric", "<=", "LPR+100个基点")),
+    ],
+)
+def test_numbers_and_what_they_measure(text: str, expected: tuple[str, str, Any]) -> None:
+    assert expected in _said(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "合作银行按不低于1:10的比例放大授信规模。",
+        "资金池不良率达到5%时，暂停开展新业务。",
+        "一、总体要求\n带动农户不少于5000户，培育企业50家以上。",
+        "三、工作程序\n乡镇初验，抽查比例不低于30%。",
+        "属于规模以上企业的，应当按统计部门要求填报报表。",
+    ],
+)
+def test_what_asks_nothing_of_an_applicant(text: str) -> None:
+    assert _said(text) == []
+
+
+def test_thresholds_of_a_list_are_no_awards_whatever_the_heading_says() -> None:
+    text = "二、产值奖励：产值首次达到5亿元、10亿元且税收分别不少于800万元、1500万元的，分别给予20万元、40万元奖励。"
+    (award,) = _awards(text)
+    assert [tier["amount_yuan"] for tier in award["tiers"]] == [200_000, 400_000]
+    assert {("output_value", ">=", 1_000_000_000), ("tax_paid", ">=", 15_000_000)} <= set(_said(text))
+
+
+def test_a_single_instalment_is_no_rate() -> None:
+    (award,) = _awards("给予100万元资助，分两次、每次各按50%的比例拨付。")
+    assert award["kind"] == "fixed" and award["amount_yuan"] == 1_000_000
+
+
+def test_a_new_line_begins_a_new_item() -> None:
+    text = (
+        "支持商场改造，按投资额的30%给予扶持，单个项目不超过1500万元。\n总部企业新增板块，给予最高不超过500万元奖励。"
+    )
+    first, second = _awards(text)
+    assert (first["cap_yuan"], second["cap_yuan"]) == (15_000_000, 5_000_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("在我市注册、纳税、纳统的企业奖励5万元。", {"registered_region", "tax_region", "stat_region"}),
+        ("在我市登记注册、具有独立法人资格、依法纳税的企业奖励5万元。", {"registered_region", "legal_entity"}),
+        ("在我市（含合作区，下同）依法注册的企业奖励5万元。", {"registered_region"}),
+        ("本措施适用于在某市登记注册的企业。每家奖励5万元。", {"registered_region"}),
+        ("书面承诺不改变在本市纳税义务的企业奖励5万元。", set()),
+    ],
+)
+def test_where(text: str, fields: set[str]) -> None:
+    said = _conditions(text, region="某市")
+    assert {c["field"] for c in said} == fields
+    assert all(c["value"] == ["某市"] for c in said if c["field"].endswith("_region"))
