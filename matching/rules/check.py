@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 
 from matching.rules.errors import refused
@@ -71,7 +71,9 @@ class _Checker:
             case "+" | "-" | "*" | "/":
                 return self.arithmetic(node)
             case "NEGATE":
-                return arithmetic("-", Constant(Fraction(0), "number"), self.number(node.args[0], "负号"))
+                return arithmetic(
+                    "-", Constant(Fraction(0), "number"), self.number(self.term(node.args[0]), node.args[0], "负号")
+                )
             case "BETWEEN":
                 return self.between(node)
             case "IN":
@@ -113,8 +115,7 @@ class _Checker:
             raise refused(node.position, f"{of} 连接的应是条件，这里是{TYPE_LABELS[term.type]}")
         return term
 
-    def number(self, node: Syntax, of: str) -> Term:
-        term = self.term(node)
+    def number(self, term: Term, node: Syntax, of: str) -> Term:
         if term.type == "null":
             return Constant(None, "number")
         if term.type != "number":
@@ -231,8 +232,9 @@ class _Checker:
         left, right = (self.term(arg) for arg in node.args)
         if "date" in (left.type, right.type):
             return self.calendar(node, left, right)
-        sides = [self.number(arg, f"“{node.kind}”") for arg in node.args]
-        return arithmetic(node.kind, sides[0], sides[1])
+        # each side is settled once: twice at every level would double the work with every step of a sum
+        a, b = node.args
+        return arithmetic(node.kind, self.number(left, a, f"“{node.kind}”"), self.number(right, b, f"“{node.kind}”"))
 
     def calendar(self, node: Syntax, left: Term, right: Term) -> Term:
         if node.kind == "-" and left.type == "date" and right.type in ("date", "text"):
@@ -246,7 +248,10 @@ class _Checker:
             if abs(count) > 400_000:
                 raise refused(node.position, f"移动 {count} 天超出范围（400000 天）")
             if isinstance(day, Constant) and isinstance(day.value, date):
-                return Constant(day.value + timedelta(days=count), "date")
+                moved = day.value.toordinal() + count
+                if not 1 <= moved <= date.max.toordinal():
+                    raise refused(node.position, f"{day.value} 移动 {count} 天，超出公元 1 年到 9999 年")
+                return Constant(date.fromordinal(moved), "date")
             return Shift(day, count)
         raise refused(node.position, "日期只能相减得天数，或加减一个整天数，如 as_of - established_date >= 365")
 

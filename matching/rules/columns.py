@@ -14,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from matching.rules.dictionary import encode
 from matching.rules.errors import refused
 from matching.rules.terms import Column
 from matching.rules.values import FITS, Bools, Ints, Lists, Numbers, Texts, Truth, Value
@@ -22,7 +23,7 @@ EPOCH = date(1970, 1, 1)
 Plane = npt.NDArray[np.uint64]
 _DIGITS_IN_64_BITS = 18
 # A double holds every integer up to here; k / 10^s is then the double nearest to it.
-_EXACT_DOUBLE = 2**53
+EXACT_DOUBLE = 2**53
 _FLOAT_PLACES = 9
 
 
@@ -77,7 +78,7 @@ def raw(series: pl.Series, kind: str, words: int) -> Raw | None:
         return Raw(None, 1, _bits(data, array.offset, len(array), words) & known, known)
     if isinstance(dtype, pl.Decimal):
         low = np.frombuffer(data, np.int64)[2 * array.offset : 2 * (array.offset + len(array)) : 2]
-        return Raw(np.ascontiguousarray(low), 10**dtype.scale, None, known)
+        return Raw(low, 10**dtype.scale, None, known)
     width = np.dtype(f"int{8 * (4 if dtype == pl.Date else array.type.bit_width // 8)}")
     return Raw(np.frombuffer(data, width)[array.offset : array.offset + len(array)], 1, None, known)
 
@@ -187,7 +188,7 @@ def _floats(series: pl.Series) -> Numbers:
             # an overflow to infinity only fails the test below, as it should
             with np.errstate(over="ignore"):
                 scaled = np.rint(plain * 10.0**places)
-            if (np.abs(scaled) < _EXACT_DOUBLE).all() and (scaled / 10.0**places == plain).all():
+            if (np.abs(scaled) < EXACT_DOUBLE).all() and (scaled / 10.0**places == plain).all():
                 return Numbers(scaled.astype(np.int64), 10**places, mask)
     shown = series.to_numpy() if single else values
     exact = [Fraction(str(value)) if here else None for value, here in zip(shown, finite.tolist(), strict=True)]
@@ -224,9 +225,8 @@ def texts(series: pl.Series) -> Texts:
         if series.dtype not in (pl.Categorical, pl.Enum):
             raise _mismatch(series, "文字")
         series = series.cast(pl.String)
-    encoded = series.to_arrow().dictionary_encode()
-    codes = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)
-    return Texts(tuple(encoded.dictionary.to_pylist()) or ("",), codes.astype(np.int32, copy=False), _mask(series))
+    words, codes = encode(series)
+    return Texts(words, codes, _mask(series))
 
 
 def _truths(series: pl.Series) -> Truth:

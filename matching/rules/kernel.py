@@ -14,8 +14,14 @@ from matching.rules.planes import Layout, Registers, Slot, fold
 from matching.rules.program import Item, Literal, Program
 from matching.rules.terms import And, Column, Not, Or, Term
 
-BLOCK = 65_536
-"""Rows per block: a plane is then 8 KB and a program's planes stay in cache. A multiple of 64."""
+BLOCK = 131_072
+"""Rows per block at most: a plane is then 16 KB, long enough that a call costs less than its work. A multiple of 64."""
+
+
+def even(height: int, limit: int = BLOCK) -> int:
+    """The rows per block that cut `height` rows into as few, equally large blocks as `limit` allows. A multiple of 64."""
+    blocks = max(1, -(-height // limit))
+    return max(1, -(-height // (64 * blocks))) * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,26 @@ class Plan:
     is_conjunction: bool
     has_outside: bool
     has_deny: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A logic over planes that stay where they are: AND or OR of the leaves' TRUE planes (their FALSE planes the other way) and of parts."""
+
+    is_and: bool
+    true: list[Plane]
+    false: list[Plane]
+    parts: tuple[Joined, ...]
+
+    def into(self, t: Plane, f: Plane, spare: list[Plane]) -> None:
+        """Writes TRUE and FALSE; `spare` holds two planes for every level below."""
+        joins, joins_false = (np.bitwise_and, np.bitwise_or) if self.is_and else (np.bitwise_or, np.bitwise_and)
+        fold(joins, self.true, t)
+        fold(joins_false, self.false, f)
+        for inner in self.parts:
+            inner.into(spare[0], spare[1], spare[2:])
+            joins(t, spare[0], t)
+            joins_false(f, spare[1], f)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +89,8 @@ def lay_out(program: Program) -> Laid:
     kept = program.kept.get("laid")
     if isinstance(kept, Laid):
         return kept
-    layout = Layout()
+    terms = {id(term): term for item in program.items for term in item.terms.values()}
+    layout = Layout(terms.values())
     laid = Laid(layout, tuple(_plan(layout, item) for item in program.items))
     program.kept["laid"] = laid
     return laid
@@ -102,10 +129,8 @@ class Kernel:
         self.registers = Registers(self.layout, words)
         self.zero = np.zeros(words, np.uint64)
         self._scratch = np.zeros((4, words), np.uint64)
-        # the planes of each conjunction, looked up once: the buffers stay where they are
-        r = self.registers
-        self._met = [[r.t(slot) for slot in plan.required] for plan in self.plans]
-        self._failed = [[r.f(slot) for slot in plan.required] for plan in self.plans]
+        self._joined = [self._join(plan) for plan in self.plans]
+        self._spare = [np.zeros(words, np.uint64) for _ in range(2 * max((_depth(j) for j in self._joined), default=0))]
 
     def load(self, block: Block) -> None:
         """Reads a block of the profile into the planes of every distinct condition."""
@@ -123,23 +148,32 @@ class Kernel:
             self.load(block)
             yield start, block
 
+    def _join(self, plan: Plan) -> Joined | None:
+        """The planes of an item looked up once, the buffers staying where they are; None where outside_data make two passes necessary."""
+        r = self.registers
+        if plan.is_conjunction:
+            return Joined(True, [r.t(slot) for slot in plan.required], [r.f(slot) for slot in plan.required], ())
+        return None if plan.has_outside else self._joined_term(plan, plan.item.logic)
+
+    def _joined_term(self, plan: Plan, term: Term) -> Joined:
+        args = term.args if isinstance(term, And | Or) else (term,)
+        leaves = [_leaf(plan, arg) for arg in args if not isinstance(arg, And | Or)]
+        parts = tuple(self._joined_term(plan, arg) for arg in args if isinstance(arg, And | Or))
+        r = self.registers
+        return Joined(isinstance(term, And), [r.t(slot) for slot in leaves], [r.f(slot) for slot in leaves], parts)
+
     def possible(self, number: int, t: Plane, f: Plane) -> None:
         """For the item of that number, writes where it is TRUE once outside_data is taken as TRUE, and where it is FALSE."""
-        plan = self.plans[number]
-        if plan.is_conjunction:
-            if not plan.required:
-                t[:] = self.registers.full
-                f[:] = 0
-                return
-            fold(np.bitwise_and, self._met[number], t)
-            fold(np.bitwise_or, self._failed[number], f)
+        plan, joined = self.plans[number], self._joined[number]
+        if joined is not None:
+            joined.into(t, f, self._spare)
+            if not joined.true and joined.is_and:
+                np.bitwise_and(t, self.registers.full, t)
             return
         found_t, found_f = self._logic(plan, plan.item.logic, None, outside=True)
-        if plan.has_outside:
-            # TRUE only if outside_data leaves it open; what is FALSE without them stays FALSE
-            _, found_f = self._logic(plan, plan.item.logic, None, outside=False)
-            found_t = found_t & ~found_f
-        t[:] = found_t
+        # TRUE only if outside_data leaves it open; what is FALSE without them stays FALSE
+        _, found_f = self._logic(plan, plan.item.logic, None, outside=False)
+        t[:] = found_t & ~found_f
         f[:] = found_f
 
     def planes(self, number: int) -> ItemPlanes:
@@ -233,3 +267,14 @@ class Kernel:
         if hopeful and plan.item.conditions[leaf.name].on_unknown != "deny":
             return self.registers.full & ~f, f
         return t, f
+
+
+def _leaf(plan: Plan, term: Term) -> Slot:
+    inner = term.arg if isinstance(term, Not) else term
+    assert isinstance(inner, Column)
+    slot = plan.slots[inner.name]
+    return Slot(slot.row, slot.negated != isinstance(term, Not))
+
+
+def _depth(joined: Joined | None) -> int:
+    return 0 if joined is None or not joined.parts else 1 + max(_depth(part) for part in joined.parts)

@@ -15,6 +15,7 @@ OR, AND, NOT, IS, COMPARISON, RANGE, SUM, PRODUCT, SIGN = 10, 20, 30, 40, 50, 60
 COMPARISONS = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 FUNCTIONS = {"COALESCE": (1, None), "LEAST": (1, None), "GREATEST": (1, None), "DATE_DIFF": (3, 3), "DATEDIFF": (3, 3)}
 DEEPEST = 120
+DEEPEST_TREE = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,18 @@ def parse(expr: str, labels: Iterable[str] = ()) -> Syntax:
     tree = words.expression(0, 0)
     if words.here.kind != "end":
         raise refused(words.here.position, f"{words.here.said()}多余：表达式到这里应已结束，或缺少 AND / OR")
+    _not_too_deep(tree)
     return tree
+
+
+def _not_too_deep(tree: Syntax) -> None:
+    """Brackets and chains are each bounded while they are read; together they could still nest deeper than what walks them may go."""
+    level = [tree]
+    for _ in range(DEEPEST_TREE):
+        level = [arg for node in level for arg in node.args]
+        if not level:
+            return
+    raise refused(level[0].position, f"嵌套和连写合计超过 {DEEPEST_TREE} 层；请拆成几个条件")
 
 
 class _Parser:
@@ -108,10 +120,11 @@ class _Parser:
         token = self.here
         for word, power in (("OR", OR), ("AND", AND)):
             if token.value == word and floor <= power:
-                self.take()
-                right = self.expression(power + 1, depth + 1)
-                before = left.args if left.kind == word else (left,)
-                return Syntax(word, token.position, (*before, right))
+                args = list(left.args) if left.kind == word else [left]
+                while self.is_word(word):
+                    self.take()
+                    args.append(self.expression(power + 1, depth + 1))
+                return Syntax(word, token.position, tuple(args))
         if token.value == "IS" and floor <= IS:
             return self.is_form(left, depth)
         if floor > RANGE:

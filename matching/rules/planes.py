@@ -5,14 +5,16 @@ Neither bit set is UNKNOWN, so NOT only swaps the two planes and rows beyond the
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from matching.rules import values as v
+from matching.rules.batches import Batch, Bounds, Strips, batched
 from matching.rules.columns import Block, Plane, Raw, packed, raw
 from matching.rules.evaluate import like_pattern, truth
 from matching.rules.reach import industry_covers, region_covers
@@ -41,11 +43,22 @@ class Step:
 
 
 class Layout:
-    """Which rows hold what: equal terms share a row. Built once per program."""
+    """Which rows hold what: equal terms share a row. Built once per program.
 
-    def __init__(self) -> None:
+    `terms` are the conditions to come: the thresholds among their tests get the first rows, column by column, to be answered together.
+    """
+
+    def __init__(self, terms: Iterable[Term] = ()) -> None:
         self.steps: list[Step] = []
         self._rows: dict[Term, int] = {}
+        draft = Layout() if terms else self
+        for term in terms:
+            draft.slot(term)
+        ordered, self.batches = batched(draft.atoms)
+        self._bounds: dict[tuple[int, int], Bounds] = {}
+        self.answers: Answers = {}
+        for term in ordered:
+            self.slot(term)
 
     @property
     def rows(self) -> int:
@@ -54,6 +67,24 @@ class Layout:
     @property
     def atoms(self) -> list[Term]:
         return [step.term for step in self.steps if step.term is not None]
+
+    @cached_property
+    def worded(self) -> dict[str, list[tuple[int, Compare | Member | Like]]]:
+        """The tests that ask one text column which word it holds, with their rows, by column. Read when all terms are in."""
+        found: dict[str, list[tuple[int, Compare | Member | Like]]] = {}
+        for step in self.steps:
+            if isinstance(term := step.term, Compare | Member | Like):
+                column = term.left if isinstance(term, Compare) else term.arg
+                if isinstance(column, Column) and column.type == "text":
+                    found.setdefault(column.name, []).append((step.row, term))
+        return found
+
+    def bounds(self, batch: Batch, den: int) -> Bounds:
+        """The thresholds of a batch on a column of that denominator, worked out once."""
+        key = (batch.first, den)
+        if key not in self._bounds:
+            self._bounds[key] = batch.bounds(den)
+        return self._bounds[key]
 
     def slot(self, term: Term) -> Slot:
         """The slot of a term, adding the steps that compute it."""
@@ -86,9 +117,9 @@ class Registers:
         self.true = list(self._true)
         self.false = list(self._false)
         self.full = np.zeros(words, np.uint64)
-        self.answers: Answers = {}
         self.tests: Tests = {}
-        self._holds = np.zeros(words * 64, bool)
+        self.holds = np.zeros(words * 64, bool)
+        self.strips = Strips(max((len(batch.tests) for batch in layout.batches), default=0))
 
     def t(self, slot: Slot) -> Plane:
         return self.false[slot.row] if slot.negated else self.true[slot.row]
@@ -99,11 +130,14 @@ class Registers:
     def load(self, block: Block) -> None:
         """Computes every row for a block of at most 64 · words rows."""
         self.full[:] = packed(np.ones(block.height, bool), self.words)
-        reader = _Reader(block, self.words, self.full, self.answers, self.tests, self._holds[: block.height])
+        reader = _Reader(block, self)
+        answered = self._thresholds(reader)
         for step in self.layout.steps:
+            if step.row in answered:
+                continue
             t, f = self.true[step.row], self.false[step.row]
             if step.term is not None:
-                reader.read(step.term, t, f)
+                reader.read(step, t, f)
             elif step.kind == "and":
                 fold(np.bitwise_and, [self.t(slot) for slot in step.inputs], t)
                 fold(np.bitwise_or, [self.f(slot) for slot in step.inputs], f)
@@ -121,11 +155,25 @@ class Registers:
                     np.bitwise_xor(t, self.full, out=t)
                 np.bitwise_xor(t, self.full, out=f)
 
+    def _thresholds(self, reader: _Reader) -> set[int]:
+        """Answers the batches whose column can be read as doubles; the rows that are done."""
+        done: set[int] = set()
+        for batch in self.layout.batches:
+            held = reader.raw(batch.column)
+            if held is None or held.values is None:
+                continue
+            rows = slice(batch.first, batch.first + len(batch.tests))
+            bounds = self.layout.bounds(batch, held.den)
+            # a shorter block leaves bits of the one before behind its rows, and what is known of nobody clears them
+            if self.strips.answer(held.values, held.known, bounds, self._true[rows], self._false[rows]):
+                done.update(range(rows.start, rows.stop))
+        return done
+
 
 def fold(operation: np.ufunc, planes: Sequence[Plane], out: Plane) -> None:
-    """AND or OR of one or more planes into `out`."""
-    if len(planes) == 1:
-        out[:] = planes[0]
+    """AND or OR of planes into `out`; of none, all bits or no bit."""
+    if len(planes) < 2:
+        out[:] = planes[0] if planes else ~np.uint64(0) if operation is np.bitwise_and else 0
         return
     operation(planes[0], planes[1], out)
     for plane in planes[2:]:
@@ -141,7 +189,8 @@ def ones(plane: Plane) -> int:
     return int(np.bitwise_count(plane).sum(dtype=np.int64))
 
 
-# Which words of a column an atom accepts: the words it was asked about, and their codes.
+# Which words of a column an atom accepts, and which one option of IN reaches: the words asked about, and their codes. Kept with the layout,
+# because the next frame mostly has the same words; one answer per question, so it does not grow with the frames.
 Answers = dict[Hashable, tuple[tuple[str, ...], list[int]]]
 
 # The integer test of an atom (by identity: terms live as long as the layout) on a column over some denominator.
@@ -151,19 +200,23 @@ Tests = dict[tuple[int, int], tuple[str, int] | None]
 class _Reader:
     """Atoms of one block as planes; bitmaps and words of a column are read once."""
 
-    def __init__(self, block: Block, words: int, full: Plane, answers: Answers, tests: Tests, holds: v.Bools) -> None:
+    def __init__(self, block: Block, registers: Registers) -> None:
         self.block = block
-        self.words = words
-        self.full = full
-        self.answers = answers
-        self.tests = tests
-        self.holds = holds
+        self.words = registers.words
+        self.full = registers.full
+        self.answers = registers.layout.answers
+        self.tests = registers.tests
+        self.holds = registers.holds[: block.height]
+        self.strips = registers.strips
+        self.worded = registers.layout.worded
         self._raw: dict[str, Raw | None] = {}
         self._known: dict[str, Plane] = {}
         self._word: dict[tuple[str, int], Plane] = {}
 
-    def read(self, term: Term, t: Plane, f: Plane) -> None:
+    def read(self, step: Step, t: Plane, f: Plane) -> None:
         """Writes the planes of an atom; by shortcuts where it tests one column against constants, else by the evaluator."""
+        term = step.term
+        assert term is not None
         if isinstance(term, Compare) and isinstance(term.left, Column) and isinstance(term.right, Constant):
             found = self.raw(term.left)
             if found is not None and self._compare(term, found, t, f):
@@ -174,7 +227,7 @@ class _Reader:
                 t[:] = found.bits
                 np.bitwise_xor(t, found.known, out=f)
                 return
-        if isinstance(term, Compare | Member | Like) and self._read_words(term, t, f):
+        if isinstance(term, Compare | Member | Like) and self._read_words(step.row, term, t, f):
             return
         answer = truth(term, self.block)
         if answer.true.shape != (self.block.height,):
@@ -212,32 +265,40 @@ class _Reader:
         np.bitwise_xor(t, side.known, f)
         return True
 
-    def _read_words(self, term: Compare | Member | Like, t: Plane, f: Plane) -> bool:
+    def _read_words(self, row: int, term: Compare | Member | Like, t: Plane, f: Plane) -> bool:
         column = term.left if isinstance(term, Compare) else term.arg
         if not isinstance(column, Column) or column.type not in ("text", "list"):
             return False
         side = self.block.value(column)
         if not isinstance(side, v.Texts | v.Lists) or len(side.words) > FEW_WORDS:
             return False
-        codes = self._accepted(term, side)
+        codes = self._accepted(row, term, side)
         if codes is None:
             return False
         known = self._known.get(column.name)
         if known is None:
             known = self._known[column.name] = packed(v.known(side), self.words)
-        t[:] = 0
-        for code in codes:
-            np.bitwise_or(t, self._word_plane(column, side, code), out=t)
-        np.bitwise_and(t, known, out=t)
+            if isinstance(side, v.Texts):
+                self._text_planes(column, side, known)
+        fold(np.bitwise_or, [self._word_plane(column, side, code) for code in codes], t)
         if isinstance(side, v.Lists) and isinstance(term, Member) and not provable(term):
             f[:] = 0
         else:
             np.bitwise_xor(t, known, out=f)
         return True
 
-    def _accepted(self, term: Compare | Member | Like, side: v.Texts | v.Lists) -> list[int] | None:
-        asked = self.answers.get(id(term))
-        if asked is None or asked[0] is not side.words:
+    def _text_planes(self, column: Column, side: v.Texts, known: Plane) -> None:
+        """The planes of all words any test of a text column asks for, together."""
+        asked = (self._accepted(row, term, side) for row, term in self.worded.get(column.name, ()))
+        codes = sorted({code for found in asked if found is not None for code in found})
+        planes = np.zeros((len(codes), self.words), np.uint64)
+        self.strips.equal(side.codes, np.array(codes, side.codes.dtype), planes)
+        np.bitwise_and(planes, known, out=planes)
+        self._word.update(((column.name, code), plane) for code, plane in zip(codes, planes, strict=True))
+
+    def _accepted(self, row: int, term: Compare | Member | Like, side: v.Texts | v.Lists) -> list[int] | None:
+        asked = self.answers.get(row)
+        if asked is None or (asked[0] is not side.words and asked[0] != side.words):
             if isinstance(term, Member):
                 assert isinstance(term.arg, Column)
                 reach = term.arg.reach
@@ -247,14 +308,14 @@ class _Reader:
                 if accepts is None:
                     return None
                 codes = [code for code, word in enumerate(side.words) if accepts(word)]
-            asked = self.answers[id(term)] = (side.words, codes)
+            asked = self.answers[row] = (side.words, codes)
         return asked[1]
 
     def _reached(self, reach: str | None, option: str, words: tuple[str, ...]) -> list[int]:
         """The codes of the words that one option of IN reaches; options repeat over items, so each is asked once per dictionary."""
         key = (reach, option, words[0], len(words))
         asked = self.answers.get(key)
-        if asked is None or asked[0] is not words:
+        if asked is None or asked[0] != words:
             accepts = reached_by(reach, option)
             asked = self.answers[key] = (words, [code for code, word in enumerate(words) if accepts(word)])
         return asked[1]
@@ -262,11 +323,9 @@ class _Reader:
     def _word_plane(self, column: Column, side: v.Texts | v.Lists, code: int) -> Plane:
         key = (column.name, code)
         if key not in self._word:
-            if isinstance(side, v.Texts):
-                np.equal(side.codes, code, out=self.holds)
-            else:
-                self.holds[:] = False
-                self.holds[side.rows[side.codes == code]] = True
+            assert isinstance(side, v.Lists)
+            self.holds[:] = False
+            self.holds[side.rows[side.codes == code]] = True
             self._word[key] = packed(self.holds, self.words)
         return self._word[key]
 

@@ -35,7 +35,9 @@ WORDS = frozenset(
         "END",
     ]
 )
-LONGEST_EXPRESSION = 10_000
+LONGEST_EXPRESSION = 1_000_000
+"""Characters; every step is linear in them: 100,000 take about a second."""
+LONGEST_NUMBER = 400
 
 _SPACE = re.compile(r"[\s\u3000]+")
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
@@ -126,6 +128,8 @@ def _token(expr: str, at: int, signed: list[str]) -> Token:
         exponent = re.search(r"[eE]([+-]?\d+)$", match.group())
         if exponent and abs(int(exponent.group(1))) > 60:
             raise refused(position, f"“{match.group()}”的指数超出 60")
+        if len(match.group()) > LONGEST_NUMBER:
+            raise refused(position, f"这个数写了 {len(match.group())} 个字符，上限 {LONGEST_NUMBER}")
         return Token("number", Fraction(match.group()), position, match.group())
     if match := _NAME.match(expr, at):
         word = match.group().upper()
@@ -145,4 +149,5 @@ def _token(expr: str, at: int, signed: list[str]) -> Token:
         raise refused(position, f"引号 {sign} 没有配对")
     if sign in _HALF_WIDTH:
         raise refused(position, f"“{sign}”不能用在这里，应写 {_HALF_WIDTH[sign]}")
-    raise refused(position, f"“{sign}”不属于规则语言")
+    shown = f"“{sign}”" if sign.isprintable() else f"看不见的字符 U+{ord(sign):04X}"
+    raise refused(position, f"{shown}不属于规则语言")

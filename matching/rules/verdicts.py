@@ -15,7 +15,7 @@ import pyarrow as pa
 from matching.rules import evaluate as rows
 from matching.rules import values as v
 from matching.rules.columns import Block, Plane
-from matching.rules.kernel import BLOCK, ItemPlanes, Kernel, Plan
+from matching.rules.kernel import BLOCK, ItemPlanes, Kernel, Plan, even
 from matching.rules.planes import Slot, positions
 from matching.rules.program import Program
 
@@ -75,8 +75,8 @@ class Verdicts:
         self.profiles = profiles
         self.as_of = as_of
         self.subject = subject
-        # a small frame needs small planes
-        self.kernel = Kernel(program, min(block, max(64, -(-profiles.height // 64) * 64)))
+        # a small frame needs small planes, and a short last block would cost what a full one does
+        self.kernel = Kernel(program, even(profiles.height, block))
         self._counts: npt.NDArray[np.int64] = self._count()
 
     def _count(self) -> npt.NDArray[np.int64]:
@@ -84,7 +84,8 @@ class Verdicts:
         plans = self.kernel.plans
         words = self.kernel.block // 64
         counts = np.zeros((len(plans), 2), np.int64)
-        chunk = max(1, min(len(plans), 2**18 // words))
+        # planes are counted while they are still in the second cache
+        chunk = max(1, min(len(plans), 2**15 // words))
         true = np.zeros((chunk, words), np.uint64)
         false = np.zeros((chunk, words), np.uint64)
         true_rows, false_rows = list(true), list(false)
@@ -93,8 +94,8 @@ class Verdicts:
                 n = min(chunk, len(plans) - first)
                 for at in range(n):
                     self.kernel.possible(first + at, true_rows[at], false_rows[at])
-                counts[first : first + n, 0] += np.bitwise_count(true[:n]).sum(axis=1, dtype=np.int64)
-                counts[first : first + n, 1] += np.bitwise_count(false[:n]).sum(axis=1, dtype=np.int64)
+                counts[first : first + n, 0] += np.bitwise_count(true[:n]).sum(axis=1, dtype=np.uint32)
+                counts[first : first + n, 1] += np.bitwise_count(false[:n]).sum(axis=1, dtype=np.uint32)
         return counts
 
     def found(self, items: Sequence[str] | None = None) -> Iterator[tuple[Block, list[Found]]]:
