@@ -19,11 +19,11 @@ _R = r"[^，。；：;\n]"
 _FIRST = re.compile(
     r"(?:(?<!重)新|首次|初次|第一次|首批)(?:被|获|获得|通过)?(?:国家|省|市|区|县)?(?:级)?(?:认定|评定|获评|获批|获得|取得|通过|获|备案|入选|入库|评为|列入|认证)(?:的|为)?"
 )
-_SIZES: tuple[tuple[str, list[str]], ...] = (
-    (r"中小微企业|中小(?:微)?企业(?!公共|服务|发展|局|特色)", ["中型", "小型", "微型"]),
-    (r"小微企业|小型微利企业|小型和微型企业|小型微型企业", ["小型", "微型"]),
-    (r"大型企业|大企业", ["大型"]),
-    (r"个体工商户", ["个体工商户"]),
+_SIZES: tuple[tuple[re.Pattern[str], list[str]], ...] = (
+    (re.compile(r"中小微企业|中小(?:微)?企业(?!公共|服务|发展|局|特色)"), ["中型", "小型", "微型"]),
+    (re.compile(r"小微企业|小型微利企业|小型和微型企业|小型微型企业"), ["小型", "微型"]),
+    (re.compile(r"大型企业|大企业"), ["大型"]),
+    (re.compile(r"个体工商户"), ["个体工商户"]),
 )
 _BARS = re.compile(
     rf"(?:不含|不包括|不包含|除外|除|剔除)[^，。；：;)\n]{{0,4}}?(?P<a>(?:房地产|金融|烟草|建筑|劳务派遣|僵尸|娱乐|电力|供电|供水|垄断|高耗能|高污染|投资|类金融)(?:业|企业|开发|类|、|和|及|机构)*{_R}{{0,14}}?)(?:除外|的企业|企业|\)|，|$)"
@@ -35,15 +35,11 @@ _TALENT = re.compile(
 )
 
 
-def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
-    """Every soft condition in `text[start:end]`; `here` is the name that 我市 / 本区 stands for, empty if not known."""
-    kinds = applicants(text, start, end)
-    found: list[Soft] = []
-    found += [Soft(p.start, p.end, p.field, "in", [p.place]) for p in placed(text, start, end, here)]
-    for pattern, name, op, value in STATES:
-        for match in re.finditer(pattern, text[start:end]):
-            found.append(Soft(start + match.start(), start + match.end(), name, op, value))
-    for name, names in (
+_NO_SIZE = re.compile(r"(?:科技型|创新型|专精特新[\"“”]?|培育|促进)$")
+_STATES = tuple((re.compile(words), name, op, value) for words, name, op, value in STATES)
+_NAMES = {
+    field: tuple((re.compile(words), name) for words, name in names)
+    for field, names in (
         ("certifications", CERTIFICATIONS),
         ("honors", HONORS),
         ("innovation_platform", PLATFORMS),
@@ -51,7 +47,19 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
         ("financing_type", FINANCING),
         ("product_certificate", PRODUCTS),
         ("applicant_type", APPLICANTS),
-    ):
+    )
+}
+
+
+def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
+    """Every soft condition in `text[start:end]`; `here` is the name that 我市 / 本区 stands for, empty if not known."""
+    kinds = applicants(text, start, end)
+    found: list[Soft] = []
+    found += [Soft(p.start, p.end, p.field, "in", [p.place]) for p in placed(text, start, end, here)]
+    for pattern, name, op, value in _STATES:
+        for match in pattern.finditer(text, start, end):
+            found.append(Soft(match.start(), match.end(), name, op, value))
+    for name, names in _NAMES.items():
         found += _named(text, start, end, name, names)
     found += _titled(text, start, end, found)
     found = [
@@ -59,10 +67,9 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
         *(Soft(a, b, "applicant_type", "in", list(named)) for a, b, named in kinds),
     ]
     for pattern, sizes in _SIZES:
-        for match in re.finditer(pattern, text[start:end]):
-            before = text[max(0, start + match.start() - 8) : start + match.start()]
-            if not re.search(r"(?:科技型|创新型|专精特新[\"“”]?|培育|促进)$", before):
-                found.append(Soft(start + match.start(), start + match.end(), "enterprise_size", "in", sizes))
+        for match in pattern.finditer(text, start, end):
+            if not _NO_SIZE.search(text[max(0, match.start() - 8) : match.start()]):
+                found.append(Soft(match.start(), match.end(), "enterprise_size", "in", sizes))
     for match in _BARS.finditer(text, start, end):
         words = match["a"] or match["b"] or match["c"]
         found.append(Soft(match.start(), match.end(), "excluded_category", "in", _split(words)))
@@ -247,11 +254,13 @@ _RECOGNISED = re.compile(
 _APPLIES = re.compile(r"对|凡|的|支持|鼓励|给予|，|：|、|；|和|或|及|为|。")
 
 
-def _named(text: str, start: int, end: int, indicator: str, names: tuple[tuple[str, str], ...]) -> list[Soft]:
+def _named(
+    text: str, start: int, end: int, indicator: str, names: tuple[tuple[re.Pattern[str], str], ...]
+) -> list[Soft]:
     found: list[Soft] = []
     for pattern, name in names:
-        for match in re.finditer(pattern, text[start:end]):
-            at, stop = start + match.start(), start + match.end()
+        for match in pattern.finditer(text, start, end):
+            at, stop = match.span()
             if indicator in _NEEDS_VERB and not _RECOGNISED.search(text[max(start, at - 14) : min(end, stop + 10)]):
                 continue
             if indicator == "applicant_type" and not _APPLIES.search(text[max(start, at - 8) : min(end, stop + 6)]):
