@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from benchmarks import agreement as report
+from benchmarks import talents
 from evaluation import agreement
 
 # Causes that lie in what was delivered, or in what truth says that no department could have told by then.
@@ -66,6 +67,14 @@ def test_of_the_eligible_that_could_be_known_nearly_all_are_found(measured: repo
     early = measured.disagreements.filter(pl.col("cause").is_in([agreement.NOT_DUE, agreement.PARTIAL, agreement.GAP]))
     true = measured.pairs.filter(pl.col("true") == "eligible").join(early, on=agreement.PAIR_KEY, how="anti")
     assert (true["ours"] == "eligible").mean() >= 0.97
+
+
+def test_talents_are_paid_what_truth_owes_them_and_nobody_else(ran: Any) -> None:
+    """Recounted from the rows as they should have been sent: nobody wrong, no other amount, nearly all found."""
+    found = talents.measured(ran.home, ran.truth)
+    assert found["lines"] > 150
+    assert (found["wrong"], found["amount_differs"]) == ([], [])
+    assert len(found["missed"]) <= 0.03 * found["entitled"], found["missed"]
 
 
 def test_indicators_delivered_and_readable_agree(measured: report.Report) -> None:

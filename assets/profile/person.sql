@@ -34,7 +34,13 @@ WITH award AS (
         AND p._op <> 'D'
     GROUP BY p.person_hash, s.enterprise_id, date_trunc('month', p.pay_month)
 ), latest AS (
+    -- who is not in the newest month of the feed has left: what was paid before is history, not standing
     SELECT * FROM paid
+    WHERE month = (SELECT max(month) FROM paid)
+    QUALIFY row_number() OVER (PARTITION BY person_hash ORDER BY is_paid DESC, enterprise_id NULLS LAST) = 1
+), gone AS (
+    SELECT * FROM paid
+    WHERE person_hash NOT IN (SELECT person_hash FROM latest)
     QUALIFY row_number() OVER (PARTITION BY person_hash ORDER BY month DESC, is_paid DESC, enterprise_id NULLS LAST) = 1
 ), run AS (
     -- months in a row share month minus rank
@@ -52,7 +58,7 @@ WITH award AS (
 )
 SELECT
     person_hash AS person_id,
-    coalesce(latest.enterprise_id, standing.enterprise_id) AS enterprise_id,
+    coalesce(latest.enterprise_id, standing.enterprise_id, gone.enterprise_id) AS enterprise_id,
     left(upper(standing.talent_class), 1) AS talent_level,
     CASE
         WHEN standing.education LIKE '%博士后%' THEN '博士后'
@@ -66,15 +72,16 @@ SELECT
     CASE WHEN standing.person_hash IS NOT NULL THEN
         struct_pack(department := 'labor', table_name := 'talent', file_id := standing._file_id, row_no := standing._row_no, valid_at := standing.recognized_date, received_at := standing._received_at)
     END AS talent_evidence,
-    latest.is_paid AS person_insured,
-    CASE WHEN latest.person_hash IS NOT NULL THEN coalesce(streak.months, 0) END AS person_insured_months,
-    market.registered_region AS person_employer_region,
-    latest.evidence AS person_insurance_evidence,
+    CASE WHEN gone.person_hash IS NOT NULL THEN FALSE ELSE latest.is_paid END AS person_insured,
+    CASE WHEN coalesce(latest.person_hash, gone.person_hash) IS NOT NULL THEN coalesce(streak.months, 0) END AS person_insured_months,
+    CASE WHEN gone.person_hash IS NULL THEN market.registered_region END AS person_employer_region,
+    coalesce(latest.evidence, gone.evidence) AS person_insurance_evidence,
     CAST(NULL AS BIGINT) AS talent_age,
     CAST(NULL AS DECIMAL(18, 2)) AS talent_income,
     CAST(NULL AS VARCHAR) AS person_status
 FROM standing
 FULL JOIN latest USING (person_hash)
+FULL JOIN gone USING (person_hash)
 LEFT JOIN streak
     ON streak.person_hash = latest.person_hash AND streak.enterprise_id = latest.enterprise_id AND streak.last_month = latest.month
 LEFT JOIN profile.market market ON market.enterprise_id = coalesce(latest.enterprise_id, standing.enterprise_id)

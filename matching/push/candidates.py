@@ -92,8 +92,9 @@ def _kind() -> pl.Expr:
         .then(pl.lit(kinds.NEAR_MISS))
         .when(verdict == "ineligible")
         .then(None)
-        .when((pl.col("entity") == "person") & (verdict == "eligible"))
+        .when((pl.col("entity") == "person") & (verdict == "eligible") & (mode == kinds.MODE_AUTO))
         .then(pl.lit(kinds.TALENT))
+        # a person has no contact with us: what must be applied for goes to the department that has
         .when(pl.col("entity") == "person")
         .then(pl.lit(kinds.WORK))
         .when((mode == kinds.MODE_AUTO) & (verdict == "eligible"))

@@ -144,13 +144,16 @@ def test_talent_lists_take_persons_and_only_the_eligible_are_paid(warehouse: Duc
             for c in i.conditions
         ]
     )  # fmt: skip
-    inputs = Inputs.__new__(Inputs)
-    for name, frame in {"pairs": pairs, "items": items, "conditions": conditions, "enterprises": known}.items():
-        object.__setattr__(inputs, name, frame)
+    inputs = Inputs(pairs=pairs, items=items, conditions=conditions, enterprises=known)
     found = candidates(inputs, Dates(AS_OF, Day().known_at, AS_OF, "b1", b"k"), Limits())
     paid = found.filter(pl.col("kind") == "talent")
     assert set(paid["verdict"]) == {"eligible"} and f"{MONTHLY}/0" in set(paid["enterprise_id"])
     assert set(found.filter(pl.col("verdict") != "eligible")["kind"]) <= {"department"}
+    # what must be applied for is not paid unasked, and a person has no address of ours to be invited at
+    modes = {item.id: item.mode for item in ITEMS.values()}
+    assert {modes[item] for item in paid["item_id"]} == {"免申即享"}
+    applied = found.filter(pl.col("item_id").is_in([i for i, mode in modes.items() if mode != "免申即享"]))
+    assert applied.height and set(applied["kind"]) == {"department"}
     monthly = paid.filter(pl.col("item_id") == MONTHLY)
     assert set(monthly["cycle"]) == {"2025-01"}
     named = pl.DataFrame({"indicator": ["talent_level", "person_insured_months"]})

@@ -43,7 +43,8 @@ def people(tmp_path_factory):
     )
     month = {"of": "甲", "unit_no": "1", "person_hash": "p1", "insurance": "养老", "paid_status": "正常"}
     months = ["2024-05-01", "2024-06-01", "2024-09-01", "2024-10-01", "2024-11-01"]
-    w.deliver("labor_person_insurance", [{**month, "pay_month": m} for m in months], "2024-12-18")
+    left = [{**month, "person_hash": "p3", "pay_month": m} for m in ("2024-08-01", "2024-09-01", "2024-10-01")]
+    w.deliver("labor_person_insurance", [*({**month, "pay_month": m} for m in months), *left], "2024-12-18")
     w.build()
     return {row["person_id"]: row for row in w.frame("SELECT * FROM profile.person").iter_rows(named=True)}
 
@@ -60,6 +61,13 @@ def test_months_in_a_row_stop_at_a_gap(people):
     assert (people["p1"]["person_insured"], people["p1"]["person_insured_months"]) == (True, 3)
     assert people["p1"]["person_employer_region"] == "460204"
     assert people["p2"]["person_insured"] is None
+
+
+def test_who_is_not_in_the_newest_month_has_left(people):
+    gone = people["p3"]
+    assert (gone["person_insured"], gone["person_insured_months"], gone["person_employer_region"]) == (False, 0, None)
+    assert gone["enterprise_id"] == people["p1"]["enterprise_id"]
+    assert gone["person_insurance_evidence"]["valid_at"] == date(2024, 10, 1)
 
 
 def test_no_name_enters_the_profile(people):
