@@ -16,9 +16,12 @@ from matching.rules.errors import RuleError, refused
 from matching.rules.items import ConditionText
 from matching.rules.program import Item, Program, compile_item
 from matching.rules.terms import And, Column, Compare, Constant, Not, Or, Term
-from matching.rules.verdicts import Verdicts, awards, money
+from matching.rules.verdicts import AwardError, Verdicts, awards
 
 STEPS = 20
+MOST = 10**15
+"""A threshold of more is a slip of the pen: a thousand trillion 元."""
+_SUM = pl.Decimal(38, 2)
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,12 @@ def simulate(
     both = Program(
         (item, replace(changed, text=replace(changed.text, version=-1))), program.vocabulary, program.indicators
     )
-    (was, was_fen), (will, will_fen) = reached(both, profiles, as_of)
-    subjects = profiles.get_column("enterprise_id") if "enterprise_id" in profiles.columns else profiles.to_series(0)
     swept = _threshold_of(changed, changes)
+    try:
+        (was, was_fen), (will, will_fen) = reached(both, profiles, as_of)
+    except AwardError as error:
+        raise RuleError(item.text.file, "award", None, str(error)) from None
+    subjects = subjects_of(profiles)
     return Simulation(
         before=reach_of(was, was_fen),
         after=reach_of(will, will_fen),
@@ -103,7 +109,7 @@ def sweep(
         {
             "threshold": pl.Series([_decimal(value) for value in thresholds], dtype=pl.Decimal(38, 6)),
             "n": pl.Series([int(mask.sum()) for mask, _ in reach], dtype=pl.Int64),
-            "yuan": money([fen for _, fen in reach]),
+            "yuan": pl.Series([Decimal(fen).scaleb(-2) for _, fen in reach], dtype=_SUM),
         }
     )
 
@@ -111,6 +117,7 @@ def sweep(
 def reached(program: Program, profiles: pl.DataFrame, as_of: date) -> list[tuple[npt.NDArray[np.bool_], int]]:
     """Per item, who is eligible or declarable and not barred, and the sum of their awards in 分."""
     verdicts = Verdicts(program, profiles, as_of)
+    subjects = subjects_of(profiles)
     masks = [np.zeros(profiles.height, bool) for _ in program.items]
     sums = [0] * len(masks)
     for block, founds in verdicts.found():
@@ -125,9 +132,14 @@ def reached(program: Program, profiles: pl.DataFrame, as_of: date) -> list[tuple
             )
             masks[number][found.start + at] = True
             if at.size and found.plan.item.award is not None:
-                paid = awards(found.plan, block, at, pl.Series(at.astype(str)))
+                paid = awards(found.plan, block, at, subjects.gather(found.start + at))
                 sums[number] += int((paid.fill_null(0) * 100).cast(pl.Int64).sum())
     return list(zip(masks, sums, strict=True))
+
+
+def subjects_of(profiles: pl.DataFrame) -> pl.Series:
+    """Who the rows are about: enterprises, else whatever the first column names."""
+    return profiles.get_column("enterprise_id") if "enterprise_id" in profiles.columns else profiles.to_series(0)
 
 
 def reach_of(mask: npt.NDArray[np.bool_], fen: int) -> Reach:
@@ -145,13 +157,16 @@ def _by(group: pl.Series, was: npt.NDArray[np.bool_], will: npt.NDArray[np.bool_
 
 
 def _empty_curve() -> pl.DataFrame:
-    return pl.DataFrame(schema={"threshold": pl.Decimal(38, 6), "n": pl.Int64, "yuan": pl.Decimal(18, 2)})
+    return pl.DataFrame(schema={"threshold": pl.Decimal(38, 6), "n": pl.Int64, "yuan": _SUM})
 
 
 def _threshold_of(item: Item, changes: Mapping[str, str]) -> tuple[str, Compare] | None:
     for condition in changes:
         found = next(_numeric_tests(item.terms[condition]), None)
         if found is not None:
+            assert isinstance(found.right, Constant) and isinstance(found.right.value, Fraction)
+            if abs(found.right.value) > MOST:
+                raise RuleError(item.text.file, condition, None, f"门槛超出 {MOST}，请核对单位（元、小数）")
             return condition, found
     return None
 

@@ -211,3 +211,10 @@ def test_what_if():
         simulate(program, frame, "x", {"c9": "rev > 1"}, date(2024, 12, 31), groups)
     with pytest.raises(RuleError, match="条件编号=表达式"):
         change_of("rev > 5")
+    # slips of the pen end in a sentence, and a sum is not bound by what one payment may be
+    with pytest.raises(RuleError, match="门槛超出"):
+        simulate(program, frame, "x", {"c1": "rev >= 1e60"}, date(2024, 12, 31), groups)
+    with pytest.raises(RuleError, match="award：事项 x：c 的金额.*超出"):
+        simulate(program, frame, "x", {}, date(2024, 12, 31), groups, award="1e16")
+    most = simulate(program, frame, "x", {"c1": "rev >= 50"}, date(2024, 12, 31), groups, award="9999999999999999.99")
+    assert most.after.yuan == most.curve["yuan"].max() == Decimal("29999999999999999.97")
