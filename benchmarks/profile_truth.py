@@ -3,7 +3,8 @@
     python -m benchmarks.profile_truth --home HOME [--days 2024-12-31,…] [--known-after 25] [--details FILE]
 
 HOME is a finished run of a mock world; its `profile.*` are rebuilt for each day in turn, so give a copy. Truth is asked of the world's own
-program for each day. The table says how many values differ and why; 我方错误 must be nought.
+program for each day, and for the ends of the two months before it: a value is of an earlier period only if it was the truth of one. The
+tables say how many values differ and why, by cause and by indicator and cause; 我方错误 must be nought.
 """
 
 import argparse
@@ -13,17 +14,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import polars as pl
 
 from assets.profile.plan import build
-from benchmarks.agreement import compared_on
+from benchmarks.agreement_values import compared_on
 from data.world.build import VERSION
 from evaluation.profile_accuracy import NOT_OURS, accuracy, by_cause
 from pipelines.scope import RunScope
 from pipelines.warehouse import DuckWarehouse
 
+Truth = Callable[[dt.date], pl.DataFrame]
 DAYS = (
     "2024-02-29,2024-03-31,2024-04-30,2024-05-31,2024-06-30,2024-07-31,2024-08-31,2024-09-30,2024-10-31,2024-11-30,"
     "2024-12-31,2025-01-25"
@@ -46,15 +50,24 @@ def truth_of(home: Path, day: dt.date) -> pl.DataFrame:
         return pl.read_parquet(folder / "truth" / "truth_indicator.parquet").drop("as_of", "eid")
 
 
-def on_day(home: Path, day: dt.date, known_after: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def on_day(home: Path, day: dt.date, known_after: int, truth: Truth) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(compared, explained) of one day, each with a column `day`. Rebuilds the home's profile."""
     closing = dt.date(2025, 1, 25)
     known_at = dt.datetime.combine(min(day + dt.timedelta(days=known_after), closing), dt.time(23, 59, 59))
     scope = RunScope(home, day, known_at, day)
     warehouse = DuckWarehouse(home=home, scope=scope)
     build(warehouse, scope, without=("event", "indicator_month", "person"))
-    compared, explained = compared_on(warehouse.frame, home / "truth", truth_of(home, day), day, known_at)
+    before = day.replace(day=1) - dt.timedelta(days=1)
+    earlier = pl.concat([truth(before), truth(before.replace(day=1) - dt.timedelta(days=1))])
+    compared, explained = compared_on(warehouse.frame, home / "truth", truth(day), day, known_at, earlier)
     return compared.with_columns(day=pl.lit(day)), explained.with_columns(day=pl.lit(day))
+
+
+def by_indicator(explained: pl.DataFrame) -> pl.DataFrame:
+    """indicator, cause, wrong, unknown: every remaining disagreement counted."""
+    both = pl.col("ours").is_not_null() & pl.col("true").is_not_null()
+    counted = explained.group_by("indicator", "cause").agg(wrong=both.sum(), unknown=(~both).sum())
+    return counted.sort("indicator", "cause")
 
 
 def main() -> int:
@@ -67,20 +80,27 @@ def main() -> int:
     )
     parser.add_argument("--days", default=DAYS, help="事实日期，逗号分隔")
     parser.add_argument("--known-after", type=int, default=25, help="各日之后多少天所知")
-    parser.add_argument("--details", type=Path, help="把归为我方错误的每一项写入这个 CSV")
+    parser.add_argument("--causes", action="store_true", help="另列每个指标每种原因的处数")
+    parser.add_argument("--details", type=Path, help="把每一处不同连同原因写入这个 CSV")
     asked = parser.parse_args()
     days = [dt.date.fromisoformat(day) for day in asked.days.split(",")]
-    found = [on_day(asked.home, day, asked.known_after) for day in days]
+    truth = cache(lambda day: truth_of(asked.home, day))
+    found = []
+    for day in days:
+        found.append(on_day(asked.home, day, asked.known_after, truth))
+        sys.stderr.write(f"{day}：{found[-1][1].height} 处不同\n")
     compared, explained = pl.concat([c for c, _ in found]), pl.concat([e for _, e in found])
     table = accuracy(compared, explained)
     ours = explained.filter(~pl.col("cause").is_in(sorted(NOT_OURS))).sort("indicator", "day", "uscc")
-    with pl.Config(tbl_rows=200, fmt_str_lengths=60, tbl_width_chars=160, tbl_hide_dataframe_shape=True):
+    with pl.Config(tbl_rows=2000, fmt_str_lengths=60, tbl_width_chars=160, tbl_hide_dataframe_shape=True):
         print(f"{len(days)} 天：{days[0]} … {days[-1]}，各在其后 {asked.known_after} 天所知")
         print(table)
         print(by_cause(explained))
+        if asked.causes:
+            print(by_indicator(explained))
         print(f"逐值一致 {table['equal'].sum()} / 可读 {table['readable'].sum()}；我方错误 {ours.height}")
     if asked.details:
-        ours.write_csv(asked.details)
+        explained.write_csv(asked.details)
     return 1 if ours.height else 0
 
 

@@ -19,8 +19,9 @@ import numpy as np
 import polars as pl
 
 from data.world import applications, build, calendar, delivery, formats, pools, truth
+from data.world.entity import NEWBORN_MONTHS
 from data.world.parcel import Parcel, World
-from data.world.population import NEWBORN_MONTHS, Population
+from data.world.population import Population
 from data.world.streams import Bools, Floats, log
 from data.world.views import finance
 from data.world.views.frames import choose, everywhere, table, texts

@@ -5,22 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from data.world import calendar, pools, state
-from data.world.population import FOREIGN, INDIVIDUAL, SOLE
+from data.world.entity import FOREIGN, INDIVIDUAL, SOLE
 from data.world.streams import Ints
-from data.world.vantage import (
-    Column,
-    Vantage,
-    flags,
-    months_between,
-    ratio,
-    where,
-    years_between,
-    yuan,
-)
-from data.world.views import (
-    commerce,
-    industry,
-)
+from data.world.vantage import Column, Vantage, flags, months_between, ratio, where, years_between, yuan
+from data.world.views import commerce, industry
 
 
 def subject(facts: Vantage) -> dict[str, Column]:

@@ -5,23 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from data.world import calendar, merit, state
-from data.world.population import COLLECTIVE, COOP
-from data.world.vantage import (
-    Column,
-    Vantage,
-    flags,
-    minus_years,
-    numbers,
-    where,
-    yuan,
-)
-from data.world.views import (
-    agri,
-    disclosure,
-    housing,
-    reform,
-    tax,
-)
+from data.world.entity import COLLECTIVE, COOP
+from data.world.vantage import Column, Vantage, flags, minus_years, numbers, where, yuan
+from data.world.views import agri, disclosure, housing, reform, tax
 
 
 def credit(facts: Vantage) -> dict[str, Column]:

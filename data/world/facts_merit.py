@@ -8,21 +8,8 @@ import numpy as np
 
 from data.world import calendar, merit
 from data.world.streams import Ints
-from data.world.vantage import (
-    Column,
-    Vantage,
-    flags,
-    minus_years,
-    numbers,
-    where,
-    yuan,
-)
-from data.world.views import (
-    agri,
-    customs,
-    ip,
-    science,
-)
+from data.world.vantage import Column, Vantage, flags, minus_years, numbers, where, yuan
+from data.world.views import agri, customs, ip, science
 
 
 def recognitions(facts: Vantage) -> dict[str, Column]:

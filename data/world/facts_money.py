@@ -7,22 +7,11 @@ from functools import partial
 import numpy as np
 
 from data.world import calendar, state
-from data.world.population import FOREIGN, Population
+from data.world.entity import FOREIGN
+from data.world.population import Population
 from data.world.streams import Ints
-from data.world.vantage import (
-    Column,
-    Vantage,
-    flags,
-    numbers,
-    ratio,
-    where,
-    yuan,
-)
-from data.world.views import (
-    commerce,
-    customs,
-    tax,
-)
+from data.world.vantage import Column, Vantage, flags, numbers, ratio, where, yuan
+from data.world.views import commerce, customs, tax
 
 _CUSTOMS_LEVELS = {"高级认证": "高级认证企业", "其他": "其他企业", "失信": "失信企业"}
 

@@ -7,20 +7,8 @@ from decimal import Decimal
 import numpy as np
 
 from data.world import calendar, state
-from data.world.vantage import (
-    Column,
-    Vantage,
-    flags,
-    numbers,
-    ratio,
-    where,
-    yuan,
-)
-from data.world.views import (
-    inspection,
-    labor,
-    persons,
-)
+from data.world.vantage import Column, Vantage, flags, numbers, ratio, where, yuan
+from data.world.views import inspection, labor, persons
 
 
 def staff(facts: Vantage) -> dict[str, Column]:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from data.world import calendar, state
-from data.world.population import COOP, Population
+from data.world.entity import COOP
+from data.world.population import Population
 from data.world.streams import Bools, Ints, log
 
 # Quantiles of the unit exponential, from a table for the reason given in streams.py.

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar
-from data.world.population import NEWBORN, NEWBORN_MONTHS, NEWBORN_ROOM, Population
+from data.world.entity import NEWBORN, NEWBORN_MONTHS, NEWBORN_ROOM
+from data.world.population import Population
 from data.world.streams import Ints, Streams
 from data.world.writers import Written
 

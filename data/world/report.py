@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, delivery, merit, value_defects
-from data.world.population import COLLECTIVE, COOP, FOREIGN, INDIVIDUAL, LLC, SOLE, Population, population
+from data.world.entity import COLLECTIVE, COOP, FOREIGN, INDIVIDUAL, LLC, SOLE
+from data.world.population import Population, population
 from data.world.streams import Bools
 
 # Far from the head, where the shares are the province's.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from data.world import calendar
-from data.world.population import INDIVIDUAL, Population
+from data.world.entity import INDIVIDUAL
+from data.world.population import Population
 from data.world.streams import Ints, exp, log
 
 # The planted threshold of W6: revenue of 2023 at or above twenty million yuan.

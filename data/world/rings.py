@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from data.world import calendar
+from data.world.entity import NEWBORN
 from data.world.streams import Bools, Ints
 
 if TYPE_CHECKING:
-    from data.world.population import Population
+    from data.world.lives import Lives
 
 KINDS = (
     ("shell_cluster", "同一法人、电话、地址、开户行的空壳群，申报期前90日内成立"),
@@ -34,7 +35,7 @@ class Membership(NamedTuple):
     innocent: Bools
 
 
-def membership(people: Population) -> Membership:
+def membership(people: Lives) -> Membership:
     """Rings live inside blocks of 250 neighbouring ids, so that membership is known without a global table.
 
     A block has a ring with probability 0.45 and, independently, an innocent group of the same kinds. Sizes follow a power law on 3-25.
@@ -44,9 +45,7 @@ def membership(people: Population) -> Membership:
     return Membership(packed // 32 - 1, packed % 16, packed // 16 % 2 > 0)
 
 
-def _packed(people: Population) -> Ints:
-    from data.world.population import NEWBORN
-
+def _packed(people: Lives) -> Ints:
     streams = people.streams
     block = people.ids // BLOCK
     place = people.ids % BLOCK
@@ -69,30 +68,30 @@ def _packed(people: Population) -> Ints:
     return (ring + 1) * 32 + innocent.astype(np.int64) * 16 + kind
 
 
-def is_shell(people: Population) -> Bools:
+def is_shell(people: Lives) -> Bools:
     """A member of a shell_cluster ring: one person, phone, address and account, set up for the round, idle."""
     return _acts(people, 0)
 
 
-def is_mover(people: Population) -> Bools:
+def is_mover(people: Lives) -> Bools:
     """A member of a move_claim_move ring: moves in, is paid, moves back."""
     return _acts(people, 7)
 
 
-def _acts(people: Population, kind: int) -> Bools:
+def _acts(people: Lives, kind: int) -> Bools:
     members = membership(people)
     result: Bools = (members.ring >= 0) & (members.kind == kind) & ~members.innocent
     return result
 
 
-def months_of(people: Population) -> tuple[Ints, Ints]:
+def months_of(people: Lives) -> tuple[Ints, Ints]:
     """First and last month of a ring's action (the window of an application round in 2024)."""
     ring = membership(people).ring
     first = calendar.month_index(2024, 3) + people.streams.below(6, "ring.month", np.maximum(ring, 0))
     return first, first + 2
 
 
-def surge_of(people: Population, month: int) -> Ints:
+def surge_of(people: Lives, month: int) -> Ints:
     """People insured for the deadline month only; innocents of the kind hire for the season (three months)."""
     members = membership(people)
     first, _ = months_of(people)

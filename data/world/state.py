@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar, pools, programs, revenue
-from data.world.population import COOP, Population
+from data.world.entity import COOP
+from data.world.population import Population
 from data.world.revenue import CENTRE, TOURISM
 from data.world.streams import Bools, Floats, Ints, exp, log
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.world import calendar, rings
+from data.world.entity import INDIVIDUAL, LLC, NEWBORN
 from data.world.streams import Bools, Ints
 
 if TYPE_CHECKING:
-    from data.world.population import Population
+    from data.world.lives import Lives
 
 CONVERSION, MERGER = 1, 2
 WORDS = {CONVERSION: "个转企", MERGER: "吸收合并"}
@@ -21,44 +22,40 @@ _FIRST = calendar.month_index(2020, 1)
 _STEP = 4
 
 
-def handed_over(people: Population) -> tuple[Ints, Ints]:
+def handed_over(people: Lives) -> tuple[Ints, Ints]:
     """(kind, month) of handing the business over to the next number; kind 0 for those who do not."""
     packed = people.kept("handed_over", _handed_over)
     return packed % _STEP, packed // _STEP
 
 
-def taken_over(people: Population) -> tuple[Ints, Ints]:
+def taken_over(people: Lives) -> tuple[Ints, Ints]:
     """(kind, month) of taking over the business of the number before; kind 0 for those who do not."""
     packed = people.kept("taken_over", _taken_over)
     return packed % _STEP, packed // _STEP
 
 
-def _drawn(people: Population, before: Ints) -> Bools:
+def _drawn(people: Lives, before: Ints) -> Bools:
     """Few, but in the head of the register enough for a small world; the draw is the predecessor's."""
     return people.streams.chance(0.05 + 0.5 * people.head, "succession", before)
 
 
-def _handed_over(people: Population) -> Ints:
+def _handed_over(people: Lives) -> Ints:
     return _packed(people, people.ids % 2 == 0, people.ids)
 
 
-def _taken_over(people: Population) -> Ints:
+def _taken_over(people: Lives) -> Ints:
     return _packed(people, people.ids % 2 == 1, people.ids - 1)
 
 
-def _packed(people: Population, side: Bools, before: Ints) -> Ints:
-    from data.world.population import NEWBORN
-
+def _packed(people: Lives, side: Bools, before: Ints) -> Ints:
     chosen = np.flatnonzero(side & (people.ids < NEWBORN) & _drawn(people, before))
     result = np.zeros(len(people), dtype=np.int64)
     result[chosen] = _pairs(type(people)(people.streams, before[chosen]))
     return result
 
 
-def _pairs(traders: Population) -> Ints:
+def _pairs(traders: Lives) -> Ints:
     """Kind + 4 × month for predecessors by number, 0 where the pair does not fit."""
-    from data.world.population import INDIVIDUAL, LLC
-
     heirs = type(traders)(traders.streams, traders.ids + 1)
     born = heirs.birth_month
     turns = (traders.kind == INDIVIDUAL) & (heirs.kind == LLC) & (born >= _FIRST) & ~rings.is_shell(heirs)

@@ -12,10 +12,11 @@ import polars as pl
 
 from data.world import calendar, programs, revenue, rings, succession
 from data.world.delivery import Arrival
+from data.world.entity import KINDS
 from data.world.indicators import monthly_state
 from data.world.origins import CLEAN_ROWS, Origins, Sent, origins
 from data.world.parcel import World, given
-from data.world.population import KINDS, Population
+from data.world.population import Population
 from data.world.streams import Ints
 from data.world.views import disclosure, persons
 from data.world.views.customs import customs_code, is_trader

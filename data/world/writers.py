@@ -1,4 +1,4 @@
-"""Files as their senders write them, byte for byte repeatable: fixed timestamps inside gz, xlsx, xls, DBF and SQLite."""
+"""Files as their senders write them, byte for byte repeatable: fixed timestamps inside gz, DBF and SQLite. Workbooks are in `books`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sqlite3
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +19,12 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 import polars as pl
-import xlsxwriter
-import xlwt
 
 from data.world import defects
 from data.world.origins import CLEAN_ROWS, Origins, Sent, origins, payload
 from data.world.streams import Ints
 
-_STAMP = dt.datetime(2025, 1, 1)
+STAMP = dt.datetime(2025, 1, 1)
 
 
 @dataclass
@@ -67,7 +65,7 @@ def _store(path: Path, raw: bytes) -> None:
         file.write(raw)
 
 
-def _ordinals(start: int, count: int) -> Ints:
+def ordinals(start: int, count: int) -> Ints:
     return np.arange(start, start + count, dtype=np.int64)
 
 
@@ -98,7 +96,7 @@ def csv(
                 null_value=null,
             )
             file.write(text.encode(encoding))
-            written.add(frame, _ordinals(row, len(frame)))
+            written.add(frame, ordinals(row, len(frame)))
             row += len(frame)
     return written
 
@@ -132,7 +130,7 @@ def dump(path: Path, table: str, types: dict[str, str], comment: str, frames: It
             )
             text = body.write_csv(separator="\t", include_header=False, quote_style="never", null_value="\\N")
             file.write(text.encode())
-            written.add(frame, _ordinals(row, len(frame)))
+            written.add(frame, ordinals(row, len(frame)))
             row += len(frame)
         file.write(b"\\.\n\n--\n-- PostgreSQL database dump complete\n--\n")
     return written
@@ -143,164 +141,7 @@ def json_lines(path: Path, frame: pl.DataFrame) -> Written:
     written = Written()
     rows = payload(frame).to_dicts()
     _store(path, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode())
-    written.add(frame, _ordinals(1, len(frame)))
-    return written
-
-
-@dataclass
-class Sheet:
-    """One worksheet: lines above the header, header rows (merged where a cell repeats its left or upper neighbour), data, lines below."""
-
-    name: str
-    frame: pl.DataFrame
-    header: Sequence[Sequence[str]]
-    title: str = ""
-    unit: str = ""
-    total: dict[int, str] = field(default_factory=dict)
-    notes: Sequence[str] = ()
-    hidden: bool = False
-    numbers: frozenset[str] = frozenset()
-    merge_down: str = ""
-    above: bool = True
-
-
-def _layout(sheet: Sheet) -> tuple[int, int]:
-    """(index of the first header row, index of the first data row)."""
-    top = int(bool(sheet.title)) + int(bool(sheet.unit))
-    return top, top + (len(sheet.header) if sheet.above else 0)
-
-
-def _header_merges(header: Sequence[Sequence[str]], top: int) -> list[tuple[int, int, int, int, str]]:
-    """Cells of the header as (row, column, last row, last column, text)."""
-    cells = []
-    taken: set[tuple[int, int]] = set()
-    for r, line in enumerate(header):
-        for c, text in enumerate(line):
-            if (r, c) in taken:
-                continue
-            last_c = c
-            while last_c + 1 < len(line) and line[last_c + 1] == text and r + 1 < len(header) and text:
-                last_c += 1
-            last_r = r
-            if last_c == c:
-                while last_r + 1 < len(header) and header[last_r + 1][c] == text:
-                    last_r += 1
-            taken |= {(i, j) for i in range(r, last_r + 1) for j in range(c, last_c + 1)}
-            cells.append((top + r, c, top + last_r, last_c, text))
-    return cells
-
-
-def _runs(values: Sequence[str | None]) -> list[tuple[int, int]]:
-    """Runs of equal neighbours as (first, last)."""
-    runs: list[tuple[int, int]] = []
-    for k, value in enumerate(values):
-        if runs and values[runs[-1][0]] == value:
-            runs[-1] = (runs[-1][0], k)
-        else:
-            runs.append((k, k))
-    return runs
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def xlsx(path: Path, sheets: Sequence[Sheet]) -> Written:
-    """An Excel workbook by XlsxWriter; columns in `numbers` become number cells where they parse."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = Written()
-    book = xlsxwriter.Workbook(
-        str(path),
-        {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": True},
-    )
-    book.set_properties({"created": _STAMP, "comments": "模拟数据，非真实企业"})
-    bold = book.add_format({"bold": True, "align": "center"})
-    for sheet in sheets:
-        page = book.add_worksheet(sheet.name)
-        if sheet.hidden:
-            page.hide()
-        width = len(sheet.header[0])
-        if sheet.title:
-            page.merge_range(0, 0, 0, width - 1, sheet.title, bold)
-        if sheet.unit:
-            page.write_string(int(bool(sheet.title)), width - 1, sheet.unit)
-        top, start = _layout(sheet)
-        for r, c, last_r, last_c, text in _header_merges(sheet.header, top) if sheet.above else []:
-            if (r, c) == (last_r, last_c):
-                page.write_string(r, c, text, bold)
-            else:
-                page.merge_range(r, c, last_r, last_c, text, bold)
-        body = payload(sheet.frame)
-        for c, name in enumerate(body.columns):
-            values = body[name].to_list()
-            if name == sheet.merge_down:
-                for a, b in _runs(values):
-                    if b > a:
-                        page.merge_range(start + a, c, start + b, c, values[a] or "")
-                    elif values[a]:
-                        page.write_string(start + a, c, values[a])
-                continue
-            for r, value in enumerate(values):
-                if value is None or value == "":
-                    continue
-                cell = _number(value) if name in sheet.numbers else value
-                if isinstance(cell, float):
-                    page.write_number(start + r, c, cell)
-                else:
-                    page.write_string(start + r, c, value)
-        end = start + len(body)
-        for c, text in sheet.total.items():
-            cell = _number(text)
-            if isinstance(cell, float):
-                page.write_number(end, c, cell)
-            else:
-                page.write_string(end, c, text)
-        for k, note in enumerate(sheet.notes):
-            page.write_string(end + int(bool(sheet.total)) + k, 0, note)
-        if not sheet.hidden:
-            written.add(sheet.frame, _ordinals(start + 1, len(body)), sheet.name)
-    book.close()
-    return written
-
-
-def xls(path: Path, sheets: Sequence[Sheet]) -> Written:
-    """An old BIFF workbook by xlwt."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = Written()
-    book = xlwt.Workbook(encoding="utf-8")
-    for sheet in sheets:
-        page = book.add_sheet(sheet.name)
-        if sheet.hidden:
-            page.visibility = 1
-        width = len(sheet.header[0])
-        if sheet.title:
-            page.write_merge(0, 0, 0, width - 1, sheet.title)
-        if sheet.unit:
-            page.write(int(bool(sheet.title)), width - 1, sheet.unit)
-        top, start = _layout(sheet)
-        for r, c, last_r, last_c, text in _header_merges(sheet.header, top) if sheet.above else []:
-            page.write_merge(r, last_r, c, last_c, text)
-        body = payload(sheet.frame)
-        for c, name in enumerate(body.columns):
-            values = body[name].to_list()
-            if name == sheet.merge_down:
-                for a, b in _runs(values):
-                    page.write_merge(start + a, start + b, c, c, values[a] or "")
-                continue
-            for r, value in enumerate(values):
-                if value not in (None, ""):
-                    page.write(start + r, c, _number(value) if name in sheet.numbers else value)
-        end = start + len(body)
-        for c, text in sheet.total.items():
-            page.write(end, c, _number(text))
-        for k, note in enumerate(sheet.notes):
-            page.write(end + int(bool(sheet.total)) + k, 0, note)
-        if not sheet.hidden:
-            written.add(sheet.frame, _ordinals(start + 1, len(body)), sheet.name)
-    book.save(str(path))
+    written.add(frame, ordinals(1, len(frame)))
     return written
 
 
@@ -315,9 +156,9 @@ def dbase(path: Path, fields: dict[str, int], frame: pl.DataFrame) -> Written:
         struct.pack(
             "<4BIHH17xB2x",
             3,
-            _STAMP.year - 1900,
-            _STAMP.month,
-            _STAMP.day,
+            STAMP.year - 1900,
+            STAMP.month,
+            STAMP.day,
             len(body),
             33 + 32 * len(fields),
             size,
@@ -340,7 +181,7 @@ def dbase(path: Path, fields: dict[str, int], frame: pl.DataFrame) -> Written:
     out += b"\x1a"
     _store(path, bytes(out))
     written = Written()
-    written.add(frame, _ordinals(1, len(frame)))
+    written.add(frame, ordinals(1, len(frame)))
     return written
 
 
@@ -354,7 +195,7 @@ def xml(path: Path, root: str, item: str, frame: pl.DataFrame, declared: str, en
     lines.append(f"</{root}>")
     _store(path, ("\n".join(lines) + "\n").encode(encoding))
     written = Written()
-    written.add(frame, _ordinals(1, len(frame)))
+    written.add(frame, ordinals(1, len(frame)))
     return written
 
 
@@ -371,7 +212,7 @@ def sqlite(path: Path, tables: dict[str, pl.DataFrame]) -> Written:
         body = payload(frame)
         base.execute(f"CREATE TABLE {name} ({', '.join(f'{c} TEXT' for c in body.columns)})")
         base.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(body.columns))})", body.rows())
-        written.add(frame, _ordinals(1, len(frame)), name)
+        written.add(frame, ordinals(1, len(frame)), name)
     base.execute("COMMIT")
     base.close()
     with path.open("r+b") as handle:

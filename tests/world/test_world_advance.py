@@ -14,8 +14,9 @@ import pytest
 
 from data.world import api
 from data.world.advance import advance, answers, propensity
+from data.world.entity import NEWBORN
 from data.world.parcel import World
-from data.world.population import NEWBORN, population
+from data.world.population import population
 
 MANIFEST = {"seed": 7, "entities": 600, "months": 24, "files": 1900, "rows": 0}
 

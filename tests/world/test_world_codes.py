@@ -8,7 +8,8 @@ from stdnum.cn import uscc
 from stdnum.iso7064 import mod_11_2, mod_11_10
 
 from data.world import codes, pools
-from data.world.population import COLLECTIVE, population
+from data.world.entity import COLLECTIVE
+from data.world.population import population
 from data.world.views.persons import Talents
 
 PEOPLE = population(7, 0, 3000)

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from data.world import calendar, programs, rings, succession
-from data.world.population import INDIVIDUAL, population
+from data.world.entity import INDIVIDUAL
+from data.world.population import population
 from data.world.views import disclosure, finance
 from matching.identity.relations import successions
 

@@ -14,7 +14,8 @@ from data.world import calendar, merit, pools, programs, report, revenue, rings,
 from data.world.defects import KEY_DEFECTS, NAME_DEFECTS
 from data.world.delivery import ANOMALIES
 from data.world.eligibility import decide, holds
-from data.world.population import INDIVIDUAL, LLC, population
+from data.world.entity import INDIVIDUAL, LLC
+from data.world.population import population
 from data.world.value_defects import DATE_DEFECTS, NUMBER_DEFECTS
 from data.world.views import science
 

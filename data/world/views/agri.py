@@ -9,14 +9,15 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from data.world import calendar, defects, formats, merit, pools, state, writers
+from data.world import books, calendar, defects, formats, merit, pools, state
+from data.world.books import Sheet
+from data.world.entity import COLLECTIVE, COOP
 from data.world.parcel import Parcel, World, given, positions
-from data.world.population import COLLECTIVE, COOP, Population
+from data.world.population import Population
 from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, numbered, table, texts
 from data.world.views.industry import city
 from data.world.views.register import current_name
-from data.world.writers import Sheet
 
 _ORDER = {r.short: k for k, r in enumerate(pools.REGIONS)}
 
@@ -167,4 +168,4 @@ def parcels(world: World) -> Iterator[Parcel]:
                 notes=("注：按市县排序。",),
             )
             due = calendar.working_day(day.replace(year=year))
-            yield Parcel("agri", name, str(year), "F", "01", "xls", due, partial(writers.xls, sheets=[sheet]))
+            yield Parcel("agri", name, str(year), "F", "01", "xls", due, partial(books.xls, sheets=[sheet]))

@@ -9,16 +9,17 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from data.world import calendar, defects, formats, pools, state, writers
+from data.world import books, calendar, defects, formats, pools, state
+from data.world.books import Sheet
+from data.world.entity import FOREIGN
 from data.world.parcel import Parcel, World, given, positions
-from data.world.population import FOREIGN, Population
+from data.world.population import Population
 from data.world.streams import Bools, log
 from data.world.value_defects import dirty_values
 from data.world.views.customs import is_trader, registered_month
 from data.world.views.frames import table
 from data.world.views.industry import city
 from data.world.views.register import current_name
-from data.world.writers import Sheet
 
 _ONLINE = next(k for k, i in enumerate(pools.INDUSTRIES) if i.code == "5292")
 _DUTY_FREE = next(k for k, i in enumerate(pools.INDUSTRIES) if i.code == "5239")
@@ -200,9 +201,9 @@ def parcels(world: World) -> Iterator[Parcel]:
             "01",
             "xlsx",
             calendar.working_day(due),
-            partial(writers.xlsx, sheets=sheets),
+            partial(books.xlsx, sheets=sheets),
             anomalies=list(drift),
-            draft=None if draft is None else partial(writers.xlsx, sheets=draft),
+            draft=None if draft is None else partial(books.xlsx, sheets=draft),
         )
 
     for month in world.window:

@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar, codes, defects, formats, pools, state, writers
+from data.world.entity import FOREIGN
 from data.world.parcel import Parcel, World, given, positions
-from data.world.population import FOREIGN, Population
+from data.world.population import Population
 from data.world.streams import Bools, Ints, log, permuted
 from data.world.views.register import current_name
 from data.world.writers import Written

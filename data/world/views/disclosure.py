@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, state
+from data.world.entity import INDIVIDUAL
 from data.world.parcel import World, positions
-from data.world.population import INDIVIDUAL, Population
+from data.world.population import Population
 from data.world.streams import Bools, Ints
 from data.world.value_defects import dirty_values
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from data.world import calendar, codes, defects, formats, pools, programs, rings, writers
+from data.world import books, calendar, codes, defects, formats, pools, programs, rings, writers
+from data.world.books import Sheet
 from data.world.parcel import Parcel, World, positions
 from data.world.population import Population
 from data.world.streams import Bools, Ints, permuted
 from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, everywhere, table, texts
 from data.world.views.register import current_name
-from data.world.writers import Sheet, Written
+from data.world.writers import Written
 
 _NEVER = 100_000
 
@@ -329,7 +330,7 @@ def parcels(world: World) -> Iterator[Parcel]:
             "01",
             "xlsx",
             due,
-            partial(writers.xlsx, sheets=[sheet]),
+            partial(books.xlsx, sheets=[sheet]),
         )
     for name, view in (("CASE", cases), ("PAYEE", payees)):
         frame = world.gather(view).filter(pl.col("_day") < closing)

@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from data.world import calendar, defects, formats, merit, pools, state, writers
+from data.world import books, calendar, defects, formats, merit, pools, state
+from data.world.books import Sheet
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
 from data.world.streams import Bools, Ints, log
@@ -17,7 +18,6 @@ from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, everywhere, numbered, table
 from data.world.views.reform import project_cents, project_month, projects
 from data.world.views.register import current_name
-from data.world.writers import Sheet
 
 _CITY_ORDER = {r.short: k for k, r in enumerate(pools.REGIONS)}
 
@@ -177,9 +177,9 @@ def parcels(world: World) -> Iterator[Parcel]:
             batch,
             "xlsx",
             calendar.working_day(due),
-            partial(writers.xlsx, sheets=[sheet]),
+            partial(books.xlsx, sheets=[sheet]),
             anomalies=list(drift),
-            draft=None if draft is None else partial(writers.xlsx, sheets=[draft]),
+            draft=None if draft is None else partial(books.xlsx, sheets=[draft]),
         )
 
     for year in world.years:

@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from data.world import calendar, defects, formats, writers
+from data.world import books, calendar, defects, formats
+from data.world.books import Sheet
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
 from data.world.streams import Ints
 from data.world.value_defects import dirty_values
 from data.world.views.register import current_name
-from data.world.writers import Sheet
 
 _HEADER = ["序号", "单位名称", "案由", "决定日期", "金额"]
 
@@ -65,4 +65,4 @@ def parcels(world: World) -> Iterator[Parcel]:
         title = f"{period[:4]}年{f'第{period[5]}季度' if kind == 'I' else ''}重大劳动保障违法案件"
         sheet = Sheet("名单", frame, [_HEADER], title=title, unit="单位：元", numbers=frozenset({"金额"}))
         due = calendar.working_day(max(published, world.handing_over))
-        yield Parcel("labor", "LDJC", period, kind, "01", "xlsx", due, partial(writers.xlsx, sheets=[sheet]))
+        yield Parcel("labor", "LDJC", period, kind, "01", "xlsx", due, partial(books.xlsx, sheets=[sheet]))

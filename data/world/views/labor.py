@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from data.world import calendar, codes, defects, formats, pools, state, writers
+from data.world import books, calendar, codes, defects, formats, pools, state, writers
+from data.world.books import Sheet
+from data.world.entity import INDIVIDUAL
 from data.world.parcel import Parcel, World, given, positions
-from data.world.population import INDIVIDUAL, Population
+from data.world.population import Population
 from data.world.streams import Bools, Ints, Streams, permuted
 from data.world.value_defects import dirty_values
 from data.world.views import inspection
 from data.world.views.register import current_name
-from data.world.writers import Sheet, Written
+from data.world.writers import Written
 
 OFFICES = tuple(dict.fromkeys([460000, *(r.office for r in pools.REGIONS)]))
 _OFFICE_NAMES = {460000: "省本级"} | {
@@ -207,7 +209,7 @@ def _write_workbook(
 ) -> Written:
     if wrong is not None:
         now = defects.misread(now, f"{_GROUPS[0][0]}·参保人数", wrong, "labor.count", month)
-    return writers.xlsx(path, _workbook(office, month, now, late, renamed))
+    return books.xlsx(path, _workbook(office, month, now, late, renamed))
 
 
 def stabilization(people: Population, year: int) -> pl.DataFrame:
@@ -259,7 +261,7 @@ def parcels(world: World) -> Iterator[Parcel]:
         )
         yield Parcel(
             "labor", "WGBZ", str(year), "F", "01", "xlsx", calendar.working_day(dt.date(year, 10, 20)),
-            partial(writers.xlsx, sheets=[sheet]),
+            partial(books.xlsx, sheets=[sheet]),
         )  # fmt: skip
     yield from inspection.parcels(world)
 

@@ -9,12 +9,12 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from data.world import calendar, formats, state, writers
+from data.world import books, calendar, formats, state
+from data.world.books import Sheet
 from data.world.parcel import Parcel, World, given
 from data.world.population import Population, person_names
 from data.world.streams import Ints
 from data.world.views.labor import offices, unit_number
-from data.world.writers import Sheet
 
 CLASSES = ("A", "B", "C", "D", "E")
 _EDUCATION = ("博士", "博士", "硕士", "本科", "本科")
@@ -130,7 +130,7 @@ def parcels(world: World) -> Iterator[Parcel]:
             "01",
             "xlsx",
             due,
-            partial(writers.xlsx, sheets=[sheet]),
+            partial(books.xlsx, sheets=[sheet]),
         )
         if month % 3 == 2 or month == world.first_month:
             end = calendar.number_of(calendar.last_day(month))
@@ -146,7 +146,7 @@ def parcels(world: World) -> Iterator[Parcel]:
                 "01",
                 "xlsx",
                 due,
-                partial(writers.xlsx, sheets=[rolls]),
+                partial(books.xlsx, sheets=[rolls]),
             )
 
 

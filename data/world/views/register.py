@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, pools, state
-from data.world.population import COLLECTIVE, COOP, FOREIGN, INDIVIDUAL, SOLE, Population
+from data.world.entity import COLLECTIVE, COOP, FOREIGN, INDIVIDUAL, SOLE
+from data.world.population import Population
 from data.world.streams import Ints
 from data.world.value_defects import dirty_values
 

@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, pools, revenue, rings, state, writers
+from data.world.entity import INDIVIDUAL
 from data.world.parcel import Parcel, World, given, positions
-from data.world.population import INDIVIDUAL, Population
+from data.world.population import Population
 from data.world.streams import Bools, Ints
 from data.world.value_defects import dirty_values
 from data.world.views.customs import export_share
