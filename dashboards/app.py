@@ -85,6 +85,8 @@ def create(home: Path) -> Starlette:
 
     return Starlette(
         routes=[
+            # first: portals ask thousands of times a second, and every route before it is tried each time
+            Mount("/v1", service(home), name="service"),
             route("/", overview_page, "overview"),
             route("/questions", questions_page, "questions"),
             route("/policies", policies_page, "policies"),
@@ -116,7 +118,6 @@ def create(home: Path) -> Starlette:
             route("/csv/whatif_{part}", whatif_csv, "whatif_csv"),
             route("/csv/{chart}", csv_download, "csv"),
             Route("/favicon.ico", lambda request: RedirectResponse(URL("/static/mark.svg"), 308)),
-            Mount("/v1", service(home), name="service"),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
         ],
         middleware=[Middleware(_Headers), Middleware(GZipMiddleware, minimum_size=1024)],

@@ -34,13 +34,15 @@ _FOUND = "($words = '' OR contains(coalesce(e.name, ''), $words) OR c.uscc = upp
 
 
 def case_page(pages: Pages, request: Request) -> Response:
-    state = request.query_params.get("state", "waiting")
+    asked = request.query_params.get("state")
     words = request.query_params.get("q", "").strip()
-    if state not in STATES:
-        raise HTTPException(404, f"没有名为 {state} 的办件状态")
+    if asked is not None and asked not in STATES:
+        raise HTTPException(404, f"没有名为 {asked} 的办件状态")
     with pages.opened() as mart:
         counted = ", ".join(f"count(*) FILTER (WHERE {where}) AS {name}" for name, (_, where) in STATES.items())
         counts = mart.row(f"SELECT {counted} FROM {_JOINED} WHERE {_FOUND}", {"words": words})
+        # nobody asked for a state: the first that has something to look at
+        state = asked or next((name for name in STATES if counts and counts[name]), "waiting")
         order = "c.due_date NULLS LAST," if state in ("waiting", "overdue") else ""
         cases = mart.rows(
             f"""SELECT c.*, e.name, i.title, greatest(c.as_of - c.due_date, 0) AS late_days FROM {_JOINED} WHERE {_FOUND} AND {STATES[state][1]}

@@ -15,13 +15,14 @@ from dashboards.formats import quantity
 from dashboards.mart import Mart, Row
 from dashboards.pages import Pages
 from data.indicators import Catalogue, load
+from matching.rules.explain import is_exclusion
 
 VERDICT_ORDER = "CASE p.verdict WHEN 'eligible' THEN 1 WHEN 'declarable' THEN 2 WHEN 'unknown' THEN 3 ELSE 4 END"
 FOUND_AT_MOST = 50
 
 
 @cache
-def _catalogue() -> Catalogue:
+def catalogue() -> Catalogue:
     return load()
 
 
@@ -107,20 +108,8 @@ def indicators(mart: Mart, enterprise_id: str) -> list[dict[str, Any]]:
         )
     }
     rows = []
-    codes = [
-        str(profile[name])
-        for name, entry in _catalogue().items()
-        if entry.codes_ref and isinstance(profile.get(name), str)
-    ]
-    words = {
-        row["code"]: f"{row['name']}（{row['code']}）"
-        for row in mart.rows(
-            """SELECT code, name FROM mart.dim_region WHERE list_contains($codes, code)
-               UNION ALL SELECT code, name FROM mart.dim_industry WHERE list_contains($codes, code)""",
-            {"codes": codes},
-        )
-    }
-    for name, indicator in _catalogue().items():
+    words = _words(mart, profile)
+    for name, indicator in catalogue().items():
         if name not in profile:
             continue
         source = evidence.get(name)
@@ -130,15 +119,45 @@ def indicators(mart: Mart, enterprise_id: str) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "label": indicator.label,
-                "text": quantity(
-                    words.get(value, value) if isinstance(value, str) else value, indicator.type, indicator.unit
-                ),
+                "text": quantity(_named_in(words, value), indicator.type, indicator.unit),
                 "state": state,
                 "source": source,
                 "definition": indicator.definition,
             }
         )
     return rows
+
+
+def _words(mart: Mart, profile: Row) -> dict[str, str]:
+    """The names of the profile's codes: regions, industries (of the nearest class that has one) and the items it was paid for."""
+    coded = [entry for name, entry in catalogue().items() if entry.codes_ref and isinstance(profile.get(name), str)]
+    listed = [
+        entry["name"]
+        for value in profile.values()
+        if isinstance(value, list)
+        for entry in value
+        if isinstance(entry, dict)
+    ]
+    regions, industries = (
+        [str(profile[entry.name]) for entry in coded if (entry.type == "industry") is wanted]
+        for wanted in (False, True)
+    )
+    rows = mart.rows(
+        """SELECT item_id AS code, title AS said FROM mart.dim_item WHERE is_latest AND list_contains($listed, item_id)
+           UNION ALL SELECT code, name || '（' || code || '）' FROM mart.dim_region WHERE list_contains($regions, code)
+           UNION ALL SELECT c.code, arg_max(i.name, length(i.code)) || '（' || c.code || '）'
+                     FROM (SELECT unnest($industries) AS code) AS c JOIN mart.dim_industry AS i
+                     ON starts_with(c.code, i.code) GROUP BY c.code""",
+        {"listed": listed, "regions": regions, "industries": industries},
+    )
+    return {row["code"]: row["said"] for row in rows}
+
+
+def _named_in(words: dict[str, str], value: Any) -> Any:
+    """The value with its codes in words, also inside a list."""
+    if isinstance(value, list):
+        return [words.get(entry["name"], entry["name"]) if isinstance(entry, dict) else entry for entry in value]
+    return words.get(value, value) if isinstance(value, str) else value
 
 
 def verdicts(mart: Mart, enterprise_id: str, facts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -177,6 +196,7 @@ def _conditions(pair: Row, state: str, words: dict[Any, Row], facts: dict[str, d
                 "state": state,
                 "text": condition["text"] if condition else name,
                 "outside": bool(condition and condition["outside"]),
+                "excludes": bool(condition and is_exclusion(condition["text"], condition["expr"] or "")),
                 "facts": used,
             }
         )

@@ -97,7 +97,8 @@ CHARTS: dict[str, Chart] = {
                JOIN mart.metric AS u ON u.metric = 'unclaimed_count' AND u.item_id = m.item_id
                JOIN mart.dim_item AS i ON i.item_id = m.item_id AND i.is_latest
                WHERE m.metric = 'unclaimed_yuan' AND m.item_id IS NOT NULL AND m.value > 0
-               ORDER BY m.value DESC, m.item_id LIMIT 10""",
+               -- what is hidden must not be told by its place among the others
+               ORDER BY u.value < 5, CASE WHEN u.value >= 5 THEN m.value END DESC, m.item_id LIMIT 10""",
             (
                 Column("label", "事项"),
                 Column("yuan", "应享未享金额", "元", hides=True),

@@ -131,7 +131,8 @@ def _stuck(mart: Mart) -> list[Row]:
                   sum(c.approved_yuan) FILTER (WHERE c.decision = 'approved' AND coalesce(c.paid_yuan, 0) <= 0) AS yuan,
                   CAST(median(c.paid_date - c.decided_date) AS INTEGER) AS days
            FROM mart.fact_case AS c JOIN mart.dim_item AS i ON i.item_id = c.item_id AND i.is_latest
-           GROUP BY ALL HAVING waiting + approved_unpaid > 0 ORDER BY yuan DESC NULLS LAST, waiting DESC, c.item_id LIMIT 8"""
+           GROUP BY ALL HAVING waiting + approved_unpaid > 0
+           ORDER BY approved_unpaid BETWEEN 1 AND 4, CASE WHEN approved_unpaid >= 5 THEN yuan END DESC NULLS LAST, waiting DESC, c.item_id LIMIT 8"""
     )
 
 

@@ -6,8 +6,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dashboards.award_words import award_lines
+from dashboards.enterprises import catalogue
 from dashboards.mart import Mart, Row
 from dashboards.pages import Pages
+from matching.rules.explain import is_exclusion
 
 MODES = ("免申即享", "即申即享", "承诺兑现")
 HEADLINES = [
@@ -84,7 +87,8 @@ def policy_page(pages: Pages, request: Request) -> Response:
             "policy.html",
             mart,
             item=found,
-            conditions=conditions,
+            conditions=[{**row, "excludes": is_exclusion(row["text"], row["expr"] or "")} for row in conditions],
+            award=award_lines(found["award_expr"], catalogue()) if found["award_expr"] else [],
             versions=versions,
             headlines=[metrics[name] for name in HEADLINES if name in metrics],
             groups=groups,

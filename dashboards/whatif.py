@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dashboards.charts import BLUE, CLAY, QUIET, TEAL, Chart, Column, Drawn, Option, as_csv, drawn_rows
+from dashboards.formats import FEWEST
 from dashboards.mart import Mart, Row
 from dashboards.overview import strict
 from dashboards.pages import Pages
@@ -67,6 +68,7 @@ def whatif_page(pages: Pages, request: Request) -> Response:
                 shown |= {
                     "found": found,
                     "by": {label: _group_rows(found.by[name]) for name, label in GROUPS.items()},
+                    "hidden": max(found.curve["n"], default=0) < FEWEST,
                     "reach": _curve(found, asked, "n"),
                     "cost": _curve(found, asked, "yuan"),
                     "steps": _nearby(asked),
@@ -209,7 +211,7 @@ def _line(rows: list[Row], value: str, unit: str, colour: str, asked: Asked) -> 
             marks.append({"xAxis": said, "lineStyle": {"color": shade}, "label": {"formatter": what, "color": shade}})
     return {
         "unit": unit,
-        "grid": {"left": 8, "right": 20, "top": 26, "bottom": 4, "containLabel": True},
+        "grid": {"left": 24, "right": 30, "top": 26, "bottom": 4, "containLabel": True},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "category", "data": names, "boundaryGap": False, "axisLabel": {"color": QUIET, "hideOverlap": True}},
         "yAxis": {"type": "value", "min": 0, "axisLabel": {"color": QUIET}, "splitLine": {"lineStyle": {"color": "#e4e8ed"}}},

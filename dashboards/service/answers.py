@@ -81,7 +81,7 @@ class Answers:
             state = states[codes[number]]
             if verdicts is not None and state.verdict not in verdicts:
                 continue
-            amount = flat if varying is None else _yuan(fen[varying])
+            amount = flat if varying is None else "null" if fen[varying] == NEVER else _yuan(fen[varying])
             score = scores.get(number)
             told = "null" if score is None else repr(score)
             text = f'{state.head}{told}, "amount_yuan": {amount}{state.tail}'

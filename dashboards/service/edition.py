@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import logging
 import threading
@@ -21,6 +23,8 @@ from pipelines.published import POINTER, NotPublishedError
 FEW = 5
 """Counts of fewer enterprises are not told."""
 log = logging.getLogger(__name__)
+# what _settle set aside is freed as ever when the process ends
+atexit.register(gc.unfreeze)
 
 
 class Edition:
@@ -169,6 +173,7 @@ class Newest:
             if self._edition is None:
                 stamp = self._pointer()
                 self._edition, self._stamp = Edition(self.home), stamp
+                _settle()
             return self._edition
 
     def _renew(self) -> None:
@@ -176,6 +181,7 @@ class Newest:
             stamp = self._pointer()
             try:
                 self._edition = Edition(self.home)
+                _settle()
             except NotPublishedError as error:
                 log.error("新的发布打不开，继续用上一版：%s", error)
             except Exception:
@@ -190,3 +196,14 @@ class Newest:
         except OSError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _settle() -> None:
+    """Frees what the former edition left in cycles, and takes what stays out of the collector's rounds.
+
+    A full round over a program and its profiles, some 300,000 objects, stops every answer for 0.1 to 0.5 s, in the middle of any second;
+    here it happens once per publication.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
