@@ -18,6 +18,7 @@ from matching.rules.kernel import Kernel
 from matching.rules.observe import Observation, Observer, State
 from matching.rules.profiles import profile_frame
 from matching.rules.program import Item, Program
+from matching.rules.values import decimal
 from matching.rules.verdicts import VERDICTS, Verdict, awards
 from matching.rules.wording import yuan
 
@@ -238,20 +239,17 @@ def _condition_dict(condition: ConditionExplanation) -> dict[str, Any]:
         "text": condition.text,
         "expr": condition.expr,
         "verdict": condition.verdict,
-        "value": _plain(condition.value),
+        "value": _told(condition.value),
         "unit": condition.unit,
         "department": condition.department,
         "valid_at": condition.valid_at,
-        "threshold": _plain(condition.threshold),
-        "distance": _plain(condition.distance),
+        "threshold": _told(condition.threshold),
+        "distance": _told(condition.distance),
         "outside": condition.outside,
         "on_unknown": condition.on_unknown,
         "sentence": condition.sentence,
     }
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Fraction):
-        exact = Decimal(value.numerator) / Decimal(value.denominator)
-        return exact.quantize(Decimal("0.000001")).normalize() if value.denominator != 1 else Decimal(value.numerator)
-    return value
+def _told(value: Any) -> Any:
+    return decimal(value) if isinstance(value, Fraction) else value

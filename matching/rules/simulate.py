@@ -16,6 +16,7 @@ from matching.rules.errors import RuleError, refused
 from matching.rules.items import ConditionText
 from matching.rules.program import Item, Program, compile_item
 from matching.rules.terms import And, Column, Compare, Constant, Not, Or, Term
+from matching.rules.values import decimal
 from matching.rules.verdicts import AwardError, Verdicts, awards
 
 STEPS = 20
@@ -107,7 +108,7 @@ def sweep(
     reach = reached(Program(variants, program.vocabulary, program.indicators), profiles, as_of)
     return pl.DataFrame(
         {
-            "threshold": pl.Series([_decimal(value) for value in thresholds], dtype=pl.Decimal(38, 6)),
+            "threshold": pl.Series([decimal(value) for value in thresholds], dtype=pl.Decimal(38, 6)),
             "n": pl.Series([int(mask.sum()) for mask, _ in reach], dtype=pl.Int64),
             "yuan": pl.Series([Decimal(fen).scaleb(-2) for _, fen in reach], dtype=_SUM),
         }
@@ -212,10 +213,6 @@ def _steps(profiles: pl.DataFrame, test: Compare) -> Sequence[Fraction]:
 def _rounded(value: float) -> Fraction:
     """Two significant digits: thresholds are round numbers."""
     return Fraction(f"{value:.1e}")
-
-
-def _decimal(value: Fraction) -> Decimal:
-    return (Decimal(value.numerator) / Decimal(value.denominator)).quantize(Decimal("0.000001"))
 
 
 def change_of(text: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from math import lcm
 from typing import Any
@@ -286,3 +287,11 @@ def exact(constant: Fraction | str | bool | date | None) -> Fraction | None:
     if isinstance(constant, Fraction):
         return constant
     return Fraction((constant - date(1970, 1, 1)).days) if isinstance(constant, date) else None
+
+
+def decimal(value: Fraction, places: int = 6) -> Decimal:
+    """The number as a DECIMAL of at most `places` decimals, rounded half to even, however many digits stand before them; no exponent."""
+    scaled = round(value * 10**places)
+    whole, rest = divmod(abs(scaled), 10**places)
+    told = f"{whole}.{rest:0{places}d}".rstrip("0").rstrip(".")
+    return Decimal(f"-{told}" if scaled < 0 else told)

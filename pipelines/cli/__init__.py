@@ -21,6 +21,7 @@ TOPICS = (
     "identity",
     "profile",
     "match",
+    "item",
     "policy",
     "reading",
     "lists",

@@ -14,6 +14,7 @@ from assets import match
 from data.corpus import in_force, load_items
 from data.indicators import load
 from matching.rules import profile_frame
+from pipelines.cli import item as item_commands
 from pipelines.cli import match as commands
 from pipelines.publish import publish
 from pipelines.warehouse import DuckWarehouse
@@ -59,6 +60,7 @@ def home(tmp_path_factory):
 def run(home):
     app = typer.Typer()
     commands.register(app)
+    item_commands.register(app)
 
     def call(*args, code=0):
         options = [] if args[0] == "lint" else ["--home", str(home)]
@@ -122,6 +124,7 @@ def test_a_person_is_explained_by_the_items_for_persons(run, home):
         assert all(c["sentence"] for c in document["conditions"])
     app = typer.Typer()
     commands.register(app)
+    item_commands.register(app)
     for key, item, words in (
         ("00000000", TALENT.id, "请写全编号"),
         (f"{0:032x}", ITEM, "没有在 2024-12-31 有效的个人事项"),
@@ -158,6 +161,7 @@ def test_unknown_keys_and_items_end_with_a_sentence(home):
 
     app = typer.Typer()
     commands.register(app)
+    item_commands.register(app)
     for args, words in (
         (["match", "nobody"], "没有找到“nobody”"),
         (["eligible", "no-such-item"], "no-such-item"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import re
 import stat
 import time
 from datetime import date
@@ -23,6 +25,7 @@ from dashboards.service.app import BODY_LIMIT, service
 from dashboards.service.limits import Gate
 from dashboards.service.openapi import document
 from pipelines import tokens
+from pipelines.cli import item as item_command
 from pipelines.cli import match as match_command
 from pipelines.cli import policy as policy_command
 from pipelines.cli import token as token_command
@@ -99,9 +102,35 @@ def test_simulate_is_what_the_command_says(client: TestClient, home: Path, chang
     answer = client.post("/v1/simulate", json=change)
     true_to_schema("/simulate", "post", answer)
     ((condition, expr),) = change["set"].items()  # type: ignore[attr-defined]
-    said = run(home, match_command, "simulate", ITEM, "--set", f"{condition}={expr}")
+    said = run(home, item_command, "simulate", ITEM, "--set", f"{condition}={expr}")
     assert {k: v for k, v in answer.json().items() if k in said} == said  # type: ignore[operator]
     assert said["lost"] and said["curve"]  # type: ignore[index,call-overload]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"award": "9" * 30}, "超出 DECIMAL"),
+        ({"set": {"c1": "rd_expense_last_year >= 1e60"}}, "范围|门槛超出"),
+        ({"award": " + ".join(["rd_expense_last_year"] * 60)}, None),
+        ({"award": "(" * 90 + "1" + " + 1)" * 90}, None),
+        ({"award": " + ".join(["1"] * 400)}, "连写超过"),
+    ],
+)
+def test_a_simulation_beyond_measure_ends_soon_and_in_a_sentence(
+    client: TestClient, asked: dict[str, object], words: str | None
+) -> None:
+    began = time.process_time()
+    answer = client.post("/v1/simulate", json={"item_id": ITEM, **asked})
+    true_to_schema("/simulate", "post", answer)
+    assert answer.status_code == (200 if words is None else 422)
+    assert words is None or re.search(words, answer.json()["error"]["message"])
+    assert time.process_time() - began < 10
+
+
+def test_what_is_published_stays_out_of_the_collectors_rounds(client: TestClient) -> None:
+    assert client.get("/v1/enterprises/U0000/matches").status_code == 200
+    assert gc.get_freeze_count() > 10_000
 
 
 def test_search_is_what_the_command_says(client: TestClient, home: Path) -> None:
