@@ -84,3 +84,32 @@ def test_false_alarms_are_rare() -> None:
     ]
     assert sum(row["finding"] in ("升高", "降低") for row in found) <= 6
     assert sum(row["verdict"] == UNDECIDED for row in found) <= 6
+
+
+def test_more_comparisons_than_are_needed_are_thinned_evenly_and_the_effect_stays() -> None:
+    rng = np.random.default_rng(9)
+    units, treated = 9_000, 60
+    first = np.where(np.arange(units) < treated, 3 + np.arange(units) % 3, QUARTERS)
+    gain = math.log1p(0.12) * (np.arange(QUARTERS)[None, :] >= first[:, None])
+    values = np.exp(rng.normal(14, 1, (units, 1)) + gain + rng.normal(0, 0.05, (units, QUARTERS)))
+    names = [f"e{n:04d}" for n in range(units)]
+    panel = pl.DataFrame(
+        {
+            "enterprise_id": np.repeat(names, QUARTERS),
+            "stratum": np.repeat(np.array(list("CF"))[np.arange(units) % 2], QUARTERS),
+            "quarter": np.tile(np.arange(QUARTERS), units),
+            "revenue": values.ravel(),
+        }
+    )
+    paid = pl.DataFrame(
+        {
+            "item_id": "item",
+            "enterprise_id": names[:treated],
+            "quarter": first[:treated].astype(np.int64),
+            "paid_yuan": 50_000.0,
+        }
+    )
+    row = item_effects(panel, paid).row(by_predicate=pl.col("item_id") == "item", named=True)
+    assert (row["treated"], row["compared"]) == (treated, 50 * treated)
+    assert row["verdict"] == CREDIBLE and abs(row["estimate"] - 0.12) < row["high"] - row["low"]
+    assert row["high"] - row["low"] < 0.06
