@@ -7,7 +7,7 @@ import polars as pl
 
 from matching.identity import codes
 from matching.identity.bulk import classify_frame
-from matching.identity.keys import look_alike_repairs
+from matching.identity.misread import look_alike_repairs
 
 # The columns of raw.subject that hold codes. `local_id` is looked up under the department's own kind of number.
 SLOTS = ("uscc", "regno", "org_code", "tax_id", "customs_code", "trade_code")
@@ -72,6 +72,8 @@ def lookups(codes_written: pl.DataFrame) -> pl.DataFrame:
     rows.append(part(["permit22"], 0, 18, "uscc", strength))
     # A firm given a new code keeps its organisation code: only worth something when the name says so too.
     rows.append(part(["uscc"], 8, 9, "org9", pl.lit("weak")))
+    # Two more digits tell apart what one taxpayer files: who files is the name's word.
+    rows.append(part(["tax20"], 0, 18, "uscc", pl.lit("weak")))
     fifteen = good.filter((pl.col("kind") == "reg15") & (pl.col("why") != ""))
     rows.append(
         fifteen.select("_subject_id", kind=pl.lit("org9"), code=pl.col("code").str.slice(6, 9), strength=pl.lit("weak"))

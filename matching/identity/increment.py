@@ -96,7 +96,8 @@ def affected(
 
 
 def _named(register: Register) -> int:
-    return register.names["enterprise_id"].n_unique()
+    """The enterprises that the model knows: branches are none of them."""
+    return register.parsed.filter(pl.col("branch") == "")["enterprise_id"].n_unique()
 
 
 def _difference(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:

@@ -5,16 +5,15 @@ What enterprise a code belongs to is not decided here: see `resolve`.
 
 from __future__ import annotations
 
-import math
 import numbers
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import product
 
 from matching.identity import codes
+from matching.identity.misread import MISREAD_DIGIT, look_alike_repairs, misread_org, one_misread
 
 KINDS = ("uscc", "reg15", "org9", "tax15", "tax20", "customs10", "trade13", "permit22", "project24", "other18", "none")
 
@@ -74,24 +73,6 @@ _PLACEHOLDERS = frozenset(
 _NO_CODE = re.compile(rf"(?:暂?无|没有|未办理?){_LABEL_WORD}")
 # Letters of other scripts that look like Latin ones: an optical reader and a hostile sender write them alike.
 _FOREIGN = str.maketrans("АВЕКМНОРСТУХавекмнорстухΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXABEKMHOPCTYXABEZHIKMNOPTYX")
-# Characters of the alphabet that a reader takes for one another.
-_EITHER = {
-    "B": "8",
-    "8": "B",
-    "6": "G",
-    "G": "6",
-    "L": "1",
-    "1": "L",
-    "D": "0",
-    "Q": "0",
-    "T": "7",
-    "7": "T",
-    "U": "Y",
-    "Y": "U",
-}
-# Letters that GB 32100 leaves out because they are read as digits; V is the exception, it is read as U or Y.
-_MISREAD = {"O": "0", "I": "1", "Z": "2", "S": "5", "V": "UY"}
-_MISREAD_DIGIT = {**_MISREAD, "D": "0", "Q": "0", "L": "1", "B": "8", "G": "6", "V": "", "T": "7"}
 
 
 def classify(value: object) -> Key:
@@ -146,10 +127,7 @@ def _normalised(value: object) -> tuple[str, str]:
     if isinstance(value, numbers.Real | Decimal):
         return _from_number(value)
     if isinstance(value, bytes):
-        try:
-            value = value.decode("utf-8")
-        except UnicodeDecodeError:
-            value = value.decode("gb18030", "replace")
+        value = _decoded(value)
     if not isinstance(value, str):
         return "", ""
     text = unicodedata.normalize("NFKC", value).translate(_HYPHENS)
@@ -172,6 +150,13 @@ def _normalised(value: object) -> tuple[str, str]:
         return tail[1], "带小数点尾巴,来自数值单元格,末几位可能已被改动,须由名称印证"
     # A code with a letter was never a number: its tail is only text.
     return (tail[1] if tail else text), ""
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("gb18030", "replace")
 
 
 def _from_number(value: numbers.Real | Decimal) -> tuple[str, str]:
@@ -215,7 +200,7 @@ def _eighteen(code: str) -> Key:
     if code.startswith("H9"):
         return Key("other18", code, False, False, "排污单位伪码,不是统一社会信用代码")
     if not sound:
-        proposed = sorted(set(look_alike_repairs(code)) or set(_one_misread(code)))
+        proposed = sorted(set(look_alike_repairs(code)) or set(one_misread(code)))
         if len(proposed) == 1:
             return Key("uscc", code, False, True, f"疑似形近字误录,改为 {proposed[0]} 则两处校验都通过,须由名称印证")
     if shape and not letters_fit:
@@ -228,36 +213,6 @@ def _eighteen(code: str) -> Key:
         )
         return Key("uscc", code, False, False, failed)
     return Key("other18", code, False, False, "18 位,但登记管理部门、机构类别或登记机关区划不成立,不是统一社会信用代码")
-
-
-def look_alike_repairs(code: str, *, also_itself: bool = False) -> Iterator[str]:
-    """What a look-alike slip may have meant: letters outside the alphabet, and letters where only digits stand."""
-    options = []
-    for position, c in enumerate(code):
-        if 2 <= position < 8 or position == 1:
-            options.append(c if c.isdigit() else _MISREAD_DIGIT.get(c, ""))
-        else:
-            options.append(c if c in codes.USCC_ALPHABET else _MISREAD.get(c, ""))
-    if math.prod(map(len, options)) > 64:
-        return
-    for letters in product(*options):
-        candidate = "".join(letters)
-        if (
-            (also_itself or candidate != code)
-            and candidate[1] in codes.CLASSES.get(candidate[0], {})
-            and codes.registrar_possible(candidate[2:8])
-            and codes.uscc_check_holds(candidate)
-            and codes.is_org(candidate[8:17])
-        ):
-            yield candidate
-
-
-def _one_misread(code: str) -> Iterator[str]:
-    """What one legal character read as another legal one (B for 8) may have meant; with more than one, too much would pass by chance."""
-    for position, c in enumerate(code):
-        other = _EITHER.get(c)
-        if other and not (other.isalpha() and 1 <= position < 8):
-            yield from look_alike_repairs(code[:position] + other + code[position + 1 :], also_itself=True)
 
 
 def _fifteen(code: str) -> Key:
@@ -287,11 +242,11 @@ def _with_org(code: str, start: int, kind: str, otherwise: str) -> Key:
             return Key(kind, code, False, False, f"尾字符 B 是无独立代码的分支,主体的前八位为 {org[:8]}")
         if codes.is_org(org):
             return Key(kind, code, True, False, "")
-        repaired = head + _misread_org(org)
+        repaired = head + misread_org(org)
         if repaired != head + org:
             return Key(kind, code, False, True, f"疑似形近字误录,改为 {repaired} 则校验通过,须由名称印证")
         return Key(kind, code, False, False, "组织机构代码的 GB 11714 校验位不符")
-    repaired = "".join(_MISREAD_DIGIT.get(c, c) or c for c in head) + org
+    repaired = "".join(MISREAD_DIGIT.get(c, c) or c for c in head) + org
     if repaired != code and repaired[:start].isdigit():
         again = _with_org(repaired, start, kind, otherwise)
         if again.valid:
@@ -299,21 +254,12 @@ def _with_org(code: str, start: int, kind: str, otherwise: str) -> Key:
     return Key("none", code, False, False, otherwise)
 
 
-def _misread_org(org: str) -> str:
-    """The one organisation code that passes once O and I are read as 0 and 1; the code itself when there is none or more than one."""
-    options = [c + {"O": "0", "I": "1"}.get(c, "") for c in org]
-    if sum(len(o) > 1 for o in options) > 4:
-        return org
-    found = {c for c in map("".join, product(*options)) if c != org and codes.is_org(c)}
-    return found.pop() if len(found) == 1 else org
-
-
 def _nine(code: str) -> Key:
     if code[8] == "B":
         return Key("org9", code, False, False, f"尾字符 B 是无独立代码的分支,主体的前八位为 {code[:8]}")
     if codes.is_org(code):
         return Key("org9", code, True, False, "")
-    repaired = _misread_org(code)
+    repaired = misread_org(code)
     if repaired != code:
         return Key("org9", code, False, True, f"疑似形近字误录,改为 {repaired} 则校验通过,须由名称印证")
     if code[8] not in "0123456789X" or code.isalpha():
@@ -322,7 +268,7 @@ def _nine(code: str) -> Key:
 
 
 def _ten(code: str) -> Key:
-    place = "".join(_MISREAD_DIGIT.get(c, c) or c for c in code[:4])
+    place = "".join(MISREAD_DIGIT.get(c, c) or c for c in code[:4])
     if not (place.isdigit() and codes.province_exists(place[:2])):
         return Key("none", code, False, False, "10 位,但前四位不是行政区划")
     if place != code[:4]:

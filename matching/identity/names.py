@@ -45,17 +45,23 @@ _LOOK_ALIKES = (
 # Written forms that the law counts as one.
 _SAME_FORM = {
     "农民专业合作社": "专业合作社",
-    "农民专业合作社联合社": "专业合作社",
+    "农民专业合作社联合社": "专业合作社联合社",
     "合作社": "专业合作社",
     "集团公司": "集团有限公司",
     "集团": "集团有限公司",
-    "股份经济合作联合社": "股份经济合作社",
 }
-_BRANCH = (
-    r"\A(.{4,}?(?:公司|合作社|厂|中心|合伙企业|事务所|集团|医院|学校))"
-    r"([^()]{1,12}(?:分公司|分店|分厂|分部|分行|支行|支公司|分所|办事处|营业部|门店|项目部|分中心|分社)|(?:分公司|第?[一二三四五六七八九十]+分公司))\z"
+_SITES = (
+    r"\(?([^()]{1,12}(?:分公司|分店|分厂|分部|分行|支行|支公司|分所|办事处|代表处|营业部|门店|项目部|分中心|分社)"
+    r"|(?:分公司|第?[一二三四五六七八九十]+分公司))\)?\z"
 )
-_NOTES = r"\((?:本级|筹|筹建|筹建中|盖章|公章|签章|本部|总部|总公司|已更名|曾用名[^)]*|原[^)]*|个人独资|有限合伙|普通合伙|特殊普通合伙|普通合伙企业|公司自行填写)\)"
+_BRANCH = r"\A(.{4,}?(?:公司|合作社|厂|中心|合伙企业|事务所|医院|学校))" + _SITES
+# 集团 closes a name only where nothing else does: 某某集团海南有限公司三亚分公司.
+_BRANCH_OF_GROUP = r"\A(.{4,}?集团)" + _SITES
+_NOTES = (
+    r"\((?:本级|筹|筹建|筹建中|盖章|公章|签章|本部|总部|总公司|已更名|曾用名[^)]*|原[^)]*|公司自行填写"
+    r"|个体(?:工商户|户)?|个人独资(?:企业)?|(?:有限|特殊普通|普通)合伙(?:企业)?"
+    r"|(?:国有|法人|自然人|非自然人|外商|外国|台港澳|港澳台|中外|一人)[^()]{0,14}(?:独资|控股|合资|合作|投资|有限))\)"
+)
 
 
 @cache
@@ -82,17 +88,16 @@ def _beginnings() -> str:
     return _either({w[:k] for w in forms for k in range(2, len(w))} | {"有", "股"})
 
 
+def _is_district(region: gazetteer.Region) -> bool:
+    return region.name.endswith("区") and region.level != "province"
+
+
 @cache
 def _sounds_of_places() -> dict[str, str]:
     """Sound → the one place of Hainan, or province, that has it (陕西 and 山西 have none)."""
     heard: dict[str, set[str]] = {}
     for r in gazetteer.regions():
-        if (
-            r.short
-            and len(r.short) >= 2
-            and (r.level == "province" or r.code.startswith("46"))
-            and not r.name.endswith("区")
-        ):
+        if r.short and len(r.short) >= 2 and (r.level == "province" or r.code.startswith("46")) and not _is_district(r):
             heard.setdefault("".join(_sound(c) for c in r.short), set()).add(r.short)
     return {sound: shorts.pop() for sound, shorts in heard.items() if len(shorts) == 1}
 
@@ -138,7 +143,7 @@ def cleaned(names: pl.Series) -> pl.Series:
             .str.replace_all(r"[\s\p{C}\u{FFFD}]", "")
             .str.replace_all(r"[\[{【〔〈《<]", "(")
             .str.replace_all(r"[\]}】〕〉》>]", ")")
-            .str.replace_all(r"[\"'“”‘’`·•・.,，。、_~*]", "")
+            .str.replace_all(r"[\"'“”‘’`·•・.,，。、_~*\p{Pd}]", "")
             .str.to_uppercase()
         )
         .to_series()
@@ -170,7 +175,7 @@ def _places() -> tuple[str, str, dict[str, str]]:
         if not r.short:
             continue
         # A district's short name is more often a brand (天涯, 龙华) than a place: only its full name counts.
-        words = {r.name} if r.name.endswith("区") else {r.name, r.short}
+        words = {r.name} if _is_district(r) else {r.name, r.short}
         words |= {r.short + r.name[-1]} if r.name[-1] in "省市县区" else set()
         for word in sorted(words):
             if word not in short:
@@ -183,6 +188,9 @@ def _places() -> tuple[str, str, dict[str, str]]:
     short["洋浦经济开发区"] = "洋浦"
     hainan.append("洋浦经济开发区")
     short["中国"] = "中国"
+    for word in ("香港", "澳门", "台湾"):
+        short[word] = word
+        provinces.append(word)
 
     # Only our own province goes before a place of ours: 广东东方 is no place.
     head = f"(?:海南省?(?:{_either(hainan)})?|{_either(provinces)}|{_either(hainan)}|{_either(others)}|中国)"
@@ -218,7 +226,8 @@ def parsed(names: pl.Series) -> pl.DataFrame:
     # A cut inside a character leaves U+FFFD, which cleaning takes away.
     frame = cleaned(names).rename("text").to_frame().with_columns(cut=names.str.contains("\ufffd", literal=True))
     frame = frame.with_columns(
-        parent=pl.col("text").str.extract(_BRANCH, 1), branch=pl.col("text").str.extract(_BRANCH, 2).fill_null("")
+        parent=pl.coalesce(pl.col("text").str.extract(p, 1) for p in (_BRANCH, _BRANCH_OF_GROUP)),
+        branch=pl.coalesce(pl.col("text").str.extract(p, 2) for p in (_BRANCH, _BRANCH_OF_GROUP)).fill_null(""),
     ).with_columns(text=pl.coalesce("parent", "text"))
     aside = pl.coalesce(pl.col("text").str.extract(bracket, 1), pl.col("text").str.extract(bracket, 2))
     frame = frame.with_columns(aside=aside, text=pl.col("text").str.replace(bracket, ""))

@@ -260,16 +260,22 @@ class _Bench:
         return pl.concat([by_code, by_name])
 
     def by_name(self, written: pl.DataFrame) -> None:
-        """The whole name, in any order of its parts, belongs to one enterprise, and another field agrees and none contradicts (or two agree)."""
+        """The whole name, in any order of its parts, belongs to one enterprise, and another field agrees and none contradicts (or two agree).
+
+        A branch is named by its parent's name and its own place: that means the branch, if the register has it as a subject, never the parent.
+        """
         named = (
             self.open()
             .select("_subject_id", "legal_person", "region", "phone_hash", "address")
             .join(self.parsed.select("_subject_id", "nm", "core", "place", "branch"), on="_subject_id")
-            .filter(pl.col("nm").is_not_null() & (pl.col("core").str.len_chars() >= 2) & (pl.col("branch") == ""))
+            .filter(pl.col("nm").is_not_null() & (pl.col("core").str.len_chars() >= 2))
         )
-        known = self.register.parsed.filter(pl.col("branch") == "").select("enterprise_id", "nm", "current").unique()
+        said = named.select("nm", "branch").unique()
+        known = self.register.parsed.select("enterprise_id", "nm", "branch", "current").join(
+            said, on=["nm", "branch"], how="semi"
+        )
         pairs = (
-            named.join(known, on="nm")
+            named.join(known.unique(), on=["nm", "branch"])
             .join(self.register.enterprises, on="enterprise_id", how="left", suffix="_r")
             .join(self.refused, on=["_subject_id", "enterprise_id"], how="anti")
         )

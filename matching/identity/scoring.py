@@ -23,8 +23,9 @@ from matching.identity.model import (
 )
 from matching.identity.resolve import Register, Scorer
 
-# Accepted from here on; a pair below the floor is no candidate, what lies between is for a clerk.
-ACCEPT, FLOOR = 0.95, 0.02
+# Accepted from here on; a pair below the floor is no candidate, what lies between is for a clerk. One whole core (or its sound) that speaks of
+# another place or form is below the floor, and is what a firm renamed before the first delivery looks like: the clerk is shown it from TRACE on.
+ACCEPT, FLOOR, TRACE = 0.95, 0.02, 0.0002
 # 3 M enterprises and 1 M rows in one batch took 11.6 GB, of which this is to save the half that grows with the rows.
 BATCH = 250_000
 
@@ -39,11 +40,11 @@ SCORES = pl.Schema(
     }
 )
 
-# 瑞达文化 is often another firm than 瑞达文化传媒, and place and region are one fact told twice: a name that is only a part of another, or
-# merely near, is never accepted without the person or the phone.
+# 瑞达文化 is often another firm than 瑞达文化传媒, 同椰 a slip of 通杰椰 as well as of 同左椰, and place and region are one fact told twice: a name
+# that is only a part of another, or merely near, is never accepted without the person or the phone.
 _BACKED = (
     pl.col("gamma_name").is_in(
-        [LEVELS["name"].index(n) for n in ("很相近(≥0.93)", "字序不同", "字形相近", "读音相同", "字号行业相同", "全同")]
+        [LEVELS["name"].index(n) for n in ("字序不同", "字形相近", "读音相同", "字号行业相同", "全同")]
     )
     | (pl.col("gamma_legal_person") == 1)
     | (pl.col("gamma_phone") == 1)
@@ -51,7 +52,7 @@ _BACKED = (
 
 
 def scores(said: pl.DataFrame, register: pl.DataFrame, model: dict[str, Any], owner: pl.DataFrame) -> pl.DataFrame:
-    """Every candidate pair with p ≥ FLOOR, best name of each enterprise, as SCORES, strongest first within a subject.
+    """Every candidate pair with p ≥ FLOOR, and of one core those with p ≥ TRACE: best name of each enterprise, as SCORES, strongest first within a subject.
 
     `said` and `register` are features; `owner` (unique_id, enterprise_id) says whose name each register row is. No pair's score depends on what
     else is said, so a large `said` is scored BATCH rows at a time: memory follows the register and the batch.
@@ -88,13 +89,14 @@ def _scored(
         for column in TERMS:
             lookup = api.register(frequencies(holders(register, column, said[column]), size, model).to_arrow())
             linker.table_management.register_term_frequency_lookup(lookup, column)
-        found = linker.inference.predict(threshold_match_probability=FLOOR)
+        found = linker.inference.predict(threshold_match_probability=TRACE)
         # Of everything that Splink keeps, the pair, its levels and their bits.
         rows = con.sql(
             f"SELECT COLUMNS('^(source_dataset_[lr]|unique_id_[lr]|match_.*|gamma_.*|mw_.*)$') FROM {found.physical_name}"
+            f" WHERE match_probability >= {FLOOR} OR gamma_name >= {LEVELS['name'].index('字号行业相同')}"
         ).pl()
     swapped = pl.col("source_dataset_l") != "a_said"
-    return rows.select(
+    told: pl.DataFrame = rows.select(
         unique_id=pl.when(swapped).then("unique_id_l").otherwise("unique_id_r"),
         _subject_id=pl.when(swapped).then("unique_id_r").otherwise("unique_id_l"),
         weight="match_weight",
@@ -102,6 +104,7 @@ def _scored(
         backed=_BACKED,
         why=_waterfall(rows),
     ).select(columns)
+    return told
 
 
 def _waterfall(rows: pl.DataFrame) -> pl.Expr:
@@ -142,7 +145,8 @@ def scorer(model: dict[str, Any]) -> Scorer:
     """`model` as `resolve` wants it."""
 
     def scored(subjects: pl.DataFrame, parsed: pl.DataFrame, register: Register) -> tuple[pl.DataFrame, pl.DataFrame]:
-        known, owner = register_features(register.enterprises, register.parsed)
+        # A branch has its parent's name: beside the parent it would be a rival that nothing tells apart.
+        known, owner = register_features(register.enterprises, register.parsed.filter(pl.col("branch") == ""))
         return verdicts(scores(subject_features(subjects, parsed), known, model, owner))
 
     return scored

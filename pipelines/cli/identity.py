@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli import output
-from pipelines.cli.naming import department_names, found
+from pipelines.cli.naming import branch_of, department_names, found
 from pipelines.cli.output import Home, Json, Stop
 from pipelines.cli.review import review
 from pipelines.published import open_published
@@ -81,10 +81,18 @@ def who(
             output.print_json(told)
         raise Stop(f"{key} 可能是 {len(told)} 家：{listed}。请用统一社会信用代码指明", output.ATTENTION)
     one = told[0]
+    if site := branch_of(key, one["name"]):
+        listed = any(b["branch_name"] == key.strip() for b in one["branches"])
+        one["note"] = (
+            f"{key.strip()} 是分支机构名称（{site}），登记簿{'列有此分支，但没有' if listed else '没有列出此分支，也没有'}为它单列主体；"
+            "下面是它的总公司。只写名称的分支行不会自动归到总公司，须人工复核"
+        )
     if json:
         output.print_json(one)
         return
     named = department_names()
+    if "note" in one:
+        output.messages.print(one["note"], markup=False)
     output.console.print(f"{one['name']}  {one['uscc'] or '无信用代码'}  {one['enterprise_id']}", markup=False)
     output.print_table(
         [

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from pipelines.cli import output
-from pipelines.cli.naming import department_names, found
+from pipelines.cli.naming import branch_of, department_names, found
 from pipelines.cli.output import Home, Json, Stop
 from pipelines.published import open_published
 
@@ -66,6 +66,14 @@ def review(
         # A candidate may be named by its place in the list, as an analyst reads it.
         ranked = [r["enterprise_id"] for r in rows if key.isdigit() and len(key) == 1 and r["rank"] == int(key)]
         chosen = ranked or (found(con, key) if key else [])
+        if chosen and not ranked:
+            name = con.execute(
+                "SELECT name FROM registry.enterprise WHERE enterprise_id = $e", {"e": chosen[0]}
+            ).fetchone()
+            if name and branch_of(key, name[0]):
+                raise Stop(
+                    f"{key} 是分支机构名称，登记簿没有为它单列主体；认定为总公司请写总公司的代码 {chosen[0]} 或全称"
+                )
     named = department_names()
     if department and department not in named:
         raise Stop(f"没有部门 {department}；可写 {'、'.join(sorted(named))}")

@@ -107,6 +107,36 @@ def test_a_contradicting_name_is_reviewed_never_overwritten() -> None:
     assert one(uscc=RUIDA, name="海南宏图网络有限公司") == ("ruida", "key"), "曾用名"
 
 
+def test_a_taxpayer_with_two_more_digits_is_whom_the_name_says() -> None:
+    assert one(tax_id=RUIDA + "01", name="海南瑞达科技有限公司") == ("ruida", "repair")
+    assert one(tax_id=RUIDA + "01") == (None, "none")
+
+
+def test_a_branch_with_an_entry_of_its_own_is_found_by_its_name_and_never_its_parent() -> None:
+    more = Register(
+        enterprises=pl.concat(
+            [REGISTER.enterprises, REGISTER.enterprises.head(1).with_columns(enterprise_id=pl.lit("site"), legal_person=pl.lit("孙戊"))]
+        ),
+        keys=REGISTER.keys,
+        names=pl.concat(
+            [REGISTER.names, REGISTER.names.head(1).with_columns(enterprise_id=pl.lit("site"), name=pl.lit("海南瑞达科技有限公司三亚分公司"))]
+        ),
+    )  # fmt: skip
+    rows = {
+        "own": {"name": "海南瑞达科技有限责任公司（三亚分公司）", "legal_person": "孙戊"},
+        "parent": {"name": "海南瑞达科技有限公司", "legal_person": "王甲"},
+        "unlisted": {"name": "海南瑞达科技有限公司儋州分公司", "legal_person": "王甲"},
+        "bare": {"name": "海南瑞达科技有限公司三亚分公司"},
+    }
+    told = resolve(subjects(*({"_subject_id": k} | row for k, row in rows.items())), more)
+    assert {r["_subject_id"]: (r["enterprise_id"], r["tier"]) for r in told.subject.to_dicts()} == {
+        "own": ("site", "name"),
+        "parent": ("ruida", "name"),
+        "unlisted": (None, "none"),
+        "bare": ("site", "name"),
+    }
+
+
 def test_codes_that_disagree() -> None:
     assert one(uscc=RUIDA, org_code=HAIDE[8:17]) == (None, "review")
     assert one(uscc=RUIDA, org_code=HAIDE[8:17], name="三亚海德旅游有限公司") == ("haide", "key")
