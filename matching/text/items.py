@@ -1,6 +1,7 @@
 """Conditions and amounts put together: one item per test and award, tiers, OR groups, owners of shared bounds."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from matching.text import awards
@@ -215,10 +216,11 @@ _OR = re.compile(
 _AND = re.compile(r"^[\s，,]*(?:但|且|并且|同时|并)")
 
 
-def grouped(text: str, conditions: list[Condition]) -> list[Condition]:
+def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()) -> list[Condition]:
     """Marks what the text joins by 或, or lists under 符合以下条件之一, as one OR group.
 
-    Lines of such a list are its alternatives; a line that asks for several things holds them together by `alt`.
+    Lines of such a list are its alternatives; a line that asks for several things holds them together by `alt`. `closings` are the
+    places of the document where a sentence says behind its list that one is enough (`closings_of`).
     """
     numbers: dict[int, int] = {}
     branches: dict[int, list[int]] = {}
@@ -229,7 +231,7 @@ def grouped(text: str, conditions: list[Condition]) -> list[Condition]:
     out: list[Condition] = []
     group = len(numbers)
     one_of: int | None = None
-    conditions = _closed_by(text, conditions)
+    conditions = _closed_by(text, conditions, closings)
     group += len({c.extra["any_of"] for c in conditions if "any_of" in c.extra})
     for condition in conditions:
         extra = dict(condition.extra)
@@ -285,16 +287,21 @@ _ANY_WILL_DO = re.compile(
 )
 
 
-def _closed_by(text: str, conditions: list[Condition]) -> list[Condition]:
+def closings_of(text: str) -> list[int]:
+    """Where a text says behind a list that one of it is enough."""
+    return [mark.start() for mark in _ANY_WILL_DO.finditer(text)]
+
+
+def _closed_by(text: str, conditions: list[Condition], closings: Sequence[int]) -> list[Condition]:
     """Conditions of a sentence that ends by saying that one of them is enough."""
-    if not conditions or not (marks := list(_ANY_WILL_DO.finditer(text, conditions[0].start))):
+    if not conditions or not closings:
         return conditions
     out = list(conditions)
     numbers = {c.extra["_choice"] for c in conditions if "_choice" in c.extra}
     group = len(numbers)
-    for mark in marks:
-        start = max(text.rfind(end, 0, mark.start()) for end in "。；\n") + 1
-        inside = [n for n, c in enumerate(out) if start <= c.start < mark.start() and "_choice" not in c.extra]
+    for mark in closings:
+        start = max(text.rfind(end, 0, mark) for end in "。；\n") + 1
+        inside = [n for n, c in enumerate(out) if start <= c.start < mark and "_choice" not in c.extra]
         if len(inside) > 1:
             group += 1
             for n in inside:

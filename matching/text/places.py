@@ -84,3 +84,9 @@ def place_in(words: str, here: Here) -> str:
         place = match["place"] or match["short"]
         return here.name if here.name and (place in here.name or here.name.endswith(place)) else place
     return ""
+
+
+def names_here(words: str) -> set[str]:
+    """The last syllables by which `words` speak of the place of whoever issued them: 省 for 省内, 市 for 我市, 区 for 本园区."""
+    found = re.findall(r"(?:我|本|全)(省|市|区|县|州|岛|园区|新区)|(省|市|区|县|岛|辖区)内", words)
+    return {(one or other)[-1] for one, other in found}

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from matching.text import awards, document
-from matching.text.items import bounds_shared, distinct, grouped, items_of, rebound
+from matching.text.items import bounds_shared, closings_of, distinct, grouped, items_of, rebound
 from matching.text.model import Condition, Reading, ReadItem
 from matching.text.outline import outline
 from matching.text.places import Here
@@ -43,6 +43,7 @@ def read(
     found = _units_read(made.text, index, place, flat(title).text)
     common, items = _assembled(made, found, title)
     said = document.bounds_defined(made.text)
+    closings = closings_of(made.text)
     return Reading(
         text=text,
         title=title,
@@ -54,12 +55,12 @@ def read(
         else _rule_tags(made.text, title, issuer, _pieces(made.text, found, common)),
         departments=document.departments(made.text, issuer),
         validity=document.validity(made.text, date),
-        common_conditions=_finished(made, common, said),
+        common_conditions=_finished(made, common, said, closings),
         rules=document.rules(made),
         items=tuple(
             replace(
                 i,
-                conditions=_finished(made, list(i.conditions), said),
+                conditions=_finished(made, list(i.conditions), said, closings),
                 start=made.span(i.start, i.end)[0],
                 end=made.span(i.start, i.end)[1],
             )
@@ -102,10 +103,12 @@ def _rule_tags(text: str, title: str, issuer: str, pieces: list[str]) -> dict[st
     return {**listed, "mode": mode[0] if mode else "未说明"}
 
 
-def _finished(made: Flat, conditions: list[Condition], said: dict[str, bool]) -> tuple[Condition, ...]:
+def _finished(
+    made: Flat, conditions: list[Condition], said: dict[str, bool], closings: list[int]
+) -> tuple[Condition, ...]:
     """Conditions under the document's own bounds, grouped, with their places in the text as written."""
     shared = bounds_shared(made.text, [rebound(made.text, c, said) for c in distinct(conditions)])
-    spans = [(c, made.span(c.start, c.end)) for c in grouped(made.text, shared)]
+    spans = [(c, made.span(c.start, c.end)) for c in grouped(made.text, shared, closings)]
     return tuple(replace(c, start=start, end=end) for c, (start, end) in spans)
 
 

@@ -21,7 +21,8 @@ def register(app: typer.Typer) -> None:
         help='改条件会多出谁、少掉谁、花多少。示例：huiqi simulate hn-credit-a --set c3="tax_paid_last_year >= 30000"',
     )(simulate)
     app.command(
-        "lint", help="检查政策规则：语言、指标、原文、互相矛盾和重复。示例：huiqi lint data/policies/hn-tech-sme-rd.md"
+        "lint",
+        help="检查政策规则：语言、指标，与原文的数字、比较、地区、日期、金额是否一致，互相矛盾和重复。示例：huiqi lint data/policies/hn-tech-sme-rd.md",
     )(lint)
 
 
@@ -174,6 +175,7 @@ def lint(
     from data.corpus import CorpusError, load_defaults, load_items, parse_item
     from data.indicators import load
     from matching.rules.lint import lint as linted
+    from matching.text.consistency import differences
 
     try:
         corpus = load_items()
@@ -188,6 +190,7 @@ def lint(
     # the others come along: a rule can contradict or repeat another item
     items = [*[item for item in corpus if item.path.name not in named], *given]
     found = [f for f in linted(items, load(), load_defaults().bars) if not named or f.file in named]
+    found += differences(given or corpus, load())
     rows = [
         {
             "file": f.file,

@@ -169,6 +169,8 @@ def test_validity_from_the_day_of_issue() -> None:
         "联系人：张某，电话12345678，地址某路100号。",
         "□□□□□年□□月□□日",
         "目  录\n一、总则……1\n二、附则……9",
+        "不低于500万元" * 100,
+        "至少，不超过，以上，以下。" * 20,
     ],
 )
 def test_what_is_no_policy_has_no_conditions_and_no_award(text: str) -> None:
@@ -184,7 +186,26 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["无", "营业收入500万元以上", "（", "一、", "1.", "奖励5万元。\n", "注册", "500 ", "、", "未"]
+    "piece",
+    [
+        *("无", "营业收入500万元以上", "（", "一、", "1.", "奖励5万元。\n", "注册", "500 ", "、", "未"),
+        *(
+            "不低于",
+            "不低于500万元",
+            "企业、高校、",
+            "获得国家级、省级",
+            "成立满3年或者",
+            "&nbsp;",
+            "<table ",
+            "百千万",
+        ),
+        *(
+            "第1条 对营业收入1万元以上的企业奖励1万元。\n",
+            "符合下列条件之一：",
+            "有下列情形之一的，不予支持：",
+            "在某区注册、",
+        ),
+    ],
 )
 def test_time_grows_with_length_only(piece: str) -> None:
     def seconds(times: int) -> float:
