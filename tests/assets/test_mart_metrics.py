@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from evaluation.metrics import catalogue
-from tests.assets.metric_paths import BY_ITEM, SECOND_PATH, World, mature
+from tests.assets.metric_parts import World, mature
+from tests.assets.metric_paths import BY_ITEM, SECOND_PATH
 
 
 @pytest.fixture(scope="module")
