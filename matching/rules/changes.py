@@ -27,11 +27,12 @@ def changes(before: Verdicts, after: Verdicts) -> pl.DataFrame:
     then = Verdicts(before.program, aligned, before.as_of, subject=subject, block=block)
     shared = sorted({item.text.id for item in before.program.items} & {item.text.id for item in after.program.items})
     frames: dict[str, list[pl.DataFrame]] = {item: [] for item in shared}
+    named = (plan.item.text.id for plan in then.kernel.plans)
+    places = {item: at for at, item in enumerate(item for item in named if item in frames)}
     for (_, old), (_, new) in zip(then.found(shared), after.found(shared), strict=True):
-        former = {found.plan.item.text.id: found for found in old}
         for found in new:
             item = found.plan.item.text.id
-            was, now = former[item].planes, found.planes
+            was, now = old[places[item]].planes, found.planes
             differs = (was.eligible ^ now.eligible) | (was.declarable ^ now.declarable) | (was.unknown ^ now.unknown)
             fresh = ~existed[found.start : found.start + found.height]
             at = np.union1d(positions(differs), np.flatnonzero(fresh))

@@ -15,7 +15,7 @@ import polars as pl
 
 from matching.rules.columns import Block, Plane
 from matching.rules.kernel import Kernel
-from matching.rules.observe import Observation, Observer, State
+from matching.rules.observe import Observation, Observer, State, aloud
 from matching.rules.profiles import profile_frame
 from matching.rules.program import Item, Program
 from matching.rules.values import decimal
@@ -162,8 +162,10 @@ def _condition(item: Item, condition_id: str, observer: Observer) -> ConditionEx
     term = item.terms[condition_id]
     state = observer.state(term)
     found = observer.observations(term)
-    telling = [observation for observation in found if observation.verdict == state] or found
-    sentence = "；".join(dict.fromkeys(observation.sentence for observation in telling))
+    telling = observer.telling(term) or found
+    sentence = aloud(telling)
+    if state == "unknown" and text.text and any(o.value is None and observer.is_nobodys(o.indicator) for o in telling):
+        sentence += f"，用于判断“{text.text}”"
     if is_exclusion(text.text, text.expr) and state != "unknown":
         sentence += "，不在这一排除情形内" if state == "true" else "，属于这一排除情形"
     main = telling[0] if telling else None
@@ -202,7 +204,7 @@ def _bar(
     bar_id: str, label: str, text: str, expr: str, state: State, observer: Observer, term: Any
 ) -> ConditionExplanation:
     found = observer.observations(term)
-    detail = "；".join(dict.fromkeys(o.sentence for o in found if o.verdict == state))
+    detail = aloud(observer.telling(term))
     sentence = f"命中排除情形“{label}”，暂不能兑现" if state == "true" else f"{label}：{detail}"
     main = found[0]
     return ConditionExplanation(
@@ -217,7 +219,7 @@ def _summary(found: Explanation, *, denied: bool) -> str:
         parts.append("；".join(wanting) + "，本事项规定缺少这项数据即不予支持")
     elif found.verdict == "ineligible":
         failing = [c.sentence for c in found.conditions if c.verdict == "false"]
-        parts.append(("只差一步：" if found.near_miss else "") + "；".join(failing))
+        parts.append(("只有一项不符合：" if found.near_miss else "") + "；".join(failing))
     elif found.verdict in ("declarable", "unknown"):
         wanting = [c.sentence for c in found.conditions if c.verdict == "unknown" and not c.outside]
         promised = [c for c in found.conditions if c.outside]

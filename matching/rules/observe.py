@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, Literal
@@ -40,6 +40,8 @@ class Observation:
     threshold: Any = None
     distance: Fraction | None = None
     others: tuple[str, ...] = ()
+    # the sentence's first half, the fact without what is asked of it
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,13 @@ class Observer:
 
     def observations(self, term: Term) -> list[Observation]:
         """The tests a condition is made of, in its order."""
+        return [self.observation(leaf) for leaf in _leaves(term)]
+
+    def telling(self, term: Term) -> list[Observation]:
+        """The tests that make the condition what it is: of an OR that holds, those of the alternatives that hold, whole ones only."""
         if isinstance(term, And | Or):
-            return [found for arg in term.args for found in self.observations(arg)]
+            state = self.state(term)
+            return [found for arg in term.args if self.state(arg) == state for found in self.telling(arg)]
         return [self.observation(term)]
 
     def observation(self, term: Term) -> Observation:
@@ -127,6 +134,10 @@ class Observer:
             found.append(f"缺少{self.label(column.name)}（{said}{f'，最近一期 {str(latest)[:10]}' if latest else ''}）")
         return "，".join(found)
 
+    def is_nobodys(self, name: str | None) -> bool:
+        """Whether no department delivers the indicator: its label alone (服务量, 其他数值) then says little."""
+        return name is not None and name in self.indicators and not attribute(self.indicators[name], "department")
+
     def _is_absent(self, column: Column) -> bool:
         return not bool(v.known(self.block.value(column))[0])
 
@@ -135,7 +146,7 @@ class Observer:
         entries = self.values.get(subject.name) or []
         held = [entry for entry in entries if _entry_name(entry) in wanted and self._in_force(entry)]
         lapsed = [entry for entry in entries if _entry_name(entry) in wanted and not self._in_force(entry)]
-        label, names = self.label(subject.name), "、".join(wanted)
+        label, names = self.label(subject.name), wording.names(wanted)
         asked = f"没有 {names}" if negated else f"有 {names}" if len(wanted) == 1 else f"有 {names} 之一"
         if state == "unknown" and not provable(term) and not self._is_absent(subject):
             return asked, f"{label}里没有 {names} 的记录，但现有数据不足以断定没有"
@@ -165,7 +176,7 @@ class Observer:
                 word if operator == "=" else f"不是 {word}" if operator == "<>" else f"{_ASKED[operator]} {word}"
             ), ""
         if isinstance(term, Member):
-            words = "、".join(wording.constant(option, indicator) for option in term.options)
+            words = wording.names([wording.constant(option, indicator) for option in term.options])
             return (f"{words} 以外" if negated else words), ""
         return "条件成立" if not negated else "条件不成立", ""
 
@@ -173,7 +184,7 @@ class Observer:
         indicator = self.indicators.get(subject.name)
         seen = f"{self.label(subject.name)}：{wording.shown(self.values.get(subject.name), indicator)}{self.cited(subject)}"
         if isinstance(term, Member):
-            words = "、".join(wording.constant(option, indicator) for option in term.options)
+            words = wording.names([wording.constant(option, indicator) for option in term.options])
             within = (state == "true") != negated
             if subject.reach is not None:
                 place = f"{'在' if within else '不在'} {words} 范围内"
@@ -218,22 +229,11 @@ class Observer:
         subject = observed if isinstance(observed, Column) else (read[0] if read else None)
         threshold = right if not dates else EPOCH + timedelta(days=int(right))
         if subject is None:
-            return Observation(None, "", state, sentence, threshold=threshold, distance=distance)
-        found = self._about(subject, state, sentence, threshold, distance)
+            return Observation(None, "", state, sentence, threshold=threshold, distance=distance, about=about)
+        found = replace(self._about(subject, state, sentence, threshold, distance), about=about)
         if isinstance(observed, Column):
             return found
-        return Observation(
-            found.indicator,
-            found.label,
-            state,
-            sentence,
-            left,
-            attribute(indicator, "unit"),
-            found.department,
-            found.valid_at,
-            threshold,
-            distance,
-        )
+        return replace(found, value=left, unit=attribute(indicator, "unit"))
 
     def _spell(self, value: Fraction, indicator: Any, is_date: bool, beside: Fraction) -> str:
         return (
@@ -255,6 +255,25 @@ class Observer:
         )
         held = "成立" if state == "true" else "不成立"
         return Observation(None, "", state, f"按{parts}判断，条件{held}", others=tuple(column.name for column in read))
+
+
+def _leaves(term: Term) -> list[Term]:
+    return [leaf for arg in term.args for leaf in _leaves(arg)] if isinstance(term, And | Or) else [term]
+
+
+def aloud(found: Sequence[Observation]) -> str:
+    """Observations as one sentence; a fact that several tests are about is told once."""
+    parts: list[str] = []
+    last = ""
+    for one in found:
+        if one.about and one.about == last and one.sentence.startswith(f"{one.about}，"):
+            more = one.sentence.removeprefix(one.about)
+            if not parts[-1].endswith(more):
+                parts[-1] += more
+        elif one.sentence not in parts:
+            parts.append(one.sentence)
+        last = one.about
+    return "；".join(parts)
 
 
 def _relation(operator: str, state: State, bound: str, gap: str, distance: Fraction | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,32 @@ class Found:
     planes: ItemPlanes
 
 
+class Founds(Sequence[Found]):
+    """Items over the loaded block, each worked out when asked for: the planes of 48,000 items at once would be 7 GB.
+
+    Good until the next block is loaded.
+    """
+
+    def __init__(self, kernel: Kernel, wanted: Sequence[int], start: int, height: int) -> None:
+        self._kernel = kernel
+        self._wanted = wanted
+        self.start = start
+        self.height = height
+
+    def __len__(self) -> int:
+        return len(self._wanted)
+
+    @overload
+    def __getitem__(self, at: int) -> Found: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Found]: ...
+    def __getitem__(self, at: int | slice) -> Found | Sequence[Found]:
+        if isinstance(at, slice):
+            return Founds(self._kernel, self._wanted[at], self.start, self.height)
+        number = self._wanted[at]
+        return Found(self.start, self.height, self._kernel.plans[number], self._kernel.planes(number))
+
+
 class Verdicts:
     """The verdicts of every row of a frame on every item of a program, as of a day.
 
@@ -98,11 +124,12 @@ class Verdicts:
                 counts[first : first + n, 1] += np.bitwise_count(false[:n]).sum(axis=1, dtype=np.uint32)
         return counts
 
-    def found(self, items: Sequence[str] | None = None) -> Iterator[tuple[Block, list[Found]]]:
-        """Block by block, the planes of every item (or of those named)."""
-        wanted = [n for n, plan in enumerate(self.kernel.plans) if items is None or plan.item.text.id in items]
+    def found(self, items: Sequence[str] | None = None) -> Iterator[tuple[Block, Founds]]:
+        """Block by block, the planes of every item (or of those named), item by item."""
+        named = None if items is None else set(items)
+        wanted = [n for n, plan in enumerate(self.kernel.plans) if named is None or plan.item.text.id in named]
         for start, block in self.kernel.blocks(self.profiles, self.as_of):
-            yield block, [Found(start, block.height, self.kernel.plans[n], self.kernel.planes(n)) for n in wanted]
+            yield block, Founds(self.kernel, wanted, start, block.height)
 
     def counts(self) -> pl.DataFrame:
         """One row per item: `item_id, version, n, eligible, declarable, unknown, ineligible`. `on_unknown: deny` is counted as ineligible."""
@@ -231,7 +258,7 @@ class Verdicts:
         n = np.zeros((len(self.kernel.plans), len(VERDICTS), keys.height), np.int64)
         fen = np.zeros((len(self.kernel.plans), len(VERDICTS), keys.height), dtype=object)
         for block, founds in self.found():
-            here = codes[founds[0].start : founds[0].start + block.height] if founds else codes[:0]
+            here = codes[founds.start : founds.start + block.height]
             for number, found in enumerate(founds):
                 for which, verdict in enumerate(VERDICTS):
                     at = positions(getattr(found.planes, verdict))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -19,7 +19,8 @@ from matching.rules.vocabulary import attribute
 WAN, YI = 10_000, 100_000_000
 
 
-_UNITS = {"USD": "美元"}
+_UNITS = {"USD": "美元", "月": "个月"}
+_LONGEST = 30  # names read out in one sentence
 _FEW, _MANY = 2, 6  # decimals: what is read, and what it takes to tell a value from a threshold it nearly meets
 
 
@@ -69,9 +70,28 @@ def word(value: str, indicator: Any = None) -> str:
     if kind == "region":
         return place(value)
     if kind == "industry":
-        name = _industries().get(value.strip().upper().lstrip("ABCDEFGHIJKLMNOPQRST") or value.strip().upper())
+        name = _industry(value.strip().upper())
         return f"{name}（{value}）" if name else value
-    return value
+    return _parks().get(value, value)
+
+
+def _industry(code: str) -> str | None:
+    """The name of a class of GB/T 4754, or of the nearest one above it that has one here: of 6513, 软件开发."""
+    digits = code.lstrip("ABCDEFGHIJKLMNOPQRST")
+    if not digits:
+        return _industries().get(code)
+    return next((name for n in range(len(digits), 1, -1) if (name := _industries().get(digits[:n]))), None)
+
+
+@cache
+def _parks() -> Mapping[str, str]:
+    """Names of parks by their id."""
+    return {park.park: park.name for park in gazetteer.parks()}
+
+
+def names(words: Sequence[str]) -> str:
+    """A list read aloud: all of a few, the first of many with how many they are."""
+    return "、".join(words) if len(words) <= _LONGEST else f"{'、'.join(words[:_LONGEST])} 等 {len(words)} 项"
 
 
 @cache

@@ -15,10 +15,13 @@ INDICATORS = {
     "revenue_last_year": {"type": "money", "label": "上年度营业收入", "unit": "元", "department": "tax"},
     "rd_expense_last_year": {"type": "money", "label": "上年度研发费用", "unit": "元", "department": "tax"},
     "employees_insured": {"type": "integer", "label": "社保参保人数", "unit": "人", "department": "labor"},
+    "person_insured_months": {"type": "integer", "label": "本单位连续参保月数", "unit": "月", "department": "labor"},
     "rd_ratio": {"type": "ratio", "label": "研发费用占比", "unit": "小数"},
     "established_date": {"type": "date", "label": "成立日期", "department": "market"},
     "is_dishonest": {"type": "bool", "label": "失信被执行人", "department": "reform"},
-    "enterprise_size": {"type": "code", "label": "企业划型", "codes": ["大型", "中型", "小型", "微型"]},
+    "enterprise_size": {"type": "code", "label": "企业划型"},
+    "industry": {"type": "industry", "label": "所属行业"},
+    "registered_park": {"type": "code", "label": "注册园区", "unit": "园区编号"},
     "registered_region": {"type": "region", "label": "注册地", "unit": "区划码"},
     "certifications": {"type": "list", "label": "资质认定", "complete_for": ["高新技术企业"]},
 }
@@ -42,7 +45,7 @@ def sentence(expr, evidence=None, **row):
         ("employees_insured < 50", {"employees_insured": 55}, "社保参保人数 55 人，须低于 50 人，超出 5 人", 5),
         ("employees_insured >= 50", {}, "缺少社保参保人数（人社厅）", None),
         ("rd_ratio >= 0.03", {"rd_ratio": Decimal("0.025")}, "研发费用占比 2.5%，距 3% 还差 0.5 个百分点", Fraction(5, 1000)),
-        ("rd_ratio >= 0.03", {}, "缺少研发费用占比（部门数据中没有，可由企业申报）", None),
+        ("rd_ratio >= 0.03", {}, "缺少研发费用占比（部门数据中没有，可由企业申报），用于判断“原文”", None),
         ("rd_expense_last_year / revenue_last_year >= 0.03", {"rd_expense_last_year": 100, "revenue_last_year": 0}, "算式除以零，无法计算", None),
         ("rd_expense_last_year / revenue_last_year >= 0.03", {"rd_expense_last_year": 100, "revenue_last_year": 5000}, "按上年度研发费用 100 元、上年度营业收入 5,000 元计算为 0.02，距 0.03 还差 0.01", Fraction(1, 100)),
         ("established_date <= DATE '2023-12-31'", {"established_date": date(2024, 1, 10)}, "成立日期 2024-01-10，要求不晚于 2023-12-31，差 10 天", 10),
@@ -54,6 +57,16 @@ def sentence(expr, evidence=None, **row):
         ("registered_region IN ('460100')", {"registered_region": "460106"}, "注册地：龙华区，在 海口市 范围内", None),
         ("certifications IN ('高新技术企业')", {"certifications": [{"name": "高新技术企业", "valid_from": date(2021, 12, 1), "valid_to": date(2024, 11, 30)}]}, "资质认定：高新技术企业（有效期 2021-12-01 至 2024-11-30），在 2024-12-31 不在有效期内", None),
         ("certifications IN ('高新技术企业')", {"certifications": []}, "资质认定：没有 高新技术企业", None),
+        # of an OR that holds only what makes it hold is told, of one that fails every way to it
+        ("(revenue_last_year >= 300000000 AND employees_insured < 9) OR employees_insured < 5", {"revenue_last_year": 10000, "employees_insured": 3}, "社保参保人数 3 人，低于 5 人", 0),
+        ("(revenue_last_year >= 300000000 AND employees_insured < 9) OR employees_insured < 2", {"revenue_last_year": 10000, "employees_insured": 3}, "上年度营业收入 1 万元，距 3 亿元还差 2.9999 亿元；社保参保人数 3 人，须低于 2 人，超出 1 人", 299990000),
+        ("person_insured_months >= 6", {"person_insured_months": 4}, "本单位连续参保月数 4 个月，距 6 个月还差 2 个月", 2),
+        # one fact, told once
+        ("as_of - established_date >= 365 AND as_of - established_date <= 1095", {"established_date": date(2023, 1, 1)}, "按成立日期 2023-01-01计算为 730 天，达到 365 天，未超过 1,095 天", 0),
+        ("employees_insured >= 5 AND employees_insured <= 9", {"employees_insured": 7}, "社保参保人数 7 人，达到 5 人，未超过 9 人", 0),
+        ("industry IN ('I')", {"industry": "6513"}, "所属行业：软件开发（6513），在 信息传输、软件和信息技术服务业（I） 范围内", None),
+        ("registered_park = 'park-yangpu'", {"registered_park": "park-jiangdong"}, "注册园区：海口江东新区，要求为“洋浦经济开发区”", None),
+        (f"enterprise_size NOT IN ({', '.join(repr(f'第{n}类') for n in range(40))})", {"enterprise_size": "大型"}, "企业划型：大型，不属于 " + "、".join(sorted(f"第{n}类" for n in range(40))[:30]) + " 等 40 项，不在这一排除情形内", None),
         ("certifications IN ('绿色工厂')", {"certifications": []}, "资质认定里没有 绿色工厂 的记录，但现有数据不足以断定没有", None),
     ],
 )  # fmt: skip
@@ -112,7 +125,7 @@ def test_the_whole():
     assert near.near_miss and near.bar == "barred"
     assert (
         near.sentence
-        == "研发补助：不符合。只差一步：上年度研发费用 400 万元，距 500 万元还差 100 万元。命中排除情形“失信”，暂不能兑现。"
+        == "研发补助：不符合。只有一项不符合：上年度研发费用 400 万元，距 500 万元还差 100 万元。命中排除情形“失信”，暂不能兑现。"
     )
     document = near.to_dict()
     assert document["conditions"][0]["distance"] == Decimal(1000000) and document["conditions"][0][
