@@ -203,13 +203,14 @@ def _advance(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from data.world import report
+    from data.world import figures, report
 
     seed = _manifest(options.out)["seed"] if options.out else options.seed
     lines = report.lines(seed)
     census = report.census(options.out) if options.out else {}
     if options.json:
-        _print({"seed": seed, "lines": [line._asdict() for line in lines], "defects": census})
+        known = [figure._asdict() for figure in figures.figures(seed)]
+        _print({"seed": seed, "lines": [line._asdict() for line in lines], "figures": known, "defects": census})
     else:
         sys.stdout.write("指标\t组\t目标\t生成\t差距\t允许\t结论\t依据\n")
         for x in lines:
@@ -217,6 +218,11 @@ def _report(options: argparse.Namespace) -> int:
             sys.stdout.write(
                 f"{x.metric}\t{x.group}\t{x.target:g}\t{x.generated:g}\t{x.distance:g}\t{x.tolerance:g}\t{verdict}\t{ground}\n"
             )
+        sys.stdout.write("公开数字\t时点\t公开\t生成（三百万户）\t单位\t用处\n")
+        for figure in figures.figures(seed):
+            shown = ("" if v is None else f"{v:g}" for v in (figure.value, figure.generated))
+            public, generated = shown
+            sys.stdout.write(f"{figure.label}\t{figure.as_of}\t{public}\t{generated}\t{figure.unit}\t{figure.use}\n")
         for label, part in (("缺陷行数", "rows"), ("交付异常文件数", "files")):
             for kind, number in census.get(part, {}).items():
                 sys.stdout.write(f"{label}\t{kind}\t{number}\n")

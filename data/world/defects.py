@@ -141,15 +141,18 @@ def mark(
     frame: pl.DataFrame, mask: Bools, defect: str, column: str | None = None, clean: pl.Series | None = None
 ) -> pl.DataFrame:
     """Add a defect's name to the rows of the mask, with the cell it spoils and that cell's clean value where it spoils one."""
-    if not mask.any():
+    where = np.flatnonzero(mask)
+    if len(where) == 0:
         return frame
+    # Only the rows hit are touched: a defect falls on few, and a frame has up to a quarter of a million.
+    hit = pl.DataFrame({"before": frame["_defects"].gather(where)})
     entry = pl.lit(defect)
     if column is not None and clean is not None:
-        said = pl.concat_str(pl.lit(PART), pl.lit(clean.cast(pl.String).alias("clean"))).fill_null("")
-        entry = pl.concat_str(pl.lit(f"{defect}{PART}{column}"), said)
-    before = pl.when(pl.col("_defects") == "").then(pl.lit("")).otherwise(pl.col("_defects") + ENTRY)
-    joined = pl.when(pl.Series(mask)).then(pl.concat_str(before, entry)).otherwise("_defects")
-    return frame.with_columns(_defects=joined)
+        hit = hit.with_columns(clean=clean.gather(where).cast(pl.String))
+        entry = pl.concat_str(pl.lit(f"{defect}{PART}{column}"), pl.concat_str(pl.lit(PART), "clean").fill_null(""))
+    before = pl.when(pl.col("before") == "").then(pl.lit("")).otherwise(pl.col("before") + ENTRY)
+    joined = hit.select(pl.concat_str(before, entry).alias("_defects"))["_defects"]
+    return frame.with_columns(frame["_defects"].clone().scatter(where, joined))
 
 
 def change(frame: pl.DataFrame, column: str, mask: Bools, defect: str, rewrite: Callable[[str], str]) -> pl.DataFrame:
@@ -172,12 +175,18 @@ def change(frame: pl.DataFrame, column: str, mask: Bools, defect: str, rewrite: 
 
 def put(frame: pl.DataFrame, column: str, mask: Bools, defect: str, values: pl.Series | str | None) -> pl.DataFrame:
     """Replace a column's values where the mask holds (a literal, a null or a parallel series); what stays as it was is not marked."""
-    if not mask.any():
+    where = np.flatnonzero(mask)
+    if len(where) == 0:
         return frame
     clean = frame[column]
-    new = values if isinstance(values, pl.Series) else pl.lit(values, dtype=pl.String)
-    chosen = frame.select(pl.when(pl.Series(mask)).then(new).otherwise(pl.col(column)).alias(column))[column]
-    return mark(frame.with_columns(chosen), chosen.ne_missing(clean).to_numpy(), defect, column, clean)
+    if isinstance(values, pl.Series):
+        new = values.gather(where)
+    else:
+        new = pl.Series([values] * len(where), dtype=pl.String)
+    differs = np.zeros(len(frame), dtype=np.bool_)
+    differs[where] = new.ne_missing(clean.gather(where)).to_numpy()
+    changed = clean.clone().scatter(where, new)
+    return mark(frame.with_columns(changed.alias(column)), differs, defect, column, clean)
 
 
 def kinds(entries: pl.Expr) -> pl.Expr:

@@ -45,6 +45,8 @@ def _survival_table() -> Floats:
 
 
 _SURVIVAL = _survival_table()
+# Pareto, alpha 1.08, at 1,024 quantiles.
+_TAIL = np.array([0.0] + [round(-log(k / 1024) / 1.08, 9) for k in range(1, 1024)])
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ class Lives(Chunk):
         width = np.array([0.9, 1.7, 1.8, 1.1, 1.0, 1.0])[self.kind]
         body = base + shift + width * self.streams.normal("revenue.body", self.ids)
         u = np.maximum(self.streams.bits("revenue.tail", self.ids) >> np.uint64(54), np.uint64(1)).astype(np.int64)
-        tail = np.array([0.0] + [round(-log(k / 1024) / 1.08, 9) for k in range(1, 1024)])[u]
+        tail = _TAIL[u]
         tailed = self.streams.chance(1 / 16, "revenue.tailed", self.ids) & self.is_firm
         result: Floats = body + np.where(tailed, 1.5 + tail, 0.0) + np.where(self.is_firm, 1.6 * self.head, 0.0)
         return np.clip(result, log(2e3), log(3e10))

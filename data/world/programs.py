@@ -109,28 +109,33 @@ PROGRAMMES: tuple[Programme, ...] = (
 )
 
 
-def selected(people: Population, programme: Programme) -> Bools:
-    """Who gets the programme."""
+def propensity(people: Population, programme: Programme) -> Floats:
+    """The chance of getting the programme given what its selection looks at: size, growth, a recent dip, the threshold, or nothing."""
     streams, ids = people.streams, people.ids
     able = people.is_firm & ~people.is_zero_filer & (people.birth_month < programme.first)
-    draw = streams.uniform(f"programme.{programme.id}", ids)
     if programme.selection == "size":
-        chosen = draw < np.clip(0.04 + 0.05 * (people.log_revenue - log(2e6)), 0.02, 0.30)
+        chance = np.clip(0.04 + 0.05 * (people.log_revenue - log(2e6)), 0.02, 0.30)
     elif programme.selection == "growth":
-        chosen = draw < np.clip(0.10 + 0.6 * people.growth, 0.01, 0.45)
+        chance = np.clip(0.10 + 0.6 * people.growth, 0.01, 0.45)
     elif programme.selection == "shock":
         month = _drawn_month(people, programme)
         dip = (streams.normal("revenue.noise", ids, month - 1) + streams.normal("revenue.noise", ids, month - 2)) < -0.8
-        chosen = dip & (draw < 0.35)
+        chance = np.where(dip, 0.35, 0.0)
     elif programme.selection == "threshold":
         first = calendar.month_index(2023, 1)
         total = np.sum([revenue.untreated_cents(people, first + k) for k in range(12)], axis=0)
-        chosen = total >= revenue.THRESHOLD_CENTS
+        chance = np.where(total >= revenue.THRESHOLD_CENTS, 1.0, 0.0)
     else:
         # Rings that were made to be paid are paid by the programme that asks least.
-        shells, movers = rings.is_shell(people), rings.is_mover(people)
-        able, chosen = able | shells | movers, (draw < 0.10) | shells | movers
-    return able & chosen
+        made_for_it = rings.is_shell(people) | rings.is_mover(people)
+        able, chance = able | made_for_it, np.where(made_for_it, 1.0, 0.10)
+    return np.where(able, chance, 0.0)
+
+
+def selected(people: Population, programme: Programme) -> Bools:
+    """Who gets the programme."""
+    result: Bools = people.streams.uniform(f"programme.{programme.id}", people.ids) < propensity(people, programme)
+    return result
 
 
 def _drawn_month(people: Population, programme: Programme) -> Ints:

@@ -23,7 +23,8 @@ _STEP = np.uint64(0xD1B54A32D192ED03)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)
 _M2 = np.uint64(0x94D049BB133111EB)
 _NORMAL = np.array([round(NormalDist().inv_cdf((k + 0.5) / 65536), 9) for k in range(65536)])
-_EXP_STEPS = 4096
+_EXP_BITS = 12
+_EXP_STEPS = 1 << _EXP_BITS
 _EXP_WHOLE = np.array([float(f"{math.exp(k):.12g}") for k in range(-40, 41)])
 _EXP_PART = np.array([float(f"{math.exp(k / _EXP_STEPS):.12g}") for k in range(_EXP_STEPS)])
 
@@ -31,8 +32,8 @@ _EXP_PART = np.array([float(f"{math.exp(k / _EXP_STEPS):.12g}") for k in range(_
 def exp(x: Floats) -> Floats:
     """e^x on a grid of 1/4096, the same bits on every processor; x outside [-40, 40] is clipped."""
     grid = np.floor(np.clip(x, -39.9, 39.9) * _EXP_STEPS + 0.5).astype(np.int64)
-    whole, part = np.divmod(grid, _EXP_STEPS)
-    result: Floats = _EXP_WHOLE[whole + 40] * _EXP_PART[part]
+    # Steps are a power of two: a shift and a mask are the quotient and the rest, also below zero.
+    result: Floats = _EXP_WHOLE[(grid >> _EXP_BITS) + 40] * _EXP_PART[grid & (_EXP_STEPS - 1)]
     return result
 
 

@@ -185,13 +185,14 @@ def entities(people: Population, last: int) -> pl.DataFrame:
 def treatments(people: Population, months: range) -> pl.DataFrame:
     """truth_treatment: per paid entity, programme and month since payment: the effect and both potential outcomes, in yuan.
 
-    `revenue` is with every programme, `counterfactual` the same hashes with this programme's payment left out.
+    `propensity` is the chance it had of being paid; `revenue` is with every programme, `counterfactual` the same hashes with this programme's payment left out.
     """
     parts = []
     for programme in programs.PROGRAMMES:
         paid = programs.pay_month(people, programme)
         keep = np.flatnonzero(paid < 100_000)
         sub = people.take(keep)
+        chance = programs.propensity(sub, programme)
         for month in months:
             base = revenue.untreated_cents(sub, month)
             total = programs.effect(sub, month)
@@ -204,6 +205,7 @@ def treatments(people: Population, months: range) -> pl.DataFrame:
                         "policy_no": pl.Series([programme.policy] * len(sub), dtype=pl.String),
                         "shape": pl.Series([programme.shape] * len(sub), dtype=pl.String),
                         "selection": pl.Series([programme.selection] * len(sub), dtype=pl.String),
+                        "propensity": chance,
                         "pay_month": _month_start(paid[keep]),
                         "month": pl.Series([calendar.first_day(month)] * len(sub), dtype=pl.Date),
                         "effect": own,

@@ -168,17 +168,18 @@ def dbase(path: Path, fields: dict[str, int], frame: pl.DataFrame) -> Written:
     for name, width in fields.items():
         out += struct.pack("<11sc4xB15x", name.encode(), b"C", width)
     out += b"\r"
-    coded = []
+    cells = [np.full((len(body), 1), ord(" "), dtype=np.uint8)]
     for name, width in fields.items():
-        # The 社保 system knows no more than cp936: what it cannot write becomes a question mark, what is too long is cut.
-        raw = [(value or "").encode("cp936", "replace")[:width] for value in body[name].to_list()]
-        written_as = pl.Series(name, [r.decode("cp936", "ignore") for r in raw], dtype=pl.String)
-        lost = written_as.ne_missing(body[name].fill_null("")).to_numpy()
-        frame = defects.put(frame, name, lost, "outside_code_page", written_as)
-        coded.append([r.ljust(width) for r in raw])
-    for row in zip(*coded, strict=True):
-        out += b" " + b"".join(row)
-    out += b"\x1a"
+        values = body[name].fill_null("")
+        padded = values.str.pad_end(width).str.join("").item().encode() if len(values) else b""
+        if len(padded) != width * len(values):
+            # The 社保 system knows no more than cp936: what it cannot write becomes a question mark, what is too long is cut.
+            raw = [value.encode("cp936", "replace")[:width] for value in values.to_list()]
+            written_as = pl.Series(name, [r.decode("cp936", "ignore") for r in raw], dtype=pl.String)
+            frame = defects.put(frame, name, written_as.ne_missing(values).to_numpy(), "outside_code_page", written_as)
+            padded = b"".join(r.ljust(width) for r in raw)
+        cells.append(np.frombuffer(padded, dtype=np.uint8).reshape(len(values), width))
+    out += np.concatenate(cells, axis=1).tobytes() + b"\x1a"
     _store(path, bytes(out))
     written = Written()
     written.add(frame, ordinals(1, len(frame)))

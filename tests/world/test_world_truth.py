@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from data.world import calendar, merit, pools, programs, report, revenue, rings, rules, state
+from data.world import calendar, figures, merit, pools, programs, report, revenue, rings, rules, state
 from data.world.defects import KEY_DEFECTS, NAME_DEFECTS
 from data.world.delivery import ANOMALIES
 from data.world.eligibility import decide, holds
@@ -130,6 +130,18 @@ def test_selection_is_what_it_says() -> None:
     assert abs(people.growth[random].mean() - people.growth[able & ~random].mean()) < 0.02
 
 
+def test_the_share_paid_is_the_propensity() -> None:
+    people = population(7, 1_000_000, 1_060_000)
+    for programme in programs.PROGRAMMES:
+        chance, paid = programs.propensity(people, programme), programs.selected(people, programme)
+        assert not paid[chance == 0].any()
+        for low, high in ((0.0, 0.05), (0.05, 0.15), (0.15, 0.3), (0.3, 0.5)):
+            band = (chance > low) & (chance <= high)
+            if band.sum() > 200:
+                spread = np.sqrt((chance * (1 - chance))[band].sum()) / band.sum()
+                assert abs(paid[band].mean() - chance[band].mean()) < 4 * spread, programme.id
+
+
 def test_rings_have_innocent_look_alikes() -> None:
     members = rings.membership(population(7, 0, 20_000))
     guilty = (members.ring >= 0) & ~members.innocent
@@ -148,6 +160,23 @@ def lines() -> list[report.Line]:
 def test_margins_lie_within_the_tolerances_of_the_calibration_table(lines: list[report.Line]) -> None:
     assert [line for line in lines if not line.within] == []
     assert {line.kind for line in lines} == {"public", "guess"}
+
+
+def test_public_figures_have_their_sources_and_the_world_lies_near_those_it_is_made_after() -> None:
+    found = {f.id: f for f in figures.figures(7)}
+    assert all(f.source and f.use and f.ground in ("public", "guess") for f in found.values())
+    assert {f.id for f in found.values() if f.use.startswith("对照")} <= {
+        f.id for f in found.values() if f.generated is not None
+    }
+    # How far the world may lie from each public count, as a ratio: sums of a register of survivors, not fitted one by one.
+    for name, factor in (
+        ("living_2020_04", 1.25), ("enterprises_2020_04", 1.25), ("living_2020_06", 1.35), ("living_2022_06", 1.4),
+        ("births_2020_01_08", 1.45), ("births_2020_07", 1.35), ("foreign_births_2020_2025", 1.4), ("park_firms_2021", 1.4),
+        ("census_2023_staff_per_unit", 1.4), ("census_2023_staff_per_trader", 1.4),
+    ):  # fmt: skip
+        figure = found[name]
+        assert figure.value is not None and figure.generated is not None
+        assert 1 / factor < figure.generated / figure.value < factor, figure
 
 
 def test_kinds_by_chi_square_and_ages_by_kolmogorov_smirnov() -> None:

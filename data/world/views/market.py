@@ -111,8 +111,9 @@ def _by_day(world: World, table: str, frames: Iterable[pl.DataFrame], weekly: bo
         if table == "E_BASEINFO" and world.after == calendar.LAST_MONTH:
             # January's news up to the closing day of the world as made: they come on the first day after it.
             due = np.maximum(due, calendar.number_of(world.opening_day) + 1)
-        sent = [calendar.number_of(calendar.working_day(calendar.date_of(d))) for d in due.tolist()]
-        frame = frame.with_columns(pl.Series("_sent", sent, dtype=pl.Int64))
+        days, place = np.unique(due, return_inverse=True)
+        sent = [calendar.number_of(calendar.working_day(calendar.date_of(d))) for d in days.tolist()]
+        frame = frame.with_columns(pl.Series("_sent", sent, dtype=pl.Int64).gather(place))
         if waiting is not None:
             frame = pl.concat([waiting, frame])
         end = int(day.max()) if len(day) else 0

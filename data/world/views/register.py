@@ -18,11 +18,12 @@ TYPES = {
     "OPTO": "date", "DOM": "varchar(600)", "DOMDISTRICT": "varchar(6)", "OPSCOPE": "varchar(4000)", "REGORG": "varchar(9)",
     "REGSTATE": "varchar(2)", "TEL": "varchar(30)", "EMPNUM": "integer", "S_EXT_OP": "varchar(1)", "S_EXT_TIME": "timestamp",
 }  # fmt: skip
-_STATE_WORDS = {
-    "1": ("存续（在营、开业、在册）", "在营", "开业"),
-    "2": ("吊销未注销", "吊销"),
-    "3": ("注销", "注销", "注销"),
-}
+# Two ways to say each state, and its code.
+_STATE_WORDS = (
+    ("存续（在营、开业、在册）", "在营", "1"),
+    ("吊销未注销", "吊销", "2"),
+    ("注销", "注销", "3"),
+)
 
 
 def current_name(people: Population, month: int) -> pl.Series:
@@ -65,10 +66,8 @@ def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Int
     code = pl.Series([i.code for i in pools.INDUSTRIES]).gather(sub.industry)
     gone = sub.death_month <= month
     revoked = gone & (sub.death_kind == 1)
-    codes_text = np.where(revoked, "2", np.where(gone, "3", "1"))
-    words = np.array(
-        [_STATE_WORDS[c][k] if k < 2 else c for c, k in zip(codes_text, _state_style(sub), strict=True)], dtype=object
-    )
+    status = np.where(revoked, 1, np.where(gone, 2, 0))
+    words = pl.Series([word for line in _STATE_WORDS for word in line]).gather(status * 3 + _state_style(sub))
     region = formats.whole(sub.region_at(month))
     appr = np.maximum(
         sub.birth_day,
@@ -94,7 +93,7 @@ def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Int
             "DOMDISTRICT": region,
             "OPSCOPE": scope(sub, month),
             "REGORG": formats.whole(sub.registrar),
-            "REGSTATE": pl.Series(words.tolist(), dtype=pl.String),
+            "REGSTATE": words,
             "TEL": sub.phone,
             "EMPNUM": formats.whole(state.staff(sub, month)),
             "S_EXT_OP": pl.Series([op] * len(sub), dtype=pl.String),
@@ -109,10 +108,9 @@ def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Int
     return _dirty(frame, sub)
 
 
-def _state_style(people: Population) -> list[int]:
+def _state_style(people: Population) -> Ints:
     """0 and 1 display words, 2 the code: provinces and years differ."""
-    result: list[int] = people.streams.pick((0.05, 0.05, 0.9), "regstate.style", people.ids).tolist()
-    return result
+    return people.streams.pick((0.05, 0.05, 0.9), "regstate.style", people.ids)
 
 
 def _dirty(frame: pl.DataFrame, people: Population) -> pl.DataFrame:
