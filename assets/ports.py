@@ -88,6 +88,20 @@ class Scope(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Refreshed:
+    """`enterprises` whose rows of the profile were computed anew; `reason` in Chinese where everybody's were."""
+
+    enterprises: int
+    reason: str | None = None
+
+
+class Refresh(Protocol):
+    """Brings every table of the profile up to date, touching no more than changed (`pipelines.refresh`)."""
+
+    def __call__(self, warehouse: Any, scope: Any) -> Refreshed: ...
+
+
 class Control(Protocol):
     """`control.sqlite`: small transactions that must never be lost or doubled."""
 

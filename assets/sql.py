@@ -23,13 +23,12 @@ def sql_assets(
     *,
     columns: Mapping[str, str] | None = None,
     deps: Iterable[str] = (),
-    lineage: Mapping[str, Mapping[str, Iterable[tuple[str, str]]]] | None = None,
 ) -> list[dg.AssetsDefinition]:
     """One asset per `<folder>/<name>.sql`, key `[schema, name]`, in the order of the file names.
 
     `columns` gives Chinese descriptions of columns by name, `deps` tables (`schema.table`) that every file of the folder waits for
-    beside those it reads, `lineage` what the columns of each file's table are made of. Raises SqlAssetError for a file without a
-    leading comment, that is not one SELECT, reads a table without its schema, or does not end in ORDER BY.
+    beside those it reads. Raises SqlAssetError for a file without a leading comment, that is not one SELECT, reads a table without its
+    schema, or does not end in ORDER BY.
     """
     return [
         sql_asset(
@@ -39,7 +38,6 @@ def sql_assets(
             columns=columns,
             deps=deps,
             source=file.name,
-            lineage=(lineage or {}).get(file.stem),
         )
         for file in sorted(folder.glob("*.sql"))
     ]
@@ -54,12 +52,39 @@ def sql_asset(
     columns: Mapping[str, str] | None = None,
     deps: Iterable[str] = (),
     source: str | None = None,
-    lineage: Mapping[str, Iterable[tuple[str, str]]] | None = None,
 ) -> dg.AssetsDefinition:
-    """The asset `[schema, name]` that replaces the table `schema.name` with the result of one SELECT; see `sql_assets`.
+    """The asset `[schema, name]` that replaces the table `schema.name` with the result of one SELECT; see `sql_assets`."""
+    spec = sql_spec(name, sql, schema, description=description, deps=deps, source=source)
+    labels = dict(columns or {})
 
-    `lineage`: column → (table, column) that it is made of, told as `dagster/column_lineage`.
-    """
+    @dg.asset(
+        key=spec.key,
+        description=spec.description,
+        group_name=spec.group_name,
+        deps=spec.deps,
+        kinds=spec.kinds,
+        code_version=spec.code_version,
+    )
+    def materialized(
+        warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]
+    ) -> dg.MaterializeResult[None]:
+        with warehouse.write() as transaction:
+            written = transaction.replace(f"{schema}.{name}", sql)
+        return dg.MaterializeResult(metadata={**table_metadata(written, labels), "as_of": scope.as_of.isoformat()})
+
+    return materialized
+
+
+def sql_spec(
+    name: str,
+    sql: str,
+    schema: str,
+    *,
+    description: str | None = None,
+    deps: Iterable[str] = (),
+    source: str | None = None,
+) -> dg.AssetSpec:
+    """What Dagster is told of the table `schema.name` that one SELECT fills. Raises SqlAssetError as `sql_assets` does."""
     where = source or f"{schema}.{name}"
     query = _query(sql, where)
     told = description or _leading_comment(sql)
@@ -70,26 +95,14 @@ def sql_asset(
     upstream = {*upstream_tables(sql, where), *deps}
     if f"{schema}.{name}" in upstream:
         raise SqlAssetError(f"{where}：不能读它自己要写的表 {schema}.{name}")
-    labels = dict(columns or {})
-    traced = {} if lineage is None else {"dagster/column_lineage": column_lineage(lineage)}
-
-    @dg.asset(
-        key=[schema, name],
+    return dg.AssetSpec(
+        [schema, name],
         description=told,
         group_name=schema,
         deps=[dg.AssetKey(table.split(".")) for table in sorted(upstream)],
         kinds={"sql", "duckdb"},
         code_version=hashlib.sha256(sql.encode()).hexdigest()[:12],
     )
-    def materialized(
-        warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]
-    ) -> dg.MaterializeResult[None]:
-        with warehouse.write() as transaction:
-            written = transaction.replace(f"{schema}.{name}", sql)
-        told = {**table_metadata(written, labels), **traced, "as_of": scope.as_of.isoformat()}
-        return dg.MaterializeResult(metadata=told)
-
-    return materialized
 
 
 def column_lineage(lineage: Mapping[str, Iterable[tuple[str, str]]]) -> dg.TableColumnLineage:

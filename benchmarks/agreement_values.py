@@ -118,8 +118,30 @@ def compared_on(
         _behind(frame, catalogue, as_of),
         known_at.date(),
         earlier,
+        _first_hand(frame, as_of, known_at),
     )
     return compared, explained
+
+
+def _first_hand(frame: Any, as_of: date, known_at: datetime) -> frozenset[tuple[str, str]]:
+    """(uscc, indicator) whose income tax return of the year had reached its enterprise: no lesser source may stand in for it."""
+    last, before = as_of.year - 1, as_of.year - 2
+    found = frame(
+        f"""
+        WITH settled AS (
+            SELECT * FROM ({_landed("tax_income_tax", known_at)})
+            WHERE period_to_date <= DATE '{as_of}' AND (is_annual OR (month(period_from_date) = 1 AND month(period_to_date) = 12))
+        )
+        SELECT DISTINCT e.uscc, unnest(list_filter([
+            CASE WHEN year(period_to_date) = {last} AND revenue_yuan IS NOT NULL THEN 'revenue_last_year' END,
+            CASE WHEN year(period_to_date) = {before} AND revenue_yuan IS NOT NULL THEN 'revenue_before_last_year' END,
+            CASE WHEN year(period_to_date) = {last} AND nullif(assets_yuan, 0) IS NOT NULL THEN 'total_assets' END,
+            CASE WHEN year(period_to_date) = {last} AND staff_count IS NOT NULL THEN 'employees' END
+        ], lambda name: name IS NOT NULL))
+        FROM settled JOIN registry.enterprise e USING (enterprise_id)
+        """
+    )
+    return frozenset(found.iter_rows())
 
 
 def _financial(profile: pl.DataFrame) -> Definition:

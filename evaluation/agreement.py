@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from evaluation import blame
+from evaluation.values import compare_indicators as compare_indicators
+from evaluation.values import long_profile as long_profile
+from evaluation.values import number, same
 
 OUR_ERROR = "我方错误"
 LATE, REFUSED, REJECTED, UNLINKED = "迟到", "文件被拒收", "行被拒收", "未能归户"
@@ -35,6 +38,7 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     "revenue_last_12_months": ("tax.vat",),
     "revenue_ytd": ("tax.vat",),
     "total_assets": ("tax.income_tax", "market.annual_report"),
+    "employees_insured": ("labor.headcount",),
     "employees": ("tax.income_tax", "market.annual_report", "market.baseinfo"),
     "enterprise_size": ("tax.income_tax", "tax.vat", "market.annual_report", "labor.headcount"),
     "rd_": ("tax.income_tax", "science.rd_input"),
@@ -53,6 +57,8 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     "tax_paid": ("tax.payment", "tax.registration"),
     "park_residency": ("market.baseinfo",),
 }  # fmt: skip
+# Indicators that a lesser source may stand in for: its figure is another one by nature. Anywhere else another table is an error of ours.
+LESSER = ("revenue", "total_assets", "employees", "enterprise_size", "rd_", "high_tech")
 # A growth stands on two years; the evidence beside it is of the later one.
 _EARLIER = {"revenue_growth_rate": "revenue_before_last_year", "revenue_growth_yuan": "revenue_before_last_year"}
 PAIR_KEY = ["uscc", "item_id", "version"]
@@ -60,71 +66,18 @@ PAIR_KEY = ["uscc", "item_id", "version"]
 
 @dataclass(frozen=True)
 class Definition:
-    """Why both sides mean different things, and by how much they may differ for that reason (None: by anything, or not a number)."""
+    """Why both sides mean different things, by how much they may differ for that reason (None: by anything, or not a number), and of
+    which enterprises (uscc; None: of all) that is so."""
 
     why: str
     within: Decimal | None = None
+    of: frozenset[str] | None = None
 
-    def covers(self, ours: str | None, true: str | None) -> bool:
-        a, b = _number(ours), _number(true)
+    def covers(self, uscc: str, ours: str | None, true: str | None) -> bool:
+        if self.of is not None and uscc not in self.of:
+            return False
+        a, b = number(ours), number(true)
         return self.within is None or (a is not None and b is not None and abs(a - b) <= self.within)
-
-
-def written(value: Any, as_of: date) -> str | None:
-    """A value as text that compares: numbers to 6 decimals without trailing zeros, days in ISO, names of a list that hold on the day."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        held = {
-            entry["name"]
-            for entry in value
-            if (entry["valid_from"] is None or entry["valid_from"] <= as_of)
-            and (entry["valid_to"] is None or entry["valid_to"] >= as_of)
-        }
-        return "、".join(sorted(held))
-    if isinstance(value, Decimal):
-        return format(value.quantize(Decimal("0.000001"), ROUND_HALF_UP).normalize(), "f")
-    return str(value)
-
-
-def long_profile(profile: pl.DataFrame, names: Iterable[str], as_of: date) -> pl.DataFrame:
-    """`profile.enterprise` as one row per enterprise and indicator: uscc, indicator, ours (text or null)."""
-    parts = [
-        profile.select(
-            "uscc",
-            indicator=pl.lit(name),
-            ours=pl.Series([written(v, as_of) for v in profile[name].to_list()], dtype=pl.String),
-        )
-        for name in names
-        if name in profile.columns
-    ]
-    return pl.concat(parts)
-
-
-def _number(text: str | None) -> Decimal | None:
-    try:
-        return None if text is None else Decimal(text)
-    except InvalidOperation:
-        return None
-
-
-def same(ours: str | None, true: str | None, indicator: str) -> bool:
-    """Whether two written values say the same: ratios to the sixth decimal, industry without its section letter, no level = 无."""
-    if indicator == "industry" and true and true[:1].isalpha():
-        true = true[1:]
-    if ours == true or ({ours, true} <= {None, "无", ""} and not (ours is None and true is None)):
-        return True
-    a, b = _number(ours), _number(true)
-    return a is not None and b is not None and abs(a - b) <= Decimal("0.000002")
-
-
-def compare_indicators(ours: pl.DataFrame, true: pl.DataFrame) -> pl.DataFrame:
-    """uscc, indicator, ours, true, agrees, for enterprises on both sides. `true`: uscc, indicator, value."""
-    both = true.select("uscc", "indicator", true="value").join(ours, on=["uscc", "indicator"], how="inner")
-    agrees = [same(o, t, i) for o, t, i in both.select("ours", "true", "indicator").iter_rows()]
-    return both.select("uscc", "indicator", "ours", "true", agrees=pl.Series(agrees, dtype=pl.Boolean))
 
 
 def trail(
@@ -135,20 +88,27 @@ def trail(
     rejects: pl.DataFrame,
     known_at: datetime,
     as_of: date,
+    monthly: frozenset[str] = frozenset(),
 ) -> pl.DataFrame:
     """What became of the rows a department wrote about an enterprise: uscc, feed, newest (last day of the newest period), marks.
 
-    A mark (`blame.mark`) is the period's last day and `late`, `refused`, `rejected`, `unlinked` or `defect:…`.
+    A mark (`blame.mark`) is the period's last day and `late`, `refused`, `rejected`, `unlinked`, `pending` or `defect:…`.
     `records`: uscc, feed, file, row_no, sheet, defects (parted by semicolons, `kind` or `kind@column`) and, where a
     record is pulled, stamped (when it became visible); `deliveries`: file, received_at; `ledger`: name, file_id, status; `landed`: feed,
     file_id, row_no, sheet, uscc (null: nobody); `rejects`: file_id, row_no. Pulled records (`api/…`) are matched by enterprise and feed.
-    A row received after `known_at` is late only if its file is of a period that had ended by `as_of`; of the others nobody could have known.
+    A row received after `known_at` is late only if its file is of a period that had ended by `as_of`; of the others nobody could have
+    known: `pending` where the file is of the period that was running, but for the feeds of `monthly`, whose next file says nothing of the day.
     """
     # one file holds several tables, hence stands several times on both sides
     received = deliveries.drop_nulls("file").group_by("file").agg(pl.col("received_at").min())
     rows = records.join(received, on="file", how="left").with_columns(
         name=pl.col("file").str.split("/").list.last(), pulled=pl.col("file").str.starts_with("api/")
     )
+    # the list of the running year, handed over after the day it was known by: nobody could have read it
+    running = rows.filter(
+        ~pl.col("pulled") & (pl.col("received_at") > known_at) & (_period_end(pl.col("name")) > as_of)
+    )
+    running = running.filter(~pl.col("feed").is_in(sorted(monthly)))
     rows = rows.filter(
         # a cancellation reaches back over years in which nobody could know of it
         pl.col("pulled")
@@ -178,7 +138,9 @@ def trail(
     told_of = ["uscc", "feed", "day"]
     dated = reached.with_columns(day=_period_end(pl.col("name")))
     undated = pulled.with_columns(day=pl.lit(None, pl.Date))
-    marks = [dated.filter(found).select(*told_of, what=pl.lit(fate)) for fate, found in fates.items()]
+    begun = running.with_columns(day=_period_end(pl.col("name")))
+    marks = [begun.select(*told_of, what=pl.lit("pending"))]
+    marks += [dated.filter(found).select(*told_of, what=pl.lit(fate)) for fate, found in fates.items()]
     marks.append(undated.filter(pl.col("linked").is_null()).select(*told_of, what=pl.lit("unlinked")))
     marks.append(undated.filter(stamped > known_at).select(*told_of, what=pl.lit("late")))
     for part in (dated, undated):
@@ -193,9 +155,11 @@ def trail(
         .group_by("uscc", "feed")
         .agg(marks=pl.col("mark").sort())
     )
-    newest = (
-        pl.concat([dated.select(*told_of), undated.select(*told_of)]).group_by("uscc", "feed").agg(newest=day.max())
+    known = pl.concat([dated.select(*told_of), undated.select(*told_of)]).group_by("uscc", "feed").agg(newest=day.max())
+    waiting = (
+        begun.select("uscc", "feed", newest=day).unique(["uscc", "feed"]).join(known, on=["uscc", "feed"], how="anti")
     )
+    newest = pl.concat([known, waiting])
     return (
         newest.join(gathered, on=["uscc", "feed"], how="left")
         .with_columns(pl.col("marks").fill_null([]))
@@ -238,19 +202,28 @@ def causes(
     partial: frozenset[tuple[str, str]],
     behind: frozenset[tuple[str | None, str]],
     known_on: date,
+    earlier: pl.DataFrame | None = None,
+    first_hand: frozenset[tuple[str, str]] = frozenset(),
 ) -> pl.DataFrame:
     """`different` (uscc, indicator, ours, true) with `cause` and `detail`.
 
     `evidence`: uscc, indicator, feed; `feeds`: indicator → catalogue's feeds; `starts`: feed → the first day it speaks of; `needs`:
     indicator → the first day its period reaches back to; `definitions`: indicator → why the two sides mean different things; `due`:
     indicator → the day by which its year is delivered; `partial`: (uscc, indicator) of sums that want months nobody declared; `behind`:
-    (uscc or None for all, indicator) whose newest delivered period is an earlier one than truth's.
+    (uscc or None for all, indicator) whose newest delivered period is an earlier one than truth's; `earlier`: uscc, indicator, value, the
+    truth of the months before: a value of ours that differs is of an earlier period only if it is the truth of one; `first_hand`: (uscc,
+    indicator) whose best source had reached us, so that no lesser one excuses.
     """
+    past: dict[tuple[str, str], set[str | None]] = {}
+    if earlier is not None:
+        apart = earlier.join(different.select("uscc", "indicator"), on=["uscc", "indicator"], how="semi")
+        for uscc, indicator, value in apart.select("uscc", "indicator", "value").iter_rows():
+            past.setdefault((uscc, indicator), set()).add(value)
     held = {(r["uscc"], r["feed"]): r for r in trails.iter_rows(named=True)}
     stood = {(u, i): f for u, i, f in evidence.select("uscc", "indicator", "feed").iter_rows()}
     found = [
-        _early(row, due, partial, behind, known_on)
-        or _cause(row, held, stood, feeds.get(row["indicator"], ()), starts, needs, definitions)
+        _early(row, due, partial, behind, known_on, None if earlier is None else past)
+        or _cause(row, held, stood, feeds.get(row["indicator"], ()), starts, needs, definitions, first_hand)
         for row in different.iter_rows(named=True)
     ]
     return different.with_columns(
@@ -265,17 +238,25 @@ def _early(
     partial: frozenset[tuple[str, str]],
     behind: frozenset[tuple[str | None, str]],
     known_on: date,
+    past: Mapping[tuple[str, str], set[str | None]] | None,
 ) -> tuple[str, str] | None:
     """Why a value could not be known yet: its months were not declared, or its year is not due."""
     if row["ours"] is None and (row["uscc"], row["indicator"]) in partial:
         return PARTIAL, "有月份没有申报"
-    if (row["uscc"], row["indicator"]) in behind or (None, row["indicator"]) in behind:
+    is_behind = (row["uscc"], row["indicator"]) in behind or (None, row["indicator"]) in behind
+    if is_behind and (row["ours"] is None or past is None or _was(row, past)):
         return NOT_DUE, "最近一期还没有报来"
     if row["ours"] is not None or row["true"] in ("0", "false", "", "无"):
         return None
     if row["indicator"] in due and known_on < due[row["indicator"]]:
         return NOT_DUE, f"{due[row['indicator']]} 前交付"
     return None
+
+
+def _was(row: Mapping[str, Any], past: Mapping[tuple[str, str], set[str | None]]) -> bool:
+    """Whether our value is what truth was at the end of one of the months before."""
+    found = past.get((row["uscc"], row["indicator"]), ())
+    return any(same(row["ours"], value, row["indicator"]) for value in found)
 
 
 def _cause(
@@ -286,6 +267,7 @@ def _cause(
     starts: Mapping[str, date],
     needs: Mapping[str, date],
     definitions: Mapping[str, Definition],
+    first_hand: frozenset[tuple[str, str]],
 ) -> tuple[str, str]:
     uscc, indicator, ours, true = row["uscc"], row["indicator"], row["ours"], row["true"]
     wanted = sources(indicator, feeds)
@@ -305,6 +287,8 @@ def _cause(
     for kind, word in (("late", LATE), ("refused", REFUSED), ("rejected", REJECTED), ("unlinked", UNLINKED)):
         if hit := [feed for feed, what in said.items() if kind in what]:
             return word, "；".join(hit)
+    if hit := [feed for feed, what in said.items() if "pending" in what]:
+        return NOT_DUE, f"{'；'.join(hit)} 当期名录尚未送来"
     if short:
         return GAP, f"{short[0]} 自 {starts[short[0]]} 起才有交付"
     defects = {
@@ -312,9 +296,10 @@ def _cause(
     }
     if planted := sorted({defect for feed, defect in defects if blame.reaches(defect, feed, indicator)}):
         return PLANTED, "、".join(planted)
-    if used is not None and wanted and used != wanted[0] and used in wanted:
+    may = indicator.startswith(LESSER) and (uscc, indicator) not in first_hand
+    if may and used is not None and wanted and used != wanted[0] and used in wanted:
         return SUBSTITUTE, f"取自 {used}，而非 {wanted[0]}"
-    if indicator in definitions and definitions[indicator].covers(ours, true):
+    if indicator in definitions and definitions[indicator].covers(uscc, ours, true):
         return DEFINITION, definitions[indicator].why
     if not rows:
         return GAP, f"{'、'.join(wanted)} 没有此户的行"
@@ -324,7 +309,7 @@ def _cause(
 
 
 def _is_rounding(ours: str | None, true: str | None, used: str | None, wanted: tuple[str, ...]) -> bool:
-    a, b = _number(ours), _number(true)
+    a, b = number(ours), number(true)
     if a is None or b is None:
         return False
     unit = max((_ROUNDING.get(feed, 0) for feed in ((used,) if used else wanted)), default=0)

@@ -18,6 +18,7 @@ from assets.raw import RAW_ASSETS
 from assets.registry import REGISTRY_ASSETS
 from pipelines.control import control_resource
 from pipelines.publication import publication_asset
+from pipelines.refresh import refresh
 from pipelines.report import monthly_report_job, monthly_schedule
 from pipelines.schedules import nightly_schedule
 from pipelines.scope import PROJECT, scope_resource
@@ -63,6 +64,7 @@ def build(home: Path) -> dg.Definitions:
             "scope": scope_resource(home),
             "warehouse": warehouse_resource(home),
             "control": control_resource(home),
+            "refresh": dg.ResourceDefinition.hardcoded_resource(refresh, "只重算行有变化的企业，其余不动"),
         },
         executor=dg.in_process_executor,
     )

@@ -13,6 +13,8 @@ from pipelines.warehouse import DuckWarehouse
 # Schemas that are published whole, and single tables of others. `raw` stays behind: it is the departments' data.
 SCHEMAS = ("mart", "profile", "policy", "match", "push", "registry", "quality")
 TABLES = ("raw.delivery",)
+# What `profile.evidence` tells with the newest deliveries beside it.
+WITHHELD = ("profile.sourced",)
 KEPT_BUILDS = 3
 
 
@@ -32,6 +34,8 @@ def publish(warehouse: DuckWarehouse, scope: Scope) -> Publication:
         con.execute(f"ATTACH '{partial}' AS outgoing").fetchall()
         try:
             for schema, name in tables:
+                if f"{schema}.{name}" in WITHHELD:
+                    continue
                 if schema in SCHEMAS or f"{schema}.{name}" in TABLES:
                     con.execute(f'CREATE SCHEMA IF NOT EXISTS outgoing."{schema}"').fetchall()
                     con.execute(f'CREATE TABLE outgoing."{schema}"."{name}" AS FROM "{schema}"."{name}"').fetchall()

@@ -145,7 +145,7 @@ tax_office:
         from data.indicators import load
         sql = generated()
         program = compile_items([{"id": "x", "version": 1, "conditions": [{"id": "c1", "text": "t", "expr": "tax_office = '14601'"}]}], load())
-        print(json.dumps(["tax_office" in sql["enterprise"], "tax_office" in sql["evidence"], load()["tax_office"].label]))
+        print(json.dumps(["tax_office" in sql["enterprise"], "tax_office" in sql["sourced"], load()["tax_office"].label]))
         """,
     )
     assert seen == [True, True, "主管税务机关"]

@@ -5,11 +5,12 @@ WITH leading_row AS (
     JOIN registry.subject s USING (_subject_id)
     WHERE s.enterprise_id IS NOT NULL
         AND l._received_at <= getvariable('known_at')
+        -- the lists carry no dates: one speaks of the days since it was handed over
         AND l._period = (
             SELECT max(period)
             FROM raw.delivery
             WHERE department = 'agri' AND table_name = 'leading' AND status = 'loaded'
-                AND received_at <= getvariable('known_at') AND period <= strftime(getvariable('as_of'), '%Y%m%d')
+                AND received_at <= getvariable('known_at') AND received_at::DATE <= getvariable('as_of')
         )
     -- each list is complete: the newest replaces all before it
     QUALIFY row_number() OVER (
@@ -48,7 +49,7 @@ WITH leading_row AS (
             SELECT max(period)
             FROM raw.delivery
             WHERE department = 'agri' AND table_name = 'coop' AND status = 'loaded'
-                AND received_at <= getvariable('known_at') AND period <= strftime(getvariable('as_of'), '%Y%m%d')
+                AND received_at <= getvariable('known_at') AND received_at::DATE <= getvariable('as_of')
         )
     QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, c.level
@@ -106,7 +107,7 @@ WITH leading_row AS (
             SELECT max(period)
             FROM raw.delivery
             WHERE department = 'agri' AND table_name = 'certification' AND status = 'loaded'
-                AND received_at <= getvariable('known_at') AND period <= strftime(getvariable('as_of'), '%Y%m%d')
+                AND received_at <= getvariable('known_at') AND received_at::DATE <= getvariable('as_of')
         )
     QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, c.certificate_no, c.product

@@ -183,7 +183,13 @@ SELECT
         ], lambda category: category IS NOT NULL),
         lambda category: struct_pack("name" := category, "level" := CAST(NULL AS VARCHAR), issuer := CAST(NULL AS VARCHAR), valid_from := CAST(NULL AS DATE), valid_to := CAST(NULL AS DATE))
     ), []) AS excluded_category,
-    coalesce(market.abnormal_evidence, market.baseinfo_evidence) AS excluded_evidence,
+    CASE
+        WHEN market.is_abnormal_listed OR market.is_serious_illegal THEN market.abnormal_evidence
+        WHEN tax.tax_credit_level = 'D' THEN tax.credit_evidence
+        WHEN tax.taxpayer_status IN ('非正常', '非正常注销') THEN tax.registration_evidence
+        WHEN housing.is_developer THEN housing.developer_evidence
+        ELSE head.industry_evidence
+    END AS excluded_evidence,
     CASE
         WHEN scale.last_month > getvariable('as_of') - INTERVAL 12 MONTH THEN TRUE
         WHEN scale.is_watched OR scale.last_month IS NOT NULL THEN FALSE
@@ -194,7 +200,14 @@ SELECT
         WHEN year(scale.first_month) < year(getvariable('as_of')) - 1 THEN FALSE
         WHEN scale.first_month >= scale.watched_from + INTERVAL 12 MONTH THEN TRUE
     END AS first_time_above_scale,
-    coalesce(scale.evidence, market.baseinfo_evidence) AS above_scale_evidence,
+    -- not in the monthly lists: the lists of the department that keeps this industry's were searched
+    coalesce(scale.evidence, CASE WHEN scale.is_watched THEN
+        struct_pack(
+            department := CASE WHEN head.industry_section IN ('B', 'C', 'D') THEN 'industry' ELSE 'commerce' END,
+            table_name := CASE WHEN head.industry_section IN ('B', 'C', 'D') THEN 'output_month' ELSE 'sales_month' END,
+            file_id := CAST(NULL AS VARCHAR), row_no := CAST(NULL AS BIGINT), valid_at := CAST(NULL AS DATE), received_at := CAST(NULL AS TIMESTAMP)
+        )
+    END) AS above_scale_evidence,
     CASE WHEN reform.has_major_penalty OR market.is_serious_illegal THEN TRUE END AS major_violation,
     CASE WHEN reform.has_major_penalty THEN reform.penalty_evidence WHEN market.is_serious_illegal THEN market.abnormal_evidence END AS violation_evidence,
     list_filter([

@@ -1,11 +1,13 @@
 -- 住建厅：建筑业资质、施工合同、房地产开发、不良行为、安全生产许可；快照里消失的行由接收环节记为删除
 WITH licence AS (
+    -- a row that left the snapshot after the day asked about still stood on it
     SELECT s.enterprise_id, q.*
     FROM raw.housing_qualification q
     JOIN registry.subject s USING (_subject_id)
     WHERE s.enterprise_id IS NOT NULL
         AND q._received_at <= getvariable('known_at')
         AND coalesce(q.issued_date, q._received_at::DATE) <= getvariable('as_of')
+        AND (q._op <> 'D' OR q._received_at::DATE <= getvariable('as_of'))
     QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, q.certificate_no, q.category
         ORDER BY q._received_at DESC, q._op = 'D', q._file_id DESC, q._row_no DESC
@@ -57,6 +59,7 @@ WITH licence AS (
     WHERE s.enterprise_id IS NOT NULL
         AND d._received_at <= getvariable('known_at')
         AND coalesce(d.issued_date, d._received_at::DATE) <= getvariable('as_of')
+        AND (d._op <> 'D' OR d._received_at::DATE <= getvariable('as_of'))
     QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, d.certificate_no, d.presale_no
         ORDER BY d._received_at DESC, d._op = 'D', d._file_id DESC, d._row_no DESC
@@ -78,6 +81,7 @@ WITH licence AS (
     WHERE s.enterprise_id IS NOT NULL
         AND m._received_at <= getvariable('known_at')
         AND m.decided_date <= getvariable('as_of')
+        AND (m._op <> 'D' OR m._received_at::DATE <= getvariable('as_of'))
     QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, m.conduct_code, m.decided_date
         ORDER BY m._received_at DESC, m._op = 'D', m._file_id DESC, m._row_no DESC
@@ -100,6 +104,7 @@ WITH licence AS (
     WHERE s.enterprise_id IS NOT NULL
         AND p._received_at <= getvariable('known_at')
         AND coalesce(p.issued_date, p._received_at::DATE) <= getvariable('as_of')
+        AND (p._op <> 'D' OR p._received_at::DATE <= getvariable('as_of'))
     QUALIFY row_number() OVER (
         PARTITION BY s.enterprise_id, p.permit_no
         ORDER BY p._received_at DESC, p._op = 'D', p._file_id DESC, p._row_no DESC

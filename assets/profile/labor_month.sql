@@ -11,7 +11,7 @@ WITH reported AS (
 ), standing AS (
     -- rows of one office, enterprise and month stand together in one file: several unit numbers are several rows, and add up
     SELECT * FROM reported
-    QUALIFY (_received_at, _file_id) = max((_received_at, _file_id)) OVER (PARTITION BY enterprise_id, pay_month, handled_by)
+    QUALIFY rank() OVER (PARTITION BY enterprise_id, pay_month, handled_by ORDER BY _received_at DESC, _file_id DESC) = 1
 ), summed AS (
     SELECT
         enterprise_id,
@@ -20,10 +20,7 @@ WITH reported AS (
         CAST(sum(greatest(coalesce(pension_count, 0), coalesce(unemployment_count, 0), coalesce(injury_count, 0))) AS BIGINT) AS insured_count,
         CAST(sum(coalesce(pension_due_yuan, 0) + coalesce(unemployment_due_yuan, 0) + coalesce(injury_due_yuan, 0)) AS DECIMAL(18, 2)) AS due_yuan,
         CAST(sum(coalesce(pension_paid_yuan, 0) + coalesce(unemployment_paid_yuan, 0) + coalesce(injury_paid_yuan, 0)) AS DECIMAL(18, 2)) AS paid_yuan,
-        arg_max(
-            struct_pack(department := 'labor', table_name := 'headcount', file_id := _file_id, row_no := _row_no, valid_at := pay_month, received_at := _received_at),
-            (_received_at, _file_id, _row_no)
-        ) AS headcount_evidence
+        max(struct_pack(received_at := _received_at, file_id := _file_id, row_no := _row_no, valid_at := pay_month)) AS newest
     FROM standing
     WHERE coalesce(pension_count, unemployment_count, injury_count) IS NOT NULL
     GROUP BY enterprise_id, date_trunc('month', pay_month)
@@ -35,7 +32,7 @@ SELECT
     insured_count,
     due_yuan,
     paid_yuan,
-    headcount_evidence,
+    struct_pack(department := 'labor', table_name := 'headcount', file_id := newest.file_id, row_no := newest.row_no, valid_at := newest.valid_at, received_at := newest.received_at) AS headcount_evidence,
     -- an office fewer than in the two months before is one that has not reported, until two months more bear out that it is gone
     coalesce(
         offices >= max(offices) OVER (PARTITION BY enterprise_id ORDER BY month ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING)

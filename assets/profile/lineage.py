@@ -2,7 +2,7 @@
 
     python -m assets.profile.lineage
 
-writes the file anew. Tracing takes a minute; a test asks for it when a statement has changed.
+traces the statements that have changed since (all of them take a minute) and writes the file anew; a test asks for it.
 """
 
 import csv
@@ -21,11 +21,12 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
 
 from assets.profile.plan import FRAMES, outputs, statements
+from assets.sql import upstream_tables
 from data import contract, indicators
 
 KEPT = Path(__file__).with_name("lineage.csv")
 # The evidence of a value names its file and row, which says more than the columns of a union of all tables.
-_UNTRACED = frozenset({"evidence", "coverage"})
+_UNTRACED = frozenset({"sourced", "evidence", "coverage"})
 _REGISTRY = {"subject": ("_subject_id", "enterprise_id"), "enterprise": ("enterprise_id", "uscc", "name")}
 _DELIVERY = ("file_id", "department", "table_name", "period", "kind", "batch", "received_at", "status")
 
@@ -74,10 +75,15 @@ def _schema() -> dict[str, dict[str, dict[str, str]]]:
     return {s: {t: dict.fromkeys(columns, "VARCHAR") for t, columns in of.items()} for s, of in held.items()}
 
 
-def fingerprint() -> str:
-    """Of the statements that were traced; it stands in the first line of the file."""
-    text = "\n".join(sql for name, sql in statements().items() if name not in _UNTRACED)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def fingerprints() -> dict[str, str]:
+    """table → digest of its statement and of the columns of the tables it reads: as long as it stands, so does what was traced."""
+    schema = _schema()
+    found = {}
+    for name in sorted(set(statements()) - _UNTRACED):
+        read = sorted(upstream_tables(statements()[name], name))
+        columns = [sorted(schema.get(s, {}).get(t, ())) for s, t in (table.split(".") for table in read)]
+        found[name] = hashlib.sha256(repr((statements()[name], read, columns)).encode()).hexdigest()[:12]
+    return found
 
 
 @cache
@@ -89,9 +95,9 @@ def kept() -> dict[str, dict[str, list[tuple[str, str]]]]:
     return found
 
 
-def kept_fingerprint() -> str:
-    """The fingerprint of the statements the file was traced from."""
-    return _lines()[0].removeprefix("# ")
+def kept_fingerprints() -> dict[str, str]:
+    """The fingerprints of the statements the file was traced from; they stand in its first line."""
+    return dict(pair.split("=") for pair in _lines()[0].removeprefix("# ").split() if "=" in pair)
 
 
 def _lines() -> list[str]:
@@ -99,14 +105,19 @@ def _lines() -> list[str]:
 
 
 def main() -> None:
+    now, before = fingerprints(), kept_fingerprints()
     told: list[tuple[str, str, str, str]] = []
-    for name in sorted(set(statements()) - _UNTRACED):
-        told += [(name, column, *source) for column, sources in sorted(traced(name).items()) for source in sources]
-        sys.stderr.write(f"profile.{name}\n")
+    for name in now:
+        if before.get(name) == now[name]:
+            found = kept().get(name, {})
+        else:
+            found = traced(name)
+            sys.stderr.write(f"profile.{name}\n")
+        told += [(name, column, *source) for column, sources in sorted(found.items()) for source in sources]
     # whoever loads the graph meanwhile reads the old file, never half of the new one
     fresh = KEPT.with_suffix(".new")
     with fresh.open("w", encoding="utf-8", newline="") as file:
-        file.write(f"# {fingerprint()}\n")
+        file.write(f"# {' '.join(f'{name}={mark}' for name, mark in now.items())}\n")
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("table", "column", "source_table", "source_column"))
         rows.writerows(told)

@@ -117,7 +117,12 @@ WITH history AS (
 )
 SELECT
     b.enterprise_id,
-    CASE WHEN located.park = 'park-yangpu' THEN located.park_region ELSE coalesce(region.current_code, placed.code) END AS registered_region,
+    CASE
+        WHEN located.park = 'park-yangpu' THEN located.park_region
+        -- 洋浦 is no district: who is registered by its own office in 儋州 and at an address that names no park is there
+        WHEN located.park IS NULL AND b.registrar_code = '460300' AND coalesce(region.current_code, placed.code) = '460400' THEN '460400499'
+        ELSE coalesce(region.current_code, placed.code)
+    END AS registered_region,
     located.park AS registered_park,
     CASE WHEN b.address IS NOT NULL THEN
         CASE WHEN located.park IS NULL THEN []

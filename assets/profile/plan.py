@@ -5,13 +5,15 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from assets.ports import Scope, Warehouse
+from assets.ports import Scope, Transaction, Warehouse
 from assets.profile.reference import FRAMES
-from assets.profile.wide import enterprise_sql, evidence_sql
+from assets.profile.wide import enterprise_sql, evidence_sql, sourced_sql
 from assets.sql import output_columns, upstream_tables
 from data import indicators
 
 FOLDER = Path(__file__).parent
+# Computed when read: what it adds to its table changes for everybody with every delivery.
+VIEWS = frozenset({"evidence"})
 
 
 @cache
@@ -26,7 +28,8 @@ def generated() -> dict[str, str]:
     catalogue = indicators.load()
     return {
         "enterprise": enterprise_sql(catalogue.values(), outputs()),
-        "evidence": evidence_sql(catalogue.values(), outputs()),
+        "sourced": sourced_sql(catalogue.values(), outputs()),
+        "evidence": evidence_sql(),
     }
 
 
@@ -61,4 +64,16 @@ def build(warehouse: Warehouse, scope: Scope, without: Collection[str] = ()) -> 
             if f"profile.{name}" in left_out or left_out & upstream_tables(sql, name):
                 left_out.add(f"profile.{name}")
                 continue
-            transaction.replace(f"profile.{name}", sql)
+            put(transaction, name, sql)
+
+
+def put(transaction: Transaction, name: str, sql: str) -> None:
+    """The table, or the view, `profile.<name>` as one SELECT gives it."""
+    if name not in VIEWS:
+        transaction.replace(f"profile.{name}", sql)
+        return
+    # a home of before kept it as a table, which no view replaces
+    held = "SELECT table_type FROM information_schema.tables WHERE table_schema = 'profile' AND table_name = $name"
+    if transaction.frame(held, {"name": name})["table_type"].to_list() == ["BASE TABLE"]:
+        transaction.execute(f"DROP TABLE profile.{name}")
+    transaction.execute(f"CREATE OR REPLACE VIEW profile.{name} AS {sql}")

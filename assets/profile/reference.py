@@ -4,11 +4,8 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-import dagster as dg
 import polars as pl
 
-from assets.ports import Scope, Warehouse
-from assets.sql import table_metadata
 from data import gazetteer, indicators
 
 REFERENCE = Path(gazetteer.__file__).with_name("reference")
@@ -88,18 +85,6 @@ def catalogue_frame() -> pl.DataFrame:
     return pl.DataFrame(sorted(rows), schema=dict.fromkeys(names, pl.String), orient="row")
 
 
-def _reference(name: str, description: str, frame: Callable[[date], pl.DataFrame]) -> dg.AssetsDefinition:
-    @dg.asset(key=["profile", name], group_name="profile", kinds={"polars"}, description=description)
-    def materialized(
-        warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]
-    ) -> dg.MaterializeResult[None]:
-        with warehouse.write() as w:
-            written = w.replace(f"profile.{name}", frame(scope.as_of))
-        return dg.MaterializeResult(metadata=table_metadata(written))
-
-    return materialized
-
-
 FRAMES: dict[str, tuple[str, Callable[[date], pl.DataFrame]]] = {
     "region": ("区划代码对照：文件里可能出现的代码 → 所问之日的现行代码", region_frame),
     "region_word": ("市县名称对照：报表工作表的名称 → 现行区划代码", region_word_frame),
@@ -108,5 +93,3 @@ FRAMES: dict[str, tuple[str, Callable[[date], pl.DataFrame]]] = {
     "catalogue": ("指标目录：指标、中文名、部门、表", lambda _: catalogue_frame()),
     "size_standard": ("大中小微型企业划分标准，按行业和起止日期", lambda _: size_standard_frame()),
 }
-
-REFERENCE_ASSETS = [_reference(name, description, frame) for name, (description, frame) in FRAMES.items()]

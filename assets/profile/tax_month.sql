@@ -32,19 +32,26 @@ WITH filing AS (
         export_cents // months + CASE WHEN step < abs(export_cents % months) THEN sign(export_cents) ELSE 0 END AS export,
         payable_cents // months + CASE WHEN step < abs(payable_cents % months) THEN sign(payable_cents) ELSE 0 END AS payable
     FROM spread
+), summed AS (
+    SELECT
+        enterprise_id,
+        month,
+        CAST(CAST(sum(sales) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2)) AS sales_yuan,
+        CAST(CAST(sum(export) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2)) AS export_sales_yuan,
+        CAST(CAST(sum(payable) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2)) AS payable_yuan,
+        -- who files by the quarter owes the next filing only at its end
+        max(months) AS filing_months,
+        max(struct_pack(received_at := _received_at, file_id := _file_id, row_no := _row_no, valid_at := period_to_date)) AS newest
+    FROM share
+    GROUP BY enterprise_id, month
 )
 SELECT
     enterprise_id,
     month,
-    CAST(CAST(sum(sales) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2)) AS sales_yuan,
-    CAST(CAST(sum(export) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2)) AS export_sales_yuan,
-    CAST(CAST(sum(payable) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2)) AS payable_yuan,
-    -- who files by the quarter owes the next filing only at its end
-    max(months) AS filing_months,
-    arg_max(
-        struct_pack(department := 'tax', table_name := 'vat', file_id := _file_id, row_no := _row_no, valid_at := period_to_date, received_at := _received_at),
-        (_received_at, _file_id, _row_no)
-    ) AS vat_evidence
-FROM share
-GROUP BY enterprise_id, month
+    sales_yuan,
+    export_sales_yuan,
+    payable_yuan,
+    filing_months,
+    struct_pack(department := 'tax', table_name := 'vat', file_id := newest.file_id, row_no := newest.row_no, valid_at := newest.valid_at, received_at := newest.received_at) AS vat_evidence
+FROM summed
 ORDER BY enterprise_id, month

@@ -1,4 +1,4 @@
-"""The two tables generated from the catalogue: `profile.enterprise`, every indicator in one row, and `profile.evidence`, where each value came from."""
+"""What is generated from the catalogue: `profile.enterprise`, every indicator in one row, and `profile.evidence`, where each value came from."""
 
 from collections.abc import Iterable, Mapping
 
@@ -31,10 +31,12 @@ def enterprise_sql(indicators: Iterable[Indicator], outputs: Mapping[str, set[st
     )
 
 
-def evidence_sql(indicators: Iterable[Indicator], outputs: Mapping[str, set[str]]) -> str:
-    """One SELECT for `profile.evidence`: a row per enterprise and indicator that is known or not applicable; UNKNOWN has no row.
+def sourced_sql(indicators: Iterable[Indicator], outputs: Mapping[str, set[str]]) -> str:
+    """One SELECT for `profile.sourced`: a row per enterprise and indicator that is known or not applicable; UNKNOWN has no row.
 
-    The evidence of an absence (zero, FALSE, empty list) is the newest delivery that was searched: its file, no row.
+    An absence (zero, FALSE, empty list) names the table that was searched and no file: which delivery was the newest is said by
+    `evidence_sql`, lest every delivery write a row for everybody it does not name. So it is where a group's struct names department and
+    table but no file: the statement looked there and found nothing.
     """
     wanted = [indicator for indicator in indicators if indicator.entity == "enterprise" and indicator.relation]
     relations = sorted({str(indicator.relation) for indicator in wanted})
@@ -54,18 +56,26 @@ def evidence_sql(indicators: Iterable[Indicator], outputs: Mapping[str, set[str]
     )
     return (
         "WITH catalogue(indicator, held_in, department, table_name) AS (\n    VALUES\n        "
-        f"{names}\n), found AS (\n    {found}\n), groups AS (\n    {groups}\n), searched AS (\n"
-        "    SELECT department, table_name, struct_pack(department := department, table_name := table_name, "
-        "file_id := last_file_id, row_no := CAST(NULL AS BIGINT), valid_at := last_received_at::DATE, "
-        "received_at := last_received_at) AS e\n    FROM profile.feed\n), sourced AS (\n"
-        "    SELECT found.enterprise_id, found.indicator, found.state, "
-        f"CAST(CASE WHEN found.is_absence THEN searched.e ELSE groups.e END AS {EVIDENCE_TYPE}) AS e\n"
+        f"{names}\n), found AS (\n    {found}\n), groups AS (\n    {groups}\n), sourced AS (\n"
+        "    SELECT found.enterprise_id, found.indicator, found.state, found.is_absence, catalogue.department, catalogue.table_name, "
+        f"CAST(groups.e AS {EVIDENCE_TYPE}) AS e\n"
         "    FROM found\n    JOIN catalogue USING (indicator)\n"
-        "    LEFT JOIN groups ON groups.enterprise_id = found.enterprise_id AND groups.held_in = catalogue.held_in\n"
-        "    LEFT JOIN searched ON searched.department = catalogue.department AND searched.table_name = catalogue.table_name\n)\n"
-        "SELECT enterprise_id, indicator, state, e.department AS department, e.table_name AS table_name,\n"
+        "    LEFT JOIN groups ON NOT found.is_absence AND groups.enterprise_id = found.enterprise_id AND groups.held_in = catalogue.held_in\n)\n"
+        "SELECT enterprise_id, indicator, state,\n"
+        "    CASE WHEN is_absence THEN department ELSE e.department END AS department,\n"
+        "    CASE WHEN is_absence THEN table_name ELSE e.table_name END AS table_name,\n"
         "    e.file_id AS file_id, e.row_no AS row_no, e.valid_at AS valid_at, e.received_at AS received_at\n"
         "FROM sourced\nORDER BY enterprise_id, indicator"
+    )
+
+
+def evidence_sql() -> str:
+    """One SELECT for the view `profile.evidence`: `profile.sourced`, and the newest delivery searched where the evidence is an absence."""
+    searched = "s.file_id IS NULL AND f.department = s.department AND f.table_name = s.table_name"
+    return (
+        "SELECT s.enterprise_id, s.indicator, s.state, s.department, s.table_name, coalesce(s.file_id, f.last_file_id) AS file_id,\n"
+        "    s.row_no, coalesce(s.valid_at, f.last_received_at::DATE) AS valid_at, coalesce(s.received_at, f.last_received_at) AS received_at\n"
+        f"FROM profile.sourced s\nLEFT JOIN profile.feed f ON {searched}"
     )
 
 

@@ -119,6 +119,8 @@ def _told(indicator: indicators.Indicator, value: Any, evidence: dict[str, Any] 
         "table": found.get("table_name") or indicator.table,
         "file": found.get("file_id"),
         "row": found.get("row_no"),
+        # no row: what is said rests on every list that was searched, not on the one named
+        "searched": list(indicator.feeds) if found and found.get("row_no") is None and len(indicator.feeds) > 1 else [],
         "valid_at": valid_at,
         "received_at": found.get("received_at"),
         # a register's old row still holds while the register reports; a period's figure grows old
@@ -144,9 +146,14 @@ def _line(entry: dict[str, Any]) -> dict[str, Any]:
         row = "无记录" if entry["row"] is None else f"第 {entry['row']} 行"
         table = contract.table(entry["department"], entry["table"])
         where = f"{table.label} {entry['file'][:8]} {row}"
+    if entry.get("searched"):
+        searched = (contract.table(*feed.split(".", 1)).label for feed in entry["searched"])
+        where = f"{'、'.join(searched)} 均无记录"
     value = entry.get("declared") or entry["value"]
     if isinstance(value, list):
         value = "、".join(f"{e['name']}" + (f"（{e['level']}）" if e["level"] else "") for e in value) or "无"
+    if entry["unit"] == "年" and isinstance(value, int):
+        value = str(value)  # a year is no amount: 2021, not 2,021
     note = "" if entry["state"] == "known" else STATES[entry["state"]]
     note = "已过时效" if entry["is_stale"] and not note else note
     if disputed := entry.get("disputed"):

@@ -115,7 +115,7 @@ class ProfileWorld:
         key = (as_of, known_at)
         if key not in self._days:
             self.ask(date.fromisoformat(as_of), known_at)
-            self._days[key] = self._built(without=("evidence",))
+            self._days[key] = self._built(without=("sourced",))
         return self._days[key][enterprise]
 
     def ask(self, as_of: date, known_at: str | None = None) -> None:

@@ -97,9 +97,9 @@ EVIDENCED = ("2024-03-30", "2024-08-30", "2024-12-30")
 
 def rebuilt(world, day):
     """Builds the world's profile for the dates it was asked about; its tables by name."""
-    without = () if day in EVIDENCED else ("evidence",)
+    without = () if day in EVIDENCED else ("sourced",)
     build(world.warehouse, world.scope, without)
-    tables = {"enterprise", "evidence", "event", "indicator_month"} - set(without)
+    tables = {"enterprise", "evidence", "event", "indicator_month"} - ({"evidence"} if without else set())
     return {name: world.frame(f"SELECT * FROM profile.{name}") for name in sorted(tables)}
 
 

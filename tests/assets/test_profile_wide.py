@@ -5,7 +5,7 @@ from decimal import Decimal
 import dagster as dg
 import pytest
 
-from assets.profile import PROFILE_ASSETS
+from assets.profile import profile_specs
 from assets.profile.plan import outputs, statements
 from data import indicators
 from tests.assets.profile_world import ProfileWorld
@@ -153,11 +153,9 @@ def test_the_same_inputs_give_the_same_rows_in_the_same_order(world):
 
 
 def test_the_assets_are_the_tables_of_the_plan_and_carry_chinese_descriptions():
-    keys = {asset.key.path[-1] for asset in PROFILE_ASSETS}
-    assert keys >= set(statements())
-    for asset in PROFILE_ASSETS:
-        (spec,) = asset.specs
+    specs = {spec.key.path[-1]: spec for spec in profile_specs()}
+    assert set(specs) >= set(statements())
+    for spec in specs.values():
         assert spec.group_name == "profile"
         assert any("\u4e00" <= letter <= "\u9fff" for letter in spec.description or "")
-    enterprise = next(asset for asset in PROFILE_ASSETS if asset.key.path[-1] == "enterprise")
-    assert dg.AssetKey(["registry", "enterprise"]) in enterprise.asset_deps[enterprise.key]
+    assert dg.AssetKey(["registry", "enterprise"]) in {dep.asset_key for dep in specs["enterprise"].deps}

@@ -90,3 +90,44 @@ def test_a_pulled_record_that_became_visible_after_the_day_is_late() -> None:
         records, deliveries, ledger, landed, rejects, datetime(2025, 1, 25, 23, 59), date(2025, 1, 25)
     )
     assert dict(trails.select("uscc", "marks").iter_rows()) == {"a": ["9999-12-31|late"], "b": []}
+
+
+def _alone(received: datetime, file: str, as_of: date, monthly: frozenset[str] = frozenset()) -> list[str]:
+    """The marks of the only record of firm a, received then in a file of that name, known by 2024-11-25."""
+    place = {"feed": "science.hnte", "row_no": 1, "sheet": ""}
+    records = pl.DataFrame([{"uscc": "a", "file": file, "defects": "", **place}])
+    deliveries = pl.DataFrame({"file": [file], "received_at": [received]})
+    ledger = pl.DataFrame({"name": [file.rsplit("/")[-1]], "file_id": ["f"], "status": ["loaded"]})
+    landed = pl.DataFrame([{"file_id": "f", "uscc": "a", **place}])
+    rejects = pl.DataFrame(schema={"file_id": pl.String, "row_no": pl.Int64})
+    found = agreement.trail(records, deliveries, ledger, landed, rejects, datetime(2024, 11, 25), as_of, monthly)
+    return [mark for marks in found["marks"].to_list() for mark in marks]
+
+
+def test_the_list_of_the_running_year_that_has_not_come_is_pending_and_a_month_s_file_is_not() -> None:
+    file, received = "landing/science/KJT_GQ_2024_F_01.csv", datetime(2025, 1, 17)
+    assert _alone(received, file, date(2024, 10, 31)) == ["2024-12-31|pending"]
+    assert _alone(received, file, date(2024, 10, 31), frozenset({"science.hnte"})) == []
+    assert _alone(datetime(2024, 11, 1), file, date(2024, 10, 31)) == []
+
+
+@pytest.mark.parametrize(("was", "cause"), [("12", agreement.NOT_DUE), ("13", agreement.OUR_ERROR)])
+def test_a_value_is_of_an_earlier_period_only_if_it_was_the_truth_of_one(was: str, cause: str) -> None:
+    cell = {"uscc": ["a"], "indicator": ["employees_insured"]}
+    different = pl.DataFrame({**cell, "ours": ["12"], "true": ["14"]})
+    trails = pl.DataFrame(
+        {"uscc": ["a"], "feed": ["labor.headcount"], "newest": ["2024-11-30"], "marks": [[]]},
+        schema_overrides={"marks": pl.List(pl.String)},
+    )
+    stood = pl.DataFrame({**cell, "feed": ["labor.headcount"]})
+    found = agreement.causes(
+        different, trails, stood, {"employees_insured": ("labor.headcount",)}, {}, {}, {}, {}, frozenset(),
+        frozenset({(None, "employees_insured")}), date(2025, 1, 25), pl.DataFrame({**cell, "value": [was]}),
+    )  # fmt: skip
+    assert found["cause"].to_list() == [cause]
+
+
+def test_a_definition_of_some_enterprises_excuses_no_other() -> None:
+    definition = agreement.Definition("金融业另有标准", of=frozenset({"a"}))
+    assert definition.covers("a", "微型", "小型")
+    assert not definition.covers("b", "微型", "小型")
