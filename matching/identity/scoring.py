@@ -20,6 +20,7 @@ from matching.identity.model import (
     linker_of,
     reachable,
     size_step,
+    within_reach,
 )
 from matching.identity.resolve import Register, Scorer
 
@@ -51,13 +52,16 @@ _BACKED = (
 )
 
 
-def scores(said: pl.DataFrame, register: pl.DataFrame, model: dict[str, Any], owner: pl.DataFrame) -> pl.DataFrame:
+def scores(
+    said: pl.DataFrame, register: pl.DataFrame, model: dict[str, Any], owner: pl.DataFrame, size: int | None = None
+) -> pl.DataFrame:
     """Every candidate pair with p ≥ FLOOR, and of one core those with p ≥ TRACE: best name of each enterprise, as SCORES, strongest first within a subject.
 
-    `said` and `register` are features; `owner` (unique_id, enterprise_id) says whose name each register row is. No pair's score depends on what
+    `said` and `register` are features; `owner` (unique_id, enterprise_id) says whose name each register row is; `size` is the number of enterprises
+    where `register` is only the part of them within reach. No pair's score depends on what
     else is said, so a large `said` is scored BATCH rows at a time: memory follows the register and the batch.
     """
-    size = size_step(owner["enterprise_id"].n_unique())
+    size = size_step(owner["enterprise_id"].n_unique() if size is None else size)
     settings = {k: v for k, v in model.items() if k not in OURS}
     settings["probability_two_random_records_match"] = PRESENT / size
     parts = [
@@ -146,7 +150,10 @@ def scorer(model: dict[str, Any]) -> Scorer:
 
     def scored(subjects: pl.DataFrame, parsed: pl.DataFrame, register: Register) -> tuple[pl.DataFrame, pl.DataFrame]:
         # A branch has its parent's name: beside the parent it would be a rival that nothing tells apart.
-        known, owner = register_features(register.enterprises, register.parsed.filter(pl.col("branch") == ""))
-        return verdicts(scores(subject_features(subjects, parsed), known, model, owner))
+        legal = register.parsed.filter(pl.col("branch") == "")
+        said = subject_features(subjects, parsed)
+        near = within_reach(said, register.enterprises, legal)
+        known, owner = register_features(register.enterprises, legal.join(near, on="enterprise_id", how="semi"))
+        return verdicts(scores(said, known, model, owner, legal["enterprise_id"].n_unique()))
 
     return scored
