@@ -26,7 +26,7 @@ ANSWERS = {
     "swapped_content": ("refused", "content"),
     "wrong_period": ("refused", "content"),
     "missing_control": ("no_control",),
-    "missing_receipt": ("no_receipt",),
+    "missing_receipt": ("receipt",),
     "resent": ("repeat",),
     "changed_resend": ("superseded", "repeat"),
     "late": ("late",),
@@ -42,11 +42,8 @@ _SIGNS = """
 SELECT department, table_name, period, 'refused' AS alarm FROM raw.delivery WHERE status = 'refused'
 UNION ALL SELECT department, table_name, period, 'superseded' FROM raw.delivery WHERE status = 'superseded'
 UNION ALL SELECT department, table_name, period, 'no_control' FROM raw.delivery WHERE notes LIKE '%没有控制文件%'
-UNION ALL SELECT department, table_name, period, 'columns' FROM raw.delivery WHERE notes LIKE '%没有的列%'
 UNION ALL SELECT department, table_name, period, 'encoding' FROM raw.delivery WHERE notes LIKE '%实际按%'
-UNION ALL SELECT department, table_name, period, 'no_receipt' FROM raw.delivery WHERE notes LIKE '%回执%'
 UNION ALL SELECT department, table_name, period, 'repeat' FROM raw.delivery WHERE repeats > 0
-UNION ALL SELECT department, table_name, period, 'late' FROM raw.delivery WHERE late_days > 3
 """
 
 

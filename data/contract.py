@@ -83,6 +83,8 @@ class Table(Strict):
     due_days: int = 0
     grace_days: int = 5
     mode: Literal["increment", "full", "both"] = "increment"
+    # every delivery says what stands (arrears still owed), not what is new: the rows of the one before, again, are no error
+    standing: bool = False
     delete: Delete = Delete()
     # a pulled record is received when it was last changed, not when the pull that brought it ended
     received_by: str | None = None

@@ -21,6 +21,8 @@ class Form(Strict):
     pattern: str
     format: Format
     encoding: Encoding = "utf-8"
+    # a second encoding the department announced for a change of system: its files are told apart by strict decoding, never guessed
+    also: Literal["utf-8"] | None = None
     delimiter: str = ","
     quote: str | None = '"'
     null: str | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.raw.door import RECEIPT, believable, moment
+from assets.raw.receipt import RECEIPT, believable, moment
 
 PROJECT = Path(__file__).resolve().parent.parent
 # The code whose change may change a result. The mock world is a program of its own and is left out.

@@ -12,7 +12,7 @@ from functools import cache
 import polars as pl
 
 from data.contract import PROVENANCE, REFERENCE, SUBJECT_ROLES, Column, Table
-from quality.parse import EXCEL_ERRORS, UNPRINTABLE, Parsed, parse, trimmed
+from quality.parse import CONTROL, EXCEL_ERRORS, UNPRINTABLE, Parsed, digests, parse, trimmed
 
 NUMERIC = "_numeric"
 REJECT_SCHEMA: dict[str, pl.DataType] = {
@@ -162,7 +162,7 @@ def _fault(
     split: pl.DataFrame, mask: pl.Series, name: str, column: Column, delivered: pl.Series, rule: str, reason: str
 ) -> pl.DataFrame:
     # A terminal that prints the value must not obey it.
-    shown = delivered.filter(mask).str.slice(0, 80).str.replace_all(UNPRINTABLE, "�").alias("value")
+    shown = delivered.filter(mask).str.slice(0, 80).str.replace_all(CONTROL, "�").alias("value")
     return (
         split.select("_at", "_file_id", "_sheet", "_row_no")
         .filter(mask)
@@ -241,9 +241,9 @@ def _named(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame
     spoken = pl.concat_str([*parts, numeric], separator="\x1f", ignore_nulls=True)
     nobody = pl.all_horizontal([pl.col(name).is_null() for name in given])
     text = named.select(pl.when(~nobody).then(spoken).alias("t")).to_series()
-    prefix = f"{table.department}\x1f{table.local_kind or ''}\x1f"
+    begun = hashlib.blake2b(f"{table.department}\x1f{table.local_kind or ''}\x1f".encode(), digest_size=8)
     distinct = text.drop_nulls().unique().to_list()
-    marks = [hashlib.blake2b((prefix + t).encode(), digest_size=8).hexdigest() for t in distinct]
+    marks = digests(distinct, begun)
     ids = text.replace_strict(distinct, marks, default=None, return_dtype=pl.String) if distinct else text
     subjects = (
         named.with_columns(ids.alias("_subject_id"))

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from assets.raw.late import late
 from assets.raw.periods import period_end
 from data import contract
 
@@ -17,14 +18,23 @@ COLUMNS = {
     "file_id": pl.String,
     "detail": pl.String,
 }
-_SIGNS = (("volume", "份的中位数是"), ("distribution", "像是单位换了"), ("encoding", "文件实际是"))
+_SIGNS = (
+    ("volume", "份的中位数是"),
+    ("distribution", "像是单位换了"),
+    ("encoding", "文件实际是"),
+    ("columns", "列名与合同不同"),
+    ("columns", "合同里没有的列"),
+    ("receipt", "没有回执"),
+    ("content", "像是另一期的数据"),
+    ("content", "又送了一遍"),
+)
 
 
 def anomalies(deliveries: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """`deliveries`: raw.delivery. Alarms: `gap` (a period never came), `volume`, `distribution`, `encoding`."""
+    """`deliveries`: raw.delivery. Alarms: `gap` (a period never came), `late`, `volume`, `distribution` (unit), `content` (of another period), `columns`, `encoding`, `receipt`."""
     rows = deliveries.to_dicts()
-    found = [*_gaps(rows, as_of), *_odd(rows)]
-    return pl.DataFrame(found, schema=COLUMNS, orient="row").sort("department", "table_name", "period", "alarm", "file_id", nulls_last=True)  # fmt: skip
+    found = dict.fromkeys([*_gaps(rows, as_of), *late(rows), *_odd(rows)])
+    return pl.DataFrame(list(found), schema=COLUMNS, orient="row").sort("department", "table_name", "period", "alarm", "file_id", nulls_last=True)  # fmt: skip
 
 
 def _odd(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[Any, ...]]:

@@ -11,8 +11,9 @@ import dagster as dg
 import polars as pl
 
 from assets.ports import Scope, Warehouse
-from assets.raw.door import CONTROL, RECEIPT, RELEASE, admit, anything_waits, moment, recognised
+from assets.raw.door import CONTROL, RELEASE, admit, anything_waits, recognised
 from assets.raw.pull import pull_feeds
+from assets.raw.receipt import RECEIPT, moment
 from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS
 from quality import validator
 from quality.conform import no_subjects
@@ -32,6 +33,8 @@ COLUMNS = {
     "received_at": pl.Datetime("us"),
     "sequence": pl.Int64,
     "control_sha": pl.String,
+    # `given` by the front door, or `made` by ours from the file itself
+    "receipt": pl.String,
     "repeats": pl.Int64,
     "released_by": pl.String,
     "released_why": pl.String,
@@ -137,6 +140,7 @@ def _accepted(home: Path, folder: Path, receipt_name: str, held: set[str]) -> tu
         moment(receipt["received_at"]),
         int(receipt["sequence"]),
         hashlib.sha256((folder / control).read_bytes()).hexdigest() if control in held else None,
+        "made" if "made_by" in receipt else "given",
         sum(1 for other in held if other.startswith(f"{name}.repeat-")),
         *(_released(folder / f"{name}{RELEASE}") if name + RELEASE in held else (None, None)),
         "accepted",
@@ -171,6 +175,7 @@ def _refused(place: Path) -> tuple[Any, ...]:
         moment(received) if received else None,
         int(receipt.get("sequence", 0)),
         None,
+        None if not receipt else "made" if "made_by" in receipt else "given",
         0,
         None,
         None,

@@ -10,6 +10,8 @@ from assets.raw.ahead import Ahead
 from assets.raw.judge import File
 from assets.raw.keys import personal_key
 from assets.raw.scale import medians
+from assets.raw.schema import polars_type
+from assets.raw.told import WINDOW, told
 from assets.raw.volume import Habit
 from data import contract
 
@@ -75,6 +77,7 @@ def backlog(warehouse: Warehouse, scope: Scope) -> Backlog:
     if found.pending:
         found.habits = _habits(warehouse)
         _scales(found, warehouse)
+        _told(found, warehouse)
     return found
 
 
@@ -112,6 +115,45 @@ def _scales(found: Backlog, warehouse: Warehouse) -> None:
         ):
             if file_id in own:
                 habit.scaled(table.volume, kind, batch or "", (received_at, sequence), own[file_id])
+
+
+def _told(found: Backlog, warehouse: Warehouse) -> None:
+    """What the newest increments of every table told whose next ones are pending."""
+    for table in contract.tables():
+        standing = found.standing.get(table.key)
+        if table.key not in found.pending or standing is None or not standing.columns.keys() >= table.stored.keys():
+            continue
+        rows = warehouse.frame(
+            f'SELECT r.*, d.* EXCLUDE (file_id) RENAME (name AS d_name) FROM raw."{table.key}" r JOIN ('
+            " SELECT file_id, kind, batch, period, received_at, sequence, name, sha256 FROM raw.delivery_load"
+            " WHERE department = $d AND table_name = $t AND kind = 'I' AND status IN ('loaded', 'superseded')"
+            " QUALIFY row_number() OVER (PARTITION BY batch ORDER BY received_at DESC, sequence DESC) <= $n"
+            ") d ON d.file_id = r._file_id WHERE r._row_no > 0",
+            {"d": table.department, "t": table.name, "n": WINDOW},
+        )
+        if rows.is_empty():
+            continue
+        arrivals = (
+            rows.select(
+                file_id="_file_id",
+                kind="kind",
+                batch="batch",
+                period="period",
+                received_at="received_at",
+                sequence="sequence",
+                name="d_name",
+                sha256="sha256",
+            )
+            .unique()
+            .sort("received_at", "sequence", "file_id")
+            .to_dicts()
+        )
+        habit = found.habits.setdefault(table.key, Habit())
+        shaped = rows.select([pl.col(n).cast(polars_type(k)) for n, k in table.stored.items()])
+        known = told(shaped, table, arrivals)
+        for a in arrivals:
+            if a["file_id"] in known:
+                habit.told.setdefault(("I", a["batch"] or ""), []).append(known[a["file_id"]])
 
 
 def _standing(warehouse: Warehouse) -> dict[str, Written]:

@@ -15,25 +15,21 @@ from functools import cache
 from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rapidfuzz import process
 
 from assets.raw.periods import period_end
+from assets.raw.receipt import MAX_RECEIPT, RECEIPT, believable, moment, printable, receipt_of
 from data import contract
 from quality.reconcile import envelope_faults, parse_control
 
-RECEIPT, CONTROL, RELEASE = ".receipt.json", ".ctl", ".release.json"
+CONTROL, RELEASE = ".ctl", ".release.json"
 _ASIDE = (RECEIPT, CONTROL, RELEASE, ".ok", ".part", ".tmp")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,120}", re.ASCII)
 # A control file may come a little later than its delivery; after this the delivery is let in without it, and says so.
 CONTROL_WAIT = timedelta(hours=24)
-# A receipt dated later than this after the moment it was written is from the future.
-CLOCK_SLACK = timedelta(days=1)
 # A file without a receipt that was written to within these seconds may still be growing.
 QUIET_SECONDS = 10
-ZONE = ZoneInfo("Asia/Shanghai")
-MAX_RECEIPT = 64 << 10
 HASHED_BYTES = 4 << 30
 
 
@@ -80,7 +76,7 @@ def admit(home: Path, known_at: datetime) -> Passed:
 
 def _judge(home: Path, path: Path, known_at: datetime, first_seen: datetime | None, passed: Passed) -> None:
     fault = _kind_fault(path)
-    receipt = fault or _receipt(path, first_seen)
+    receipt = fault or receipt_of(path, first_seen)
     if isinstance(receipt, str):
         _refuse(home, path, None, receipt, passed)
     elif moment(receipt["received_at"]) > known_at:
@@ -134,33 +130,6 @@ def received_days(home: Path) -> Iterator[datetime]:
                 yield moment(said["received_at"])
 
 
-def believable(place: Path) -> dict[str, Any] | None:
-    """A receipt that can be read, is not from the future and does not contradict the delivery beside it; None for any other.
-
-    The newest day of a home is taken from these alone: one lying receipt must not make every feed look late.
-    """
-    said = _read_receipt(place)
-    if isinstance(said, str):
-        return None
-    delivery = place.with_name(place.name.removesuffix(RECEIPT))
-    told = said["bytes"] >= 0 and os.path.lexists(delivery)
-    return None if told and delivery.lstat().st_size != said["bytes"] else said
-
-
-def moment(received_at: str) -> datetime:
-    """A receipt's time as naive Asia/Shanghai. Raises ValueError."""
-    found = datetime.fromisoformat(received_at)
-    return (found.astimezone(ZONE).replace(tzinfo=None) if found.tzinfo else found).replace(microsecond=0)
-
-
-def printable(name: str) -> str:
-    """A file name that any log, JSON file or terminal can hold: bytes that are no text, control and direction marks are shown as escapes."""
-    text = name.encode("utf-8", "backslashreplace").decode("utf-8")
-    return re.sub(
-        r"[^\S ]|[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", lambda m: f"\\u{ord(m.group()):04x}", text
-    )
-
-
 def _standing(landing: Path) -> Iterator[Path]:
     """What claims to be a delivery: files, and links and folders that bear a delivery's name."""
     for folder, folders, names in os.walk(landing, followlinks=False):
@@ -180,56 +149,6 @@ def _kind_fault(path: Path) -> str | None:
     if stat.S_ISDIR(mode):
         return "是目录，不是文件，不予接收"
     return None if stat.S_ISREG(mode) else "不是普通文件（管道、套接字或设备），不予接收"
-
-
-def _receipt(path: Path, first_seen: datetime | None) -> dict[str, Any] | str:
-    """The delivery's receipt, or one made from the file itself if the front door lost it; or what is wrong with it.
-
-    A file without a receipt was received when it was last written, or, in a run at the newest day, at the latest by that day's end:
-    the clock of this machine must not decide that a file which lies there is not yet known.
-    """
-    place = path.with_name(path.name + RECEIPT)
-    if os.path.lexists(place):
-        said = _read_receipt(place)
-        if not isinstance(said, str) and (said["bytes"] < 0 or said["sequence"] < 0):
-            return "回执缺少 bytes 或 sequence，无法确认收到的内容"
-        return said
-    written = datetime.fromtimestamp(int(path.stat().st_mtime), tz=ZONE).replace(tzinfo=None)
-    received = min(written, first_seen) if first_seen else written
-    # Kept only once the file is let in: a receipt left in the landing zone would move the day of the next run.
-    return {
-        "file": printable(path.name),
-        "sha256": None,
-        "bytes": path.stat().st_size,
-        "received_at": received.replace(tzinfo=ZONE).isoformat(),
-        "sequence": 0,
-        "made_by": "door",
-    }
-
-
-def _read_receipt(place: Path) -> dict[str, Any] | str:
-    try:
-        if not stat.S_ISREG(place.lstat().st_mode) or place.lstat().st_size > MAX_RECEIPT:
-            return "回执不是普通的小文件"
-        said = json.loads(place.read_text(encoding="utf-8"))
-        received = moment(said["received_at"])
-        written = datetime.fromtimestamp(place.lstat().st_ctime, tz=ZONE).replace(tzinfo=None)
-        kept = {
-            "file": printable(str(said.get("file", "")))[:300],
-            "sha256": str(said["sha256"]).lower(),
-            "bytes": int(said.get("bytes", -1)),
-            "received_at": str(said["received_at"]),
-            "sequence": int(said.get("sequence", -1)),
-        }
-        if said.get("until") is not None and moment(said["until"]) <= received:
-            kept["until"] = str(said["until"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        return "回执不合格式，无法确认收到的时间和内容（应有 file、sha256、bytes、received_at、sequence）"
-    if received > written + CLOCK_SLACK:
-        return f"回执写的收到时间 {received:%Y-%m-%d %H:%M} 晚于回执本身落地的时间，来自未来，不予接收"
-    if received.year < 2000 or kept["sequence"] >= 2**53 or kept["bytes"] >= 2**53:
-        return "回执的收到时间、序号或字节数超出可能的范围"
-    return kept
 
 
 def _one(home: Path, path: Path, receipt: dict[str, Any], known_at: datetime, passed: Passed) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 from assets.raw.judge import File, check_control, control_sums, judge_counts, judge_rules, sifted
 from assets.raw.record import empty
 from assets.raw.scale import judge_scale
+from assets.raw.told import judge_told
 from assets.raw.volume import Habit, judge_volume
 from data.contract import Form, Table
 from data.readers import pool
@@ -45,6 +46,7 @@ def prepared(table: Table, files: list[File], home: Path, key: bytes, habit: Hab
             judge_counts(group, contract)
             judge_volume(group, habit)
             judge_scale(group, conformed.rows, contract, habit)
+            judge_told(group, conformed.rows, contract, habit.told)
             judge_rules(group, conformed.rows, contract)
             rows, quarantined = sifted(group, conformed, contract)
             found.kept.append(rows)
@@ -120,6 +122,8 @@ def _read(home: Path, group: list[File], form: Form, table: Table, key: bytes) -
             file.refusal = str(result)
             continue
         file.reading, file.notes = result, list(result.notes)
+        if file.arrival["receipt"] == "made":
+            file.notes.append("没有回执，收到时间取文件写入的时间")
         frames.append(
             result.frame.with_columns(
                 pl.lit(file.id).alias("_file_id"),

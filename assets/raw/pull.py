@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from assets.raw.door import RECEIPT, believable, moment
+from assets.raw.receipt import RECEIPT, believable, moment
 from data import contract
 
 PAGE = 500

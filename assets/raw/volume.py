@@ -7,6 +7,7 @@ from math import ceil, floor, sqrt
 from statistics import median
 
 from assets.raw.judge import File
+from assets.raw.told import Series
 from data.contract import Volume
 
 Moment = tuple[datetime, int]
@@ -18,6 +19,7 @@ class Habit:
 
     series: dict[tuple[str, str], list[tuple[Moment, int]]] = field(default_factory=dict)
     scales: dict[tuple[str, str], list[tuple[Moment, dict[str, float]]]] = field(default_factory=dict)
+    told: Series = field(default_factory=dict)
 
     def seen(self, volume: Volume, kind: str, batch: str, at: Moment, rows: int) -> None:
         self.series.setdefault((kind, batch if volume.per_batch else ""), []).append((at, rows))

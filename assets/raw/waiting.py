@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from assets.raw.door import CONTROL, RECEIPT, ZONE, believable, moment, printable, recognised
+from assets.raw.door import CONTROL, recognised
 from assets.raw.periods import period_end
+from assets.raw.receipt import RECEIPT, ZONE, believable, moment, printable
 from data import contract
 
 WRITING = (".part", ".tmp")

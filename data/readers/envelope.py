@@ -102,6 +102,17 @@ def checked_zip(path: Path, max_bytes: int) -> zipfile.ZipFile:
     return archive
 
 
+def as_declared(raw: bytes, form: Form) -> tuple[Form, list[str]]:
+    """The form with the one of its two declared encodings that these bytes are in, and a note if it is the second.
+
+    Bytes that are UTF-8 throughout and hold a run of Chinese in it are no GB18030 text; anything else is read by the first, strictly.
+    """
+    if form.also is None or form.encoding == form.also or not (_looks_utf8(raw) and _fits(raw, form.also)):
+        return form, []
+    note = f"文件实际是 {_NAMES[form.also]}（合同声明可能改用的编码），已按它读出"
+    return form.model_copy(update={"encoding": form.also}), [note]
+
+
 def decoded(raw: bytes, form: Form) -> str:
     """The text in the declared encoding, without its BOM. Never guesses: bytes that do not fit refuse the file, with what was seen."""
     _reject_foreign(raw)

@@ -24,12 +24,15 @@ class Match:
     positions: dict[str, int]
     missing: tuple[str, ...]
     extra: tuple[str, ...]
+    # (as delivered, as the contract writes it), where an alias was used
+    renamed: tuple[tuple[str, str], ...] = ()
 
 
 def match(headers: Sequence[str], table: Table) -> Match:
     """Finds our columns among `headers`. Raises RefusedFile on a duplicated header or a unit that contradicts the contract."""
     positions: dict[str, int] = {}
     extra: list[str] = []
+    renamed: list[tuple[str, str]] = []
     for place, header in enumerate(headers):
         if not header_mark(header):
             continue
@@ -44,8 +47,11 @@ def match(headers: Sequence[str], table: Table) -> Match:
         if unit and declared and UNITS[unit] != UNITS[declared]:
             raise RefusedFile(f"表头「{header.strip()}」的单位是{unit}，合同约定{declared}；量纲不明，不能载入")
         positions[target] = place
+        ours = table.columns[target].header
+        if bare_mark(bare) != bare_mark(split_unit(ours)[0]):
+            renamed.append((header.strip(), ours))
     missing = tuple(n for n, c in table.columns.items() if n not in positions and not c.optional)
-    return Match(positions, missing, tuple(extra))
+    return Match(positions, missing, tuple(extra), tuple(renamed))
 
 
 def require(found: Match, headers: Sequence[str], table: Table) -> None:
@@ -64,11 +70,15 @@ def require(found: Match, headers: Sequence[str], table: Table) -> None:
 
 
 def notes_of(found: Match) -> list[str]:
+    notes = []
+    if found.renamed:
+        pairs = "、".join(f"「{theirs[:40]}」（合同写「{ours}」）" for theirs, ours in found.renamed[:MAX_NAMED])
+        notes.append(f"列名与合同不同，按别名读出：{pairs}")
     if not found.extra:
-        return []
+        return notes
     named = "、".join(name[:40] for name in found.extra[:MAX_NAMED])
     more = f" 等 {len(found.extra)} 列" if len(found.extra) > MAX_NAMED else ""
-    return [f"多出合同里没有的列：{named}{more}（未载入）"]
+    return [*notes, f"多出合同里没有的列：{named}{more}（未载入）"]
 
 
 def unit_row_conflict(cells: Sequence[str], table: Table) -> str | None:

@@ -19,6 +19,43 @@ def set_aside(frame: pl.DataFrame, form: Form, table: Table, reading: Reading) -
     payload = [c for c in frame.columns if c not in (ROW, SHEET, NUMERIC)]
     if not payload or frame.is_empty():
         return frame
+    odd = frame.select(_may_be_odd(payload, form, table).alias("odd"))["odd"]
+    if not odd.any():
+        return _filled_down(frame, table)
+    kinds = _kinds(frame.filter(odd), payload, form, table)
+    counts = Counter(kinds.to_list())
+    if counts["other"]:
+        row = frame.filter(odd)[ROW].filter(kinds == "other")[0]
+        raise RefusedFile(f"第 {row} 行又是一个表头，列的次序与第一个不同：像是几个文件直接拼在一起")
+    for found, count in counts.items():
+        if found != "fact":
+            reading.aside(found, count)
+    if counts.keys() == {"fact"}:
+        return _filled_down(frame, table)
+    kept = pl.repeat(True, frame.height, dtype=pl.Boolean, eager=True).scatter(odd.arg_true(), kinds == "fact")
+    return _filled_down(frame.filter(kept), table)
+
+
+def _may_be_odd(payload: list[str], form: Form, table: Table) -> pl.Expr:
+    """Rows worth asking what they are: the first column is empty or holds a blank, a mark of a total, unit or footnote, or of a header.
+
+    Most rows are facts, and this is told from one or two of their cells.
+    """
+    first = pl.col(payload[0])
+    words = [*form.totals, *form.notes, "单位"]
+    odd = first.is_null() | (first == "") | first.str.contains(r"\s|\u200b|\ufeff") | first.str.contains_any(words)
+    required = [c for c in payload if c in table.columns and table.columns[c].required]
+    if not required:
+        return odd
+    marks = sorted({header_mark(h) for c in table.columns.values() for h in c.headers})
+    leader = pl.col(required[0])
+    return (
+        odd | leader.str.contains(r"[\s_]").fill_null(False) | leader.str.to_uppercase().is_in(marks).fill_null(False)
+    )
+
+
+def _kinds(frame: pl.DataFrame, payload: list[str], form: Form, table: Table) -> pl.Series:
+    """What each row is: fact, blank, total, unit, footnote, header, or `other`, a header in another order."""
     bare = [pl.col(c).str.replace_all(_BLANKS, "") for c in payload]
     first = pl.coalesce([b.replace("", None) for b in bare])
     filled = pl.sum_horizontal([(b.fill_null("") != "").cast(pl.Int32) for b in bare])
@@ -40,17 +77,7 @@ def set_aside(frame: pl.DataFrame, form: Form, table: Table, reading: Reading) -
         .otherwise(pl.lit("fact"))
     )
     # Two eager steps: the optimiser a lazy plan goes through costs more than these rows.
-    kinds = frame.with_columns(first.alias("_first"), filled.alias("_filled")).select(kind.alias("_kind"))["_kind"]
-    counts = Counter(kinds.to_list())
-    if counts["other"]:
-        row = frame[ROW].filter(kinds == "other")[0]
-        raise RefusedFile(f"第 {row} 行又是一个表头，列的次序与第一个不同：像是几个文件直接拼在一起")
-    if counts.keys() == {"fact"}:
-        return _filled_down(frame, table)
-    for found, count in counts.items():
-        if found != "fact":
-            reading.aside(found, count)
-    return _filled_down(frame.filter(kinds == "fact"), table)
+    return frame.with_columns(first.alias("_first"), filled.alias("_filled")).select(kind.alias("_kind"))["_kind"]
 
 
 def _total_pattern(words: tuple[str, ...]) -> str:

@@ -9,19 +9,26 @@ import polars as pl
 
 from data.contract import Form, Table
 from data.readers import header
-from data.readers.envelope import MAX_CELL, decoded, file_bytes
+from data.readers.envelope import MAX_CELL, as_declared, decoded, file_bytes
 from data.readers.lines import set_aside
 from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable
 
 # A record that spans more physical lines than this is a stray quote, not a long text.
 MAX_SPAN = 200
+# In this much of a file its header is looked for by the quick reading.
+_HEAD_CHARS = 1 << 20
 
 
 def read(path: Path, form: Form, table: Table) -> Reading:
     """See `data.readers.read`. Row numbers count records: a line break inside a quoted cell does not shift them."""
-    text = decoded(file_bytes(path, form), form)
-    notes: list[str] = []
-    records, unbalanced = _records(_unified(text, notes), form)
+    raw = file_bytes(path, form)
+    form, notes = as_declared(raw, form)
+    text = decoded(raw, form)
+    text = _unified(text, notes)
+    quick = _plain(text, form, table, notes)
+    if quick is not None:
+        return quick
+    records, unbalanced = _records(text, form)
     if not records and (form.header or form.min_rows > 0):
         raise RefusedFile("文件里没有任何一行")
     if max(map(len, records), default=0) > MAX_CELL:
@@ -35,6 +42,47 @@ def read(path: Path, form: Form, table: Table) -> Reading:
     frame = _table(records, top, width, names, form, reading, unbalanced)
     reading.frame = set_aside(frame, form, table, reading)
     return reading
+
+
+def _plain(text: str, form: Form, table: Table, notes: list[str]) -> Reading | None:
+    """The file if nothing about it is odd: every line as many cells as the header, all of them quoted or none, no quote or line break inside; None for any other, which is read record by record."""
+    if not text:
+        return None
+    quoted = form.quote is not None and form.quote in text
+    head = text[:_HEAD_CHARS].split("\n")[: header.LOOK_ROWS + 1]
+    names, top, skipped, found_notes = _columns(head[: header.LOOK_ROWS + 1], form, table)
+    width = _width(head[top - 1], form) if form.header else max(names.values()) + 1
+    lines = pl.Series("r", [text.removesuffix("\n")], dtype=pl.String).str.split("\n").explode()
+    line = pl.col("r")
+    sound = line.str.count_matches(form.delimiter, literal=True) == width - 1
+    if quoted:
+        sound = (sound & ~line.str.contains(form.quote or "", literal=True)) | _wholly_quoted(line, width, form)
+    shape = pl.DataFrame({"r": lines.slice(top)}).select(
+        sound=sound.all(), empty=(line.str.len_bytes() <= width - 1).any(), longest=line.str.len_bytes().max()
+    )
+    all_sound, empty, longest = shape.row(0)
+    # One column that is empty, or a line of nothing but separators, may be a blank line: that is for the careful reading.
+    if not all_sound or empty or longest is None or longest > MAX_CELL or len(head[top - 1] if top else "") > MAX_CELL:
+        return None
+    reading = Reading(pl.DataFrame(), notes=[*notes, *found_notes])
+    for kind, count in skipped.items():
+        reading.aside(kind, count)
+    start = sum(len(line) + 1 for line in head[:top])
+    rows = pl.int_range(top + 1, len(lines) + 1, dtype=pl.Int64, eager=True)
+    reading.frame = set_aside(_cut(text[start:].encode(), rows, width, names, form, quoted), form, table, reading)
+    return reading
+
+
+def _wholly_quoted(line: pl.Expr, width: int, form: Form) -> pl.Expr:
+    """Every cell in quotes and no quote inside one: between the first and the last quote stand only those around the separators."""
+    quote = form.quote or ""
+    inside = line.str.strip_prefix(quote).str.strip_suffix(quote)
+    between = f"{quote}{form.delimiter}{quote}"
+    return (
+        (inside.str.len_bytes() == line.str.len_bytes().cast(pl.Int64) - 2)
+        & (inside.str.count_matches(between, literal=True) == width - 1)
+        & (inside.str.count_matches(quote, literal=True) == 2 * (width - 1))
+    )
 
 
 def _unified(text: str, notes: list[str]) -> str:
@@ -199,11 +247,15 @@ def _unreadable(
 
 
 def _parsed(good: pl.DataFrame, width: int, names: dict[str, int], form: Form, quoted: bool) -> pl.DataFrame:
-    if good.is_empty():
-        columns = {n: pl.Series(n, [], dtype=pl.String) for n in names}
-        frame = pl.DataFrame(columns)
+    source = ("\n".join(good["r"].to_list()) + "\n").encode() if good.height else b""
+    return _cut(source, good[ROW].cast(pl.Int64), width, names, form, quoted)
+
+
+def _cut(source: bytes, rows: pl.Series, width: int, names: dict[str, int], form: Form, quoted: bool) -> pl.DataFrame:
+    """Lines that were found well-formed, cut into cells by Polars' reader; `rows` are their record numbers."""
+    if len(rows) == 0:
+        frame = pl.DataFrame({n: pl.Series(n, [], dtype=pl.String) for n in names})
     else:
-        source = ("\n".join(good["r"].to_list()) + "\n").encode()
         raw = pl.read_csv(
             source,
             has_header=False,
@@ -214,12 +266,10 @@ def _parsed(good: pl.DataFrame, width: int, names: dict[str, int], form: Form, q
             schema={f"c{i}": pl.String for i in range(width)},
             null_values=[form.null] if form.null is not None else None,
         )
-        if raw.height != good.height:
-            raise RefusedFile(f"逐行检查得到 {good.height} 行，解析得到 {raw.height} 行，两者不符")
+        if raw.height != len(rows):
+            raise RefusedFile(f"逐行检查得到 {len(rows)} 行，解析得到 {raw.height} 行，两者不符")
         frame = raw.select([pl.col(f"c{place}").alias(name) for name, place in names.items()])
-    return frame.with_columns(
-        good[ROW].cast(pl.Int64).alias(ROW), pl.lit("").alias(SHEET), pl.lit(None, dtype=pl.String).alias(NUMERIC)
-    )
+    return frame.with_columns(rows.alias(ROW), pl.lit("").alias(SHEET), pl.lit(None, dtype=pl.String).alias(NUMERIC))
 
 
 def _shown(delimiter: str) -> str:

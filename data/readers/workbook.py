@@ -214,12 +214,13 @@ def _frame(
     grid: Grid, top: int, positions: dict[str, int], sheet: str, table: Table, epoch_shift: int = 0
 ) -> pl.DataFrame:
     body = grid[top:]
-    columns: dict[str, list[str | None]] = {}
+    across = list(zip(*body, strict=True)) if body else []
+    columns: dict[str, pl.Series] = {}
     numeric: list[list[str]] = [[] for _ in body]
     for name, place in positions.items():
         column = table.columns[name]
-        cells = [row[place] for row in body]
-        held = {type(cell) for cell in cells}
+        cells: Sequence[Any] = across[place] if body else ()
+        held = set(map(type, cells))
         if column.key is not None or column.type == "code":
             for r, cell in enumerate(cells if held & {int, float} else ()):
                 if type(cell) in (int, float):
@@ -228,19 +229,33 @@ def _frame(
             cells = [cell + epoch_shift if type(cell) in (int, float) else cell for cell in cells]
         columns[name] = _texts(cells, held)
     marks = [",".join(m) if m else None for m in numeric]
-    longest = max((max(map(len, filter(None, values)), default=0) for values in columns.values()), default=0)
-    if longest > MAX_CELL:
+    longest = max((series.str.len_chars().max() or 0 for series in columns.values()), default=0)
+    if longest > MAX_CELL:  # type: ignore[operator]
         raise RefusedFile(f"工作表「{sheet}」有一格超过 {MAX_CELL} 个字符")
     return frame_of(columns, range(top + 1, top + 1 + len(body)), sheet, marks)
 
 
-def _texts(cells: list[Any], held: set[type]) -> list[str | None]:
-    """`_words` of a column; the two kinds of cell that fill most columns are not asked one by one what they are."""
-    if held == {str}:
-        return [_words(cell) if "\n" in cell else cell for cell in cells]
-    if held == {float}:
-        return [_plain_number(cell) for cell in cells]
-    return [cell if type(cell) is str and "\n" not in cell else _words(cell) for cell in cells]
+def _texts(cells: Sequence[Any], held: set[type]) -> pl.Series:
+    """`_words` of a column. Text without line breaks and whole numbers, which fill most columns, are not asked cell by cell what they are."""
+    if not held <= {str, float, int}:
+        return pl.Series("t", [_words(cell) for cell in cells], dtype=pl.String)
+    words = pl.Series("t", [c if type(c) is str else None for c in cells], dtype=pl.String)
+    if str in held and words.str.contains("\n", literal=True).any():
+        words = pl.Series("t", [_words(c) if type(c) is str else None for c in cells], dtype=pl.String)
+    if held <= {str}:
+        return words
+    numbers = pl.Series("n", [None if type(c) is str else float(c) for c in cells], dtype=pl.Float64)
+    # Beyond 2**53 a float no longer is the integer it looks like, and an int would be rounded on its way into one.
+    whole = (numbers == numbers.floor()) & (numbers.abs() < 2**53)
+    # The shortest text that is this float is what Excel shows, if it has no more digits than Excel shows.
+    short = numbers.cast(pl.String)
+    shown = numbers.abs().is_between(1e-3, 1e13) & (short.str.len_bytes() <= 15)
+    integers = pl.when(whole).then(numbers).cast(pl.Int64).cast(pl.String)
+    plain = pl.select(pl.coalesce(integers, pl.when(shown).then(short))).to_series()
+    rest = (numbers.is_not_null() & plain.is_null()).arg_true()
+    if len(rest):
+        plain = plain.scatter(rest, [_plain_number(cells[i]) for i in rest.to_list()])
+    return pl.select(pl.coalesce(words, plain).alias("t")).to_series()
 
 
 def _words(cell: Any) -> str:

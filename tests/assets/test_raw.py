@@ -3,99 +3,25 @@
 import gzip
 import hashlib
 import json
-import os
-from datetime import UTC, date, datetime
+import sys
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-import polars as pl
 import pytest
 
 from assets.raw import RAW_ASSETS
-from assets.raw.arrival import arrivals
-from assets.raw.door import admit
 from assets.raw.ledger import deliveries, late_days
-from assets.raw.load import Loaded, load
 from assets.raw.periods import period_end
-from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS
 from data import contract
-from pipelines.scope import RunScope
-from pipelines.warehouse import DuckWarehouse
-from quality.conform import no_subjects
 
-COLUMNS = [c.header for c in contract.table("market", "baseinfo").columns.values()]
-BASE = {
-    "PRIPID": "p1", "UNISCID": "91460100MA5T00001X", "ENTNAME": "海南甲有限公司", "ENTTYPE": "1130", "REGCAP": "100.5",
-    "REGCAPCUR": "156", "ESTDATE": "2020-01-02", "APPRDATE": "2024-01-02", "OPTO": "长期", "REGSTATE": "存续",
-    "TEL": "13800138000", "S_EXT_OP": "I", "S_EXT_TIME": "2024-01-02 09:00:00",
-}  # fmt: skip
-
-
-def csv(*rows: dict[str, str], columns: list[str] | None = None) -> bytes:
-    names = columns or COLUMNS
-    lines = [",".join(names)] + [",".join(f'"{r.get(c, "")}"' for c in names) for r in rows]
-    return ("\r\n".join(lines) + "\r\n").encode("gb18030")
-
-
-class Home:
-    """A home with a landing zone; `refresh` is what the raw assets do, without Dagster around it."""
-
-    def __init__(self, folder: Path, known_at: str = "2024-12-31T23:59:59") -> None:
-        self.folder = folder
-        self.at(known_at)
-        self.sequence = 0
-
-    def at(self, known_at: str) -> None:
-        known = datetime.fromisoformat(known_at)
-        self.scope = RunScope(self.folder, known.date(), known, known.date())
-        self.warehouse = DuckWarehouse(home=self.folder, scope=self.scope)
-
-    def land(
-        self, name: str, raw: bytes, received: str = "2024-01-03T09:00:00+08:00", control: str | None = None
-    ) -> Path:
-        self.sequence += 1
-        folder = self.folder / "landing" / "x" / f"{self.sequence:03d}"
-        folder.mkdir(parents=True)
-        path = folder / name
-        path.write_bytes(raw)
-        receipt = {
-            "file": name,
-            "sha256": hashlib.sha256(raw).hexdigest(),
-            "bytes": len(raw),
-            "received_at": received,
-            "sequence": self.sequence,
-        }
-        path.with_name(name + ".receipt.json").write_text(json.dumps(receipt), encoding="utf-8")
-        if control is not None:
-            path.with_name(name + ".ctl").write_text(control, encoding="utf-8")
-        return path
-
-    def refresh(self, *tables: str) -> dict[str, Loaded]:
-        self.passed = admit(self.folder, self.scope.known_at)
-        with self.warehouse.write() as w:
-            w.replace("raw.arrival", arrivals(self.folder))
-            w.append("raw.delivery_load", pl.DataFrame(schema=LOAD_COLUMNS))
-            w.append("raw.subject", no_subjects())
-            w.append("quality.reject", pl.DataFrame(schema=REJECT_COLUMNS))
-            w.append("quality.check", pl.DataFrame(schema=CHECK_COLUMNS))
-        found = {}
-        for key in tables or ("market_baseinfo",):
-            department, _, name = key.partition("_")
-            found[key] = load(contract.table(department, name), self.warehouse, self.scope)
-        return found
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return self.warehouse.frame(sql).rows()
+sys.path.insert(0, str(Path(__file__).parent))
+from raw_home import BASE, COLUMNS, DAY, LOADS, VAT, Home, control, csv, vat
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
-
-
-DAY = "SCJG_E_BASEINFO_20240102_I_01.csv"
-LOADS = "SELECT name, status, rows_in, rows_loaded, rows_rejected, rows_duplicate, rows_total, reason FROM raw.delivery_load ORDER BY received_at, sequence"
 
 
 def test_a_delivery_becomes_typed_rows_with_provenance(home: Home) -> None:
@@ -184,86 +110,6 @@ def test_a_delivery_that_breaks_a_blocking_rule_is_refused_and_the_old_version_s
     assert [r[1] for r in home.rows(LOADS)] == ["loaded", "refused", "loaded"]
 
 
-def test_the_future_is_left_at_the_door(home: Home) -> None:
-    path = home.land(DAY, csv(BASE), received="2025-01-01T09:00:00+08:00")
-    home.refresh()
-    assert path.exists()
-    home.at("2025-01-02T00:00:00")
-    home.refresh()
-    assert not path.exists()
-
-
-def test_a_lost_receipt_is_replaced_by_the_time_of_the_file(home: Home) -> None:
-    path = home.land(DAY, csv(BASE))
-    path.with_name(DAY + ".receipt.json").unlink()
-    seconds = datetime(2024, 1, 3, 1, tzinfo=UTC).timestamp()
-    os.utime(path, (seconds, seconds))
-    home.refresh()
-    assert home.rows("SELECT DISTINCT _received_at FROM raw.market_baseinfo") == [(datetime(2024, 1, 3, 9),)]
-
-
-def test_a_file_without_receipt_is_known_at_the_newest_day_whatever_the_clock(home: Home) -> None:
-    path = home.land(DAY, csv(BASE))
-    path.with_name(DAY + ".receipt.json").unlink()
-    os.utime(path, (2_000_000_000, 2_000_000_000))
-    home.land("SCJG_E_BASEINFO_20240106_I_01.csv", csv({**BASE, "PRIPID": "p2"}), "2024-06-01T09:00:00+08:00")
-    home.at("2024-05-31T23:59:59")
-    home.refresh()
-    assert path.exists(), "a run about an earlier day does not know it yet"
-    home.at("2024-06-01T23:59:59")
-    home.refresh()
-    assert home.rows("SELECT name, received_at::VARCHAR FROM raw.arrival ORDER BY 2") == [
-        ("SCJG_E_BASEINFO_20240106_I_01.csv", "2024-06-01 09:00:00"),
-        (DAY, "2024-06-01 23:59:59"),
-    ]
-
-
-VAT = "SWJ_SB_ZZS_202401_I_01.txt.gz"
-
-
-def vat(*due: str) -> bytes:
-    rows = [
-        "\x01".join(
-            [f"s{i}", f"{i:020d}", "2024-01-01", "2024-01-31", "2024-02-10", "100", "0", "0", "0", "0", d, d, "0", "N"]
-        )
-        for i, d in enumerate(due)
-    ]
-    return gzip.compress(("\n".join(rows) + "\n").encode("gb18030"), mtime=0)
-
-
-def control(raw: bytes, rows: int, amount: str) -> str:
-    md5 = hashlib.md5(raw, usedforsecurity=False).hexdigest()
-    return f"rows={rows}\namount={amount}\nmd5={md5}\nperiod=202401\nbatch=01\n"
-
-
-def test_control_totals_are_reconciled_and_a_corrected_control_file_lets_the_same_bytes_in(home: Home) -> None:
-    raw = vat("1.10", "2.20")
-    home.land(VAT, raw, "2024-02-20T09:00:00+08:00", control(raw, 5, "3.30"))
-    home.refresh("tax_vat")
-    assert "控制文件写 5 行，实际 2 行" in home.rows(LOADS)[0][-1]
-    home.land(VAT, raw, "2024-02-22T09:00:00+08:00", control(raw, 2, "3.30"))
-    home.refresh("tax_vat")
-    assert [r[1:4] for r in home.rows(LOADS)] == [("loaded", 2, 2)]
-    assert home.rows("SELECT DISTINCT _received_at FROM raw.tax_vat") == [(datetime(2024, 2, 22, 9),)]
-
-
-def test_a_cut_at_a_row_end_is_seen_by_the_control_file(home: Home) -> None:
-    whole = vat("1.10", "2.20")
-    home.land(VAT, vat("1.10"), "2024-02-20T09:00:00+08:00", control(whole, 2, "3.30"))
-    home.refresh("tax_vat")
-    assert "md5 不符" in home.rows("SELECT reason FROM raw.arrival WHERE status = 'refused'")[0][0]
-
-
-def test_a_missing_control_file_is_waited_for_a_day(home: Home) -> None:
-    home.at("2024-02-20T12:00:00")
-    home.land(VAT, vat("1"), "2024-02-20T09:00:00+08:00")
-    home.refresh("tax_vat")
-    assert home.passed.waiting == [VAT]
-    home.at("2024-02-22T12:00:00")
-    home.refresh("tax_vat")
-    assert home.rows("SELECT status, notes FROM raw.delivery_load") == [("loaded", "没有控制文件，行数与金额无从核对")]
-
-
 def test_same_name_other_content_supersedes(home: Home) -> None:
     first, second = vat("1"), vat("2", "3")
     home.land(VAT, first, "2024-02-20T09:00:00+08:00", control(first, 1, "1"))
@@ -272,40 +118,6 @@ def test_same_name_other_content_supersedes(home: Home) -> None:
     home.refresh("tax_vat")
     assert [r[1] for r in home.rows(LOADS)] == ["superseded", "loaded"]
     assert home.rows("SELECT count(*) FROM raw.tax_vat") == [(3,)]
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("SCJG_E_BASEINFO_20240102_I_01.csv.exe", "文件名不在任何合同之内"),
-        ("SCJG_E_BASEINF0_20240102_I_01.csv", "最接近的是「主体登记」"),
-        ("主体登记.csv", "不允许的字符"),
-        ("a b.csv", "不允许的字符"),
-    ],
-)
-def test_names_are_let_in_by_allow_list(home: Home, name: str, said: str) -> None:
-    home.land(name, csv(BASE))
-    home.refresh()
-    assert said in home.rows("SELECT reason FROM raw.arrival WHERE status = 'refused'")[0][0]
-
-
-def test_a_symbolic_link_is_refused_and_its_target_untouched(home: Home) -> None:
-    secret = home.folder / "secret.csv"
-    secret.write_bytes(csv(BASE))
-    folder = home.folder / "landing" / "x"
-    folder.mkdir(parents=True)
-    (folder / DAY).symlink_to(secret)
-    home.refresh()
-    assert "符号链接" in home.rows("SELECT reason FROM raw.arrival")[0][0]
-    assert secret.read_bytes() == csv(BASE)
-    assert not (folder / DAY).is_symlink()
-
-
-def test_a_file_changed_after_its_receipt_is_refused(home: Home) -> None:
-    path = home.land(DAY, csv(BASE))
-    path.write_bytes(csv({**BASE, "REGCAP": "999"}))
-    home.refresh()
-    assert "与回执的" in home.rows("SELECT reason FROM raw.arrival")[0][0]
 
 
 def test_the_warehouse_can_be_deleted_and_comes_back_the_same(home: Home) -> None:

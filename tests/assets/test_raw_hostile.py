@@ -12,8 +12,9 @@ import pytest
 
 from assets.raw.arrival import arrivals
 from assets.raw.backlog import backlog
-from assets.raw.door import Passed, admit, printable
+from assets.raw.door import Passed, admit
 from assets.raw.load import load
+from assets.raw.receipt import printable
 from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS
 from data import contract
 from pipelines.scope import RunScope, resolve
@@ -100,7 +101,7 @@ def said(attacked: tuple[DuckWarehouse, Passed, list[str]]) -> dict[str, tuple[s
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.name}-{c.why[:12]}")
 def test_each_hostile_delivery_is_answered_for_what_it_is(
     case: "hostile.Case", said: dict[str, tuple[str, str]]
-) -> None:  # type: ignore[name-defined]
+) -> None:
     status, reason = said[printable(case.name)]
     assert status == ("loaded" if case.rows or case.loads else "refused"), reason
     assert re.search(case.why, reason), reason

@@ -25,7 +25,7 @@ from pipelines.control import ControlStore
 from pipelines.deliveries import open_refusals, release, settle, settled
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_raw import BASE, Home, csv
+from raw_home import BASE, Home, csv
 from test_raw_hostile import hostile
 
 AT = datetime(2024, 7, 1, 9)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from data import contract
 from data.contract import Form, Table, parse_feed
 from data.readers import Reading, RefusedFile, read
 
@@ -206,3 +207,26 @@ def test_gzip_cut_and_gzip_bomb(tmp_path: Path) -> None:
     assert "截断" in refusal(tmp_path, whole[: len(whole) // 2], archive="gz")
     assert "像压缩炸弹" in refusal(tmp_path, gzip.compress(b"0" * 50_000_000), archive="gz")
     assert "不是 gzip" in refusal(tmp_path, text(*ROWS).encode("gb18030"), archive="gz")
+
+
+def test_a_second_declared_encoding_is_told_by_strict_decoding_and_noted(tmp_path: Path) -> None:
+    table = contract.table("finance", "payment")
+    form = table.forms["daily"]
+    names = [c.header for c in table.columns.values()]
+    text = (
+        ",".join(names)
+        + "\r\n"
+        + ",".join(["P1", "2024-08-01", "", "海南省工业和信息化厅", *["甲"] * (len(names) - 4)])
+    )
+    seen = []
+    for i, raw in enumerate((text.encode("gb18030"), text.encode(), ("\ufeff" + text).encode())):
+        path = tmp_path / f"{i}.csv"
+        path.write_bytes(raw)
+        found = read(path, form, table)
+        seen.append(found.frame.row(0))
+        assert any("文件实际是 UTF-8" in note for note in found.notes) == (i > 0)
+    assert len(set(seen)) == 1
+    mixed = tmp_path / "mixed.csv"
+    mixed.write_bytes(text.encode() + b"\r\n" + text.encode("gb18030"))
+    with pytest.raises(RefusedFile, match="两种编码"):
+        read(mixed, form, table)

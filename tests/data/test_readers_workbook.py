@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 import xlwt
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data.contract import Table, parse_feed
-from data.readers import RefusedFile, read
+from data.readers import RefusedFile, read, workbook
 
 
 def table(form: str = "xlsx") -> Table:
@@ -200,3 +202,9 @@ def test_formula_cells_are_noted(tmp_path: Path) -> None:
     book.close()
     probe = table()
     assert any("公式 1 格" in note for note in read(path, probe.forms["book"], probe).notes)
+
+
+@given(st.lists(st.one_of(st.floats(), st.integers(-(2**70), 2**70), st.text("甲a\n ", max_size=4), st.decimals(-(10**9), 10**9, places=3).map(float)), min_size=1, max_size=20))  # fmt: skip
+@settings(max_examples=200, deadline=None)
+def test_a_column_read_at_once_says_what_its_cells_say_one_by_one(cells: list[object]) -> None:
+    assert workbook._texts(cells, set(map(type, cells))).to_list() == [workbook._words(c) for c in cells]

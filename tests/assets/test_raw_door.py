@@ -1,0 +1,112 @@
+"""The door: names, receipts, control files, links; what is let in, what waits and what is turned away."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from raw_home import BASE, DAY, LOADS, VAT, Home, control, csv, vat
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def test_the_future_is_left_at_the_door(home: Home) -> None:
+    path = home.land(DAY, csv(BASE), received="2025-01-01T09:00:00+08:00")
+    home.refresh()
+    assert path.exists()
+    home.at("2025-01-02T00:00:00")
+    home.refresh()
+    assert not path.exists()
+
+
+def test_a_lost_receipt_is_replaced_by_the_time_of_the_file(home: Home) -> None:
+    path = home.land(DAY, csv(BASE))
+    path.with_name(DAY + ".receipt.json").unlink()
+    seconds = datetime(2024, 1, 3, 1, tzinfo=UTC).timestamp()
+    os.utime(path, (seconds, seconds))
+    home.refresh()
+    assert home.rows("SELECT DISTINCT _received_at FROM raw.market_baseinfo") == [(datetime(2024, 1, 3, 9),)]
+
+
+def test_a_file_without_receipt_is_known_at_the_newest_day_whatever_the_clock(home: Home) -> None:
+    path = home.land(DAY, csv(BASE))
+    path.with_name(DAY + ".receipt.json").unlink()
+    os.utime(path, (2_000_000_000, 2_000_000_000))
+    home.land("SCJG_E_BASEINFO_20240106_I_01.csv", csv({**BASE, "PRIPID": "p2"}), "2024-06-01T09:00:00+08:00")
+    home.at("2024-05-31T23:59:59")
+    home.refresh()
+    assert path.exists(), "a run about an earlier day does not know it yet"
+    home.at("2024-06-01T23:59:59")
+    home.refresh()
+    assert home.rows("SELECT name, received_at::VARCHAR FROM raw.arrival ORDER BY 2") == [
+        ("SCJG_E_BASEINFO_20240106_I_01.csv", "2024-06-01 09:00:00"),
+        (DAY, "2024-06-01 23:59:59"),
+    ]
+
+
+def test_control_totals_are_reconciled_and_a_corrected_control_file_lets_the_same_bytes_in(home: Home) -> None:
+    raw = vat("1.10", "2.20")
+    home.land(VAT, raw, "2024-02-20T09:00:00+08:00", control(raw, 5, "3.30"))
+    home.refresh("tax_vat")
+    assert "控制文件写 5 行，实际 2 行" in home.rows(LOADS)[0][-1]
+    home.land(VAT, raw, "2024-02-22T09:00:00+08:00", control(raw, 2, "3.30"))
+    home.refresh("tax_vat")
+    assert [r[1:4] for r in home.rows(LOADS)] == [("loaded", 2, 2)]
+    assert home.rows("SELECT DISTINCT _received_at FROM raw.tax_vat") == [(datetime(2024, 2, 22, 9),)]
+
+
+def test_a_cut_at_a_row_end_is_seen_by_the_control_file(home: Home) -> None:
+    whole = vat("1.10", "2.20")
+    home.land(VAT, vat("1.10"), "2024-02-20T09:00:00+08:00", control(whole, 2, "3.30"))
+    home.refresh("tax_vat")
+    assert "md5 不符" in home.rows("SELECT reason FROM raw.arrival WHERE status = 'refused'")[0][0]
+
+
+def test_a_missing_control_file_is_waited_for_a_day(home: Home) -> None:
+    home.at("2024-02-20T12:00:00")
+    home.land(VAT, vat("1"), "2024-02-20T09:00:00+08:00")
+    home.refresh("tax_vat")
+    assert home.passed.waiting == [VAT]
+    home.at("2024-02-22T12:00:00")
+    home.refresh("tax_vat")
+    assert home.rows("SELECT status, notes FROM raw.delivery_load") == [("loaded", "没有控制文件，行数与金额无从核对")]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("SCJG_E_BASEINFO_20240102_I_01.csv.exe", "文件名不在任何合同之内"),
+        ("SCJG_E_BASEINF0_20240102_I_01.csv", "最接近的是「主体登记」"),
+        ("主体登记.csv", "不允许的字符"),
+        ("a b.csv", "不允许的字符"),
+    ],
+)
+def test_names_are_let_in_by_allow_list(home: Home, name: str, said: str) -> None:
+    home.land(name, csv(BASE))
+    home.refresh()
+    assert said in home.rows("SELECT reason FROM raw.arrival WHERE status = 'refused'")[0][0]
+
+
+def test_a_symbolic_link_is_refused_and_its_target_untouched(home: Home) -> None:
+    secret = home.folder / "secret.csv"
+    secret.write_bytes(csv(BASE))
+    folder = home.folder / "landing" / "x"
+    folder.mkdir(parents=True)
+    (folder / DAY).symlink_to(secret)
+    home.refresh()
+    assert "符号链接" in home.rows("SELECT reason FROM raw.arrival")[0][0]
+    assert secret.read_bytes() == csv(BASE)
+    assert not (folder / DAY).is_symlink()
+
+
+def test_a_file_changed_after_its_receipt_is_refused(home: Home) -> None:
+    path = home.land(DAY, csv(BASE))
+    path.write_bytes(csv({**BASE, "REGCAP": "999"}))
+    home.refresh()
+    assert "与回执的" in home.rows("SELECT reason FROM raw.arrival")[0][0]
