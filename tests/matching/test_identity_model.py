@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from matching.identity import model, scoring, training
+from matching.identity.evidence import register_features, subject_features
 from matching.identity.resolve import Register, resolve
 
 BRANDS = "瑞达 海德 腾飞 宏图 金椰 远航 蓝湾 盛景 南岛 博雅 启明 润泽 天成 恒信 万泉 椰风 碧海 云帆 鼎盛 嘉禾 星辰 华彩 明珠 锦绣 长青 德隆 安顺 福临 泰和 新航".split()  # noqa: SIM905
@@ -138,6 +139,34 @@ def test_a_slip_in_a_name_that_has_no_rival_is_seen_through(written: str) -> Non
     told = resolve(said({"name": written, "region": "460106"}), known, None, scoring.scorer(model.loaded())).subject
     meant = "海南瑞天成科技有限公司" if "夭" in written else "海南瑞达科技有限公司"
     assert told["enterprise_id"][0] == f"e{names.index(meant)}", told.to_dicts()
+
+
+def test_a_near_name_alone_is_for_the_clerk_with_the_phone_it_is_accepted() -> None:
+    """A character too few has as many originals as there are brands: 海南达科技 may be 瑞达科技, or another that the register does not have."""
+    long_names = ["海南金椰沙湾科技有限公司" if n == "海南金椰科技有限公司" else n for n in NAMES]
+    known = register()
+    known = Register(
+        known.enterprises.with_columns(phone_hash=pl.concat_str(pl.lit("p"), "enterprise_id")),
+        known.keys,
+        known.names.with_columns(name=pl.Series(long_names)),
+    )
+    meant = f"e{long_names.index('海南金椰沙湾科技有限公司')}"
+    rows = said({"name": "海南金椰湾科技有限公司"}, {"name": "海南金椰湾科技有限公司", "phone_hash": f"p{meant}"})
+    told = resolve(rows, known, None, scoring.scorer(model.loaded()))
+    assert told.subject.select("enterprise_id", "tier").rows() == [(None, "review"), (meant, "model")]
+    assert told.review.select("_subject_id", "enterprise_id").rows()[0] == ("s0", meant)
+
+
+def test_one_core_of_another_place_and_form_is_shown_to_the_clerk_in_a_large_register() -> None:
+    """What a firm renamed before the first delivery looks like: below the floor of a pair, and nobody else is meant."""
+    known = register()
+    features, owner = register_features(known.enterprises, known.parsed)
+    speech = subject_features(said({"name": "文昌瑞达科技集团有限公司"}, {"name": "文昌瑞达矿业集团有限公司"}))
+    told = scoring.scores(speech, features, model.loaded(), owner, 300_000)
+    assert told.select("_subject_id", "enterprise_id").rows() == [("s0", f"e{NAMES.index('海南瑞达科技有限公司')}")]
+    assert scoring.TRACE <= told["probability"][0] < scoring.FLOOR
+    accepted, clerk = scoring.verdicts(told)
+    assert accepted.is_empty() and clerk.height == 1
 
 
 def test_training_learns_from_lessons_and_repeats_itself() -> None:
