@@ -19,6 +19,7 @@ from dashboards.pages import Pages
 from dashboards.sessions import COOKIE, VISITOR, Session, Sessions, form_of, give_cookie, own_path
 from matching.push.kinds import MONEY
 from matching.push.review import checks, sample
+from matching.push.risk import meaning
 from matching.rules import explain
 from pipelines.approval import Desk
 from pipelines.decisions import Rules, rules_on
@@ -124,6 +125,8 @@ def review_page(sessions: Sessions, pages: Pages, request: Request, problem: str
             kept=stored,
             checked=found,
             lines=[_explained(mart, rules, line) for line in sample(lines, str(header["sha256"]))],
+            flagged=_flagged(lines),
+            meaning=meaning,
             approvals=approvals,
             wanted=needed(str(header["kind"])),
             session=session,
@@ -219,10 +222,14 @@ def _content(
 
 
 def _explained(mart: Mart, rules: Rules, line: Mapping[str, Any]) -> dict[str, Any]:
-    """A line with every condition of its item, the value, its source and distance; without them where the item is not of enterprises."""
+    """A line with every condition of its item, the value, its source and distance.
+
+    Without them where the item is not of enterprises, and where the line answers an application: what was declared in it stands in
+    its reasons and not in the profile.
+    """
     told = None
     profile = mart.row("SELECT * FROM profile.enterprise WHERE enterprise_id = $e", {"e": line["enterprise_id"]})
-    if profile is not None and line["item_id"] in rules.program.by_id:
+    if profile is not None and not line.get("case_no") and line["item_id"] in rules.program.by_id:
         evidence = {
             row["indicator"]: row
             for row in mart.rows(
@@ -239,6 +246,12 @@ def _explained(mart: Mart, rules: Rules, line: Mapping[str, Any]) -> dict[str, A
             departments=rules.departments,
         )
     return {**line, "told": told, "because": json.loads(line["reasons"] or "[]")}
+
+
+def _flagged(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The lines with risk signs, most signs first: an approver looks at each of them."""
+    found = [{**line, "signs": json.loads(line.get("risk") or "[]")} for line in lines]
+    return sorted((line for line in found if line["signs"]), key=lambda line: -len(line["signs"]))
 
 
 def _may(

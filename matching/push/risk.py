@@ -305,8 +305,9 @@ SIGNS: Final[dict[str, Sign]] = {
 
 
 def meaning(flag: str) -> str:
-    """What a flag says, in Chinese: the docstring of its function."""
-    return (SIGNS[flag].__doc__ or "").strip()
+    """What a flag says, in Chinese: the docstring of its function; the flag itself if an older list bears one we no longer have."""
+    sign = SIGNS.get(flag)
+    return (sign.__doc__ or "").strip() if sign else flag
 
 
 def flags(evidence: Evidence) -> pl.DataFrame:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime
 from decimal import Decimal
@@ -30,10 +29,9 @@ REVIEW = f"/pushes/{LIST}/review"
 PEOPLE = {"王经办": "analyst", "李审批": "approver", "赵审批": "approver", "孙查看": "viewer"}
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An award list submitted by 王经办 and shown to the public from the 21st to the 25th; today is the 26th."""
-    home = published(tmp_path / "home")
+def submitted_home(where: Path) -> Path:
+    """An award list submitted by 王经办 and shown to the public from the 21st to the 25th; its second line bears two risk signs."""
+    home = published(where)
     (home / "world.json").write_text("{}", encoding="utf-8")
     desk = Desk(ControlStore(home / "control.sqlite"), trail(home))
     with desk.control.transaction() as db:
@@ -43,13 +41,24 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         header = con.sql(f"SELECT * FROM push.list WHERE list_id = '{LIST}'").pl().to_dicts()[0]
         lines = con.sql(f"SELECT * FROM push.line WHERE list_id = '{LIST}' ORDER BY line_no").pl().to_dicts()
     lines = [{**line, "amount_yuan": line["amount_yuan"] or Decimal("100.00")} for line in lines]
+    signs = [
+        {"flag": "shell_group", "detail": "3 家企业同时设立，电话、地址相同"},
+        {"flag": "retired_sign", "detail": "旧"},
+    ]
+    lines[1]["risk"] = json.dumps(signs, ensure_ascii=False)
     header["amount_yuan"] = sum((line["amount_yuan"] for line in lines), Decimal(0))
     header["sha256"] = list_sha256(header, lines)
     submitted = datetime(2024, 12, 21, 9)
     desk.submit(header, lines, [], checks(header, lines), "王经办", "口令-王经办-1234", submitted)
     desk.publicise(LIST, "王经办", "口令-王经办-1234", date(2024, 12, 21), date(2024, 12, 25), submitted)
+    return home
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Today is the 26th, the day after the notice."""
     monkeypatch.setenv("HUIQI_MOCK_CLOCK", "2024-12-26T10:00:00")
-    yield home
+    return submitted_home(tmp_path / "home")
 
 
 def hidden(page: str, name: str) -> str:
@@ -155,9 +164,11 @@ def test_the_sample_is_drawn_by_the_fingerprint_and_explained(home: Path) -> Non
     kept = ControlStore(home / "control.sqlite").rows("SELECT * FROM push_list")[0]
     lines = [json.loads(r["body"]) for r in ControlStore(home / "control.sqlite").rows("SELECT body FROM push_line")]
     drawn = [line["name"] for line in sample(lines, kept["sha256"])]
-    shown = re.findall(r"<summary><span>([^<]+)</span>", page)
+    shown = re.findall(r"<summary><span>([^<]+)</span>", page.split("有风险提示的")[0])
     assert shown == drawn and len(shown) == 10
     assert page.count("在海南省内登记") == 10
+    assert "有风险提示的 1 行" in page and "3 家企业同时设立，电话、地址相同" in page
+    assert "几乎没有员工" in page and "retired_sign" in page
     assert 'name="step" value="approve"' not in page
 
 
