@@ -1,6 +1,6 @@
 """A run's identities against the planted truth of its world: by row, by department, by defect, by cluster.
 
-    python -m benchmarks.linkage --home HOME --truth DIR [--build] [--write]
+    python -m benchmarks.linkage [--home HOME] [--truth DIR] [--build] [--write]
 
 Reads the warehouse of a finished run; with --build it first loads what identity reads and resolves it, by the assets themselves: the register, and
 every feed that names enterprises but those with thousands of coded rows a month (REPEATED). Rows are counted as raw.* holds them: what the door
@@ -9,6 +9,7 @@ refused or the contract rejected is not there to link.
 
 import argparse
 import json
+import os
 import resource
 import sys
 import time
@@ -194,15 +195,16 @@ def _recalls(table: pl.DataFrame, by: str) -> dict[str, str]:
 def main() -> None:
     """Prints the figures of one home as JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--truth", type=Path, required=True)
+    parser.add_argument("--home", type=Path, default=Path(os.environ.get("HUIQI_HOME", "warehouse")))
+    parser.add_argument("--truth", type=Path, help="default: HOME/truth")
     parser.add_argument(
         "--write", action="store_true", help="also into HOME/reports/linkage.json, for the page on identity"
     )
     parser.add_argument("--build", action="store_true", help="load what identity reads and resolve it first")
     args = parser.parse_args()
+    truth = args.truth or args.home / "truth"
     spent = build(args.home) if args.build else {}
-    told = figures(rows_of(args.home, args.truth)) | successions(args.home, args.truth) | spent
+    told = figures(rows_of(args.home, truth)) | successions(args.home, truth) | spent
     told["peak_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     text = json.dumps(told, ensure_ascii=False, indent=1)
     sys.stdout.write(text + "\n")
