@@ -15,9 +15,10 @@ import polars as pl
 
 from matching.rules.columns import Block, Plane
 from matching.rules.kernel import Kernel
-from matching.rules.observe import Observation, Observer, State, aloud
+from matching.rules.observe import Observation, Observer, State
 from matching.rules.profiles import profile_frame
 from matching.rules.program import Item, Program
+from matching.rules.terms import Or, Term
 from matching.rules.values import decimal
 from matching.rules.verdicts import VERDICTS, Verdict, awards
 from matching.rules.wording import yuan
@@ -163,12 +164,12 @@ def _condition(item: Item, condition_id: str, observer: Observer) -> ConditionEx
     state = observer.state(term)
     found = observer.observations(term)
     telling = observer.telling(term) or found
-    sentence = aloud(telling)
+    sentence = observer.sentence(term)
     if state == "unknown" and text.text and any(o.value is None and observer.is_nobodys(o.indicator) for o in telling):
         sentence += f"，用于判断“{text.text}”"
     if is_exclusion(text.text, text.expr) and state != "unknown":
         sentence += "，不在这一排除情形内" if state == "true" else "，属于这一排除情形"
-    main = telling[0] if telling else None
+    main = _main(term, state, telling)
     return ConditionExplanation(
         id=text.id,
         text=text.text,
@@ -184,6 +185,14 @@ def _condition(item: Item, condition_id: str, observer: Observer) -> ConditionEx
         distance=main.distance if main else None,
         observations=tuple(found),
     )
+
+
+def _main(term: Term, state: State, telling: list[Observation]) -> Observation | None:
+    """The test that decided: the first, or, where any of several would have done, the one that was nearest to its threshold."""
+    near = [o for o in telling if o.distance is not None and isinstance(o.threshold, Fraction | int) and o.threshold]
+    if isinstance(term, Or) and state == "false" and near:
+        return min(near, key=lambda o: abs(Fraction(o.distance or 0) / Fraction(o.threshold)))
+    return telling[0] if telling else None
 
 
 _NEGATIVE = re.compile(
@@ -204,7 +213,7 @@ def _bar(
     bar_id: str, label: str, text: str, expr: str, state: State, observer: Observer, term: Any
 ) -> ConditionExplanation:
     found = observer.observations(term)
-    detail = aloud(observer.telling(term))
+    detail = observer.sentence(term)
     sentence = f"命中排除情形“{label}”，暂不能兑现" if state == "true" else f"{label}：{detail}"
     main = found[0]
     return ConditionExplanation(

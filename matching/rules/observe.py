@@ -69,6 +69,15 @@ class Observer:
             return [found for arg in term.args if self.state(arg) == state for found in self.telling(arg)]
         return [self.observation(term)]
 
+    def sentence(self, term: Term) -> str:
+        """What makes the condition what it is, read aloud; the ways to an OR that fails stand as alternatives."""
+        state = self.state(term)
+        if isinstance(term, Or) and state == "false":
+            return "；或者".join(dict.fromkeys(self.sentence(arg) for arg in term.args))
+        if isinstance(term, And) and any(isinstance(arg, Or) for arg in term.args):
+            return "；".join(dict.fromkeys(self.sentence(arg) for arg in term.args if self.state(arg) == state))
+        return aloud(self.telling(term))
+
     def observation(self, term: Term) -> Observation:
         negated = isinstance(term, Not)
         inner = term.arg if isinstance(term, Not) else term

@@ -137,6 +137,7 @@ def simulate(
 ) -> None:
     from matching.rules import RuleError
     from matching.rules.simulate import change_of
+    from matching.rules.wording import word
     from pipelines.decisions import what_if
 
     if not changes and award is None:
@@ -157,8 +158,9 @@ def simulate(
     output.console.print(f"新增 {len(document['gained'])} 家，减少 {len(document['lost'])} 家")
     names = {"region": "注册地", "industry": "行业门类", "size": "规模"}
     for name, rows in document["by"].items():
+        told = [{**row, "key": None if row["key"] is None else word(row["key"], {"type": name})} for row in rows]
         output.print_table(
-            rows, {"key": names[name], "before": "现行", "after": "改后", "gained": "新增", "lost": "减少"}
+            told, {"key": names[name], "before": "现行", "after": "改后", "gained": "新增", "lost": "减少"}
         )
     if document["curve"]:
         output.print_table(

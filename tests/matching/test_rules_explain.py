@@ -59,7 +59,7 @@ def sentence(expr, evidence=None, **row):
         ("certifications IN ('高新技术企业')", {"certifications": []}, "资质认定：没有 高新技术企业", None),
         # of an OR that holds only what makes it hold is told, of one that fails every way to it
         ("(revenue_last_year >= 300000000 AND employees_insured < 9) OR employees_insured < 5", {"revenue_last_year": 10000, "employees_insured": 3}, "社保参保人数 3 人，低于 5 人", 0),
-        ("(revenue_last_year >= 300000000 AND employees_insured < 9) OR employees_insured < 2", {"revenue_last_year": 10000, "employees_insured": 3}, "上年度营业收入 1 万元，距 3 亿元还差 2.9999 亿元；社保参保人数 3 人，须低于 2 人，超出 1 人", 299990000),
+        ("(revenue_last_year >= 300000000 AND employees_insured < 9) OR employees_insured < 2", {"revenue_last_year": 10000, "employees_insured": 3}, "上年度营业收入 1 万元，距 3 亿元还差 2.9999 亿元；或者社保参保人数 3 人，须低于 2 人，超出 1 人", 1),
         ("person_insured_months >= 6", {"person_insured_months": 4}, "本单位连续参保月数 4 个月，距 6 个月还差 2 个月", 2),
         # one fact, told once
         ("as_of - established_date >= 365 AND as_of - established_date <= 1095", {"established_date": date(2023, 1, 1)}, "按成立日期 2023-01-01计算为 730 天，达到 365 天，未超过 1,095 天", 0),
