@@ -1,7 +1,7 @@
 """A rule against the words of its own policy: numbers, comparisons, regions, dates and amounts that one says and the other does not."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -17,6 +17,7 @@ from matching.rules.program import compile_item
 from matching.rules.terms import Case, Column, Compare, Constant, Member, Not, Term, parts
 from matching.rules.vocabulary import Vocabulary, vocabulary_of_indicators
 from matching.text import document
+from matching.text.model import Condition as ReadCondition
 from matching.text.places import Here, names_here, placed
 from matching.text.plain import flat
 from matching.text.quantities import Quantity, quantities
@@ -169,7 +170,7 @@ def _comparison_differs(one: Comparison, words: _Said, said: _Said, every: Seque
         neighbour = any(
             other.column == one.column and other.value == one.value and other.op[0] != one.op[0] for other in every
         )
-        if same_side and "含" not in shown and neighbour and _OPEN_TO_NEIGHBOURS.search(shown):
+        if same_side and not re.search(r"含[^\d]*$", shown) and neighbour and _OPEN_TO_NEIGHBOURS.search(shown):
             continue
         if text is said and not same_side and any(c.column != one.column and c.value == one.value for c in every):
             continue
@@ -303,18 +304,25 @@ def _validity_differs(item: Item) -> Iterator[tuple[str, str]]:
                 yield key, f"{key} 写的是 {day}，政策原文写的是 {said[name]}"
 
 
+def _values(conditions: Iterable[ReadCondition]) -> list[Fraction]:
+    """The numbers that conditions compare with."""
+    every = [v for c in conditions for v in (c.value if isinstance(c.value, list) else [c.value])]
+    return [Fraction(str(v)) for v in every if isinstance(v, int | float) and not isinstance(v, bool)]
+
+
 def _unruled(item: Item, terms: Mapping[str, Term], every: Sequence[Comparison]) -> Iterator[str]:
     """Thresholds that the reader finds in the policy and that neither a rule nor a note on what lies outside the data holds."""
     held = " ".join([*(c.text for c in item.conditions), *(o.text for o in item.outside_data)])
     numbers = {c.value for c in every} | {n for term in terms.values() for n in _constants(term)}
     reading = read(item.text, title=item.title, issuer=item.issuer)
-    for condition in (*reading.common_conditions, *(c for each in reading.items for c in each.conditions)):
-        values = condition.value if isinstance(condition.value, list) else [condition.value]
-        for value in values:
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                continue
-            number = Fraction(str(value))
-            ruled = any(abs(n) == abs(number) * scale for n in numbers for scale in _SCALES)
-            if number not in (0, 1) and not ruled and not stands_in(number, held):
+
+    def ruled(number: Fraction) -> bool:
+        return any(abs(n) == abs(number) * scale for n in numbers for scale in _SCALES)
+
+    # a document of many items: only those that the rule speaks of
+    mine = [each for each in reading.items if len(reading.items) == 1 or any(map(ruled, _values(each.conditions)))]
+    for condition in (*reading.common_conditions, *(c for each in mine for c in each.conditions)):
+        for number in _values([condition]):
+            if number not in (0, 1) and not ruled(number) and not stands_in(number, held):
                 words = reading.text[condition.start : condition.end]
                 yield f"政策原文的「{words}」没有对应的条件"

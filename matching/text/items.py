@@ -83,8 +83,9 @@ def _tiered(conditions: list[Condition]) -> list[Condition]:
     """Several thresholds of one field are tiers, numbered as they stand."""
     by_field: dict[str, list[Condition]] = {}
     for condition in conditions:
-        if condition.op in (*_LOWER, "between") and "when" not in condition.extra:
+        if condition.op in _NUMERIC and not isinstance(condition.value, str) and "when" not in condition.extra:
             by_field.setdefault(condition.field + str(condition.extra.get("metric", "")), []).append(condition)
+    by_field = {field: _steps(same) for field, same in by_field.items()}
     tiers = {
         condition.start: n
         for same in by_field.values()
@@ -92,11 +93,15 @@ def _tiered(conditions: list[Condition]) -> list[Condition]:
         for n, condition in enumerate(same, start=1)
     }
     return [
-        replace(c, extra={**c.extra, "tier": tiers[c.start]})
-        if c.start in tiers and c.op in (*_LOWER, "between")
-        else c
+        replace(c, extra={**c.extra, "tier": tiers[c.start]}) if c.start in tiers and c.op in _NUMERIC else c
         for c in conditions
     ]
+
+
+def _steps(same: list[Condition]) -> list[Condition]:
+    """The thresholds of one measure that can be tiers: 5000万元以下 is one where another begins at 5000万元."""
+    floors = {_floor(c) for c in same if c.op in (*_LOWER, "between")}
+    return [c for c in same if c.op not in _UPPER or (c.field, str(c.value)) in floors]
 
 
 def joined_bounds(text: str, conditions: list[Condition]) -> list[Condition]:
@@ -224,12 +229,15 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
     """
     numbers: dict[int, int] = {}
     branches: dict[int, list[int]] = {}
+    conditions = _forked(text, conditions)
     for condition in conditions:
         if choice := condition.extra.get("_choice"):
             numbers.setdefault(choice, len(numbers) + 1)
             branches.setdefault(choice, []).append(condition.extra["_branch"])
     out: list[Condition] = []
     group = len(numbers)
+    conditions = _two_sorts(text, conditions, 1 + group)
+    group += any("any_of" in c.extra for c in conditions)
     one_of: int | None = None
     conditions = _closed_by(text, conditions, closings)
     group += len({c.extra["any_of"] for c in conditions if "any_of" in c.extra})
@@ -278,6 +286,46 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
                 out[n] = replace(out[n], extra={**out[n].extra, "alt": 2 if n == same[-1] else 1})
         out.append(replace(condition, extra=extra))
     return out
+
+
+def _forked(text: str, conditions: list[Condition]) -> list[Condition]:
+    """A line of a list of alternatives that itself says 或 (1件以上发明专利或3件以上实用新型) is as many lines."""
+    out: list[Condition] = []
+    for condition in conditions:
+        earlier = out[-1] if out else None
+        if (
+            earlier is not None
+            and "_choice" in condition.extra
+            and earlier.extra.get("_line", earlier.extra.get("_branch")) == condition.extra["_branch"]
+        ):
+            joined = _OR.search(text[earlier.end : condition.start]) or text[earlier.end : condition.start].endswith(
+                "或"
+            )
+            branch = condition.start if joined else earlier.extra["_branch"]
+            extra = {**condition.extra, "_line": condition.extra["_branch"], "_branch": branch}
+            condition = replace(condition, extra=extra)
+        out.append(condition)
+    return out
+
+
+_SORTS_JOINED = re.compile(r"[，,]?(?:以及|和|及|或者?)")
+
+
+def _two_sorts(text: str, conditions: list[Condition], group: int) -> list[Condition]:
+    """对产值4000万元以上的工业企业，以及营业收入2000万元以上的软件企业: each trade has conditions of its own, nobody is both."""
+    trades = [c for c in conditions if c.field == "industry"]
+    if len(trades) != 2 or not _SORTS_JOINED.match(text, trades[0].end) or "_choice" in trades[0].extra:
+        return conditions
+    first, second = trades
+    start = max(text.rfind(end, 0, first.start) for end in "。；\n") + 1
+    if start > first.start or any(mark in text[first.end : second.start] for mark in "。；\n"):
+        return conditions
+    return [
+        replace(c, extra={**c.extra, "any_of": group, "alt": 1 if c.end <= first.end else 2})
+        if start <= c.start and c.end <= second.end
+        else c
+        for c in conditions
+    ]
 
 
 _ANNOUNCES = re.compile(r"[^。；：\n]{0,14}[：:][^。]{0,60}$")

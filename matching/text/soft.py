@@ -88,7 +88,7 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
         found.append(Soft(match.start(), match.end(), "park_residency", "in" if named else "is_true", park))
     for match in _OWNS.finditer(text, start, end):
         owned = "patents_invention" if match["what"] == "发明专利" else "ip_count"
-        found.append(Soft(match.start(), match.end(), owned, ">=", 1))
+        found.append(Soft(match.start(), match.end(), owned, ">=", 1, extra={"unit": "件"}))
     found = [s for s in found if not (s.field == "is_above_scale" and _IF_SO.match(text, s.end, end))]
     return [_dated(text, soft, start) for soft in _joined(text, _without_overlap(found))]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date as date_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ import yaml
 
 from data import indicators
 from pipelines.cli import output
-from pipelines.cli.output import Json
+from pipelines.cli.output import Json, Stop
 from pipelines.documents import DocumentError, document_text
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def read(
         "title": title or front.get("title", ""),
         "issuer": issuer or front.get("issuer", ""),
         "region": region or front.get("region", ""),
-        "date": date or front.get("date", ""),
+        "date": _day(date or front.get("date", "")),
     }
     reading = reader(text, **said)
     if draft is not None:
@@ -110,6 +111,18 @@ MEASURES = {
     "trade_growth": "进出口增速",
 }
 FACETS = {"theme": "主题", "industry": "行业", "size": "规模", "method": "方式"}
+
+
+def _day(words: str) -> str:
+    """A date as the reader takes it. Stops with a sentence for one that is none."""
+    if not words:
+        return ""
+    try:
+        return date_of.fromisoformat(words).isoformat()
+    except ValueError:
+        raise Stop(f"发文日期「{words}」不是日期，应写成 2024-03-15 这样") from None
+
+
 COLUMNS = {"field": "指标", "said": "要求", "note": "说明", "text": "原文"}
 _OPS = {
     ">=": "不低于",
