@@ -51,6 +51,8 @@ class Key:
         return None
 
 
+# A code with its label, its copy's number and whatever a form prints around them.
+_LONGEST = 200
 _HYPHENS = dict.fromkeys(map(ord, "‐‑‒–—―−－﹣﹘_"), "-")
 _EDGES = "'\"`‘’“”′()[]{}<>《》【】、,;:.。，；：|"
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?\d{1,2}|\d+(?:\.\d+)?E\+\d{1,2}", re.ASCII)
@@ -77,6 +79,8 @@ _FOREIGN = str.maketrans("АВЕКМНОРСТУХавекмнорстухΑΒΕ
 
 def classify(value: object) -> Key:
     """The kind of one value: text, or a number as a spreadsheet hands it over. Never raises."""
+    if isinstance(value, str | bytes) and len(value) > _LONGEST and len(value.strip()) > _LONGEST:
+        return Key("none", "", False, False, f"{len(value.strip())} 个字符,不是编码")
     text, mangled = _normalised(value)
     if not text:
         return Key("none", "", False, False, "空值")
@@ -130,7 +134,7 @@ def _normalised(value: object) -> tuple[str, str]:
         value = _decoded(value)
     if not isinstance(value, str):
         return "", ""
-    text = unicodedata.normalize("NFKC", value).translate(_HYPHENS)
+    text = unicodedata.normalize("NFKC", value.strip()).translate(_HYPHENS)
     text = "".join(c for c in text if c in "\t\r\n" or unicodedata.category(c) not in ("Cf", "Cc")).upper()
     text = _COPY.sub("", text)
     text = "".join(c for c in text if not c.isspace()).lstrip("=")

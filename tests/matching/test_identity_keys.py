@@ -1,6 +1,7 @@
 """Key classification: published codes, codes built by an independent calculation, look-alikes and spreadsheet damage."""
 
 import random
+import time
 from decimal import Decimal
 from fractions import Fraction
 
@@ -124,6 +125,16 @@ def test_a_tax_number_of_a_card_that_ends_in_zero_is_not_taken_for_a_cut_one() -
 
 def test_numbers_too_large_to_write_down_are_no_codes() -> None:
     assert {classify(v).kind for v in (10**5000, Fraction(10**5000, 3), -(10**5000))} == {"none"}
+
+
+@pytest.mark.parametrize(
+    "value", ["(" * 200_000, "(" + " " * 200_000 + "1", "代码" * 100_000, "9" * 10**6, "(1-" * 60, b"\xff" * 200_000]
+)
+def test_hostile_lengths_cost_nothing(value: str | bytes) -> None:
+    started = time.process_time()
+    assert classify(value).kind == "none"
+    assert time.process_time() - started < 0.5
+    assert classify("91110000600037341L" + " " * 100_000).valid
 
 
 def test_an_empty_field_has_no_code_whatever_stands_for_it() -> None:
