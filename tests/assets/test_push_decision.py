@@ -12,21 +12,7 @@ import pytest
 from assets import push_decision
 from matching.rules import compile_items
 from pipelines.warehouse import DuckWarehouse
-
-INDICATORS = {
-    "revenue_last_year": {"type": "money", "label": "上年度营业收入", "unit": "元", "range": [0, None]},
-    "employees_insured": {"type": "integer", "label": "社保参保人数", "unit": "人"},
-    "is_dishonest": {"type": "bool", "label": "失信被执行人"},
-}
-ITEM = {
-    "id": "x-item",
-    "conditions": [
-        {"id": "c1", "text": "营业收入不低于2000万元", "expr": "revenue_last_year >= 20000000"},
-        {"id": "c2", "text": "参保不少于50人", "expr": "employees_insured >= 50"},
-    ],
-    "award": {"expr": "least(revenue_last_year * 0.01, 300000)"},
-}
-BARS = [{"id": "dishonest", "label": "失信", "expr": "is_dishonest"}]
+from tests.assets.test_match_assets import BARS, INDICATORS, ITEM
 
 
 @dataclass(frozen=True)
