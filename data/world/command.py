@@ -220,13 +220,17 @@ def _report(options: argparse.Namespace) -> int:
             )
         sys.stdout.write("公开数字\t时点\t公开\t生成（三百万户）\t单位\t用处\n")
         for figure in figures.figures(seed):
-            shown = ("" if v is None else f"{v:g}" for v in (figure.value, figure.generated))
-            public, generated = shown
+            public, generated = (_shown(v) for v in (figure.value, figure.generated))
             sys.stdout.write(f"{figure.label}\t{figure.as_of}\t{public}\t{generated}\t{figure.unit}\t{figure.use}\n")
         for label, part in (("缺陷行数", "rows"), ("交付异常文件数", "files")):
             for kind, number in census.get(part, {}).items():
                 sys.stdout.write(f"{label}\t{kind}\t{number}\n")
     return 0 if all(x.within for x in lines) else 1
+
+
+def _shown(value: float | None) -> str:
+    """Counts in full, shares and means with their digits."""
+    return "" if value is None else f"{value:,.0f}" if value >= 1_000 else f"{value:g}"
 
 
 def _serve(options: argparse.Namespace) -> int:
