@@ -8,6 +8,7 @@ from assets.ports import Refresh, Scope, Warehouse, Written
 from assets.profile.lineage import kept
 from assets.profile.plan import VIEWS, statements
 from assets.profile.reference import FRAMES
+from assets.profile.wide import beyond_sql
 from assets.sql import column_lineage, sql_spec, table_metadata
 from data import indicators
 
@@ -38,10 +39,17 @@ def profile_specs() -> list[dg.AssetSpec]:
     ]
 
 
-@dg.multi_asset(name="profile", specs=profile_specs(), can_subset=False)
+_WITHIN = dg.AssetCheckSpec(
+    "within_catalogue",
+    asset=["profile", "enterprise"],
+    description="每个指标的值都在目录写明的范围和代码之内（只提示，不改值）",
+)
+
+
+@dg.multi_asset(name="profile", specs=profile_specs(), check_specs=[_WITHIN], can_subset=False)
 def profile(
     warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope], refresh: dg.ResourceParam[Refresh]
-) -> Iterator[dg.MaterializeResult[None]]:
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """One step for the whole profile: an increment replaces the rows of the changed enterprises in every table at once, or in none."""
     done = refresh(warehouse, scope)
     labels = {i.name: f"{i.label}：{i.definition}" for i in indicators.load().values()}
@@ -55,6 +63,16 @@ def profile(
         traced = kept().get(name)
         lineage = {} if traced is None else {"dagster/column_lineage": column_lineage(traced)}
         yield dg.MaterializeResult(asset_key=["profile", name], metadata={**told, **lineage, **said})
+    beyond = warehouse.frame(beyond_sql(indicators.load().values())).row(0, named=True)
+    strange = {name: n for name, n in beyond.items() if n}
+    yield dg.AssetCheckResult(
+        passed=not strange,
+        asset_key=["profile", "enterprise"],
+        check_name=_WITHIN.name,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="；".join(f"{labels[name].partition('：')[0]} {n} 户超出目录" for name, n in strange.items())
+        or "都在目录之内",
+    )
 
 
 def _written(warehouse: Warehouse) -> dict[str, Written]:

@@ -79,6 +79,25 @@ def evidence_sql() -> str:
     )
 
 
+def beyond_sql(indicators: Iterable[Indicator]) -> str:
+    """One SELECT of one row: per indicator with a range or a closed list of codes, how many enterprises hold a value outside it."""
+    tests = {}
+    for i in indicators:
+        if i.entity != "enterprise" or i.relation is None:
+            continue
+        if i.range is not None:
+            quote = "'" if i.type == "date" else ""
+            sides = zip("<>", i.range, strict=True)
+            parts = [f"{i.name} {sign} {quote}{bound}{quote}" for sign, bound in sides if bound is not None]
+            tests[i.name] = " OR ".join(parts)
+        elif i.codes is not None:
+            codes = ", ".join(f"'{code}'" for code in i.codes)
+            named = f"len(list_filter({i.name}, lambda x: x.name NOT IN ({codes}))) > 0"
+            tests[i.name] = named if i.type == "list" else f"{i.name} NOT IN ({codes}, '无')"
+    counted = ",\n    ".join(f"count(*) FILTER (WHERE {test}) AS {name}" for name, test in tests.items())
+    return f"SELECT\n    {counted}\nFROM profile.enterprise"
+
+
 def _found(relation: str, held: list[Indicator], marks: bool) -> str:
     """(enterprise_id, indicator, state, is_absence) of one profile table's indicators, by what stands in `profile.enterprise`."""
     known = ", ".join(

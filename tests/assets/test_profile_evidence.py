@@ -4,6 +4,8 @@ from datetime import datetime
 
 import pytest
 
+from assets.profile.wide import beyond_sql
+from data import indicators
 from tests.assets.profile_world import ProfileWorld
 from tests.assets.test_profile_state import base
 
@@ -108,3 +110,14 @@ def test_what_left_a_snapshot_after_the_day_still_stood_on_it(world):
 def test_a_list_without_dates_speaks_of_the_days_since_it_was_handed_over(world):
     assert world.profile("龙头企业")["agri_leading_level"] == "省级"
     assert world.asked("2024-07-31", "2024-08-25T00:00:00", "龙头企业")["agri_leading_level"] == "市级"
+
+
+def test_values_outside_the_catalogue_s_range_and_codes_are_counted(world):
+    asked = beyond_sql(indicators.load().values())
+    assert not any(world.frame(asked).row(0))
+    with world.warehouse.write() as w:
+        w.execute(
+            "UPDATE profile.enterprise SET employees = -1, enterprise_size = '巨型' WHERE enterprise_id = '证券公司'"
+        )
+    beyond = {name: n for name, n in world.frame(asked).row(0, named=True).items() if n}
+    assert beyond == {"employees": 1, "enterprise_size": 1}
