@@ -118,21 +118,19 @@ def pair_frame(verdicts: Verdicts) -> pl.DataFrame:
     return found.select(*first, pl.exclude(first)).sort("item_id", "version", "enterprise_id")
 
 
+def _tables(**described: str) -> dict[str, dg.AssetOut]:
+    """Tables of this group by name, each with what it holds."""
+    return {
+        name: dg.AssetOut(key=["match", name], group_name="match", description=text, kinds={"polars", "duckdb"})
+        for name, text in described.items()
+    }
+
+
 @dg.multi_asset(
-    outs={
-        "pair": dg.AssetOut(
-            key=["match", "pair"],
-            group_name="match",
-            description="现行判定：符合、仅差承诺、只缺一项数据或差一步的（企业，事项）对，附已满足、未满足、未知的条件和测算金额。",
-            kinds={"polars", "duckdb"},
-        ),
-        "pair_past": dg.AssetOut(
-            key=["match", "pair_past"],
-            group_name="match",
-            description="曾经的判定：已改变或消失的（企业，事项）对及其起止日，用来回答“当时怎么判的”。",
-            kinds={"polars", "duckdb"},
-        ),
-    },
+    outs=_tables(
+        pair="现行判定：符合、仅差承诺、只缺一项数据或差一步的（企业，事项）对，附已满足、未满足、未知的条件和测算金额。",
+        pair_past="曾经的判定：已改变或消失的（企业，事项）对及其起止日，用来回答“当时怎么判的”。",
+    ),
     deps=UPSTREAM,
 )
 def pair(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]):
@@ -157,20 +155,10 @@ def pair(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehous
 
 
 @dg.multi_asset(
-    outs={
-        "total": dg.AssetOut(
-            key=["match", "total"],
-            group_name="match",
-            description="判定合计：每个事项各判定的企业数和测算金额，按注册地、行业门类、规模分；包括不符合的，是全部企业。",
-            kinds={"polars", "duckdb"},
-        ),
-        "item_day": dg.AssetOut(
-            key=["match", "item_day"],
-            group_name="match",
-            description="每个事项每天的判定合计，用来看逐日变化。",
-            kinds={"polars", "duckdb"},
-        ),
-    },
+    outs=_tables(
+        total="判定合计：每个事项各判定的企业数和测算金额，按注册地、行业门类、规模分；包括不符合的，是全部企业。",
+        item_day="每个事项每天的判定合计，用来看逐日变化。",
+    ),
     deps=UPSTREAM,
 )
 def total(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]):

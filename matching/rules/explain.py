@@ -15,7 +15,7 @@ import polars as pl
 
 from matching.rules.columns import Block, Plane
 from matching.rules.kernel import Kernel
-from matching.rules.observe import Observation, Observer, State
+from matching.rules.observe import Measure, Observation, Observer, State
 from matching.rules.profiles import profile_frame
 from matching.rules.program import Item, Program
 from matching.rules.terms import Or, Term
@@ -32,11 +32,8 @@ VERDICT_WORDS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class ConditionExplanation:
-    """One condition. `value`, `unit`, `department`, `valid_at`, `threshold`, `distance` are those of the test that decided it.
-
-    `distance` is in the value's unit (元 for money); `observations` holds every test the condition is made of.
-    """
+class ConditionExplanation(Measure):
+    """One condition, with the measure of the test that decided it; `observations` holds every test the condition is made of."""
 
     id: str
     text: str
@@ -45,12 +42,6 @@ class ConditionExplanation:
     sentence: str
     on_unknown: str
     outside: bool = False
-    value: Any = None
-    unit: str | None = None
-    department: str | None = None
-    valid_at: Any = None
-    threshold: Any = None
-    distance: Fraction | None = None
     observations: tuple[Observation, ...] = ()
 
 
@@ -217,7 +208,16 @@ def _bar(
     sentence = f"命中排除情形“{label}”，暂不能兑现" if state == "true" else f"{label}：{detail}"
     main = found[0]
     return ConditionExplanation(
-        bar_id, text, expr, state, sentence, "review", False, main.value, main.unit, main.department, main.valid_at
+        bar_id,
+        text,
+        expr,
+        state,
+        sentence,
+        "review",
+        value=main.value,
+        unit=main.unit,
+        department=main.department,
+        valid_at=main.valid_at,
     )
 
 

@@ -25,22 +25,27 @@ _SPACE = {True: " ", False: ""}
 _ASKED = {"=": "等于", "<>": "不等于", ">": "高于", "<=": "不高于", ">=": "不低于", "<": "低于"}
 
 
-@dataclass(frozen=True)
-class Observation:
-    """One test. `distance` is what is missing to the threshold, in the value's unit; None where there is no such measure."""
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """What was seen, who said it and for which day, and what it is held against. `distance` is what is missing, in the value's unit."""
 
-    indicator: str | None
-    label: str
-    verdict: State
-    sentence: str
     value: Any = None
     unit: str | None = None
     department: str | None = None
     valid_at: Any = None
     threshold: Any = None
     distance: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class Observation(Measure):
+    """One test. `distance` is None where there is no such measure; `about` is the sentence's first half, the fact without what is asked."""
+
+    indicator: str | None
+    label: str
+    verdict: State
+    sentence: str
     others: tuple[str, ...] = ()
-    # the sentence's first half, the fact without what is asked of it
     about: str = ""
 
 
