@@ -19,7 +19,7 @@ import polars as pl
 from data.world import build, state, writers
 from data.world.parcel import World
 from data.world.population import Population, population
-from data.world.views import tax
+from data.world.views import vat
 
 CHUNK = 250_000
 
@@ -76,7 +76,7 @@ def main(entities: int) -> None:
         frames: list[pl.DataFrame] = []
 
         def made() -> int:
-            frames[:] = [tax.vat_delivery(people, month) for month in quarter]
+            frames[:] = [vat.vat_delivery(people, month) for month in quarter]
             return sum(len(f) for f in frames)
 
         def text() -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from data.world import calendar, merit, state
 from data.world.entity import COLLECTIVE, COOP
 from data.world.vantage import Column, Vantage, flags, minus_years, numbers, where, yuan
-from data.world.views import agri, disclosure, housing, reform, tax
+from data.world.views import agri, disclosure, housing, reform, taxpayers
 
 
 def credit(facts: Vantage) -> dict[str, Column]:
@@ -50,14 +50,14 @@ def building(facts: Vantage) -> dict[str, Column]:
     development = p.is_firm & (p.industry == housing._DEVELOPMENT)
     certified = np.isin(p.ids, housing.developers(p, facts.number)["_eid"].to_numpy())
     developer = certified & (p.birth_day + 3852 >= facts.number)
-    rated = tax.is_rated(p, facts.rated_year())
-    refused = rated & (tax.credit_level(p, facts.rated_year()).to_numpy() == "D")
+    rated = taxpayers.is_rated(p, facts.rated_year())
+    refused = rated & (taxpayers.credit_level(p, facts.rated_year()).to_numpy() == "D")
     excluded = (
         ("房地产开发企业", development | developer),
         ("经营异常名录", disclosure.abnormal_at(p, facts.number)),
         ("严重违法失信名单", disclosure.abnormal_at(p, facts.number, serious=True)),
         ("纳税信用D级", refused),
-        ("税务非正常户", tax.registered(p, facts.month) & facts.stray() & (p.death_month > facts.month)),
+        ("税务非正常户", taxpayers.registered(p, facts.month) & facts.stray() & (p.death_month > facts.month)),
     )
     safe = housing.builds(p) & (issued + 40 <= facts.number) & (issued + 1135 >= facts.number) & alive
     return {

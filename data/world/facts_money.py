@@ -11,7 +11,7 @@ from data.world.entity import FOREIGN
 from data.world.population import Population
 from data.world.streams import Ints
 from data.world.vantage import Column, Vantage, flags, numbers, ratio, where, yuan
-from data.world.views import commerce, customs, tax
+from data.world.views import commerce, customs, tax, taxpayers
 
 _CUSTOMS_LEVELS = {"高级认证": "高级认证企业", "其他": "其他企业", "失信": "失信企业"}
 
@@ -54,10 +54,10 @@ def revenue(facts: Vantage) -> dict[str, Column]:
 def taxation(facts: Vantage) -> dict[str, Column]:
     p = facts.people
     paid = {y: _paid(facts, y) for y in (facts.year - 1, facts.year - 2)}
-    rated = tax.is_rated(p, facts.rated_year())
-    level = tax.credit_level(p, facts.rated_year()).to_list()
+    rated = taxpayers.is_rated(p, facts.rated_year())
+    level = taxpayers.credit_level(p, facts.rated_year()).to_list()
     exports = facts.yearly(lambda m: customs.trade_cents(p, m, "E"), facts.year - 1)
-    on = tax.registered(p, facts.month)
+    on = taxpayers.registered(p, facts.month)
     status = np.where(p.death_month <= facts.month, "注销", np.where(facts.stray(), "非正常", "正常"))
     return {
         "taxpayer_status": where(on, status.tolist()),
@@ -65,7 +65,7 @@ def taxation(facts: Vantage) -> dict[str, Column]:
         "tax_paid_before_last_year": yuan(paid[facts.year - 2]),
         "tax_paid_growth_rate": ratio(paid[facts.year - 1] - paid[facts.year - 2], paid[facts.year - 2]),
         "tax_credit_level": where(rated, level),
-        "tax_arrears_yuan": yuan(tax.arrears_cents(p, facts.month)),
+        "tax_arrears_yuan": yuan(taxpayers.arrears_cents(p, facts.month)),
         "taxpayer_type": np.where(p.is_general_taxpayer, "一般纳税人", "小规模纳税人").tolist(),
         "export_sales_last_year": yuan(exports),
     }

@@ -7,7 +7,7 @@ import polars as pl
 
 from data.world import calendar, merit, pools, state
 from data.world.population import Population
-from data.world.views import reform, register, tax
+from data.world.views import reform, register, taxpayers
 from data.world.views.customs import dollar_rate, trade_cents
 from data.world.views.industry import is_above_scale
 
@@ -57,8 +57,8 @@ def month_state(people: Population, month: int) -> pl.DataFrame:
             "specialised_level": pl.Series([None, *_LEVELS], dtype=pl.String).gather(_gradient(sub, year, end)),
                         "export_value_usd_last_year": money(np.floor(export / dollar_rate(calendar.month_index(year - 1, 7))).astype(np.int64)),
             "is_dishonest": (start <= end) & (end < gone),
-            "tax_credit_level": tax.credit_level(sub, year - 2 if month % 12 < 3 else year - 1),
-            "tax_arrears_yuan": money(tax.arrears_cents(sub, month)),
+            "tax_credit_level": taxpayers.credit_level(sub, year - 2 if month % 12 < 3 else year - 1),
+            "tax_arrears_yuan": money(taxpayers.arrears_cents(sub, month)),
         }
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from data.world import build, state
 from data.world.population import population
 from data.world.streams import Streams, permuted
-from data.world.views import labor, register, tax
+from data.world.views import labor, register, vat
 
 # Raise build.VERSION when this changes.
 TINY = "42f6bb953132f93438174f9d868d21a24f4841e1d045fa069627f57f6e44d5f6"
@@ -60,7 +60,7 @@ def test_rows_5000_to_5999_alone_equal_the_same_rows_of_a_larger_build(view: str
             zero = np.zeros(len(people), dtype=np.int64)
             return register.baseinfo(people, keep, month, "I", zero + 20_000, zero)
         if view == "vat":
-            return tax.vat_delivery(people, month).sort("_eid", "SBXH", "ZFBZ")
+            return vat.vat_delivery(people, month).sort("_eid", "SBXH", "ZFBZ")
         if view == "unit":
             return labor.units(people, month).sort("_eid", "AAB301")
         return labor.headcount(people, month).drop("序号").sort("_eid", "_office")
