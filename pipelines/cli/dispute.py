@@ -1,12 +1,15 @@
 """`huiqi dispute`: an enterprise disputes a value; the list says which of them the department has answered."""
 
 from contextlib import closing
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from data import indicators
+from data.indicators import Indicator
 from pipelines.audit import trail
 from pipelines.cli import output
 from pipelines.cli.acting import moment_of
@@ -19,7 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         "dispute",
         help="疑义核校：企业对一企一档里的某个值有异议，记下并标在该值上，部门更正即结；不带参数则列出全部。"
-        "示例：huiqi dispute 91460100MA5T000001 revenue_last_year_yuan --claims 5200000 --by 张三 --why 漏报一笔收入",
+        "示例：huiqi dispute 91460100MA5T000001 revenue_last_year --claims 5200000 --by 张三 --why 漏报一笔收入",
     )(dispute)
 
 
@@ -63,6 +66,7 @@ def _recorded(
     known = {i.name: i for i in indicators.load().values() if i.entity == "enterprise"}
     if indicator is None or indicator not in known:
         raise Stop(f"没有指标 {indicator or '（未写）'}；指标名见 `huiqi profile {key} --all --json`")
+    claimed = _claimed(known[indicator], claims)
     try:
         with Desk(folder) as desk:
             firm = desk.enterprise(key)
@@ -81,12 +85,30 @@ def _recorded(
         "table_name": evidence.get("table_name") or known[indicator].table,
         "file_id": evidence.get("file_id"),
         "row_no": evidence.get("row_no"),
-        "claimed": claims,
+        "claimed": claimed,
         "actor": by,
         "why": why,
     }
     number = record(control, trail(folder), said, moment_of(folder))
     return {"dispute_id": number, **said, "standing": "open"}
+
+
+def _claimed(indicator: Indicator, claims: str | None) -> str | None:
+    """What the enterprise says instead, in the way the indicator is written; the department is not asked about `abc` yuan."""
+    if claims is None or indicator.type not in ("money", "ratio", "integer", "date"):
+        return claims
+    text = claims.strip().replace(",", "").replace("，", "")
+    try:
+        if indicator.type == "date":
+            return date.fromisoformat(text).isoformat()
+        number = Decimal(text)
+    except (ValueError, InvalidOperation):
+        number = Decimal("NaN")
+    if not number.is_finite():
+        unit = f"，单位{indicator.unit}" if indicator.unit else ""
+        wanted = "日期，如 2025-03-01" if indicator.type == "date" else f"数，如 5200000{unit}"
+        raise Stop(f"--claims 写的「{claims}」读不出：{indicator.label}（{indicator.name}）应是{wanted}")
+    return str(number)
 
 
 def _listed(folder: Path, control: ControlStore, json: bool) -> None:

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from data import indicators
 from pipelines.audit import trail
+from pipelines.cli.dispute import _claimed, register
+from pipelines.cli.output import Stop
 from pipelines.control import ControlStore
 from pipelines.dispute import DisputeError, of_enterprise, record, standing, withdraw
 
 AT = datetime(2025, 1, 10, 9)
-SAID = {"enterprise_id": "e1", "uscc": "91460100MA5T00001X", "indicator": "revenue_last_year_yuan", "value": "100.00", "department": "tax", "table_name": "vat", "file_id": "f1", "row_no": 7, "claimed": "120.00", "actor": "张三", "why": "漏报"}  # fmt: skip
+SAID = {"enterprise_id": "e1", "uscc": "91460100MA5T00001X", "indicator": "revenue_last_year", "value": "100.00", "department": "tax", "table_name": "vat", "file_id": "f1", "row_no": 7, "claimed": "120.00", "actor": "张三", "why": "漏报"}  # fmt: skip
 EVIDENCE: dict[str, Any] = {"file_id": "f1", "row_no": 7, "received_at": datetime(2025, 1, 1)}
 
 
@@ -60,3 +64,30 @@ def test_once_per_value_and_back_again(control: ControlStore, tmp_path: Path) ->
     ]  # fmt: skip
     chain.anchor(control)
     assert not chain.verify(control)
+
+
+@pytest.mark.parametrize(
+    ("indicator", "claims", "kept"),
+    [
+        ("revenue_last_year", "5,200,000.50", "5200000.50"),
+        ("revenue_last_year", None, None),
+        ("revenue_last_year", "五百二十万", "读不出"),
+        ("revenue_last_year", "NaN", "读不出"),
+        ("established_date", "2024-02-30", "日期"),
+        ("established_date", " 2024-02-29 ", "2024-02-29"),
+    ],
+)
+def test_what_is_claimed_is_written_as_the_indicator_is(indicator: str, claims: str | None, kept: str | None) -> None:
+    known = {i.name: i for i in indicators.load().values()}
+    if kept in ("读不出", "日期"):
+        with pytest.raises(Stop, match=kept):
+            _claimed(known[indicator], claims)
+    else:
+        assert _claimed(known[indicator], claims) == kept
+
+
+def test_the_example_of_the_help_names_an_indicator_there_is() -> None:
+    app = typer.Typer()
+    register(app)
+    example = (app.registered_commands[0].help or "").split("示例：")[1].split()
+    assert example[3] in {i.name for i in indicators.load().values()}
