@@ -33,7 +33,7 @@ WITH leading_row AS (
         ) AS leading_list,
         arg_max(
             struct_pack(department := 'agri', table_name := 'leading', file_id := _file_id, row_no := _row_no, valid_at := _received_at::DATE, received_at := _received_at),
-            (_received_at, _file_id, _row_no)
+            (CASE level WHEN 'national' THEN 3 WHEN 'provincial' THEN 2 WHEN 'municipal' THEN 1 ELSE 0 END, _received_at, _file_id, _row_no)
         ) AS leading_evidence
     FROM leading_row
     -- 监测不合格 loses the title; 递补 gains it; no conclusion yet keeps it
@@ -73,7 +73,7 @@ WITH leading_row AS (
         ) AS coop_list,
         arg_max(
             struct_pack(department := 'agri', table_name := 'coop', file_id := _file_id, row_no := _row_no, valid_at := _received_at::DATE, received_at := _received_at),
-            (_received_at, _file_id, _row_no)
+            (CASE level WHEN 'national' THEN 3 WHEN 'provincial' THEN 2 WHEN 'municipal' THEN 1 ELSE 0 END, _received_at, _file_id, _row_no)
         ) AS coop_evidence
     FROM coop_row
     WHERE _op <> 'D'

@@ -22,7 +22,7 @@ WITH licence AS (
         ) AS qualification_list,
         arg_max(
             struct_pack(department := 'housing', table_name := 'qualification', file_id := _file_id, row_no := _row_no, valid_at := issued_date, received_at := _received_at),
-            (issued_date, _received_at, _file_id, _row_no)
+            (-list_position(['特级', '甲级', '一级', '乙级', '二级', '丙级', '三级', '不分等级'], coalesce(grade, '不分等级')), issued_date, _received_at, _file_id, _row_no)
         ) AS qualification_evidence
     FROM licence
     WHERE _op <> 'D'

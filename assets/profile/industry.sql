@@ -29,7 +29,8 @@ WITH gradient_row AS (
         ) AS gradient_list,
         arg_max(
             struct_pack(department := 'industry', table_name := 'gradient', file_id := _file_id, row_no := _row_no, valid_at := held_from, received_at := _received_at),
-            (held_from, _received_at, _file_id, _row_no)
+            -- the row of the level that holds, not of a lower one listed later
+            (CASE WHEN held_to >= getvariable('as_of') THEN rank ELSE 0 END, held_from, _received_at, _file_id, _row_no)
         ) AS gradient_evidence
     FROM recognised
     GROUP BY enterprise_id

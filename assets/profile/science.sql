@@ -31,8 +31,12 @@ WITH certificate AS (
         ) AS hnte_list,
         arg_max(
             struct_pack(department := 'science', table_name := 'hnte', file_id := _file_id, row_no := _row_no, valid_at := issued_date, received_at := _received_at),
+            (held_to >= getvariable('as_of'), issued_date, _received_at, _file_id, _row_no)
+        ) AS hnte_evidence,
+        arg_min(
+            struct_pack(department := 'science', table_name := 'hnte', file_id := _file_id, row_no := _row_no, valid_at := issued_date, received_at := _received_at),
             (issued_date, _received_at, _file_id, _row_no)
-        ) AS hnte_evidence
+        ) AS hnte_first_evidence
     FROM held
     GROUP BY enterprise_id
 ), entry AS (
@@ -95,6 +99,7 @@ SELECT
     hnte.is_valid AS is_hnte,
     hnte.valid_to AS hnte_valid_to,
     CAST(hnte.first_year AS BIGINT) AS hnte_first_year,
+    hnte.hnte_first_evidence,
     hnte.hnte_list,
     hnte.hnte_evidence,
     tech_sme.is_listed AS is_tech_sme,

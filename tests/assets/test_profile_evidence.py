@@ -56,6 +56,19 @@ def world(tmp_path_factory):
     listed = {"of": "龙头企业", "name": "龙头企业", "monitoring": "合格"}
     w.deliver("agri_leading", [{**listed, "level": "municipal"}], "2023-08-15", "2023", kind="F")
     w.deliver("agri_leading", [{**listed, "level": "provincial"}], "2024-08-15", "2024", kind="F")
+    gradient = {"of": "双称号", "name": "双称号", "valid_to_date": "2026-12-31"}
+    w.deliver(
+        "industry_gradient",
+        [
+            {**gradient, "category": "specialised", "recognized_year": 2022, "valid_from_date": "2022-01-01"},
+            {**gradient, "category": "innovative", "recognized_year": 2023, "valid_from_date": "2023-09-01"},
+        ],
+        "2024-01-10",
+        "2023",
+    )
+    issued = {"of": "双称号", "name": "双称号", "valid_years": 3, "status": "valid"}
+    w.deliver("science_hnte", [{**issued, "certificate_no": "GR1", "issued_date": "2020-11-01"}], "2021-01-10", "2020")
+    w.deliver("science_hnte", [{**issued, "certificate_no": "GR2", "issued_date": "2023-11-01"}], "2024-01-10", "2023")
     return w.build()
 
 
@@ -72,7 +85,9 @@ def test_who_is_registered_by_the_office_of_yangpu_is_there(world):
 def test_not_in_a_monthly_list_cites_the_list_of_its_department(world, of, department, table):
     assert world.profile(of)["is_above_scale"] is False
     found = world.evidence(of)["is_above_scale"]
-    newest = world.frame(f"SELECT last_file_id FROM profile.feed WHERE department = '{department}'").item()
+    newest = world.frame(
+        f"SELECT last_file_id FROM profile.feed WHERE department = '{department}' AND table_name = '{table}'"
+    ).item()
     assert (found["department"], found["table_name"], found["file_id"], found["row_no"]) == (
         department,
         table,
@@ -91,6 +106,13 @@ def test_an_exclusion_cites_what_excludes(world):
     found = world.evidence("D级户").get("excluded_category")
     assert found["table_name"] == "credit"
     assert found["row_no"] == 1
+
+
+def test_a_level_cites_the_row_that_gives_it_and_a_first_year_the_first_row(world):
+    profile, found = world.profile("双称号"), world.evidence("双称号")
+    assert (profile["specialised_level"], found["specialised_level"]["row_no"]) == ("专精特新中小企业", 1)
+    assert (profile["hnte_first_year"], found["hnte_first_year"]["received_at"].year) == (2020, 2021)
+    assert found["hnte_valid_to"]["received_at"].year == 2024
 
 
 def test_financial_enterprises_are_classed_by_their_assets(world):
