@@ -11,11 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from data.contract import feeds
 from matching.identity.keys import classify
 from matching.push.kinds import MONEY
+from matching.push.risk import meaning
 
 HELD_CHANNEL = "不发送"
 _FORMULA = tuple("=+-@\t\r\n|%")
@@ -77,13 +80,33 @@ def masked(text: str) -> str:
     return _PERSONAL.sub(hidden, text)
 
 
+def reason_said(reason: Mapping[str, Any]) -> str:
+    """One condition met: the policy's words and, where it was read from data, the value with its department and day."""
+    said = str(reason.get("text") or reason.get("condition_id") or "")
+    if not reason.get("value"):
+        return said
+    source = " ".join(
+        str(part) for part in (department_named(reason.get("department")), reason.get("valid_at")) if part
+    )
+    return f"{said}（{'，'.join(part for part in (str(reason['value']), source) if part)}）"
+
+
+@cache
+def department_named(department: str | None) -> str:
+    """A department as people call it; what no contract names stays as it is."""
+    feed = feeds().get(department or "")
+    return feed.name.removeprefix("海南省") if feed else department or ""
+
+
 def _why(line: Mapping[str, Any]) -> str:
-    said = [
-        f"{reason['text']}"
-        + (f"（{reason['value']}，{reason['department']} {reason['valid_at']}）" if reason["value"] else "")
-        for reason in json.loads(line["reasons"] or "[]")
-    ]
-    return "；".join(said)
+    return "；".join(reason_said(reason) for reason in json.loads(line["reasons"] or "[]"))
+
+
+def _signs(line: Mapping[str, Any]) -> str:
+    """The risk signs of a line in words."""
+    return "；".join(
+        f"{meaning(sign['flag']).rstrip('。')}：{sign['detail']}" for sign in json.loads(line.get("risk") or "[]")
+    )
 
 
 def people_rows(lines: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]] = ()) -> list[list[str]]:
@@ -91,7 +114,7 @@ def people_rows(lines: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, 
     rows = [list(PEOPLE.values())]
     for line in lines:
         lacks = "；".join(f"{entry['text']}（{entry['why']}）" for entry in json.loads(line["missing"] or "[]"))
-        shown = {**line, "why": _why(line), "lacks": lacks}
+        shown = {**line, "why": _why(line), "lacks": lacks, "risk": _signs(line) or None}
         rows.append([neutral(masked(str(shown[name]))) if shown.get(name) is not None else "" for name in PEOPLE])
     for one in sorted(held, key=lambda arm: str(arm["enterprise_id"])):
         shown = {**one, "channel": HELD_CHANNEL}

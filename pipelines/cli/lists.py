@@ -11,12 +11,14 @@ import typer
 
 from matching.push.kinds import KINDS, MONEY, REASONS
 from matching.push.review import checks, sample
+from matching.push.risk import meaning
 from matching.push.settle import STATES
 from pipelines import steps
 from pipelines.cli import funds, output, people, train
 from pipelines.cli.acting import As, Note, desk_of, moment_of, phrase_of, refusals, tell
 from pipelines.cli.output import Home, Json, Stop
 from pipelines.docket import STATUSES, needed
+from pipelines.export import reason_said
 from pipelines.published import open_published
 
 ListId = Annotated[str, typer.Argument(metavar="ID", help="清单编号，见 huiqi lists")]
@@ -126,6 +128,17 @@ def show(list_id: ListId, home: Home = None, json: Json = False) -> None:
         "checks": reviewed,
         "suppressed_by_reason": reasons,
         "sample": sample(lines, header["sha256"]),
+        "flagged": [
+            {
+                "uscc": line["uscc"],
+                "name": line["name"],
+                "flag": sign["flag"],
+                "meaning": meaning(sign["flag"]),
+                "detail": sign["detail"],
+            }
+            for line in lines
+            for sign in jsonlib.loads(line.get("risk") or "[]")
+        ],
         "audit_head": desk.trail.head(desk.control),
     }
     if json:
@@ -150,10 +163,16 @@ def _print_list(document: Mapping[str, Any]) -> None:
     say(
         f"依据日期 {output.shown(document['checks']['oldest_evidence'])} 至 {output.shown(document['checks']['newest_evidence'])}"
     )
+    for name, label in (("by_region", "按市县"), ("by_size", "按规模")):
+        counted = "，".join(f"{key} {n}" for key, n in document["checks"].get(name, {}).items())
+        say(f"{label} {counted}")
+    if document["flagged"]:
+        columns = {"uscc": "信用代码", "name": "名称", "meaning": "风险提示", "detail": "依据"}
+        output.print_table(document["flagged"], columns, title="有风险提示的行（提示不作决定，逐行看过再批）")
     if document["approvals"]:
         output.print_table(document["approvals"], {"officer": "审批人", "note": "意见", "at": "时间"})
     said = [
-        {**line, "why": "；".join(r["text"] or "" for r in jsonlib.loads(line["reasons"]))}
+        {**line, "why": "；".join(reason_said(r) for r in jsonlib.loads(line["reasons"]))}
         for line in document["sample"]
     ]
     columns = {"uscc": "信用代码", "name": "名称", "amount_yuan": "金额（元）", "deadline": "截止", "why": "理由"}

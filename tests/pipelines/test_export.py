@@ -66,6 +66,12 @@ def test_no_neutral_cell_begins_as_a_formula(text: str) -> None:
     assert neutral(text).endswith(text)
 
 
+def test_people_read_risk_signs_in_words() -> None:
+    signs = json.dumps([{"flag": "shared_account", "detail": "3 家企业同一收款账户"}], ensure_ascii=False)
+    rows = people_csv([line(1, risk=signs)]).decode("utf-8-sig").splitlines()
+    assert "多家企业的收款账户相同：3 家企业同一收款账户" in rows[1] and "shared_account" not in rows[1]
+
+
 def test_people_read_masked_numbers_and_a_bom() -> None:
     assert masked("电话13812345678，证件460100199001011234") == "电话138****5678，证件460100********1234"
     # a USCC of digits alone is not an identity number; one with a wrong check character may be anything
