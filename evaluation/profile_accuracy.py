@@ -38,12 +38,25 @@ def accuracy(compared: pl.DataFrame, explained: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def by_cause(explained: pl.DataFrame) -> pl.DataFrame:
-    """cause, wrong (both sides hold a value), unknown (only truth does), indicators: the disagreements, commonest first."""
-    both = pl.col("ours").is_not_null() & pl.col("true").is_not_null()
+def summed(days: pl.DataFrame) -> pl.DataFrame:
+    """The tables of `accuracy` of several days, one under the other, as one."""
+    counts = days.group_by("indicator").agg(pl.col("known", "equal", "readable", "ours").sum())
+    share = pl.when(pl.col("readable") > 0).then(pl.col("equal") / pl.col("readable"))
     return (
-        explained.group_by("cause")
-        .agg(wrong=both.sum(), unknown=(~both).sum(), indicators=pl.col("indicator").n_unique())
+        counts.with_columns(share=share)
+        .select("indicator", "known", "equal", "readable", "share", "ours")
+        .sort("indicator")
+    )
+
+
+def by_cause(counted: pl.DataFrame) -> pl.DataFrame:
+    """cause, wrong (both sides hold a value), unknown (only truth does), indicators: the disagreements, commonest first.
+
+    `counted`: indicator, cause, wrong, unknown.
+    """
+    return (
+        counted.group_by("cause")
+        .agg(pl.col("wrong", "unknown").sum(), indicators=pl.col("indicator").n_unique())
         .sort("wrong", "unknown", "cause", descending=[True, True, False])
     )
 
