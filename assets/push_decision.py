@@ -5,13 +5,14 @@ import polars as pl
 
 from assets.match import profiles, program_in_force
 from assets.ports import Scope, Warehouse
-from assets.push_inputs import calendar, cases, conditions, items
+from assets.push_inputs import calendar, cases, conditions, indicators_of, items
 from assets.sql import table_metadata
 from data import indicators
 from matching.push.decision import DECISIONS, DECLARATIONS, Declared, decisions, declared
 from matching.push.inputs import shaped
 from matching.push.kinds import MODE_INSTANT
 from matching.rules import evaluate
+from matching.rules.terms import columns
 
 LABELS = {
     "case_no": "办件编号",
@@ -42,6 +43,20 @@ def declarations(warehouse: Warehouse) -> pl.DataFrame:
         " WHERE _received_at <= getvariable('known_at') ORDER BY ALL"
     )
     return shaped(frame, DECLARATIONS, "raw.apply_declaration")
+
+
+def declarable(named: pl.DataFrame, rules: pl.DataFrame) -> dict[str, frozenset[str]]:
+    """Item → the indicators an applicant may speak to: those of its `ask` conditions that no other condition of the item rests on.
+
+    `named` is (item_id, version, condition_id, indicator); `rules` are the conditions. What a department must confirm, or what counts
+    as a refusal when unknown, is not to be had by saying so under another condition.
+    """
+    used = named.join(
+        rules.select("item_id", "version", "condition_id", "on_unknown"), on=["item_id", "version", "condition_id"]
+    )
+    other = used.filter(pl.col("on_unknown").is_null() | (pl.col("on_unknown") != "ask"))
+    free = used.filter(pl.col("on_unknown") == "ask").join(other, on=["item_id", "indicator"], how="anti")
+    return {str(item): frozenset(rows["indicator"]) for (item,), rows in free.group_by("item_id", maintain_order=True)}
 
 
 def _with_declared(firms: pl.DataFrame, said: dict[str, Declared]) -> pl.DataFrame:
@@ -112,10 +127,13 @@ def _answers(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
         .with_columns(pl.col("case_no").alias("enterprise_id"))
         .drop("case_no")
     )
-    asked = rules.filter(pl.col("on_unknown") == "ask")
+    barred_by = {
+        item: {column.name for bar in compiled.bars for column in columns(bar.term)}
+        for item, compiled in program.by_id.items()
+    }
     names = {
-        item: frozenset(name for row in rows.iter_rows(named=True) for name in catalogue if name in (row["expr"] or ""))
-        for (item,), rows in asked.group_by("item_id", maintain_order=True)
+        item: free - barred_by.get(item, set())
+        for item, free in declarable(indicators_of(rules, catalogue), rules).items()
     }
     item_of = dict(waiting.select("case_no", "item_id").iter_rows())
     held = {row["enterprise_id"]: row for row in firms.iter_rows(named=True)}

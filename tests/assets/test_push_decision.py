@@ -116,6 +116,30 @@ def test_a_declaration_fills_a_gap_and_never_overrides_a_department(home: DuckWa
     assert found["C1"][0] == "review" and "60" in found["C1"][1] and "70" in found["C1"][1] and found["C1"][2] is None
 
 
+def test_what_a_department_must_confirm_cannot_be_declared_under_another_condition() -> None:
+    conditions = [
+        ("x", 1, "c1", "ask"), ("x", 1, "c2", "review"), ("x", 1, "c3", "ask"), ("y", 1, "c1", "ask"), ("x", 2, "c4", "deny"),
+    ]  # fmt: skip
+    rules = pl.DataFrame(conditions, schema=["item_id", "version", "condition_id", "on_unknown"], orient="row")
+    named = [
+        ("x", 1, "c1", "revenue_last_year"), ("x", 1, "c2", "revenue_last_year"), ("x", 1, "c3", "employees_insured"),
+        ("x", 1, "c3", "area"), ("x", 2, "c4", "area"), ("y", 1, "c1", "revenue_last_year"),
+    ]  # fmt: skip
+    found = push_decision.declarable(
+        pl.DataFrame(named, schema=["item_id", "version", "condition_id", "indicator"], orient="row"), rules
+    )
+    assert found == {"x": {"employees_insured"}, "y": {"revenue_last_year"}}
+
+
+def test_a_bar_is_not_lifted_by_a_declaration_even_where_it_is_asked_for(home: DuckWarehouse) -> None:
+    with home.write() as w:
+        w.execute(
+            "UPDATE policy.condition SET expr = 'employees_insured >= 50 AND NOT is_dishonest' WHERE condition_id = 'c2'"
+        )
+    declare(home, ("C4", "is_dishonest", "否"))
+    assert answers(home)["C4"][0] == "review"
+
+
 def test_what_cannot_be_read_stays_unknown(home: DuckWarehouse) -> None:
     declare(home, ("C2", "employees_insured", "很多"))
     assert answers(home)["C2"][0] == "ask"
