@@ -15,8 +15,9 @@ from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unre
 
 # A record that spans more physical lines than this is a stray quote, not a long text.
 MAX_SPAN = 200
-# In this much of a file its header is looked for by the quick reading.
+# In this much of a file its header is looked for, and this much is cut into cells at a time.
 _HEAD_CHARS = 1 << 20
+BLOCK_CHARS = 4 << 20
 
 
 def read(path: Path, form: Form, table: Table) -> Reading:
@@ -24,10 +25,13 @@ def read(path: Path, form: Form, table: Table) -> Reading:
     raw = file_bytes(path, form)
     form, notes = as_declared(raw, form)
     text = decoded(raw, form)
+    del raw
     text = _unified(text, notes)
-    quick = _plain(text, form, table, notes)
-    if quick is not None:
-        return quick
+    return _in_blocks(text, form, table, notes) or _whole(text.replace("\r\n", "\n"), form, table, notes)
+
+
+def _whole(text: str, form: Form, table: Table, notes: list[str]) -> Reading:
+    """Record by record, with a word about each that is broken."""
     records, unbalanced = _records(text, form)
     if not records and (form.header or form.min_rows > 0):
         raise RefusedFile("文件里没有任何一行")
@@ -39,38 +43,83 @@ def read(path: Path, form: Form, table: Table) -> Reading:
     for kind, count in skipped.items():
         reading.aside(kind, count)
     width = max(names.values()) + 1 if not form.header else _width(records[top - 1], form)
-    frame = _table(records, top, width, names, form, reading, unbalanced)
+    frame = _table(records[top:], top + 1, len(records), width, names, form, reading, unbalanced)
     reading.frame = set_aside(frame, form, table, reading)
     return reading
 
 
-def _plain(text: str, form: Form, table: Table, notes: list[str]) -> Reading | None:
-    """The file if nothing about it is odd: every line as many cells as the header, all of them quoted or none, no quote or line break inside; None for any other, which is read record by record."""
-    if not text:
+def _in_blocks(text: str, form: Form, table: Table, notes: list[str]) -> Reading | None:
+    """The file a few megabytes at a time, lines that are plainly well-formed cut without looking at each; None where a record is broken, which `_whole` explains.
+
+    Memory: the text once, and of everything else a block. A block ends where a record ends: after an even number of quotes.
+    """
+    quote = form.quote if form.quote and form.quote in text else None
+    head = text[:_HEAD_CHARS].replace("\r\n", "\n").split("\n")[: header.LOOK_ROWS + 1]
+    if not text or max(map(len, head)) > MAX_CELL or (quote and any(line.count(quote) % 2 for line in head)):
         return None
-    quoted = form.quote is not None and form.quote in text
-    head = text[:_HEAD_CHARS].split("\n")[: header.LOOK_ROWS + 1]
-    names, top, skipped, found_notes = _columns(head[: header.LOOK_ROWS + 1], form, table)
+    names, top, skipped, found_notes = _columns(head, form, table)
     width = _width(head[top - 1], form) if form.header else max(names.values()) + 1
-    lines = pl.Series("r", [text.removesuffix("\n")], dtype=pl.String).str.split("\n").explode()
-    line = pl.col("r")
-    sound = line.str.count_matches(form.delimiter, literal=True) == width - 1
-    if quoted:
-        sound = (sound & ~line.str.contains(form.quote or "", literal=True)) | _wholly_quoted(line, width, form)
-    shape = pl.DataFrame({"r": lines.slice(top)}).select(
-        sound=sound.all(), empty=(line.str.len_bytes() <= width - 1).any(), longest=line.str.len_bytes().max()
-    )
-    all_sound, empty, longest = shape.row(0)
-    # One column that is empty, or a line of nothing but separators, may be a blank line: that is for the careful reading.
-    if not all_sound or empty or longest is None or longest > MAX_CELL or len(head[top - 1] if top else "") > MAX_CELL:
-        return None
     reading = Reading(pl.DataFrame(), notes=[*notes, *found_notes])
     for kind, count in skipped.items():
         reading.aside(kind, count)
-    start = sum(len(line) + 1 for line in head[:top])
-    rows = pl.int_range(top + 1, len(lines) + 1, dtype=pl.Int64, eager=True)
-    reading.frame = set_aside(_cut(text[start:].encode(), rows, width, names, form, quoted), form, table, reading)
+    frames = [_cut(b"", pl.Series([], dtype=pl.Int64), width, names, form, quoted=False)]
+    place, row = _after_lines(text, top), top + 1
+    while place < len(text):
+        end = _block_end(text, place, quote)
+        if end is None:
+            return None
+        block = text[place:end].replace("\r\n", "\n")
+        found = _block(block, row, end == len(text), width, names, form, reading)
+        if found is None:
+            return None
+        frames.append(found[0])
+        place, row = end, row + found[1]
+    reading.frame = set_aside(pl.concat(frames), form, table, reading)
     return reading
+
+
+def _after_lines(text: str, lines: int) -> int:
+    place = 0
+    for _ in range(lines):
+        place = text.find("\n", place) + 1 or len(text)
+    return place
+
+
+def _block_end(text: str, place: int, quote: str | None) -> int | None:
+    """The end of a line at least a block further on, outside quotes; None if no such line is near."""
+    end = text.find("\n", place + BLOCK_CHARS) + 1 or len(text)
+    odd = quote is not None and text.count(quote, place, end) % 2
+    for _ in range(MAX_SPAN):
+        if not odd or quote is None:
+            return end
+        further = text.find("\n", end) + 1 or len(text)
+        odd = (odd + text.count(quote, end, further)) % 2
+        if further == end:
+            return None
+        end = further
+    return None
+
+
+def _block(
+    block: str, row: int, is_last: bool, width: int, names: dict[str, int], form: Form, reading: Reading
+) -> tuple[pl.DataFrame, int] | None:
+    """(its rows, its records) of a block whose first record has the number `row`; None if a record in it is broken."""
+    lines = pl.Series("r", [block.removesuffix("\n")], dtype=pl.String).str.split("\n").explode()
+    line = pl.col("r")
+    quoted = form.quote is not None and form.quote in block
+    sound = line.str.count_matches(form.delimiter, literal=True) == width - 1
+    if quoted:
+        sound = (sound & ~line.str.contains(form.quote or "", literal=True)) | _wholly_quoted(line, width, form)
+    # A line of nothing but separators, or an empty one, may be blank: that is for the careful reading.
+    plain = sound.all() & (line.str.len_bytes() > width - 1).all() & (line.str.len_bytes().max() <= MAX_CELL)
+    if pl.DataFrame({"r": lines}).select(plain).item():
+        rows = pl.int_range(row, row + len(lines), dtype=pl.Int64, eager=True)
+        return _cut(block.encode(), rows, width, names, form, quoted), len(lines)
+    records, broken = _records(block, form)
+    if broken or max(map(len, records), default=0) > MAX_CELL:
+        return None
+    last = row + len(records) - 1 if is_last else -1
+    return _table(records, row, last, width, names, form, reading, {}), len(records)
 
 
 def _wholly_quoted(line: pl.Expr, width: int, form: Form) -> pl.Expr:
@@ -86,6 +135,7 @@ def _wholly_quoted(line: pl.Expr, width: int, form: Form) -> pl.Expr:
 
 
 def _unified(text: str, notes: list[str]) -> str:
+    """The text with LF or CR LF at the end of its lines and nowhere a lone CR; CR LF is left for whoever cuts a block of it."""
     if "\r\r\n" in text:
         notes.append("行结束符是 CR CR LF（经过两次换行转换），已按行读出")
         text = text.replace("\r\r\n", "\n")
@@ -93,13 +143,16 @@ def _unified(text: str, notes: list[str]) -> str:
         # Old DOS programs end a text so.
         notes.append("文件末尾有 DOS 结束符（0x1A），已略去")
         text = text.rstrip("\x1a")
-    crlf, cr, lf = text.count("\r\n"), text.count("\r"), text.count("\n")
+    cr = text.count("\r")
+    if cr == 0:
+        return text
+    crlf, lf = text.count("\r\n"), text.count("\n")
     if cr > crlf and lf == 0:
         notes.append("行结束符是 CR（老式苹果文本），已按行读出")
         return text.replace("\r", "\n")
     if 0 < crlf < lf or cr > crlf:
         notes.append("行结束符混用，已统一")
-    return text.replace("\r\n", "\n")
+    return text
 
 
 def _records(text: str, form: Form) -> tuple[list[str], dict[int, str]]:
@@ -199,16 +252,18 @@ def _columns(records: list[str], form: Form, table: Table) -> tuple[dict[str, in
 
 def _table(
     records: list[str],
-    top: int,
+    first: int,
+    last: int,
     width: int,
     names: dict[str, int],
     form: Form,
     reading: Reading,
     broken: dict[int, str],
 ) -> pl.DataFrame:
-    body = pl.DataFrame({"r": pl.Series("r", records[top:], dtype=pl.String)}).with_row_index(ROW, offset=top + 1)
+    """Records numbered from `first` on, cut into cells; those that cannot be are named. `last`: the number of the file's last record."""
+    body = pl.DataFrame({"r": pl.Series("r", records, dtype=pl.String)}).with_row_index(ROW, offset=first)
     bare = pl.col("r")
-    quoted = form.quote is not None and any(form.quote in r for r in records[top:])
+    quoted = form.quote is not None and any(form.quote in r for r in records)
     if quoted:
         q = re.escape(form.quote or '"')
         bare = bare.str.replace_all(f"{q}(?:[^{q}]|{q}{q})*{q}", "")
@@ -223,7 +278,6 @@ def _table(
     reading.aside("blank", int(checked["empty"].sum()))
     checked = checked.filter(~pl.col("empty"))
     bad = checked.filter((pl.col("n") != width) | ~pl.col("formed"))
-    last = len(records)
     for row, record, n, is_formed in bad.select(ROW, "r", "n", "formed").iter_rows():
         reading.unreadable.append(_unreadable(row, record, n, width, is_formed, broken.get(row - 1), row == last, form))
     good = checked.filter((pl.col("n") == width) & pl.col("formed"))
