@@ -337,7 +337,7 @@ def main() -> int:
                 faults.harass("运行", [sys.executable, *RUN], PROJECT, surroundings(home))
             first = faults.timed("运行", lambda: huiqi("run", "--json", home=home))
             if faults.kills:
-                faults.deliver_again(home)
+                faults.deliver_again(home, frame(home, "SELECT max(as_of) AS d FROM push.list").item())
                 faults.repeated_run(lambda: huiqi("run", "--json", home=home), first)
     sys.stdout.write(text + "\n")
     return 0

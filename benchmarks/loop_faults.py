@@ -12,7 +12,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,8 @@ class Faults:
         self.seconds[what] = time.monotonic() - begun
         return answer
 
-    def deliver_again(self, home: Path) -> None:
-        """Lays three accepted files back at the door, one of them money: the same bytes under the same name on a later day."""
+    def deliver_again(self, home: Path, day: date) -> None:
+        """Lays accepted files back at the door, one of them money: the same bytes under the same name, come on `day`."""
         files = sorted(p for p in (home / "accepted").glob("*/*/*") if p.suffix in (".csv", ".jsonl", ".xlsx"))
         money = [p for p in files if p.name.startswith("CZT_ZFMX")]
         departments = {"CZT": "finance", "SBXT": "apply", "DXWG": "sms", "SWJ": "tax", "RSJ": "labor", "KJT": "science"}
@@ -66,9 +67,11 @@ class Faults:
             department = departments.get(path.name.split("_", 1)[0])
             if department is None:
                 continue
-            folder = home / "landing" / department / "99991231"
+            folder = home / "landing" / department / f"{day:%Y%m%d}"
             folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, folder / path.name)
+            again = Path(shutil.copy(path, folder / path.name))
+            noon = datetime.combine(day, time_of_day(12)).timestamp()
+            os.utime(again, (noon, noon))
             self.seen["重复交付"] += 1
 
     def ask_again(self, home: Path, desk: Desk, officer: str, phrase: str, at: datetime) -> None:
