@@ -66,9 +66,10 @@ def unknown_units(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def claimed_units(frame: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
-    """(row, detail) of the units that an award of the same item has paid for, or that another firm holds a better claim to today.
+    """(row, detail) of the units that an award of the same item has paid for, or that another row holds a better claim to today.
 
-    Of several firms that hold one unit the smaller `enterprise_id` keeps it: the feed of units names the first owner alone.
+    Of several firms that hold one unit the smaller `enterprise_id` keeps it: the feed of units names the first owner alone. Of
+    several applications of one firm, in different cycles, the first filed keeps it.
     """
     counted = frame.filter(pl.col("unit") != "")
     paid = shaped(inputs.claimed, CLAIMED, "已兑现单元").unique(
@@ -77,9 +78,21 @@ def claimed_units(frame: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     before = counted.join(paid, on=["item_id", "unit"], how="inner").select(
         "row", pl.format("{} 已由名单 {} 兑现", "unit", "list_id").alias("detail")
     )
+    order = ["enterprise_id", "applied_on", "row"]
+    ranked = counted.sort(order).with_columns(
+        pl.col("enterprise_id").first().over("item_id", "unit").alias("_first"),
+        pl.col("row").first().over("item_id", "unit").alias("_kept"),
+    )
+    elsewhere = pl.col("enterprise_id") != pl.col("_first")
     rival = (
-        counted.with_columns(pl.col("enterprise_id").min().over("item_id", "unit").alias("_first"))
-        .filter(pl.col("enterprise_id") != pl.col("_first"))
-        .select("row", pl.format("{} 同时列在另一家企业名下", "unit").alias("detail"))
+        ranked.filter(pl.col("row") != pl.col("_kept"))
+        .sort("row")
+        .select(
+            "row",
+            pl.when(elsewhere)
+            .then(pl.format("{} 同时列在另一家企业名下", "unit"))
+            .otherwise(pl.format("{} 已在本企业先申报的办件里", "unit"))
+            .alias("detail"),
+        )
     )
     return pl.concat([before, rival])

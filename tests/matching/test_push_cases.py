@@ -121,6 +121,15 @@ def test_every_guard_of_money_stands_before_it() -> None:
     assert stopped(funds=pool) == "pool_exhausted"
 
 
+def test_one_unit_asked_for_in_two_cycles_is_paid_to_the_first_application() -> None:
+    per_patent = ITEM | {"claim_unit": "patent", "valid_from": dt.date(2023, 1, 1)}
+    held = pl.DataFrame([("E1", "b", "P1", 1)], schema=shapes.UNITS, orient="row")
+    again, first = case("K1", "E1"), case("K2", "E1", applied_on=dt.date(2023, 12, 29))
+    proposal = propose(world(again, first, items=[per_patent], units=held), DATES, LIMITS)
+    assert proposal.lines.select("case_no", "claim_unit", "cycle").rows() == [("K2", "P1", "2023")]
+    assert proposal.suppressions.select("reason", "detail").rows() == [("unit_claimed", "P1 已在本企业先申报的办件里")]
+
+
 def test_the_day_of_application_counts_and_not_the_day_of_the_answer() -> None:
     window = ITEM | {"window_from": dt.date(2024, 3, 1), "window_to": dt.date(2024, 12, 15), "cycle": "batch"}
     proposal = propose(world(case("K1", "E1"), items=[window]), DATES, LIMITS)
