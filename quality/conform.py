@@ -242,9 +242,7 @@ def _named(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame
     nobody = pl.all_horizontal([pl.col(name).is_null() for name in given])
     text = named.select(pl.when(~nobody).then(spoken).alias("t")).to_series()
     begun = hashlib.blake2b(f"{table.department}\x1f{table.local_kind or ''}\x1f".encode(), digest_size=8)
-    distinct = text.drop_nulls().unique().to_list()
-    marks = digests(distinct, begun)
-    ids = text.replace_strict(distinct, marks, default=None, return_dtype=pl.String) if distinct else text
+    ids = digests(text, begun)
     subjects = (
         named.with_columns(ids.alias("_subject_id"))
         .filter(pl.col("_subject_id").is_not_null())
