@@ -53,7 +53,7 @@ def test_the_register_shows_enough_for_the_registry_to_see_the_succession(people
             "address": people.address_at(0), "phone_hash": people.phone, "established_date": pl.Series(people.birth_day.astype(np.int32)).cast(pl.Date),
             "ended": pl.Series(np.where(ends, day, 0).astype(np.int32)).cast(pl.Date),
         }
-    ).with_columns(ended=pl.when(pl.Series(ends)).then("ended"))  # fmt: skip
+    ).with_columns(ended=pl.when(pl.Series(ends)).then("ended"), seen_alive=True)  # fmt: skip
     found = set(
         successions(frame).select(pl.col("enterprise_id").cast(pl.Int64), pl.col("other_id").cast(pl.Int64)).rows()
     )
