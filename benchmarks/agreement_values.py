@@ -64,8 +64,14 @@ DUE = {
 }
 
 
-# Days that the newest period of a feed lies back, at most: what is older says nothing of a figure without a period of its own.
-_NEWEST = {"month": 100, "quarter": 190}
+# Days that a figure without a period of its own looks back: the newest month, or the months it is a sum or a judgement of.
+_WINDOW = {
+    "employees_insured": 100,
+    "employees_insured_growth": 800,
+    "employees_insured_delta_ytd": 430,
+    "social_insurance_paid": 430,
+    "revenue_last_12_months": 460,
+}
 
 
 def compared_on(
@@ -94,13 +100,7 @@ def compared_on(
         ).iter_rows()
     }
     needs = {name: date(as_of.year - BACK[i.period], 1, 1) for name, i in catalogue.items() if i.period in BACK}
-    recent = {
-        name: as_of - timedelta(days=_NEWEST[str(i.grain)])
-        for name, i in catalogue.items()
-        if i.grain in _NEWEST and i.period is None
-    }
-    recent["revenue_last_12_months"] = as_of - timedelta(days=460)
-    needs |= recent
+    needs |= {name: as_of - timedelta(days=days) for name, days in _WINDOW.items()}
     evidence = frame(
         "SELECT e.uscc, v.indicator, v.department || '.' || v.table_name AS feed FROM profile.evidence v "
         "JOIN registry.enterprise e USING (enterprise_id) WHERE v.department IS NOT NULL"
@@ -115,12 +115,51 @@ def compared_on(
         {**DEFINITIONS, "enterprise_size": _financial(profile)},
         {name: date(as_of.year, *day) for name, day in DUE.items()},
         _partial(frame, as_of, known_at),
-        _behind(frame, catalogue, as_of),
+        _behind(frame, catalogue, as_of) | _stale(frame, as_of, known_at),
         known_at.date(),
         earlier,
         _first_hand(frame, as_of, known_at),
+        _fewer(frame, as_of, known_at),
     )
     return compared, explained
+
+
+def _insured(as_of: date, known_at: datetime) -> str:
+    """A SELECT of the months of insured heads that had reached their enterprise, and whether every office of the two months before is in them."""
+    return f"""
+        SELECT enterprise_id, month, coalesce(offices >= max(offices) OVER (
+            PARTITION BY enterprise_id ORDER BY month ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING
+        ), TRUE) AS is_whole
+        FROM (
+            SELECT h.enterprise_id, CAST(date_trunc('month', h.pay_month) AS DATE) AS month, count(DISTINCT coalesce(h.office, d.batch)) AS offices
+            FROM ({_landed("labor_headcount", known_at)}) h JOIN raw.delivery d ON d.file_id = h._file_id
+            WHERE h.pay_month <= DATE '{as_of}' AND coalesce(h.pension_count, h.unemployment_count, h.injury_count) IS NOT NULL
+            GROUP BY ALL
+        )"""
+
+
+def _stale(frame: Any, as_of: date, known_at: datetime) -> frozenset[tuple[str | None, str]]:
+    """(uscc, indicator) whose newest whole insured month that had reached its enterprise is earlier than the day's last whole month."""
+    whole = as_of.replace(day=1) - timedelta(days=1) if (as_of + timedelta(days=1)).day > 1 else as_of
+    found = frame(
+        f"SELECT e.uscc FROM ({_insured(as_of, known_at)}) h JOIN registry.enterprise e USING (enterprise_id) "
+        f"GROUP BY e.uscc HAVING max(h.month) FILTER (WHERE h.is_whole) < DATE '{whole.replace(day=1)}'"
+    )
+    return frozenset((uscc, "employees_insured") for (uscc,) in found.iter_rows())
+
+
+def _fewer(frame: Any, as_of: date, known_at: datetime) -> frozenset[tuple[str, str]]:
+    """(uscc, indicator) of means that are of fewer months than the truth's: some month of last year had not reached its enterprise whole."""
+    found = frame(
+        f"SELECT e.uscc FROM ({_insured(as_of, known_at)}) h JOIN registry.enterprise e USING (enterprise_id) "
+        f"GROUP BY e.uscc HAVING count(*) FILTER (WHERE year(h.month) = {as_of.year - 1} AND h.is_whole) < 12 "
+        f"OR count(*) FILTER (WHERE h.month > DATE '{as_of}' - INTERVAL 14 MONTH AND h.is_whole) < 13"
+    )
+    return frozenset(
+        (uscc, name)
+        for (uscc,) in found.iter_rows()
+        for name in ("employees_insured_last_year_mean", "employees_insured_growth")
+    )
 
 
 def _first_hand(frame: Any, as_of: date, known_at: datetime) -> frozenset[tuple[str, str]]:
@@ -175,16 +214,8 @@ def _partial(frame: Any, as_of: date, known_at: datetime) -> frozenset[tuple[str
         ), settled AS (
             SELECT * FROM ({_landed("tax_income_tax", known_at)})
             WHERE period_to_date <= DATE '{as_of}' AND (is_annual OR (month(period_from_date) = 1 AND month(period_to_date) = 12))
-        ), office AS (
-            SELECT enterprise_id, CAST(date_trunc('month', pay_month) AS DATE) AS month, count(DISTINCT coalesce(office, _file_id)) AS offices
-            FROM ({_landed("labor_headcount", known_at)})
-            WHERE pay_month <= DATE '{as_of}' AND coalesce(pension_count, unemployment_count, injury_count) IS NOT NULL
-            GROUP BY ALL
         ), insured AS (
-            SELECT enterprise_id, month, coalesce(offices >= max(offices) OVER (
-                PARTITION BY enterprise_id ORDER BY month ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING
-            ), TRUE) AS is_whole
-            FROM office
+            {_insured(as_of, known_at)}
         )
         SELECT e.uscc, unnest(list_filter([
             CASE WHEN coalesce(t.recent, 0) < 12 OR t.late THEN 'revenue_last_12_months' END,

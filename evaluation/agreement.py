@@ -204,6 +204,7 @@ def causes(
     known_on: date,
     earlier: pl.DataFrame | None = None,
     first_hand: frozenset[tuple[str, str]] = frozenset(),
+    fewer: frozenset[tuple[str, str]] = frozenset(),
 ) -> pl.DataFrame:
     """`different` (uscc, indicator, ours, true) with `cause` and `detail`.
 
@@ -212,7 +213,7 @@ def causes(
     indicator → the day by which its year is delivered; `partial`: (uscc, indicator) of sums that want months nobody declared; `behind`:
     (uscc or None for all, indicator) whose newest delivered period is an earlier one than truth's; `earlier`: uscc, indicator, value, the
     truth of the months before: a value of ours that differs is of an earlier period only if it is the truth of one; `first_hand`: (uscc,
-    indicator) whose best source had reached us, so that no lesser one excuses.
+    indicator) whose best source had reached us, so that no lesser one excuses; `fewer`: (uscc, indicator) of means of fewer months than truth's.
     """
     past: dict[tuple[str, str], set[str | None]] = {}
     if earlier is not None:
@@ -222,7 +223,7 @@ def causes(
     held = {(r["uscc"], r["feed"]): r for r in trails.iter_rows(named=True)}
     stood = {(u, i): f for u, i, f in evidence.select("uscc", "indicator", "feed").iter_rows()}
     found = [
-        _early(row, due, partial, behind, known_on, None if earlier is None else past)
+        _early(row, due, partial, behind, known_on, None if earlier is None else past, fewer)
         or _cause(row, held, stood, feeds.get(row["indicator"], ()), starts, needs, definitions, first_hand)
         for row in different.iter_rows(named=True)
     ]
@@ -239,8 +240,11 @@ def _early(
     behind: frozenset[tuple[str | None, str]],
     known_on: date,
     past: Mapping[tuple[str, str], set[str | None]] | None,
+    fewer: frozenset[tuple[str, str]],
 ) -> tuple[str, str] | None:
     """Why a value could not be known yet: its months were not declared, or its year is not due."""
+    if (row["uscc"], row["indicator"]) in fewer:
+        return PARTIAL, "月均数少了没有报来的月份"
     if row["ours"] is None and (row["uscc"], row["indicator"]) in partial:
         return PARTIAL, "有月份没有申报"
     is_behind = (row["uscc"], row["indicator"]) in behind or (None, row["indicator"]) in behind
@@ -302,7 +306,9 @@ def _cause(
     if indicator in definitions and definitions[indicator].covers(uscc, ours, true):
         return DEFINITION, definitions[indicator].why
     if not rows:
-        return GAP, f"{'、'.join(wanted)} 没有此户的行"
+        # a value where the department wrote no row of this enterprise is somebody else's
+        absent = ours in (None, "0", "false", "", "无")
+        return (GAP, f"{'、'.join(wanted)} 没有此户的行") if absent else (OUR_ERROR, "值取自别户的行")
     if ours is None and wanted[0] not in {feed for feed, _ in rows}:
         return GAP, f"{wanted[0]} 没有此户的行"
     return OUR_ERROR, ""

@@ -131,3 +131,37 @@ def test_a_definition_of_some_enterprises_excuses_no_other() -> None:
     definition = agreement.Definition("金融业另有标准", of=frozenset({"a"}))
     assert definition.covers("a", "微型", "小型")
     assert not definition.covers("b", "微型", "小型")
+
+
+@pytest.mark.parametrize(("ours", "cause"), [("0", agreement.GAP), (None, agreement.GAP), ("2", agreement.OUR_ERROR)])
+def test_a_value_without_a_row_of_the_enterprise_is_somebody_else_s(ours: str | None, cause: str) -> None:
+    cell = {"uscc": ["a"], "indicator": ["trademark_count"]}
+    different = pl.DataFrame({**cell, "ours": [ours], "true": ["1"]}, schema_overrides={"ours": pl.String})
+    trails = pl.DataFrame(
+        schema={"uscc": pl.String, "feed": pl.String, "newest": pl.String, "marks": pl.List(pl.String)}
+    )
+    stood = pl.DataFrame({**cell, "feed": ["ip.trademark"]})
+    found = agreement.causes(
+        different, trails, stood, {"trademark_count": ("ip.trademark",)}, {}, {}, {}, {}, frozenset(), frozenset(), date(2025, 1, 25)
+    )  # fmt: skip
+    assert found["cause"].to_list() == [cause]
+
+
+def test_a_lesser_source_excuses_only_where_one_may_stand_in_and_the_best_had_not_come() -> None:
+    cells = [("revenue_last_year", "market.annual_report"), ("tax_paid_last_year", "tax.registration")]
+    different = pl.DataFrame(
+        [{"uscc": u, "indicator": i, "ours": "0", "true": "500000"} for u in "ab" for i, _ in cells]
+    )
+    trails = pl.DataFrame(
+        [{"uscc": u, "feed": feed, "newest": "2024-12-31", "marks": []} for u in "ab" for _, feed in cells],
+        schema_overrides={"marks": pl.List(pl.String)},
+    )
+    stood = pl.DataFrame([{"uscc": u, "indicator": i, "feed": feed} for u in "ab" for i, feed in cells])
+    feeds = {"revenue_last_year": ("tax.income_tax",), "tax_paid_last_year": ("tax.payment",)}
+    found = agreement.causes(
+        different, trails, stood, feeds, {}, {}, {}, {}, frozenset(), frozenset(), date(2025, 1, 25),
+        first_hand=frozenset({("b", "revenue_last_year")}),
+    )  # fmt: skip
+    told = {(row["uscc"], row["indicator"]): row["cause"] for row in found.iter_rows(named=True)}
+    assert told["a", "revenue_last_year"] == agreement.SUBSTITUTE
+    assert told["b", "revenue_last_year"] == told["a", "tax_paid_last_year"] == agreement.OUR_ERROR
