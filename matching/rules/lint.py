@@ -9,18 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from matching.rules import check
 from matching.rules.errors import RuleError
 from matching.rules.items import BarText, bar_text, item_text
 from matching.rules.program import Item, compile_item
-from matching.rules.satisfiable import can_be_false, can_be_true
-from matching.rules.simplify import conjunction, disjunction, negation
-from matching.rules.terms import And, Column, Constant, Not, Or, Term, columns, parts
+from matching.rules.soundness import Severity, faults, substituted
+from matching.rules.terms import And, Constant, Term, columns, parts
 from matching.rules.vocabulary import Vocabulary, attribute, vocabulary_of_indicators
 
-Severity = Literal["error", "warning", "info"]
 _UNITS: Mapping[str, int | Fraction] = {
     "亿": 10**8,
     "万": 10**4,
@@ -79,22 +77,8 @@ def _item_findings(given: Any, item: Item, vocabulary: Vocabulary, indicators: M
     def finding(condition: str | None, rule: str, severity: Severity, message: str) -> Finding:
         return Finding(item.text.file, line_of(given, condition), item.text.id, condition, rule, severity, message)
 
-    sound = True
-    for name, term in item.terms.items():
-        if not can_be_true(term, vocabulary.bounds):
-            sound = False
-            yield finding(name, "never-true", "error", "条件自相矛盾，任何主体都不可能满足")
-        elif not can_be_false(term, vocabulary.bounds):
-            # IN over every code of a list still asks that there be a value
-            listed = all(column.type == "text" for column in columns(term))
-            sound = sound and listed
-            severity: Severity = "info" if listed else "error"
-            yield finding(name, "always-true", severity, "条件对任何有数据的主体都成立，等于只问有没有数据")
-    whole = _substituted(item.logic, item.terms)
-    if sound and not can_be_true(whole, vocabulary.bounds):
-        yield finding("logic", "contradiction", "error", "各条件合在一起互相矛盾，没有主体能够符合")
-    if sound and item.outside == frozenset() and not can_be_false(whole, vocabulary.bounds):
-        yield finding("logic", "always-true", "error", "逻辑对任何有数据的主体都成立")
+    for name, rule, severity, message in faults(item, vocabulary.bounds):
+        yield finding(name, rule, severity, message)
     for one, other in itertools.combinations(item.terms, 2):
         if item.terms[one] == item.terms[other]:
             yield finding(other, "duplicate-condition", "warning", f"与条件 {one} 是同一个判断")
@@ -121,16 +105,6 @@ def _item_findings(given: Any, item: Item, vocabulary: Vocabulary, indicators: M
                     "info",
                     f"金额用到{label}（{column.name}），但没有条件检查它；缺这项数据时金额无法测算",
                 )
-
-
-def _substituted(logic: Term, terms: Mapping[str, Term]) -> Term:
-    """The logic over its conditions' own terms; outside_data stay free."""
-    if isinstance(logic, And | Or):
-        args = [_substituted(arg, terms) for arg in logic.args]
-        return conjunction(args) if isinstance(logic, And) else disjunction(args)
-    if isinstance(logic, Not):
-        return negation(_substituted(logic.arg, terms))
-    return terms.get(logic.name, logic) if isinstance(logic, Column) else logic
 
 
 def _between_items(sound: Sequence[tuple[Any, Item]]) -> Iterator[Finding]:
@@ -177,7 +151,7 @@ def _tests(item: Item) -> frozenset[Term] | None:
     """What a conjunction asks for; None where the logic is no conjunction or most of it lies outside the data."""
     if not item.is_conjunction or item.outside or len(item.terms) < 2:
         return None
-    whole = _substituted(item.logic, item.terms)
+    whole = substituted(item.logic, item.terms)
     return frozenset(whole.args) if isinstance(whole, And) else frozenset([whole])
 
 

@@ -12,6 +12,7 @@ from matching.rules.errors import RuleError
 from matching.rules.items import BarText, ConditionText, ItemText, bar_text, item_text
 from matching.rules.parse import Syntax, parse
 from matching.rules.simplify import conjunction, disjunction, negation
+from matching.rules.soundness import refusal
 from matching.rules.terms import And, Column, Not, Or, Term, columns
 from matching.rules.vocabulary import Vocabulary, vocabulary_of_indicators
 
@@ -201,6 +202,8 @@ def compile_sound(
 ) -> tuple[Program, list[RuleError]]:
     """Compiles what holds and returns what does not: one broken item must not stop the others' night.
 
+    A rule that contradicts itself or is met by everybody does not hold either: it would invite nobody, or pay everybody.
+
     A broken common bar is raised, not returned: without it every item would pay whom it must not.
     """
     vocabulary = vocabulary_of_indicators(indicators)
@@ -212,7 +215,13 @@ def compile_sound(
     refusals: list[RuleError] = []
     for given in items:
         try:
-            compiled.append(compile_item(item_text(given), vocabulary, common, memo))
+            item = compile_item(item_text(given), vocabulary, common, memo)
         except RuleError as error:
             refusals.append(error)
+            continue
+        unsound = refusal(item, vocabulary.bounds)
+        if unsound is None:
+            compiled.append(item)
+        else:
+            refusals.append(unsound)
     return Program(tuple(compiled), vocabulary, indicators), refusals

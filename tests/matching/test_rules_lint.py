@@ -9,6 +9,7 @@ import pytest
 
 from matching.rules import RuleError, compile_items, profile_frame
 from matching.rules.lint import lint, stands_in
+from matching.rules.program import compile_sound
 from matching.rules.simulate import change_of, simulate
 
 INDICATORS = {
@@ -214,7 +215,30 @@ def test_what_if():
     # slips of the pen end in a sentence, and a sum is not bound by what one payment may be
     with pytest.raises(RuleError, match="门槛超出"):
         simulate(program, frame, "x", {"c1": "rev >= 1e60"}, date(2024, 12, 31), groups)
-    with pytest.raises(RuleError, match="award：事项 x：c 的金额.*超出"):
+    with pytest.raises(RuleError, match=r"award：事项 x：c 的金额.*超出"):
         simulate(program, frame, "x", {}, date(2024, 12, 31), groups, award="1e16")
     most = simulate(program, frame, "x", {"c1": "rev >= 50"}, date(2024, 12, 31), groups, award="9999999999999999.99")
     assert most.after.yuan == most.curve["yuan"].max() == Decimal("29999999999999999.97")
+
+
+@pytest.mark.parametrize(
+    ("exprs", "logic", "where", "words"),
+    [
+        (["rev > 100 AND rev < 50"], None, "c1", "自相矛盾"),
+        (["rev > 100", "rev < 50"], None, "logic", "互相矛盾"),
+        (["rev >= 0"], None, "c1", "都成立"),
+        (["rev >= 100", "rev < 100"], "c1 OR c2", "logic", "都成立"),
+        (["p OR NOT p"], None, "c1", "都成立"),
+        (["TRUE"], None, "c1", "都成立"),
+    ],
+)
+def test_a_rule_nobody_or_everybody_meets_does_not_take_effect(exprs, logic, where, words):
+    bad = {
+        "id": "bad",
+        "conditions": [{"id": f"c{n}", "text": "", "expr": e} for n, e in enumerate(exprs, 1)],
+        "logic": logic,
+    }
+    good = {"id": "good", "conditions": [{"id": "c1", "text": "", "expr": "rev >= 100"}]}
+    program, refusals = compile_sound([bad, good], INDICATORS)
+    assert [item.text.id for item in program.items] == ["good"]
+    assert [refusal.condition for refusal in refusals] == [where] and words in refusals[0].message
