@@ -27,31 +27,43 @@ def read(path: Path, form: Form, table: Table) -> Reading:
     header.require(found, headers, table)
     reading = Reading(pl.DataFrame(), notes=header.notes_of(found))
     body = pl.DataFrame({"r": pl.Series("r", lines[start:end], dtype=pl.String)}).with_row_index(ROW, offset=start + 1)
-    if body.height and (body["r"].str.len_chars().max() or 0) > MAX_CELL:  # type: ignore[operator]
+    if body.height and (body["r"].str.len_chars() > MAX_CELL).any():
         raise RefusedFile(f"有一行超过 {MAX_CELL} 个字符，不像一条记录")
     body = body.with_columns((pl.col("r").str.count_matches("\t", literal=True) + 1).alias("n"))
     for row, n in body.filter(pl.col("n") != len(headers)).select(ROW, "n").iter_rows():
         reading.unreadable.append(Unreadable(row, "", "columns", f"应有 {len(headers)} 列，实际 {n} 列"))
     good = body.filter(pl.col("n") == len(headers))
     # Bytes written as numbers are legal in COPY, but no dump tool writes them: half a character could hide behind one.
-    odd = good["r"].str.replace_all(r"\\\\", "").str.contains(r"\\(?:x[0-9A-Fa-f]|[0-7]|\t|$)")
+    odd = good["r"].str.contains(r"\\(?:[^N]|$)")
+    if odd.any():
+        odd = odd & good["r"].str.replace_all(r"\\\\", "").str.contains(r"\\(?:x[0-9A-Fa-f]|[0-7]|\t|$)")
     for row in good.filter(odd)[ROW]:
         reading.unreadable.append(Unreadable(row, "", "escape", "有不认识的转义（\\x.. 或 \\数字），不能确定是什么字"))
     good = good.filter(~odd)
-    parts = good["r"].str.split("\t").list.to_struct(fields=[f"c{i}" for i in range(len(headers))])
-    wide = (
-        parts.struct.unnest() if good.height else pl.DataFrame(schema={f"c{i}": pl.String for i in range(len(headers))})
-    )
+    wide = _cut(good["r"], len(headers))
     reading.frame = wide.select(
         [_plain(wide[f"c{place}"]).alias(name) for name, place in found.positions.items()]
     ).with_columns(good[ROW].cast(pl.Int64), pl.lit("").alias(SHEET), pl.lit(None, dtype=pl.String).alias(NUMERIC))
     return reading
 
 
+def _cut(lines: pl.Series, width: int) -> pl.DataFrame:
+    schema = {f"c{i}": pl.String for i in range(width)}
+    if lines.is_empty():
+        return pl.DataFrame(schema=schema)
+    source = ("\n".join(lines.to_list()) + "\n").encode()
+    wide = pl.read_csv(
+        source, has_header=False, separator="\t", quote_char=None, schema=schema, null_values=["\\N"], empty_string_is_null=False
+    )  # fmt: skip
+    if wide.height != len(lines):
+        raise RefusedFile(f"逐行检查得到 {len(lines)} 行，解析得到 {wide.height} 行，两者不符")
+    return wide
+
+
 def _block(lines: list[str], table: Table) -> tuple[int, list[str]]:
     seen, ours = [], []
     for i, line in enumerate(lines):
-        found = _COPY.match(line) if line[:4].upper() == "COPY" else None
+        found = _COPY.match(line) if line[:1] in ("C", "c") else None
         if not found:
             continue
         if found.group(1).upper() == table.native.upper():
@@ -69,10 +81,10 @@ def _block(lines: list[str], table: Table) -> tuple[int, list[str]]:
 
 
 def _plain(series: pl.Series) -> pl.Series:
-    nulled = pl.select(pl.when(series == "\\N").then(None).otherwise(series).alias(series.name))[series.name]
-    if not nulled.str.contains("\\", literal=True).any():
-        return nulled
+    escaped = series.str.contains("\\", literal=True).fill_null(False)
+    if not escaped.any():
+        return series
     # Backslashes are rare: only the distinct values that hold one are unescaped in Python.
-    odd = nulled.filter(nulled.str.contains("\\", literal=True)).unique().to_list()
+    odd = series.filter(escaped).unique().to_list()
     plain = [re.sub(r"\\(.)", lambda m: _ESCAPES.get(m.group(1), m.group(1)), v, flags=re.DOTALL) for v in odd]
-    return nulled.replace(odd, plain)
+    return series.replace(odd, plain)

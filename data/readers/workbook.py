@@ -229,8 +229,7 @@ def _frame(
             cells = [cell + epoch_shift if type(cell) in (int, float) else cell for cell in cells]
         columns[name] = _texts(cells, held)
     marks = [",".join(m) if m else None for m in numeric]
-    longest = max((series.str.len_chars().max() or 0 for series in columns.values()), default=0)
-    if longest > MAX_CELL:  # type: ignore[operator]
+    if any((series.str.len_chars() > MAX_CELL).any() for series in columns.values()):
         raise RefusedFile(f"工作表「{sheet}」有一格超过 {MAX_CELL} 个字符")
     return frame_of(columns, range(top + 1, top + 1 + len(body)), sheet, marks)
 
