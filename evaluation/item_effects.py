@@ -199,12 +199,12 @@ def _per_wan(sample: _Sample, effects: tuple[float, float, float]) -> dict[str, 
 
 def _pretrend_p(sample: _Sample, result: DidResult) -> float | None:
     """Bonferroni's p over the quarters of TESTED_BEFORE; None when too few units can be seen there."""
-    found = []
-    for row in result.event.table.iter_rows(named=True):
+    event, found = result.event, []
+    for since, att, se in zip(event.labels, event.parts, event.sampling.errors(event.part_influence), strict=True):
         # a change at e needs the quarter before it, hence one more quarter of history
-        enough = int((sample.before + row["event_time"] >= 1).sum()) >= FEWEST_TESTED
-        if row["event_time"] in TESTED_BEFORE and enough and row["se"] and math.isfinite(row["se"]):
-            found.append(math.erfc(abs(row["att"] / row["se"]) / math.sqrt(2)))
+        enough = int((sample.before + since >= 1).sum()) >= FEWEST_TESTED
+        if since in TESTED_BEFORE and enough and se and math.isfinite(se):
+            found.append(math.erfc(abs(att / se) / math.sqrt(2)))
     return min(1.0, len(found) * min(found)) if found else None
 
 
