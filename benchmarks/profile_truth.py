@@ -58,9 +58,18 @@ def on_day(home: Path, day: dt.date, known_after: int, truth: Truth) -> tuple[pl
     warehouse = DuckWarehouse(home=home, scope=scope)
     build(warehouse, scope, without=("event", "indicator_month", "person"))
     before = day.replace(day=1) - dt.timedelta(days=1)
-    earlier = pl.concat([truth(before), truth(before.replace(day=1) - dt.timedelta(days=1))])
+    earlier = pl.concat([past(truth, end) for end in (before, before.replace(day=1) - dt.timedelta(days=1))])
     compared, explained = compared_on(warehouse.frame, home / "truth", truth(day), day, known_at, earlier)
     return compared.with_columns(day=pl.lit(day)), explained.with_columns(day=pl.lit(day))
+
+
+def past(truth: Truth, end: dt.date) -> pl.DataFrame:
+    """The truth of an earlier month end; empty where the world cannot tell it, which excuses less."""
+    try:
+        return truth(end)
+    except subprocess.CalledProcessError as error:
+        sys.stderr.write(f"{end} 的真值算不出来，不用它：{error.stderr.decode().strip().splitlines()[-1]}\n")
+        return pl.DataFrame(schema={"uscc": pl.String, "indicator": pl.String, "value": pl.String})
 
 
 def counted(compared: pl.DataFrame, explained: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
