@@ -44,6 +44,10 @@ def _may_be_odd(payload: list[str], form: Form, table: Table) -> pl.Expr:
     first = pl.col(payload[0])
     words = [*form.totals, *form.notes, "单位"]
     odd = first.is_null() | (first == "") | first.str.contains(r"\s|\u200b|\ufeff") | first.str.contains_any(words)
+    name = table.subject.get("name")
+    if name in payload[1:]:
+        spaced = "|".join(r"\s*".join(map(re.escape, word)) for word in form.totals) or r"\A\z"
+        odd = odd | pl.col(name).str.contains(spaced).fill_null(False)
     required = [c for c in payload if c in table.columns and table.columns[c].required]
     if not required:
         return odd
@@ -64,7 +68,7 @@ def _kinds(frame: pl.DataFrame, payload: list[str], form: Form, table: Table) ->
     kind = (
         pl.when(pl.col("_filled") == 0)
         .then(pl.lit("blank"))
-        .when(pl.col("_first").str.contains(_total_pattern(form.totals)))
+        .when(pl.col("_first").str.contains(_total_pattern(form.totals)) | _named_total(payload, form, table))
         .then(pl.lit("total"))
         .when((pl.col("_filled") <= 2) & pl.col("_first").str.contains(r"^[(（]?(?:金额|计量|数量)?单位[:：]"))
         .then(pl.lit("unit"))
@@ -78,6 +82,15 @@ def _kinds(frame: pl.DataFrame, payload: list[str], form: Form, table: Table) ->
     )
     # Two eager steps: the optimiser a lazy plan goes through costs more than these rows.
     return frame.with_columns(first.alias("_first"), filled.alias("_filled")).select(kind.alias("_kind"))["_kind"]
+
+
+def _named_total(payload: list[str], form: Form, table: Table) -> pl.Expr:
+    """A total that carries a serial number like a fact: nobody is called 合计."""
+    name = table.subject.get("name")
+    if name not in payload or not form.totals:
+        return pl.lit(False)
+    whole = r"^(?:" + "|".join(re.escape(w) for w in form.totals) + r")[:：]?$"
+    return pl.col(name).str.replace_all(_BLANKS, "").str.contains(whole).fill_null(False)
 
 
 def _total_pattern(words: tuple[str, ...]) -> str:

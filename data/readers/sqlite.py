@@ -35,7 +35,8 @@ def read(path: Path, form: Form, table: Table) -> Reading:
 
 
 def _reading(base: sqlite3.Connection, table: Table) -> Reading:
-    tables = [r[0] for r in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    made = dict(base.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall())
+    tables = list(made)
     native = next((t for t in tables if t.upper() == table.native.upper()), None)
     if native is None:
         raise RefusedFile(f"快照里没有表 {table.native}，只有 {'、'.join(sorted(tables)) or '（空）'}")
@@ -47,7 +48,11 @@ def _reading(base: sqlite3.Connection, table: Table) -> Reading:
     header.require(found, headers, table)
     reading = Reading(pl.DataFrame(), notes=header.notes_of(found))
     chosen = ", ".join(_name(headers[place]) for place in found.positions.values())
-    rows = base.execute(f"SELECT {chosen} FROM {_name(native)} ORDER BY rowid").fetchall()
+    said = (made[native] or "").upper()
+    if said.lstrip().startswith("CREATE VIRTUAL"):
+        raise RefusedFile(f"{native} 是虚拟表，它的内容由程序算出，不是数据")
+    order = "" if "WITHOUT ROWID" in said else " ORDER BY rowid"
+    rows = base.execute(f"SELECT {chosen} FROM {_name(native)}{order}").fetchall()
     codes = [n for n in found.positions if table.columns[n].key is not None]
     columns: dict[str, list[str | None]] = {}
     marks: list[list[str]] = [[] for _ in rows]

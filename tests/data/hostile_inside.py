@@ -244,6 +244,9 @@ def database_cases() -> Iterator[Case]:
         "UTF-8",
     )
     whole = h.database(f"CREATE TABLE t_zz({columns}); {insert * 400}")
+    yield Case(name.format(5), h.database(f"CREATE VIRTUAL TABLE t_zz USING fts5({columns}); {insert}"), "虚拟表")
+    keyed = f"CREATE TABLE t_zz({columns}, PRIMARY KEY({first})) WITHOUT ROWID; {insert}"
+    yield Case(name.format(6), h.database(keyed), "", loads=True)
     yield Case(name.format(4), whole[: len(whole) // 2], "SQLite|损坏|截断")
 
 

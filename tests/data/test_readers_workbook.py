@@ -11,6 +11,7 @@ import xlwt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data import contract
 from data.contract import Table, parse_feed
 from data.readers import RefusedFile, read, workbook
 
@@ -208,3 +209,18 @@ def test_formula_cells_are_noted(tmp_path: Path) -> None:
 @settings(max_examples=200, deadline=None)
 def test_a_column_read_at_once_says_what_its_cells_say_one_by_one(cells: list[object]) -> None:
     assert workbook._texts(cells, set(map(type, cells))).to_list() == [workbook._words(c) for c in cells]
+
+
+def test_a_total_with_a_serial_number_is_a_total_and_a_firm_with_the_word_in_its_name_is_not(tmp_path: Path) -> None:
+    table = contract.table("labor", "inspection")
+    names = ["海南甲公司", "合　计", "海南合计财税公司", "小计：", "总 计"]
+    book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"))
+    page = book.add_worksheet()
+    page.write_row(0, 0, ["序号", "单位名称", "案由", "决定日期", "金额"])
+    for i, name in enumerate(names, 1):
+        page.write_row(i, 0, [i, name, "拖欠工资", "2023-05-06", 100])
+    book.close()
+    found = read(tmp_path / "a.xlsx", next(iter(table.forms.values())), table)
+    assert found.frame["name"].to_list() == ["海南甲公司", "海南合计财税公司"]
+    assert found.set_aside == {"total": 3}
+    assert found.rows_in == 5
