@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from matching.rules.terms import Column, Compare, Constant, Term
 
 STRIP = 16_384
 """Rows compared at a time: values and answers then stay in the second cache, and a call is still worth its price. A multiple of 64."""
+
+MOST = 64
+"""Tests taken together: their answers for a strip are 1 MB, and a catalogue with thousands of thresholds on one column needs no more."""
 
 _BEYOND = 2**62
 
@@ -27,7 +31,7 @@ class Batch:
 
     column: Column
     first: int
-    tests: tuple[tuple[str, object], ...]
+    tests: tuple[tuple[str, Fraction], ...]
 
     def bounds(self, den: int) -> Bounds:
         """The integer thresholds of the tests on numerators over `den`, and how many of them, from the first, are `>=`.
@@ -36,43 +40,36 @@ class Batch:
         and columns held as doubles reach less far than that.
         """
         found = np.empty(len(self.tests))
-        for at, (operator, constant) in enumerate(self.tests):
-            exact = v.exact(constant)  # type: ignore[arg-type]
-            assert exact is not None
-            test = v.threshold(operator, exact, den)
+        for at, (operator, bound) in enumerate(self.tests):
+            test = v.threshold(operator, bound, den)
             found[at] = np.nan if test is None else max(-_BEYOND, min(_BEYOND, test[1]))
         return found, sum(operator != "=" for operator, _ in self.tests)
 
 
 def batched(terms: Iterable[Term]) -> tuple[list[Term], list[Batch]]:
     """The tests that can be taken together, in the order their rows must have, and how they are grouped."""
-    groups: dict[Column, list[Compare]] = {}
+    groups: dict[Column, list[tuple[str, Fraction, Term]]] = {}
     for term in terms:
-        if _is_threshold(term):
+        bound = _bound(term)
+        if bound is not None:
             assert isinstance(term, Compare) and isinstance(term.left, Column)
-            groups.setdefault(term.left, []).append(term)
+            groups.setdefault(term.left, []).append((term.operator, bound, term))
     ordered: list[Term] = []
     batches: list[Batch] = []
     for column, tests in groups.items():
-        tests.sort(key=lambda term: term.operator == "=")
-        batches.append(Batch(column, len(ordered), tuple((t.operator, _bound(t)) for t in tests)))
-        ordered.extend(tests)
+        tests.sort(key=lambda test: test[0] == "=")
+        for first in range(0, len(tests), MOST):
+            some = tests[first : first + MOST]
+            batches.append(Batch(column, len(ordered), tuple((operator, bound) for operator, bound, _ in some)))
+            ordered.extend(term for _, _, term in some)
     return ordered, batches
 
 
-def _is_threshold(term: Term) -> bool:
-    return (
-        isinstance(term, Compare)
-        and isinstance(term.left, Column)
-        and isinstance(term.right, Constant)
-        and term.left.type in ("number", "date")
-        and v.exact(term.right.value) is not None
-    )
-
-
-def _bound(term: Compare) -> object:
-    assert isinstance(term.right, Constant)
-    return term.right.value
+def _bound(term: Term) -> Fraction | None:
+    """The number, or day number, that a term compares a column with; None if it does something else."""
+    if not (isinstance(term, Compare) and isinstance(term.left, Column) and isinstance(term.right, Constant)):
+        return None
+    return v.exact(term.right.value) if term.left.type in ("number", "date") else None
 
 
 class Strips:

@@ -18,6 +18,15 @@ BLOCK = 131_072
 """Rows per block at most: a plane is then 16 KB, long enough that a call costs less than its work. A multiple of 64."""
 
 
+ROOM = 2**29
+"""Bytes for a program's planes of one block: tens of thousands of distinct tests get shorter blocks instead of more memory."""
+
+
+def roomy(rows: int, limit: int = BLOCK) -> int:
+    """The most rows per block with which that many TRUE and FALSE planes stay within ROOM, `limit` at most. A multiple of 64."""
+    return max(64, min(limit, ROOM * 8 // (2 * max(1, rows)) // 64 * 64))
+
+
 def even(height: int, limit: int = BLOCK) -> int:
     """The rows per block that cut `height` rows into as few, equally large blocks as `limit` allows. A multiple of 64."""
     blocks = max(1, -(-height // limit))

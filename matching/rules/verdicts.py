@@ -15,7 +15,7 @@ import pyarrow as pa
 from matching.rules import evaluate as rows
 from matching.rules import values as v
 from matching.rules.columns import Block, Plane
-from matching.rules.kernel import BLOCK, ItemPlanes, Kernel, Plan, even
+from matching.rules.kernel import BLOCK, ItemPlanes, Kernel, Plan, even, lay_out, roomy
 from matching.rules.planes import Slot, positions
 from matching.rules.program import Program
 
@@ -102,7 +102,7 @@ class Verdicts:
         self.as_of = as_of
         self.subject = subject
         # a small frame needs small planes, and a short last block would cost what a full one does
-        self.kernel = Kernel(program, even(profiles.height, block))
+        self.kernel = Kernel(program, even(profiles.height, roomy(lay_out(program).layout.rows, block)))
         self._counts: npt.NDArray[np.int64] = self._count()
 
     def _count(self) -> npt.NDArray[np.int64]:

@@ -11,6 +11,7 @@ import pytest
 
 from matching.rules import compile_items, evaluate_expr
 from matching.rules.batches import STRIP
+from matching.rules.changes import changes
 from matching.rules.columns import texts
 from matching.rules.dictionary import encode
 from matching.rules.kernel import even
@@ -95,6 +96,16 @@ def test_every_plane_is_what_the_evaluator_says(height, block, widest):
         assert (found["eligible"], found["unknown"]) == (said.sum(), said.null_count()), whole
 
 
+def test_more_thresholds_than_fit_one_batch():
+    profiles = frame(700, 3)
+    exprs = [f"n {operator} {value}" for value in range(-60, 61) for operator in (">=", "<=", "=")]
+    items = [{"id": e, "conditions": [{"id": "c1", "text": "", "expr": e}]} for e in exprs]
+    program = compile_items(items, {name: {"type": kind} for name, kind in KINDS.items()})
+    for row in Verdicts(program, profiles, AS_OF).counts().iter_rows(named=True):
+        said = evaluate_expr(row["item_id"], profiles, KINDS)
+        assert (row["eligible"], row["unknown"]) == (said.sum(), said.null_count()), row["item_id"]
+
+
 def test_a_shipped_program_answers_as_the_one_that_stayed():
     profiles = frame(300, 5)
     items = [
@@ -109,6 +120,26 @@ def test_a_shipped_program_answers_as_the_one_that_stayed():
     other = profiles.sort("t", descending=True).with_columns(pl.col("t").replace("甲", "乙"))
     afresh = compile_items(items, {name: {"type": kind} for name, kind in KINDS.items()})
     assert Verdicts(program, other, AS_OF).counts().equals(Verdicts(afresh, other, AS_OF).counts())
+
+
+def test_many_tests_get_shorter_blocks_and_the_same_answers(monkeypatch):
+    profiles = frame(1000, 9)
+    exprs = sorted(set(expressions(random.Random(9), 80)))
+    indicators = {name: {"type": kind} for name, kind in KINDS.items()}
+
+    def program(some):
+        return compile_items([{"id": e, "conditions": [{"id": "c1", "text": "", "expr": e}]} for e in some], indicators)
+
+    whole = Verdicts(program(exprs), profiles, AS_OF)
+    ids = profiles.with_columns(enterprise_id=pl.int_range(pl.len()).cast(pl.String))
+    moved = ids.with_columns(d=pl.col("d").shift(1))
+    expected = changes(Verdicts(program(exprs), ids, AS_OF), Verdicts(program(exprs[:9]), moved, AS_OF))
+    monkeypatch.setattr("matching.rules.kernel.ROOM", 4096)
+    short = Verdicts(program(exprs), profiles, AS_OF)
+    assert short.kernel.block < whole.kernel.block and short.counts().equals(whole.counts())
+    few = Verdicts(program(exprs[:9]), moved, AS_OF)
+    assert few.kernel.block > short.kernel.block
+    assert changes(Verdicts(program(exprs), ids, AS_OF), few).equals(expected) and expected.height
 
 
 @pytest.mark.parametrize("height", [1, 63, 64, 65, 131_072, 131_073, 200_000, 3_000_000])
