@@ -20,11 +20,13 @@ def page(
     refused: Sequence[Mapping[str, Any]],
     rejects: Sequence[Mapping[str, Any]],
     checks: Sequence[Mapping[str, Any]],
+    odd: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The page as HTML.
 
     `feeds`: department, table, contact, files, refused, rows, rejects, latest; `refused`: name, department, received_at, reason;
-    `rejects`: department, table, column, rule, reason, n; `checks`: department, table, label, level, row_count, bad_rows, broken.
+    `rejects`: department, table, column, rule, reason, n; `checks`: department, table, label, level, row_count, bad_rows, broken;
+    `odd`: department, table, period, alarm, detail.
     """
     parts = [
         f"<p>截至 {known_at:%Y-%m-%d %H:%M} 收到的交付。行数守恒：读入 = 载入 + 退回 + 重复 + 合计行，逐份核对。</p>",
@@ -44,6 +46,18 @@ def page(
         ),
         _section(
             "拒收的交付", refused, {"name": "文件", "department": "部门", "received_at": "收到", "reason": "原因"}
+        ),
+        _section(
+            "异常的交付（迟到、缺期、换了列名或编码、内容属另一期、无回执）",
+            odd,
+            {
+                "department": "部门",
+                "table": "表",
+                "period": "期",
+                "alarm": "异常",
+                "detail": "说明",
+                "contact": "联系谁",
+            },
         ),
         _section(
             "退回的行（按原因）",

@@ -18,6 +18,16 @@ COLUMNS = {
     "file_id": pl.String,
     "detail": pl.String,
 }
+ALARMS = {
+    "gap": "缺期",
+    "late": "迟到",
+    "volume": "行数异常",
+    "distribution": "单位或量级异常",
+    "content": "内容属另一期",
+    "columns": "列有变化",
+    "encoding": "编码有变化",
+    "receipt": "没有回执",
+}
 _SIGNS = (
     ("volume", "份的中位数是"),
     ("distribution", "像是单位换了"),

@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 
 from assets.ports import Scope, Warehouse
-from assets.raw.anomaly import anomalies
+from assets.raw.anomaly import ALARMS, anomalies
 from assets.raw.periods import period_end
 from assets.raw.schema import LOAD_COLUMNS
 from data import contract
@@ -29,8 +29,9 @@ def ledger_asset(tables: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
         rows = deliveries(warehouse)
         with warehouse.write() as transaction:
             written = transaction.replace("raw.delivery", rows)
-            transaction.replace("quality.anomaly", anomalies(rows, scope.as_of))
-        report = written_report(warehouse, scope, rows)
+            odd = anomalies(rows, scope.as_of)
+            transaction.replace("quality.anomaly", odd)
+        report = written_report(warehouse, scope, rows, odd)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": written.rows,
@@ -67,7 +68,7 @@ def deliveries(warehouse: Warehouse) -> pl.DataFrame:
     )
 
 
-def written_report(warehouse: Warehouse, scope: Scope, rows: pl.DataFrame) -> Path:
+def written_report(warehouse: Warehouse, scope: Scope, rows: pl.DataFrame, odd: pl.DataFrame) -> Path:
     """The 质量报告 of this run as `reports/质量报告-<as_of>.html`; the same deliveries give the same bytes."""
     named = {(t.department, t.name): t.label for t in contract.tables()}
     feeds = contract.feeds()
@@ -105,7 +106,9 @@ def written_report(warehouse: Warehouse, scope: Scope, rows: pl.DataFrame) -> Pa
         " WHERE NOT passed AND known_at = $known_at ORDER BY ALL",
         {"known_at": scope.known_at},
     )
-    text = page(scope.known_at, *[[spoken(r) for r in f.to_dicts()] for f in (summary, turned, rejects, failed)])
+    recent = odd.with_columns(pl.col("alarm").replace(ALARMS), table=pl.col("table_name")).sort("period", descending=True, maintain_order=True)  # fmt: skip
+    shown = (summary, turned, rejects, failed, recent)
+    text = page(scope.known_at, *[[spoken(r) for r in f.to_dicts()] for f in shown])
     place = warehouse.home / "reports" / f"质量报告-{scope.as_of}.html"
     place.parent.mkdir(parents=True, exist_ok=True)
     part = place.with_suffix(".part")
