@@ -129,7 +129,9 @@ def _alternatives(document: Mapping[str, Any]) -> frozenset[str]:
         grouped = [(one, _fact(one)) for c in conditions if "any_of" in c for one in _one_by_one(c)]
         for (one, first), (other, second) in combinations(grouped, 2):
             apart = "alt" not in one or one.get("alt") != other.get("alt")
-            if one["any_of"] == other["any_of"] and apart and first != second:
+            # nobody has two sizes: several are alternatives whether a text is marked so or not
+            sizes = one["field"] == other["field"] == "enterprise_size"
+            if one["any_of"] == other["any_of"] and apart and first != second and not sizes:
                 pairs.add(" 或 ".join(sorted((first, second))))
     return frozenset(pairs)
 

@@ -242,6 +242,13 @@ def follows_threshold(text: str, quantity: Quantity, threshold_end: int) -> bool
         r"[^，。；：、\d]{0,12}?(?:的|企业|单位|项目|部分|[，,：:\s])+(?:按|最高|不超过|分别)?\s?",
         text[threshold_end : quantity.left],
     )
+    if (
+        quantity.kind == "ratio"
+        and quantity.op
+        and not re.search(r"按|给|补|最高|不超过", text[threshold_end : quantity.start])
+    ):
+        # 30人以下企业不高于20%: still a threshold
+        return False
     return bool(between) and not re.match(r"\s?(?:以上|以下|以内|至|-|—)", text[quantity.end : quantity.end + 3])
 
 

@@ -12,8 +12,9 @@ from data.corpus import Item
 from matching.rules import check
 from matching.rules.errors import RuleError
 from matching.rules.items import item_text
-from matching.rules.lint import Finding, Severity, line_of, stands_in
+from matching.rules.lint import Finding, line_of, stands_in
 from matching.rules.program import compile_item
+from matching.rules.soundness import Severity
 from matching.rules.terms import Case, Column, Compare, Constant, Member, Not, Term, parts
 from matching.rules.vocabulary import Vocabulary, vocabulary_of_indicators
 from matching.text import document

@@ -89,7 +89,9 @@ CUES: tuple[Cue, ...] = (
         rf"(?:{_REVENUE}|产值|收入|税收|缴纳{_R}{{0,4}}税{_R}{{0,4}}|余额)(?:净?增量|净?增加额|新增额|净增长?|增加额?|较年初新增|同比增加|同比新增|同比净增|较上年(?:度)?(?:增加|新增|净增))",
         "增量",
     ),
-    _cue("other_metric", "money", rf"(?:净增|新增)(?:加)?(?:{_REVENUE}|产值|税收|工业总产值)", "增量"),
+    _cue(
+        "other_metric", "money", rf"(?:净增|新增)(?:加)?(?:工业|年度|地方)?(?:{_REVENUE}|总?产值|税收)(?:合计)?", "增量"
+    ),
     _cue("other_metric", "money", r"增量|增加额|新增额|增长额", "增量", weak=True),
     _cue("other_metric", "money", r"净利润|利润总额|纯收入|净收入|票房(?:收入)?|人均收入|带货额", "收益"),
     _cue("other_metric", "money", r"单台(?:\(套\))?(?:设备)?(?:价格|价值|售价|原值)|单价", "单价"),
@@ -98,7 +100,13 @@ CUES: tuple[Cue, ...] = (
     _cue("other_metric", "money", r"(?:实缴|基金|管理|资金|募集)(?:资金)?规模", "规模"),
     _cue("other_metric", "area", r"推广面积|示范面积|播种面积", "面积"),
     _cue("other_metric", "money", r"应纳税所得额", "应纳税所得额"),
-    _cue("other_metric", "count", r"观众(?:人数)?|参会(?:人员|人数)?|客流量?|观展人数|与会人员", "到场人数"),
+    _cue(
+        "other_metric",
+        "count",
+        r"观众(?:人数)?|参会(?:人员|人数)?|客流量?|观展人数|与会人员",
+        "到场人数",
+        units="人 人次 名 位",
+    ),
     _cue("other_metric", "count", rf"(?:床位|托位|机架|标准展位|展位|工位|客房|座位){_R}{{0,8}}", "容量"),
     _cue(
         "other_metric",
@@ -131,6 +139,13 @@ CUES: tuple[Cue, ...] = (
         rf"(?:持证|持有{_R}{{0,12}}证书|专业技术人员|专职(?:工作|服务|管理|从业|律师|教师|技术)?人员|专业人员|中级以上|高级职称|专职|管理人员|证书的(?:职工|员工|人员)|执业|经纪人|技术人员|服务人员|家政服务员|护理人员|(?:职称|学历|学位)(?:的)?(?:工程技术|专业技术|技术)?人员(?:数)?|具有{_R}{{0,16}}(?:资格|职称|学历)){_R}{{0,10}}",
         units="人",
     ),
+    # 新招用首次来我市就业的员工50人以上
+    _cue(
+        "new_hires",
+        "count",
+        r"(?:新招用?|招用|新招录|新吸纳|新聘用|新引进)[^，。；：、;\n\d]{0,16}(?:员工|职工|人员|劳动者|工人)",
+        units="人",
+    ),
     _cue(
         "employees",
         "count",
@@ -149,7 +164,11 @@ CUES: tuple[Cue, ...] = (
         rf"(?:知识产权|实用新型|外观设计|软件著作权|著作权|商标|专利|植物新品种|集成电路布图){_R}{{0,16}}",
     ),
     _cue("standards_led", "count", rf"(?:主导|参与)?制定?{_R}{{0,8}}标准{_R}{{0,6}}"),
-    _cue("talent_income", "money", rf"年薪|薪酬|工资薪金|应纳税工资|年收入(?=.{{0,4}}人才)|薪资{_R}{{0,8}}"),
+    _cue(
+        "talent_income",
+        "money",
+        rf"(?:本人|个人|申请人)的?(?:税前)?年?收入|年薪|薪酬|工资薪金|应纳税工资|年收入(?=.{{0,4}}人才)|薪资{_R}{{0,8}}",
+    ),
     _cue("rd_expense", "money", rf"{_RD}{_R}{{0,10}}"),
     _cue(
         "local_contribution",
@@ -253,7 +272,7 @@ CUES: tuple[Cue, ...] = (
 _OTHER_NUMBER = re.compile(r"\d\s?(?:万|亿|%|‰|人|件|家|元|平)")
 _OWN_NOUN = re.compile(r"[\u4e00-\u9fa5]{3,}")
 _FILLER = re.compile(
-    r"其中|对于?|达到?|不低于|同比|平均|年均|增长|增速|增幅|较?上年度?|当年|年度|总额|累计|合计|以上|以下|企业|单位|项目|数量|比例|占比|规模|金额|每年|首次|突破|分别|且|并|的|为"
+    r"(?:不少于|不得?低于|不高于|不超过|超过|高于|低于|至少|以内|在)|其中|对于?|达到?|不低于|同比|平均|年均|增长|增速|增幅|较?上年度?|当年|年度|总额|累计|合计|以上|以下|企业|单位|项目|数量|比例|占比|规模|金额|每年|首次|突破|分别|且|并|的|为"
 )
 _CLOSED = re.compile(r"\([^()\n]{0,80}\)")
 _OF = re.compile(r"(?:不低于|不少于|不高于|不超过|达到|超过|高于|低于|占到)(?P<whole>[^，。；：、\d\n%]{2,16}?)的?\s?$")
@@ -261,6 +280,15 @@ _OF = re.compile(r"(?:不低于|不少于|不高于|不超过|达到|超过|高�
 
 # 1件以上发明专利: the measure has a number of its own
 _TAKEN = re.compile(r"\d\s?(?:件|项|人|名|个|家|篇)(?:\([^)]{1,6}\))?(?:及?以上)?的?(?:有效|授权|自主|国内|\s)*$")
+
+
+_LIST_BREAK = re.compile(r"\d[^、，且并和\d]*(?:[、，且并]|并且)(?P<own>[^\d]*)$")
+
+
+def _measures_another(between: str) -> bool:
+    """参会人数300人以上、在五星级酒店住宿不少于2晚: between a measure and a later number stand another number and a noun of its own."""
+    match = _LIST_BREAK.search(between)
+    return match is not None and bool(re.search(r"[\u4e00-\u9fa5]{2,}", _FILLER.sub("，", match["own"])))
 
 
 @dataclass(frozen=True)
@@ -283,6 +311,8 @@ def field_of(text: str, quantity: Quantity, clause_start: int, sentence_start: i
         # 工程技术人员不低于职工总数的60% asks what 占职工总数 asks
         lead += "占" + share["whole"]
     near = _best(lead, quantity.kind, quantity.unit, clause_start)
+    if near and _measures_another(text[near.end : quantity.left]):
+        near = None
     behind = _first_behind(text, quantity, clause_end)
     if near and behind and quantity.kind == "count" and _TAKEN.search(text[sentence_start : near.start]):
         return behind

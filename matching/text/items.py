@@ -59,7 +59,7 @@ def items_of(
     return [
         ReadItem(
             unit.name if n == 0 else _opening(text, given[0]),
-            tuple(_tiered(distinct([*inherited, *before, *asked]))),
+            tuple(distinct([*(inherited if asked else _tiered(inherited)), *_tiered(distinct([*before, *asked]))])),
             award(given, made),
             min(a.sentence.start for a in given),
             max(a.sentence.end for a in given),
@@ -216,8 +216,13 @@ def distinct(conditions: list[Condition]) -> list[Condition]:
 
 
 _OR = re.compile(
-    r"^(?:的|企业|单位|机构|\([^()]{0,20}\)|[\s，,、；)])*或者?(?!许)[^，。；]{0,5}$|^[\u4e00-\u9fa5]{1,8}[，,]\s?或者?(?!许)[^，。；]{0,5}$"
+    r"^(?:的|企业|单位|机构|称号|认定|资质|资格|\([^()]{0,20}\)|[\s，,、；)])*或者?(?!许)(?:[^，。；]{0,5}|(?:首次|被|新|获得?|评为|认定为?|列入|纳入|取得|属于|入选|国家级?|[^，。；\d]{0,3}省级?|市级?|[\"“”])*)$|^[\u4e00-\u9fa5]{1,8}[，,]\s?或者?(?!许)[^，。；]{0,5}$"
 )
+# 注册资本1000万元以上，或者管理的企业不少于3家: the measure stands between
+_OR_MEASURE = re.compile(r"^[^，。；\n]{0,4}[，,]?\s?或者?(?!许)[^，。；\n]{0,20}$")
+# 对规模以上工业企业、高新技术企业: sorts of enterprise in a list are alternatives (policies.md §4)
+_SORTS = frozenset({"is_above_scale", "certifications", "honors", "applicant_type", "enterprise_size", "listed_status"})
+_LISTED = re.compile(r"(?:工业|服务业|商贸)?(?:企业|单位)?[\"“”]?、[\"“”]?(?:国家|省|市)?级?")
 _AND = re.compile(r"^[\s，,]*(?:但|且|并且|同时|并)")
 
 
@@ -236,6 +241,8 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
             branches.setdefault(choice, []).append(condition.extra["_branch"])
     out: list[Condition] = []
     group = len(numbers)
+    conditions = _one_size(conditions, 1 + group)
+    group += any("any_of" in c.extra for c in conditions)
     conditions = _two_sorts(text, conditions, 1 + group)
     group += any("any_of" in c.extra for c in conditions)
     one_of: int | None = None
@@ -265,7 +272,11 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
             one_of = None
         if one_of is not None:
             extra["any_of"] = one_of
-        elif earlier is not None and len(between) <= 24 and _OR.search(between) and "。" not in between:
+        elif earlier is not None and (
+            (len(between) <= 24 and _OR.search(between) and not re.search(r"[。；\n]", between))
+            or (condition.op in _NUMERIC and len(between) <= 30 and _OR_MEASURE.match(between))
+            or (earlier.field in _SORTS and condition.field in _SORTS and _LISTED.fullmatch(between))
+        ):
             if "any_of" not in earlier.extra:
                 group += 1
                 out[-1] = replace(earlier, extra={**earlier.extra, "any_of": group})
@@ -276,6 +287,7 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
             and earlier.extra.get("any_of") != one_of
             and len(between) <= 30
             and _AND.match(between)
+            and not re.search(r"[。；\n]", between)
             and _after_or(text, out)
         ):
             # 收入1000万元以上，或1000万元以下但新增股权融资2000万元以上: the last two hold together
@@ -308,13 +320,26 @@ def _forked(text: str, conditions: list[Condition]) -> list[Condition]:
     return out
 
 
+def _one_size(conditions: list[Condition], group: int) -> list[Condition]:
+    """大型企业按30%，中小微企业按60%: nobody has two sizes, so several are alternatives."""
+    sizes = [c for c in conditions if c.field == "enterprise_size" and "_choice" not in c.extra]
+    if len(sizes) < 2 or set.intersection(*(set(c.value) for c in sizes)):
+        return conditions
+    return [replace(c, extra={**c.extra, "any_of": group}) if c in sizes else c for c in conditions]
+
+
 _SORTS_JOINED = re.compile(r"[，,]?(?:以及|和|及|或者?)")
 
 
 def _two_sorts(text: str, conditions: list[Condition], group: int) -> list[Condition]:
     """对产值4000万元以上的工业企业，以及营业收入2000万元以上的软件企业: each trade has conditions of its own, nobody is both."""
     trades = [c for c in conditions if c.field == "industry"]
-    if len(trades) != 2 or not _SORTS_JOINED.match(text, trades[0].end) or "_choice" in trades[0].extra:
+    if (
+        any("any_of" in c.extra for c in conditions)
+        or len(trades) != 2
+        or not _SORTS_JOINED.match(text, trades[0].end)
+        or "_choice" in trades[0].extra
+    ):
         return conditions
     first, second = trades
     start = max(text.rfind(end, 0, first.start) for end in "。；\n") + 1

@@ -49,6 +49,9 @@ def numeric_condition(
         return stay
     quantity = _counted(text, quantity, clause)
     kind = quantity.kind
+    if kind == "duration" and re.search(r"处罚|处分|失信|移出|通报|撤销|取消", text[clause.start : quantity.left]):
+        # 受到处罚未满三年: how long ago, not how long
+        return None
     if kind == "duration" and (
         quantity.unit in ("工作日", "季度") or (quantity.unit == "日" and not _asks_days(text, quantity))
     ):

@@ -22,7 +22,7 @@ _RANK = {name: rank for rank, (name, _) in enumerate(_MARKS)}
 _STRAY = re.compile(r"\s*[?？·•▪*#>→\ufffd\-]{1,2}\s*(?=第|\d|\(|[一二三四五六七八九十])")
 _SENTENCE = re.compile(r"[^。；\n;]*[。；;\n]?")
 # a comma between digits is part of a number; a clock time is no clause end
-_CLAUSE = re.compile(r"(?:\([^()\n。；]{0,80}\)|[^，。；：:,;\n]|(?<=\d)[,:](?=\d))+")
+_CLAUSE = re.compile(r"(?:\([^()\n。；]{0,80}\)|[^，。；：:,;\n\t]|(?<=\d)[,:](?=\d))+")
 # no sentence of a policy is longer; what is (a table without marks) is cut, so that work per sentence stays bounded
 _LONGEST = 900
 
@@ -70,7 +70,12 @@ def outline(text: str) -> Paragraph:
     stack = [root]
     for start, end in _lines(text):
         mark, body, rank = _marked(text, start, end)
-        if rank < 0:
+        if rank < 0 and _closes_list(text, stack[-1], start):
+            # 4.…。 / 企业应为…: a sentence of its own below a list is none of its lines
+            while stack[-1].rank >= _RANK["bracket"]:
+                rank = stack.pop().rank
+            body, mark = start, ""
+        elif rank < 0:
             last = stack[-1]
             if last is root and last.end:
                 last.end = end
@@ -85,6 +90,19 @@ def outline(text: str) -> Paragraph:
         stack[-1].children.append(node)
         stack.append(node)
     return root
+
+
+_OWN_SENTENCE = re.compile(
+    r"\s*(?:申[请报]|企业|单位|认定|符合|以上|上述|对|本(?!人)|经|获得?|各|同一|享受|扶持|有下列|存在|凡|已)[^。\n]{16,}。"
+)
+
+
+def _closes_list(text: str, last: Paragraph, start: int) -> bool:
+    return (
+        last.rank >= _RANK["bracket"]
+        and text[max(0, start - 8) : start].rstrip()[-1:] == "。"
+        and _OWN_SENTENCE.match(text, start) is not None
+    )
 
 
 def _lines(text: str) -> Iterator[tuple[int, int]]:

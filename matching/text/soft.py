@@ -10,7 +10,7 @@ from matching.text.outline import Span
 from matching.text.places import Here, placed
 from matching.text.quantities import Quantity
 from matching.text.states import STATES
-from matching.text.titles import applicants, titles
+from matching.text.titles import applicants, kind_of, titles
 from matching.text.trades import trades
 
 _R = r"[^，。；：;\n]"
@@ -82,6 +82,14 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
         field = _measure_of("增速", match["what"])
         metric: dict[str, object] = {"metric": f"{match['what']}增速"} if field == "other_metric" else {}
         found.append(Soft(match.start(), match.end(), field, ">", 0, extra=metric))
+    for match in _EVALUATED.finditer(text, start, end):
+        found.append(Soft(match.start(), match.end(), "evaluation_result", "in", match["grades"].split("、")))
+    for match in _PERSONS.finditer(text, start, end):
+        if not re.search(
+            r"(?:招用|吸纳|招录|聘用|安置|带动)[^，。；]{0,24}$", text[max(start, match.start() - 30) : match.start()]
+        ):
+            who = [re.sub(r"^(?:城镇|离校)", "", w) for w in re.findall(_PERSON, match["who"])]
+            found.append(Soft(match.start(), match.end(), "person_status", "in", who))
     for match in _RESIDES.finditer(text, start, end):
         named = here.name[:2] and here.name[:2] in match["park"]
         park: object = [match["park"]] if named else True
@@ -116,6 +124,15 @@ _BETWEEN = re.compile(
 )
 
 
+def _unnamed(between: str, field: str) -> list[str] | None:
+    """The names between two names of a list that no list of ours holds; None where the list does not go on."""
+    if _BETWEEN.fullmatch(between):
+        return []
+    inner = re.fullmatch(r"、(?P<names>[\u4e00-\u9fa5、]{3,60})、(?:国家|省|市)?级?", between)
+    names = [re.sub(r"^(?:国家|省|市)级?", "", name) for name in inner["names"].split("、")] if inner else []
+    return names if names and all(kind_of(name) == field for name in names) else None
+
+
 def _joined(text: str, found: list[Soft]) -> list[Soft]:
     """高校、科研院所: names of one kind in a list are one condition, any of them will do (policies.md §4)."""
     out: list[Soft] = []
@@ -128,9 +145,9 @@ def _joined(text: str, found: list[Soft]) -> list[Soft]:
             and isinstance(earlier.value, list)
             and earlier.end <= soft.start
             and re.search(r"[、和及或与/]", between := text[earlier.end : soft.start])
-            and _BETWEEN.fullmatch(between)
+            and (unnamed := _unnamed(between, soft.field)) is not None
         ):
-            values = list(dict.fromkeys([*earlier.value, *soft.value]))
+            values = list(dict.fromkeys([*earlier.value, *unnamed, *soft.value]))
             out[out.index(earlier)] = dataclasses.replace(earlier, end=soft.end, value=values)
             continue
         out.append(soft)
@@ -171,6 +188,7 @@ _REFERENCE = re.compile(_REFERENCE_WORDS.pattern + r"(?!\s?\(?\d)")
 _RATE_REFERENCE = re.compile(
     rf"(?P<what>利率){_R}{{0,4}}?(?P<op>不高于|不低于|高于|低于|不超过|超过)(?P<words>{_R}{{0,10}}?(?:LPR|贷款市场报价利率|基准利率)[^，。；：;\n的)]{{0,12}})"
 )
+_OPPOSITE = {"<": ">=", ">": "<=", "<=": ">", ">=": "<"}
 _OPS = {"不高于": "<=", "不超过": "<=", "不低于": ">=", "高于": ">", "超过": ">", "优于": ">", "低于": "<"}
 
 
@@ -186,7 +204,10 @@ def _lists(text: str, start: int, end: int) -> list[Soft]:
         lead = text[max(start, match.start() - 12) : match.start()]
         name = "layoff_rate" if match["what"] == "裁员率" else _measure_of(match["what"], lead)
         extra: dict[str, object] = {"metric": match["what"]} if name == "other_metric" else {}
-        found.append(Soft(match.start(), match.end(), name, _OPS[match["op"]], match["words"], extra=extra))
+        op = _OPS[match["op"]]
+        if re.match(r"的?[^，。；\d]{0,8}[，,]?(?:一律)?(?:不予|不得|不享受|不奖|不再|除外)", text[match.end() : end]):
+            op = _OPPOSITE.get(op, op)
+        found.append(Soft(match.start(), match.end(), name, op, match["words"], extra=extra))
     return found
 
 
@@ -205,9 +226,18 @@ def beside_reference(text: str, quantity: Quantity, clause: Span) -> Condition |
     return None
 
 
+_GRADE = r"(?:优秀|良好|合格|优良|[A-D]类|[A-D]级|[一二三四]级|[一二三四]档)"
+_EVALUATED = re.compile(
+    rf"(?:评价|考核|评估|考评|绩效)(?:结果|等次|等级|认定)?(?:被)?(?:评定)?(?:为|达到){_R}{{0,2}}?(?P<grades>{_GRADE}(?:、{_GRADE})*)(?:等次|等级|及?以上)*(?=的|，|且|者)"
+)
+_PERSON = r"(?:(?:城镇)?登记失业人员|就业困难人员|退役军人|复员转业退役军人|高校毕业生|返乡(?:入乡)?创业(?:人员|农民工)|返乡农民工|农民工|脱贫人口|残疾人|留学回国人员|在校大学生|建档立卡贫困人口|刑满释放人员)"
+# 登记失业人员、退役军人、高校毕业生: whoever is one of them
+_PERSONS = re.compile(
+    rf"(?P<who>{_PERSON}(?:\([^()]{{1,16}}\))?(?:(?:、|和|及|以及|或){_PERSON}(?:\([^()]{{1,16}}\))?)+)"
+)
 # 营业收入同比正增长
 _GROWS = re.compile(
-    rf"(?P<what>进出口|出口|进口|营业收入|销售收入|营收|收入|销售额|零售额|产值|税收){_R}{{0,10}}?(?:保持|实现)?正增长"
+    rf"(?P<what>进出口|出口|进口|营业收入|销售收入|营收|收入|销售额|零售额|产值|税收){_R}{{0,26}}?(?:保持|实现)?正增长"
 )
 _OWNS = re.compile(
     r"(?:拥有|具有|享有|取得|获得|获)[^，。；\d\n]{0,10}?(?P<what>自主知识产权|发明专利|知识产权)(?![^，。；\n]{0,10}\d)(?!管理|服务|贯标|示范|优势)"

@@ -26,6 +26,8 @@ _NEWS = re.compile(
 _GOAL = re.compile(
     r"(?:力争|争取|确保|(?<![促即])使(?!用|得|其)|到20\d\d年底?|工作目标|发展目标)[^。；]{0,60}?(?:达到|突破|超过|不低于|\d)"
 )
+# 优先 is neither a condition nor an award (policies.md §5)
+_PREFERS = re.compile(r"优先(?:安排|支持|推荐|保障|考虑|纳入|享受|予以|给予|配置|供应|申报|立项)")
 _PAPERS = re.compile(r"复印件|原件|盖章|申请表|一式[一二两三四\d]+份|营业执照副本|提交材料")
 
 
@@ -67,7 +69,7 @@ def unit_read(
         if words.rstrip().endswith(("：", ":")):
             topic = words[-60:]
         amounts += given
-        if _PAPERS.search(words):
+        if _PAPERS.search(words) or (_PREFERS.search(words) and not given):
             continue
         here_asked = [*asked, *_stated(text, sentence, here)]
         if bars.heads_bars(words) and words.rstrip().endswith(("：", ":")):
@@ -80,6 +82,8 @@ def unit_read(
             here_asked = _unmapped(text, unit, sentence)
         barring = (barring or begins) and not words.rstrip().endswith("。")
         conditions += here_asked
+    if unit.preamble and not amounts:
+        conditions = []
     if amounts and not conditions and not unit.lead:
         # 高新技术企业奖励。每家奖励10万元。 Nothing but the heading says who
         conditions = headed

@@ -64,11 +64,11 @@ def titles(text: str, start: int, end: int) -> list[Titled]:
             if _GRADE.fullmatch(name) and (whole := _GRADE.match(_cleaned(pieces[-1])[0])):
                 # 金宿级、银宿级民宿: the noun stands behind the last
                 noun = _cleaned(pieces[-1])[0][whole.end() :]
-                if kind := _kind(name + noun):
+                if kind := kind_of(name + noun):
                     found.append(Titled(at + offset, at + offset + len(name), kind, name + noun))
                 at += len(piece)
                 continue
-            if (kind := _kind(name)) and 2 < len(name) <= 24:
+            if (kind := kind_of(name)) and 2 < len(name) <= 24:
                 found.append(Titled(at + offset, at + offset + len(name), kind, name))
             at += len(piece)
     return found
@@ -82,7 +82,8 @@ def _cleaned(piece: str) -> tuple[str, int]:
     return name, offset
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
+    """The field that a title belongs to by its ending, empty if it is none."""
     if (
         _OTHER.search(name)
         or re.match(r"[一二三四五六]级认证|(?:金|银|铜|优秀|[一二三特]等)奖$|.*标识$", name)

@@ -1,7 +1,7 @@
 """The stretches of a document that are read as one, and what kind of stretch each is: conditions, awards, both, or neither."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matching.text.bars import heads_bars
 from matching.text.outline import Paragraph, rank_of
@@ -31,7 +31,8 @@ class Unit:
     the paragraph above says before its list.
 
     `barred`: a list above says that what stands here shuts out. `choice`: the paragraph whose list says that one of its lines is enough
-    (0: none), `branch`: the line of it that this belongs to. `asks`: a heading says that conditions follow. `line`: one numbered line of a list.
+    (0: none), `branch`: the line of it that this belongs to. `asks`: a heading says that conditions follow. `line`: one numbered line of a list. `preamble`: what stands before the
+    first number.
     """
 
     start: int
@@ -49,6 +50,7 @@ class Unit:
     branch: int
     asks: bool
     line: bool
+    preamble: bool
 
 
 def units(text: str, root: Paragraph) -> list[Unit]:
@@ -76,13 +78,45 @@ def units(text: str, root: Paragraph) -> list[Unit]:
                 lead=_lead(text, node),
                 barred=any(heads_bars(_own(text, a)[-60:]) for a in chain[1:])
                 or any(heads_bars(h[:24]) for h in headings),
+                preamble=node is root and bool(root.children) and not _ASKS.search(_own(text, root)[-40:]),
                 line=not node.children and node.rank >= _LIST_RANK,
                 asks=any(_CONDITIONS.search(h[:18]) for h in headings)
                 or any(_ASKS.search(_own(text, a)[-40:]) for a in chain[1:]),
                 **_choice(text, node),
             )
         )
-    return found
+    return [row for unit in found for row in _rows(text, unit)]
+
+
+_LINE = re.compile(r"[^\n]+")
+
+
+def _rows(text: str, unit: Unit) -> list[Unit]:
+    """The rows of a flattened table as units of their own: what one row asks, the next does not."""
+    # by line: a pattern that looks for the blanks would begin anew at every character
+    rows = [m for m in _LINE.finditer(text, unit.start, unit.end) if m[0].count("\t") > 1]
+    if len(rows) < 2:
+        return [unit]
+    starts = [unit.start, *(row.start() for row in rows[1:])]
+    ends = [*starts[1:], unit.end]
+    # a place in the text names no other paragraph: ids are never negative
+    return [
+        replace(
+            unit,
+            start=a,
+            end=b,
+            owner=-a - 1,
+            parents=(-a - 1, *unit.parents),
+            line=False,
+            name=_row_name(text[a:b], unit),
+        )
+        for a, b in zip(starts, ends, strict=True)
+    ]
+
+
+def _row_name(row: str, unit: Unit) -> str:
+    cells = [cell.strip() for cell in row.strip().split("\n")[0].split("\t")]
+    return next((cell[:40] for cell in cells if re.search(r"[\u4e00-\u9fa5]{2,}", cell)), unit.name)
 
 
 def heads_award(words: str) -> bool:
@@ -91,6 +125,7 @@ def heads_award(words: str) -> bool:
     return bool(colon) and bool(_AWARD.search(head)) and not _CONDITIONS.search(head)
 
 
+_OR_ONE_OF = re.compile(r"或者?(?:应|须)?(?:满足|符合|具备)[^。；]{0,14}之一[^。；]{0,8}[：:]$")
 _ASKS = re.compile(r"(?:符合|具备|满足|达到)[^。；，]{0,14}(?:条件|要求|标准)[^。；，]{0,8}[：:]$")
 # one of a list is enough
 ONE_OF = re.compile(
@@ -104,6 +139,9 @@ def _own(text: str, node: Paragraph) -> str:
 
 
 def _choice(text: str, node: Paragraph) -> dict[str, int]:
+    if node.children and _OR_ONE_OF.search(_own(text, node)[-60:]):
+        # 得分60分以上，或满足下列条件之一： what stands before 或 is one more line of the list
+        return {"choice": id(node), "branch": id(node)}
     branch = node
     for above in node.ancestors():
         own = _own(text, above)[-60:]
