@@ -128,14 +128,16 @@ def filed(
     yes for no (`honest` in the book).
     """
     already = set(book.open.filter(pl.col("item_id") == fresh.item)["uscc"])
-    keep = np.array([code not in already for code in fresh.people.uscc.to_list()], dtype=np.bool_)
-    sub = fresh.people.take(np.flatnonzero(keep))
+    keep = np.flatnonzero([code not in already for code in fresh.people.uscc.to_list()])
+    # facts are asked of entities in the order of their ids
+    keep = keep[np.argsort(fresh.people.ids[keep])]
+    sub = fresh.people.take(keep)
     if not len(sub):
         return [], []
     when = np.full(len(sub), calendar.number_of(day) - 20) + sub.ids % 8
     lies = sub.streams.chance(LIES, f"apply.lie.{fresh.item}", sub.ids)
     numbers = [f"BJS{turn}{fresh.item}{eid:09d}" for eid in sub.ids.tolist()]
-    lacks = [text for text, kept in zip(fresh.lacks, keep.tolist(), strict=True) if kept]
+    lacks = [fresh.lacks[k] for k in keep.tolist()]
     said = _declared(sub, numbers, when, lies, lacks, asked, day)
     told_lies = set(said.filter(pl.col("_lie"))["办件编号"]) if len(said) else set()
     rows = pl.DataFrame(

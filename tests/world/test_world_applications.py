@@ -15,7 +15,8 @@ DAY = dt.date(2025, 2, 24)
 ASKED = {"上年度营业收入不低于2000万元": ("revenue_last_year",), "社保参保不少于5人": ("employees_insured",)}
 PEOPLE = population(7, 0, 600)
 # those who trade and employ, so that there is something to say
-FIRMS = PEOPLE.take(np.flatnonzero(PEOPLE.is_firm & (PEOPLE.birth_month < 380) & (PEOPLE.death_month > 430)))
+# in the order of a list, which is not that of the ids
+FIRMS = PEOPLE.take(np.flatnonzero(PEOPLE.is_firm & (PEOPLE.birth_month < 380) & (PEOPLE.death_month > 430))[::-1])
 
 
 def apply(book: Book, lacks: str | None, turn: int = 1) -> tuple[pl.DataFrame, pl.DataFrame]:
