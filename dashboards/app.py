@@ -76,6 +76,7 @@ class _Headers:
 def create(home: Path) -> Starlette:
     """The dashboards on one home, and the decision service under /v1. Reads the published mart only, and the newest one at every request."""
     pages, sessions = Pages(home), Sessions(home)
+    pages.warm()
 
     def route(path: str, handler: Handler, name: str) -> Route:
         return Route(path, partial(handler, pages), name=name, methods=["GET"])

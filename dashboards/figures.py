@@ -56,6 +56,25 @@ _VERDICT_SUMS = ", ".join(
 )
 
 
+def _by_area(chart: str, title: str, sql: str, columns: tuple[str, str], metric: str, note: str) -> Chart:
+    """A tile for every city and county: `area`, `area_name`, `n` (pairs) and `yuan`; `columns` are the headings of the last two."""
+    return Chart(
+        chart,
+        title,
+        sql,
+        (
+            Column("area_name", "市县"),
+            Column("n", columns[0], "户次", hides=True),
+            Column("yuan", columns[1], "元", hides=True),
+        ),
+        tiles("area", "n", "户次"),
+        n="n",
+        metric=metric,
+        note=f"方格示意相对位置，不是地图{note}",
+        height=300,
+    )
+
+
 def _for_all_and_each(chart: Chart) -> tuple[Chart, Chart]:
     """A chart over all items, whose `{where}` is a condition on `item_id`, and the same for one: `item_<id>`, asked with `$item`."""
     return (
@@ -110,7 +129,7 @@ CHARTS: dict[str, Chart] = {
             link=("/policies/", "item_id"),
             height=300,
         ),
-        Chart(
+        _by_area(
             "unclaimed_by_area",
             "各市县应享未享",
             """SELECT m.area, coalesce(r.area_name, '省外或未知') AS area_name, coalesce(y.value, 0) AS yuan, CAST(m.value AS BIGINT) AS n
@@ -119,18 +138,11 @@ CHARTS: dict[str, Chart] = {
                LEFT JOIN (SELECT DISTINCT area, area_name FROM mart.dim_region) AS r ON r.area = m.area
                WHERE m.metric = 'unclaimed_count' AND m.area IS NOT NULL
                ORDER BY n DESC, m.area""",
-            (
-                Column("area_name", "市县"),
-                Column("n", "户次", "户次", hides=True),
-                Column("yuan", "金额", "元", hides=True),
-            ),
-            tiles("area", "n", "户次"),
-            n="n",
-            metric="unclaimed_count",
-            note="方格示意相对位置，不是地图；格中为户次，少于 5 户次不显示。",
-            height=300,
+            ("户次", "金额"),
+            "unclaimed_count",
+            "；格中为户次，少于 5 户次不显示。",
         ),
-        Chart(
+        _by_area(
             "item_by_area",
             "各市县应享户次",
             """SELECT m.area, coalesce(r.area_name, '省外或未知') AS area_name, CAST(sum(m.n) AS BIGINT) AS n, sum(m.amount_yuan) AS yuan
@@ -139,16 +151,9 @@ CHARTS: dict[str, Chart] = {
                LEFT JOIN (SELECT DISTINCT area, area_name FROM mart.dim_region) AS r ON r.area = m.area
                WHERE m.item_id = $item AND m.verdict IN ('eligible', 'declarable')
                GROUP BY m.area, r.area_name ORDER BY n DESC, m.area""",
-            (
-                Column("area_name", "市县"),
-                Column("n", "应享户次", "户次", hides=True),
-                Column("yuan", "测算金额", "元", hides=True),
-            ),
-            tiles("area", "n", "户次"),
-            n="n",
-            metric="eligible_base",
-            note="方格示意相对位置，不是地图。",
-            height=300,
+            ("应享户次", "测算金额"),
+            "eligible_base",
+            "。",
         ),
         Chart(
             "verdicts_by_mode",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from pipelines.published import Publication, current, open_published
@@ -49,6 +50,39 @@ class Mart:
             {"item": item_id},
         )
         return {row["metric"]: row for row in found}
+
+
+class Held:
+    """The newest publication kept open between requests: opening a mart of two gigabytes costs more than most pages.
+
+    A new publication (or the same name published anew) is seen at the next request; whoever still reads the old one finishes with it.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._lock = Lock()
+        self._held: tuple[object, Publication, Any] | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[Mart]:
+        """The newest publication for the length of one request. Raises NotPublishedError."""
+        cursor, publication = self._cursor()
+        try:
+            yield Mart(cursor, publication)
+        finally:
+            cursor.close()
+
+    def _cursor(self) -> tuple[Any, Publication]:
+        with self._lock:
+            publication = current(self.home)
+            stat = publication.path.stat()
+            key = (publication, stat.st_ino, stat.st_mtime_ns)
+            if self._held is None or self._held[0] != key:
+                fresh = open_published(self.home)
+                if self._held is not None:
+                    self._held[2].close()
+                self._held = (key, publication, fresh)
+            return self._held[2].cursor(), publication
 
 
 @contextmanager

@@ -139,12 +139,14 @@ WHERE as_of BETWEEN $begins AND $until GROUP BY kind ORDER BY kind
 _ITEMS = """
 SELECT p.item_id, coalesce(i.title, p.item_id) AS title, sum(p.paid_yuan) AS yuan, count(DISTINCT p.enterprise_id) AS firms
 FROM mart.fact_payment AS p LEFT JOIN mart.dim_item AS i ON i.item_id = p.item_id AND i.is_latest
-WHERE p.paid_date BETWEEN $begins AND $until GROUP BY ALL ORDER BY yuan DESC, p.item_id LIMIT 12
+WHERE p.paid_date BETWEEN $begins AND $until GROUP BY ALL
+ORDER BY firms < 5, CASE WHEN firms >= 5 THEN yuan END DESC, p.item_id LIMIT 12
 """
 _AREAS = """
 SELECT p.area, coalesce(any_value(r.area_name), '省外或未知') AS area_name, sum(p.paid_yuan) AS yuan, count(DISTINCT p.enterprise_id) AS firms
 FROM mart.fact_payment AS p LEFT JOIN (SELECT DISTINCT area, area_name FROM mart.dim_region) AS r USING (area)
-WHERE p.paid_date BETWEEN $begins AND $until GROUP BY p.area ORDER BY yuan DESC, p.area
+WHERE p.paid_date BETWEEN $begins AND $until GROUP BY p.area
+ORDER BY firms < 5, CASE WHEN firms >= 5 THEN yuan END DESC, p.area
 """
 _BUDGETS = """
 SELECT b.item_id, coalesce(i.title, b.item_id) AS title, b.budget_yuan, b.paid_this_year_yuan, b.committed_yuan, b.elapsed_ratio

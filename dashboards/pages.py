@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,8 +17,9 @@ from dashboards import formats
 from dashboards.charts import Drawn, drawn
 from dashboards.english import english
 from dashboards.figures import CHARTS
-from dashboards.mart import Mart, Row, opened
+from dashboards.mart import Held, Mart, Row
 from matching.push.kinds import KINDS, REASONS
+from pipelines.published import NotPublishedError
 
 NAVIGATION = [
     ("/", "总览"),
@@ -37,6 +38,9 @@ NAVIGATION = [
 
 
 LANGUAGES = {"zh": "中文", "en": "English"}
+# What templates may use of `formats`: as filters, and by name.
+FILTERS = ("yuan", "exact_yuan", "share", "count", "shown_count", "day", "cycle")
+WORDS = ("figure", "few", "VERDICTS", "DECISIONS", "BARS", "SOURCES", "OUTCOMES", "PER_WAN", "COMPLAINT_STATES")
 
 
 class Pages:
@@ -44,6 +48,7 @@ class Pages:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self._held = Held(home)
         self.environment = Environment(
             loader=FileSystemLoader(Path(__file__).with_name("templates")),
             autoescape=select_autoescape(default=True),
@@ -51,35 +56,24 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self.environment.filters.update(
-            yuan=formats.yuan,
-            exact_yuan=formats.exact_yuan,
-            share=formats.share,
-            count=formats.count,
-            shown_count=formats.shown_count,
-            day=formats.day,
-            cycle=formats.cycle,
-            embedded=embedded,
-        )
+        self.environment.filters.update({name: getattr(formats, name) for name in FILTERS}, embedded=embedded)
         self.environment.globals.update(
-            figure=formats.figure,
-            metric_figure=metric_figure,
-            few=formats.few,
-            VERDICTS=formats.VERDICTS,
-            DECISIONS=formats.DECISIONS,
-            BARS=formats.BARS,
-            SOURCES=formats.SOURCES,
-            OUTCOMES=formats.OUTCOMES,
-            PER_WAN=formats.PER_WAN,
-            COMPLAINT_STATES=formats.COMPLAINT_STATES,
+            {name: getattr(formats, name) for name in WORDS},
             STATES=formats.DELIVERY_STATES,
+            metric_figure=metric_figure,
             KINDS=KINDS,
             REASONS=REASONS,
             NAVIGATION=NAVIGATION,
         )
 
     def opened(self) -> AbstractContextManager[Mart]:
-        return opened(self.home)
+        return self._held.opened()
+
+    def warm(self) -> None:
+        """Opens the publication and compiles the first page's template before anyone waits for them; nothing to open is no fault yet."""
+        self.environment.get_template("overview.html")
+        with suppress(NotPublishedError), self.opened() as mart:
+            mart.metrics()
 
     def render(self, request: Request, template: str, mart: Mart | None, status: int = 200, **context: Any) -> Response:
         asked = request.query_params.get("lang")

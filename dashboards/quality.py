@@ -81,17 +81,20 @@ def metric_page(pages: Pages, request: Request) -> Response:
         metric = mart.metrics().get(name)
         if metric is None:
             raise HTTPException(404, f"没有名为 {name} 的指标")
+        # a figure that is not shown must not be told by its place
+        asked = {"metric": name, "hides": metric["base"] == "enterprise"}
+        hidden = "($hides AND m.n BETWEEN 1 AND 4)"
         by_item = mart.rows(
-            """SELECT m.item_id, coalesce(i.title, m.item_id) AS title, m.value, m.n, m.immature, m.reason FROM mart.metric AS m
+            f"""SELECT m.item_id, coalesce(i.title, m.item_id) AS title, m.value, m.n, m.immature, m.reason FROM mart.metric AS m
                LEFT JOIN mart.dim_item AS i ON i.item_id = m.item_id AND i.is_latest
-               WHERE m.metric = $metric AND m.item_id IS NOT NULL ORDER BY m.value DESC NULLS LAST, m.item_id""",
-            {"metric": name},
+               WHERE m.metric = $metric AND m.item_id IS NOT NULL ORDER BY {hidden}, CASE WHEN NOT {hidden} THEN m.value END DESC NULLS LAST, m.item_id""",
+            asked,
         )
         by_area = mart.rows(
-            """SELECT m.area, coalesce(r.area_name, '省外或未知') AS title, m.value, m.n, m.immature, m.reason FROM mart.metric AS m
+            f"""SELECT m.area, coalesce(r.area_name, '省外或未知') AS title, m.value, m.n, m.immature, m.reason FROM mart.metric AS m
                LEFT JOIN (SELECT DISTINCT area, area_name FROM mart.dim_region) AS r ON r.area = m.area
-               WHERE m.metric = $metric AND m.area IS NOT NULL ORDER BY m.value DESC NULLS LAST, m.area""",
-            {"metric": name},
+               WHERE m.metric = $metric AND m.area IS NOT NULL ORDER BY {hidden}, CASE WHEN NOT {hidden} THEN m.value END DESC NULLS LAST, m.area""",
+            asked,
         )
         return pages.render(request, "metric.html", mart, metric=metric, by_item=by_item, by_area=by_area)
 

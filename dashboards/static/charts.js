@@ -65,9 +65,16 @@
     plot.replaceChildren();
     const chart = echarts.init(plot, null, { renderer: "svg", locale: english ? "EN" : "ZH" });
     chart.setOption(dress(option));
+    // On paper the picture is as wide as the sheet (print.css), whatever the window was.
+    const scale = () => plot.querySelector("svg").setAttribute("viewBox", `0 0 ${chart.getWidth()} ${chart.getHeight()}`);
+    scale();
     plot.setAttribute("aria-label", spoken);
     plot.dataset.drawn = "yes";
-    new ResizeObserver(() => chart.resize()).observe(plot);
+    new ResizeObserver(() => {
+      if (matchMedia("print").matches) return;
+      chart.resize();
+      scale();
+    }).observe(plot);
     plot.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
       // Otherwise the same key press, its focus moved to the summary, would toggle it back.

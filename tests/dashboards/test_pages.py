@@ -8,10 +8,12 @@ import json
 import re
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
+from dashboards import charts
 from dashboards.app import create
 from dashboards.charts import as_csv, drawn
 from dashboards.figures import CHARTS
@@ -254,3 +256,38 @@ def test_effects_show_figures_only_where_they_can_be_believed(client: TestClient
         page = client.get(path).text
         assert "8.4%" in page and "2.1% 至 15.1%" in page and "升高" in page
         assert page.count("8.4%") == times and "受益前的趋势不同" in page
+
+
+def test_a_figure_that_is_not_shown_is_not_told_by_its_place(tmp_path: Path) -> None:
+    home = published(tmp_path)
+    (file,) = home.glob("mart-*.duckdb")
+    with duckdb.connect(str(file)) as con:
+        # three areas with a share and three items with an amount, the middle one of three enterprises only
+        areas = [
+            row[0] for row in con.execute("SELECT DISTINCT area FROM mart.dim_region ORDER BY 1 LIMIT 3").fetchall()
+        ]
+        items = [
+            row[0]
+            for row in con.execute("SELECT item_id FROM mart.dim_item WHERE is_latest ORDER BY 1 LIMIT 3").fetchall()
+        ]
+        con.execute("DELETE FROM mart.metric WHERE metric = 'redemption_rate' AND area IS NOT NULL")
+        con.execute(
+            "DELETE FROM mart.metric WHERE metric IN ('unclaimed_yuan', 'unclaimed_count') AND item_id IS NOT NULL"
+        )
+        for area, item, value, n in zip(areas, items, (0.9, 0.5, 0.1), (50, 3, 50), strict=True):
+            add = "INSERT INTO mart.metric BY NAME SELECT ? AS metric, ? AS item_id, ? AS area, ? AS value, ? AS n"
+            con.execute(add, ["redemption_rate", None, area, value, n])
+            con.execute(add, ["unclaimed_yuan", item, None, value * 1e6, n])
+            con.execute(add, ["unclaimed_count", item, None, n, n])
+    told = json.loads((home / "CURRENT").read_text())
+    (home / "CURRENT").write_text(json.dumps(told | {"bytes": file.stat().st_size}))
+    client = TestClient(create(home))
+    table = client.get("/metrics/redemption_rate").text.partition("按市县")[2]
+    assert table.index("90.0%") < table.index("10.0%") < table.index("&lt;5")
+    amounts = [line.split(",")[1] for line in client.get("/csv/unclaimed_by_item").text.strip().splitlines()[1:]]
+    assert [float(cell) for cell in amounts[:2]] == [900_000, 100_000] and amounts[2] == "<5"
+
+
+def test_every_chart_has_a_height_the_style_sheet_knows() -> None:
+    style = (Path(charts.__file__).with_name("static") / "app.css").read_text(encoding="utf-8")
+    assert {chart.height for chart in CHARTS.values()} <= {int(n) for n in re.findall(r"\.plot-(\d+) \{", style)}

@@ -30,6 +30,8 @@ PATHS = [
     "/cases",
     "/cases/A0001",
     "/feeds",
+    "/linkage",
+    "/funds",
     "/reports",
     "/reports/2024-12",
     "/?lang=en",
@@ -82,6 +84,10 @@ def test_a_page_is_quiet_fits_and_draws_all_its_charts(browser: Browser, address
     try:
         charts = page.locator("figure.chart script.option").count()
         assert page.locator(".plot[data-drawn=yes] svg").count() == charts
+        assert all(
+            height > 100
+            for height in page.evaluate("[...document.querySelectorAll('.plot svg')].map((n) => n.clientHeight)")
+        )
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert visit.complaints == []
         assert visit.outside == []
