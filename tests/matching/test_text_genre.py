@@ -167,3 +167,75 @@ def test_where(text: str, fields: set[str]) -> None:
     said = _conditions(text, region="某市")
     assert {c["field"] for c in said} == fields
     assert all(c["value"] == ["某市"] for c in said if c["field"].endswith("_region"))
+
+
+def test_a_row_of_a_table_asks_only_for_its_own_award() -> None:
+    text = (
+        "序号\t事项\t享受条件\t奖补标准\n"
+        "1\t稳岗返还\t足额缴纳失业保险费12个月以上；裁员率不高于5.5%（30人（含）以下企业不高于20%）\t按实缴失业保险费的60%返还\n"
+        "2\t入规奖励\t首次纳入规模以上统计的工业企业\t一次性奖励10万元\n"
+        "3\t专利资助\t获得发明专利授权\t每件2000元"
+    )
+    items = {item["name"]: item for item in read(text).to_dict()["items"]}
+    assert set(items) >= {"稳岗返还", "入规奖励", "专利资助"}
+    assert {c["field"] for c in items["入规奖励"]["conditions"]} == {"first_time_above_scale"}
+    assert {c["value"] for c in items["稳岗返还"]["conditions"] if c["field"] == "layoff_rate"} == {0.055, 0.2}
+    assert items["稳岗返还"]["award"]["rate"] == 0.6
+
+
+def test_a_paragraph_below_a_list_is_none_of_its_lines() -> None:
+    text = (
+        "（一）上年度研发费用不低于100万元。\n"
+        "（二）评价得分60分以上，或满足下列条件之一：\n"
+        "1.近两年研发费用总额均值在1000万元以上；\n"
+        "2.近两年新增股权融资总额6000万元以上。\n"
+        "企业应为在某省境内工商注册登记、具有独立法人资格的企业。\n"
+        "每家给予20万元一次性奖励。"
+    )
+    groups = {(c["field"], str(c["value"])): c.get("any_of") for c in _conditions(text, region="某省")}
+    assert groups["legal_entity", "True"] is None and groups["registered_region", "['某省']"] is None
+    assert groups["rd_expense", "1000000"] is None
+    assert groups["rd_expense", "10000000"] == groups["financing_amount", "60000000"] is not None
+
+
+def test_sorts_of_enterprise_in_a_list_are_alternatives() -> None:
+    groups = {
+        c["field"]: c.get("any_of") for c in _conditions("对规模以上工业企业、高新技术企业，按研发费用的5%补助。")
+    }
+    assert groups["is_above_scale"] == groups["certifications"] is not None
+    said = _conditions("大型企业按30%返还，中小微企业按60%返还失业保险费。")
+    sizes = [c for c in said if c["field"] == "enterprise_size"]
+    assert len(sizes) == 2 and sizes[0]["any_of"] == sizes[1]["any_of"]
+
+
+def test_two_trades_each_with_conditions_of_its_own() -> None:
+    text = "对产值达到4000万元的工业企业，以及营业收入达到2000万元的软件和信息技术服务业企业，给予奖补20万元。"
+    alternatives = {c["field"] + str(c["value"]): (c["any_of"], c["alt"]) for c in _conditions(text)}
+    assert alternatives["output_value40000000"] == alternatives["industry['工业']"]
+    assert alternatives["revenue_last_year20000000"] == alternatives["industry['软件和信息技术服务业']"]
+    assert len(set(alternatives.values())) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "台风造成全市直接经济损失超过300亿元。\n一、每家企业补贴5万元。",
+        "一、每家企业补贴5万元。\n二、亩均税收30万元以上的企业，优先安排用地指标。",
+        "一、每家企业补贴5万元，受到处罚未满三年的除外。",
+    ],
+)
+def test_no_number_of_a_preamble_a_preference_or_a_penalty_is_a_threshold(text: str) -> None:
+    assert not [s for s in _said(text) if s[1] in (">=", ">", "<", "<=")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("年度绩效评价为优秀、良好的，分别补助30万元、15万元。", ("evaluation_result", "in", ["优秀", "良好"])),
+        ("对登记失业人员、退役军人，给予5000元创业补贴。", ("person_status", "in", ["登记失业人员", "退役军人"])),
+        ("新招用首次来我市就业的员工50人以上的，给予每人1000元补贴。", ("new_hires", ">=", 50)),
+        ("对产值增速低于全市平均水平的不予奖励，其余奖励2万元。", ("other_metric", ">=", "全市平均水平")),
+    ],
+)
+def test_what_was_not_read_before(text: str, expected: tuple[str, str, Any]) -> None:
+    assert expected in _said(text)

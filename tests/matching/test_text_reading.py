@@ -43,6 +43,9 @@ def _award(text: str) -> dict[str, Any]:
         ("round2_final", "numeric", 0.80),
         ("round2_final", "award", 0.92),
         ("round2_final", "theme", 0.80),
+        # read blind once (0103), then its kinds of error were mended: a floor, no measure
+        ("round3_final", "numeric", 0.78),
+        ("round3_final", "award", 0.92),
         ("round3_develop", "numeric", 0.88),
         ("round3_develop", "soft", 0.78),
         ("round3_develop", "award", 0.95),
