@@ -31,7 +31,6 @@ PATHS = [
     "/cases/A0001",
     "/feeds",
     "/linkage",
-    "/funds",
     "/reports",
     "/reports/2024-12",
     "/?lang=en",
