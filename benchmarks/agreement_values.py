@@ -74,6 +74,10 @@ _WINDOW = {
 }
 
 
+# Lists whose rows carry no day: they speak of the days since they were handed over.
+_UNDATED = frozenset({"agri.leading", "agri.coop", "agri.certification"})
+
+
 def compared_on(
     frame: Any,
     truth: Path,
@@ -145,7 +149,8 @@ def _stale(frame: Any, as_of: date, known_at: datetime) -> frozenset[tuple[str |
         f"SELECT e.uscc FROM ({_insured(as_of, known_at)}) h JOIN registry.enterprise e USING (enterprise_id) "
         f"GROUP BY e.uscc HAVING max(h.month) FILTER (WHERE h.is_whole) < DATE '{whole.replace(day=1)}'"
     )
-    return frozenset((uscc, "employees_insured") for (uscc,) in found.iter_rows())
+    names = ("employees_insured", "employees_insured_delta_ytd")
+    return frozenset((uscc, name) for (uscc,) in found.iter_rows() for name in names)
 
 
 def _fewer(frame: Any, as_of: date, known_at: datetime) -> frozenset[tuple[str, str]]:
@@ -323,6 +328,7 @@ def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date, catalogue: 
         .join(names, on="eid", how="inner")
         .with_columns(pl.col("sheet").fill_null(""))
         .join(_stamps(truth), on=["file", "row_no"], how="left")
+        .join(_since(truth), on=["feed", "file", "row_no"], how="left")
     )
     held = {
         r[0] for r in frame("SELECT table_name FROM information_schema.tables WHERE table_schema = 'raw'").iter_rows()
@@ -345,7 +351,18 @@ def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date, catalogue: 
         known_at,
         as_of,
         frozenset(f"{i.department}.{i.table}" for i in catalogue.values() if i.grain in ("month", "quarter")),
+        _UNDATED,
     )
+
+
+def _since(truth: Path) -> pl.DataFrame:
+    """feed, file, row_no, since: the day of the recognition that each row of the talents' monthly lists reports."""
+    path = truth / "truth_clean" / "labor_RCRD.parquet"
+    if not path.exists():
+        return pl.DataFrame(schema={"feed": pl.String, "file": pl.String, "row_no": pl.Int64, "since": pl.Date})
+    rows = pl.read_parquet(path, columns=["file", "row_no", "认定日"])
+    day = pl.col("认定日").cast(pl.String).str.to_date("%Y-%m-%d", strict=False)
+    return rows.select(pl.lit("labor.talent").alias("feed"), "file", "row_no", since=day).unique(["file", "row_no"])
 
 
 def _stamps(truth: Path) -> pl.DataFrame:

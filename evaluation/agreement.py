@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -89,6 +89,7 @@ def trail(
     known_at: datetime,
     as_of: date,
     monthly: frozenset[str] = frozenset(),
+    undated: frozenset[str] = frozenset(),
 ) -> pl.DataFrame:
     """What became of the rows a department wrote about an enterprise: uscc, feed, newest (last day of the newest period), marks.
 
@@ -97,22 +98,30 @@ def trail(
     record is pulled, stamped (when it became visible); `deliveries`: file, received_at; `ledger`: name, file_id, status; `landed`: feed,
     file_id, row_no, sheet, uscc (null: nobody); `rejects`: file_id, row_no. Pulled records (`api/…`) are matched by enterprise and feed.
     A row received after `known_at` is late only if its file is of a period that had ended by `as_of`; of the others nobody could have
-    known: `pending` where the file is of the period that was running, but for the feeds of `monthly`, whose next file says nothing of the day.
+    known: `pending` where the file is of the period that was running, but for the feeds of `monthly`, whose next file says nothing of the day
+    unless its row dates from before (`since` in `records`); of `undated` lists also where it came after the day.
     """
     # one file holds several tables, hence stands several times on both sides
     received = deliveries.drop_nulls("file").group_by("file").agg(pl.col("received_at").min())
     rows = records.join(received, on="file", how="left").with_columns(
         name=pl.col("file").str.split("/").list.last(), pulled=pl.col("file").str.starts_with("api/")
     )
-    # the list of the running year, handed over after the day it was known by: nobody could have read it
-    running = rows.filter(
-        ~pl.col("pulled") & (pl.col("received_at") > known_at) & (_period_end(pl.col("name")) > as_of)
-    )
-    running = running.filter(~pl.col("feed").is_in(sorted(monthly)))
+    # the list of the running period, handed over after the day it was known by, or, where its rows carry no day, after the day asked about
+    ahead = ~pl.col("pulled") & (_period_end(pl.col("name")) > as_of)
+    unread = pl.col("received_at") > known_at
+    undated_later = pl.col("feed").is_in(sorted(undated)) & (pl.col("received_at").dt.date() > as_of)
+    told_late = pl.col("since") <= as_of if "since" in rows.columns else pl.lit(value=False)
+    yearly = ~pl.col("feed").is_in(sorted(monthly))
+    running = rows.filter(ahead & ((unread & (yearly | told_late.fill_null(value=False))) | undated_later))
     rows = rows.filter(
         # a cancellation reaches back over years in which nobody could know of it
         pl.col("pulled")
         | pl.col("defects").str.contains("cancelled_retroactively").fill_null(False)
+        # a month handed in later stands in the next month's file
+        | (
+            pl.col("defects").str.contains("late_sheet").fill_null(False)
+            & (_period_end(pl.col("name")) <= as_of + timedelta(days=62))
+        )
         | ((pl.col("received_at") <= known_at) | (_period_end(pl.col("name")) <= as_of)).fill_null(True)
     )
     loaded = ledger.group_by("name").agg(

@@ -92,23 +92,58 @@ def test_a_pulled_record_that_became_visible_after_the_day_is_late() -> None:
     assert dict(trails.select("uscc", "marks").iter_rows()) == {"a": ["9999-12-31|late"], "b": []}
 
 
-def _alone(received: datetime, file: str, as_of: date, monthly: frozenset[str] = frozenset()) -> list[str]:
+HNTE = frozenset({"science.hnte"})
+NONE: frozenset[str] = frozenset()
+
+
+def _alone(
+    received: datetime,
+    file: str,
+    as_of: date,
+    monthly: frozenset[str] = NONE,
+    undated: frozenset[str] = NONE,
+    since: date | None = None,
+    defects: str = "",
+) -> list[str]:
     """The marks of the only record of firm a, received then in a file of that name, known by 2024-11-25."""
     place = {"feed": "science.hnte", "row_no": 1, "sheet": ""}
-    records = pl.DataFrame([{"uscc": "a", "file": file, "defects": "", **place}])
+    records = pl.DataFrame(
+        [{"uscc": "a", "file": file, "defects": defects, "since": since, **place}], schema_overrides={"since": pl.Date}
+    )
     deliveries = pl.DataFrame({"file": [file], "received_at": [received]})
     ledger = pl.DataFrame({"name": [file.rsplit("/")[-1]], "file_id": ["f"], "status": ["loaded"]})
     landed = pl.DataFrame([{"file_id": "f", "uscc": "a", **place}])
     rejects = pl.DataFrame(schema={"file_id": pl.String, "row_no": pl.Int64})
-    found = agreement.trail(records, deliveries, ledger, landed, rejects, datetime(2024, 11, 25), as_of, monthly)
+    found = agreement.trail(
+        records, deliveries, ledger, landed, rejects, datetime(2024, 11, 25), as_of, monthly, undated
+    )
     return [mark for marks in found["marks"].to_list() for mark in marks]
 
 
 def test_the_list_of_the_running_year_that_has_not_come_is_pending_and_a_month_s_file_is_not() -> None:
     file, received = "landing/science/KJT_GQ_2024_F_01.csv", datetime(2025, 1, 17)
     assert _alone(received, file, date(2024, 10, 31)) == ["2024-12-31|pending"]
-    assert _alone(received, file, date(2024, 10, 31), frozenset({"science.hnte"})) == []
+    assert _alone(received, file, date(2024, 10, 31), HNTE) == []
     assert _alone(datetime(2024, 11, 1), file, date(2024, 10, 31)) == []
+
+
+def test_a_later_month_s_row_is_pending_if_what_it_reports_is_older_than_the_day() -> None:
+    file, received = "landing/labor/RSJ_RCRD_202412_I_01.xlsx", datetime(2025, 1, 17)
+    assert _alone(received, file, date(2024, 10, 31), HNTE, since=date(2024, 10, 1)) == ["2024-12-31|pending"]
+    assert _alone(received, file, date(2024, 10, 31), HNTE, since=date(2024, 11, 1)) == []
+
+
+def test_a_list_without_days_says_nothing_of_the_days_before_it_came() -> None:
+    file, received = "landing/agri/NYT_HZS_2024_F_01.xls", datetime(2024, 11, 10)
+    assert _alone(received, file, date(2024, 10, 31), undated=HNTE) == ["2024-12-31|pending"]
+    assert _alone(received, file, date(2024, 11, 15), undated=HNTE) == []
+
+
+def test_a_month_handed_in_with_the_next_is_late_and_excuses_no_month_long_before() -> None:
+    file, received = "landing/labor/RSJ_CBRS_202410_I_460100.xlsx", datetime(2024, 11, 26)
+    told = _alone(received, file, date(2024, 9, 30), HNTE, defects="late_sheet")
+    assert told == ["2024-10-31|defect:late_sheet", "2024-10-31|late"]
+    assert _alone(received, file, date(2024, 6, 30), HNTE, defects="late_sheet") == []
 
 
 @pytest.mark.parametrize(("was", "cause"), [("12", agreement.NOT_DUE), ("13", agreement.OUR_ERROR)])
