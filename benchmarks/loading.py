@@ -24,11 +24,12 @@ ANSWERS = {
     "truncated": ("refused",),
     "wrong_control": ("refused", "repeat"),
     "swapped_content": ("refused", "content"),
-    "wrong_period": ("refused", "content"),
+    # once the right file has come, the wrong one is superseded where it had only been noted
+    "wrong_period": ("refused", "content", "superseded"),
     "missing_control": ("no_control",),
     "missing_receipt": ("receipt",),
     "resent": ("repeat",),
-    "changed_resend": ("superseded", "repeat"),
+    "resent_changed": ("superseded", "repeat"),
     "late": ("late",),
     "column_added": ("columns",),
     "column_renamed": ("columns",),
@@ -76,10 +77,14 @@ def measured(home: Path, truth: Path) -> Report:
             counted.append(loading.clean_share(found))
             kinds.append(found.drop_nulls("defect"))
             wrong.append(found.filter(pl.col("state") == "wrong"))
-        recall, false = loading.noticed(
-            *_troubles(frame, deliveries), ANSWERS, deliveries["period"].str.slice(0, 4).n_unique()
-        )
+        recall, false = loading.noticed(*_troubles(frame, deliveries), ANSWERS, _years(deliveries))
         return Report(pl.concat(counted), loading.fate_of_defects(pl.concat(kinds)), recall, false, pl.concat(wrong))
+
+
+def _years(deliveries: pl.DataFrame) -> float:
+    """Years over which deliveries came; their periods reach further back."""
+    came = deliveries["received_at"].drop_nulls()
+    return max((came.max() - came.min()).days / 365.25, 1.0)  # type: ignore[operator, union-attr]
 
 
 def _files(frame: Any, deliveries: pl.DataFrame) -> pl.DataFrame:
@@ -157,9 +162,11 @@ def _troubles(frame: Any, deliveries: pl.DataFrame) -> tuple[pl.DataFrame, pl.Da
         "SELECT 1 FROM information_schema.tables WHERE table_schema = 'quality' AND table_name = 'anomaly'"
     ).height:
         signs = pl.concat([signs, frame("SELECT department, table_name, period, alarm FROM quality.anomaly")])
-    return planted, signs.join(natives, on=["department", "table_name"]).select(
-        "department", "table", "period", "alarm"
-    )
+    told = signs.join(natives, on=["department", "table_name"])
+    # A snapshot of several tables is one delivery, and the sender calls it so.
+    whole = deliveries.filter(pl.col("table") == "SNAPSHOT").select("department", snapshot="table").unique()
+    named = told.join(whole, on="department", how="left").with_columns(pl.coalesce("snapshot", "table").alias("table"))
+    return planted, named.select("department", "table", "period", "alarm").unique()
 
 
 def shown(report: Report) -> str:

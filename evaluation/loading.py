@@ -63,7 +63,11 @@ def said(text: pl.Expr, column: Column) -> pl.Expr:
         return bare
     match column.type:
         case "money" | "decimal" | "integer":
-            number = bare.str.strip_suffix("%").str.replace_all(",", "").cast(pl.Decimal(38, 8), strict=False)
+            # A unit in the cell itself wins over the contract's.
+            in_hectares = bare.str.ends_with("公顷") if column.unit == "亩" else pl.lit(False)
+            own = pl.when(in_hectares).then(pl.lit("15")).otherwise(pl.lit("1")).cast(pl.Decimal(38, 8))
+            digits = bare.str.strip_suffix("公顷").str.strip_suffix("%").str.replace_all(",", "")
+            number = digits.cast(pl.Decimal(38, 8), strict=False) * own
             places = {"money": 2, "decimal": 6, "integer": 0}[column.type]
             value = number * pl.lit(column.factor).cast(pl.Decimal(38, 8))
             return value.round(places, mode="half_away_from_zero").cast(pl.Decimal(38, 6)).cast(pl.String)

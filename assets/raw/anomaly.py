@@ -8,6 +8,7 @@ import polars as pl
 
 from assets.raw.late import late
 from assets.raw.periods import period_end
+from assets.raw.receipt import NO_RECEIPT
 from data import contract
 
 COLUMNS = {
@@ -34,7 +35,7 @@ _SIGNS = (
     ("encoding", "文件实际是"),
     ("columns", "列名与合同不同"),
     ("columns", "合同里没有的列"),
-    ("receipt", "没有回执"),
+    ("receipt", NO_RECEIPT),
     ("content", "像是另一期的数据"),
     ("content", "又送了一遍"),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from assets.push_inputs import calendar
 from assets.raw.periods import period_end
+from assets.raw.receipt import NO_RECEIPT
 from data import contract
 from data.contract import Table
 from matching.push.quiet import Calendar
@@ -35,6 +36,9 @@ def late(deliveries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
         if table is None or end is None or once in seen:
             continue
         seen.add(once)
+        if NO_RECEIPT in (row.get("notes") or ""):
+            # When it came is not known: a copied file is as young as its copy.
+            continue
         came = row["received_at"].date()
         past = habits.setdefault(series, [])
         usual = _usual(table, past[-WINDOW:], row["period"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.raw.judge import File, check_control, control_sums, judge_counts, judge_rules, sifted
+from assets.raw.receipt import NO_RECEIPT
 from assets.raw.record import empty
 from assets.raw.scale import judge_scale
 from assets.raw.told import judge_told
@@ -123,7 +124,7 @@ def _read(home: Path, group: list[File], form: Form, table: Table, key: bytes) -
             continue
         file.reading, file.notes = result, list(result.notes)
         if file.arrival["receipt"] == "made":
-            file.notes.append("没有回执，收到时间取文件写入的时间")
+            file.notes.append(f"{NO_RECEIPT}，收到时间取文件写入的时间")
         frames.append(
             result.frame.with_columns(
                 pl.lit(file.id).alias("_file_id"),

@@ -10,6 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 RECEIPT = ".receipt.json"
+# what the ledger notes of a delivery whose receipt our door had to make
+NO_RECEIPT = "没有回执"
 # A receipt dated later than this after the moment it was written is from the future.
 CLOCK_SLACK = timedelta(days=1)
 ZONE = ZoneInfo("Asia/Shanghai")

@@ -146,6 +146,8 @@ def test_late_is_later_than_the_habit_and_what_is_sent_again_is_not() -> None:
     found = list(late([*rows, again]))
     assert [(r[2], r[3], r[4]) for r in found] == [("202305", "late", "f5")]
     assert "迟 1" in found[0][5]
+    unknown = {**rows[4], "notes": "没有回执，收到时间取文件写入的时间"}
+    assert not list(late([*rows[:4], unknown, rows[5]]))
     # A table whose deliveries come whenever they come has no habit to break.
     assert not list(late(months("talent", "labor", 3, 40, 11, 66, 2, 50)))
 
