@@ -6,11 +6,13 @@ import json
 import sys
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 
-from assets.raw import RAW_ASSETS
+from assets.raw import RAW_ASSETS, prepare
 from assets.raw.ledger import deliveries, late_days
 from assets.raw.periods import period_end
 from data import contract
@@ -246,3 +248,38 @@ def test_a_blocked_table_fails_without_a_materialization(home: Home) -> None:
     failed = [e for e in result.get_asset_check_evaluations() if not e.passed and e.check_name == "op_known"]
     assert failed[0].severity == dg.AssetCheckSeverity.ERROR
     assert not home.warehouse.exists("raw.market_baseinfo")
+
+
+def test_a_delivery_that_breaks_typing_is_refused_and_its_neighbours_load(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a library does over one file: here it panics as Polars does, past `except Exception`."""
+    typed = prepare.conform
+
+    def breaks(text: pl.DataFrame, *rest: Any) -> Any:
+        if "炸" in text["name"].to_list():
+            raise pl.exceptions.PanicException("assertion failed")
+        return typed(text, *rest)
+
+    monkeypatch.setattr(prepare, "conform", breaks)
+    for day, name in ((2, "海南甲有限公司"), (3, "炸"), (4, "海南乙有限公司")):
+        home.land(f"SCJG_E_BASEINFO_2024010{day}_I_01.csv", csv({**BASE, "ENTNAME": name}))
+    home.refresh()
+    said = home.rows("SELECT period, status, reason, rows_in FROM raw.delivery_load ORDER BY period")
+    assert [s[:2] for s in said] == [("20240102", "loaded"), ("20240103", "refused"), ("20240104", "loaded")]
+    assert "类型转换时程序出错" in said[1][2]
+    assert sorted(r[0] for r in home.rows("SELECT name FROM raw.market_baseinfo")) == [
+        "海南乙有限公司",
+        "海南甲有限公司",
+    ]
+
+
+def test_a_file_of_which_every_row_is_rejected_stands_between_two_that_load(home: Home) -> None:
+    """An empty chunk in the middle of a column made Polars' concat_str panic."""
+    for day, status in ((2, "存续"), (3, "没有这种状态"), (4, "存续")):
+        rows = [
+            {**BASE, "PRIPID": f"{day}-{i}", "REGSTATE": status, "S_EXT_OP": "I" if day != 3 else ""} for i in range(5)
+        ]
+        home.land(f"SCJG_E_BASEINFO_2024010{day}_I_01.csv", csv(*rows))
+    home.refresh()
+    assert [r[1] for r in home.rows(LOADS)] == ["loaded", "refused", "loaded"]

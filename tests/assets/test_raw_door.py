@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from assets.raw import door
+from assets.raw.receipt import printable
+
 sys.path.insert(0, str(Path(__file__).parent))
 from raw_home import BASE, DAY, LOADS, VAT, Home, control, csv, vat
 
@@ -110,3 +113,21 @@ def test_a_file_changed_after_its_receipt_is_refused(home: Home) -> None:
     path.write_bytes(csv({**BASE, "REGCAP": "999"}))
     home.refresh()
     assert "与回执的" in home.rows("SELECT reason FROM raw.arrival")[0][0]
+
+
+def test_a_name_is_shown_so_that_no_terminal_obeys_it() -> None:
+    shown = printable("a\x1b[31m\nb\u202egpj.csv\udcff")
+    assert shown == "a\\u001b[31m\\u000ab\\u202egpj.csv\\udcff"
+    assert printable("SCJG_E_BASEINFO_20240102_I_01.csv 市监") == "SCJG_E_BASEINFO_20240102_I_01.csv 市监"
+
+
+def test_a_file_that_vanishes_while_the_door_looks_waits_and_the_others_come_in(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.land(DAY, csv(BASE))
+    gone = home.folder / "landing" / "x" / "SCJG_E_BASEINFO_20240103_I_01.csv"
+    standing = door._standing
+    monkeypatch.setattr(door, "_standing", lambda landing: [gone, *standing(landing)])
+    passed = door.admit(home.folder, home.scope.known_at)
+    assert passed.accepted == [DAY]
+    assert passed.waiting == [gone.name]
