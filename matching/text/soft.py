@@ -276,6 +276,9 @@ def _dated(text: str, soft: Soft, start: int) -> Soft:
     return dataclasses.replace(soft, period=found[-1][0]) if found else soft
 
 
+_BESIDE_FIRMS = re.compile(
+    r"(?<!农业)(?<!中小)企业[、和及或与][^，。；]{2,10}|[、和及或与](?:其他|各类)?企业(?!家|技术|名录)"
+)
 _NEEDS_VERB = ("innovation_platform", "certifications", "honors", "product_certificate")
 # A name alone may be a heading or a purpose; it is asked for where something is recognised, obtained, listed, or given to its holder.
 _RECOGNISED = re.compile(
@@ -292,6 +295,9 @@ def _named(
         for match in pattern.finditer(text, start, end):
             at, stop = match.span()
             if indicator in _NEEDS_VERB and not _RECOGNISED.search(text[max(start, at - 14) : min(end, stop + 10)]):
+                continue
+            if indicator == "applicant_type" and _BESIDE_FIRMS.search(text[max(start, at - 14) : min(end, stop + 12)]):
+                # 企业、社会组织: any enterprise will do
                 continue
             if indicator == "applicant_type" and not _APPLIES.search(text[max(start, at - 8) : min(end, stop + 6)]):
                 continue

@@ -71,7 +71,8 @@ def unit_read(
         amounts += given
         if _PAPERS.search(words) or (_PREFERS.search(words) and not given):
             continue
-        here_asked = [*asked, *_stated(text, sentence, here)]
+        more = _only_more(text, sentence, given)
+        here_asked = [*asked, *(c for c in _stated(text, sentence, here) if c.start < more)]
         if bars.heads_bars(words) and words.rstrip().endswith(("：", ":")):
             continue
         begins = bars.begins_bars(words)
@@ -133,6 +134,17 @@ def _unmapped(text: str, unit: Unit, sentence: Span) -> list[Condition]:
     return [Condition(at, at + len(words), "other_requirement", op, value, {"detail": words[:60]})]
 
 
+_MORE = re.compile(r"其中[^。；]{0,40}?(?:上浮|提高|上调|增加|加成|额外)")
+
+
+def _only_more(text: str, sentence: Span, given: list[awards.Amount]) -> int:
+    """给予10%补贴，其中属于专精特新企业的，上浮5个百分点: from where on who is named only gets more; the sentence's end if nowhere."""
+    if not given:
+        return sentence.end
+    match = _MORE.search(text, given[0].quantity.end, sentence.end)
+    return match.start() if match else sentence.end
+
+
 def _stated(text: str, sentence: Span, here: Here) -> list[Condition]:
     return [
         Condition(
@@ -175,23 +187,23 @@ def _sentence_read(
         if (scheduled and quantity.kind == "ratio") or awards.is_replaced(text, quantity):
             continue
         head = _column(words, quantity.start - sentence.start, table)
-        given = not awards.is_tier(text, quantity) and (
-            awards.is_award(text, quantity, sentence, clause)
-            or _goes_on(text, amounts or earlier[-1:], quantity, sentence)
-            or ((unit.gives or headed) and awards.is_award_in_section(text, quantity, clause))
-            or (giving and head is None and last is not None and awards.follows_threshold(text, quantity, last.end))
-            or (
-                head is None
-                and not _continues(text, last, quantity)
-                and awards.in_list_of_sums(text, quantity, sentence.start)
-            )
-            or (head is None and amounts and awards.goes_on_giving(text, quantity, clause))
-            or ((amounts or earlier) and awards.limits_what_is_given(text, quantity, clause))
-            or (
-                head is not None
-                and quantity.kind in ("money", "ratio")
-                and not quantity.op
-                and awards.gives_column(head)
+        given = (
+            not awards.is_tier(text, quantity)
+            and not _continues(text, last, quantity)
+            and (
+                awards.is_award(text, quantity, sentence, clause)
+                or _goes_on(text, amounts or earlier[-1:], quantity, sentence)
+                or ((unit.gives or headed) and awards.is_award_in_section(text, quantity, clause))
+                or (giving and head is None and last is not None and awards.follows_threshold(text, quantity, last.end))
+                or (head is None and awards.in_list_of_sums(text, quantity, sentence.start))
+                or (head is None and amounts and awards.goes_on_giving(text, quantity, clause))
+                or ((amounts or earlier) and awards.limits_what_is_given(text, quantity, clause))
+                or (
+                    head is not None
+                    and quantity.kind in ("money", "ratio")
+                    and not quantity.op
+                    and awards.gives_column(head)
+                )
             )
         )
         if given:

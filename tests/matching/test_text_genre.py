@@ -239,3 +239,29 @@ def test_no_number_of_a_preamble_a_preference_or_a_penalty_is_a_threshold(text: 
 )
 def test_what_was_not_read_before(text: str, expected: tuple[str, str, Any]) -> None:
     assert expected in _said(text)
+
+
+def test_a_list_of_thresholds_under_a_heading_that_gives_is_no_list_of_awards() -> None:
+    text = "二、支持政策\n5.对年度营业收入首次突破5亿元、10亿元、50亿元且正增长的企业，分别给予100万元、200万元、500万元奖励。"
+    (award,) = _awards(text)
+    assert [tier["amount_yuan"] for tier in award["tiers"]] == [1_000_000, 2_000_000, 5_000_000]
+    assert ("revenue_last_year", ">=", 5_000_000_000) in _said(text)
+
+
+def test_who_only_gets_more_is_no_condition_of_the_award() -> None:
+    text = "投资额2000万元以上的，按设备投入的10%给予补贴，其中属于专精特新企业的，补贴比例上浮5个百分点。"
+    assert [s[0] for s in _said(text)] == ["project_investment"]
+
+
+def test_enterprises_are_not_shut_out_by_the_other_sorts_of_a_list() -> None:
+    assert not [
+        s for s in _said("企业、社会组织承办的会议，奖励5万元。") if s == ("applicant_type", "in", ["社会组织"])
+    ]
+    said = _said("扶持对象为本市企业、渔民专业合作社及个人。每家补贴5万元。")
+    assert ("applicant_type", "in", ["合作社"]) not in said
+
+
+def test_stacking_is_a_rule_and_no_condition() -> None:
+    text = "每家奖励5万元。同一事项不重复享受。"
+    assert _said(text) == []
+    assert read(text).to_dict()["rules"] == ["同一事项不重复享受"]
