@@ -10,7 +10,7 @@ import polars as pl
 
 from data import contract
 from data.indicators import Catalogue, load
-from evaluation import agreement
+from evaluation import agreement, blame
 from evaluation.agreement import Definition
 
 BACK = {
@@ -329,6 +329,7 @@ def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date, catalogue: 
         .with_columns(pl.col("sheet").fill_null(""))
         .join(_stamps(truth), on=["file", "row_no"], how="left")
         .join(_since(truth), on=["feed", "file", "row_no"], how="left")
+        .pipe(blame.ringed, pl.read_parquet(truth / "truth_fraud.parquet"))
     )
     held = {
         r[0] for r in frame("SELECT table_name FROM information_schema.tables WHERE table_schema = 'raw'").iter_rows()

@@ -89,7 +89,7 @@ def trail(
     known_at: datetime,
     as_of: date,
     monthly: frozenset[str] = frozenset(),
-    undated: frozenset[str] = frozenset(),
+    dayless: frozenset[str] = frozenset(),
 ) -> pl.DataFrame:
     """What became of the rows a department wrote about an enterprise: uscc, feed, newest (last day of the newest period), marks.
 
@@ -99,7 +99,7 @@ def trail(
     file_id, row_no, sheet, uscc (null: nobody); `rejects`: file_id, row_no. Pulled records (`api/…`) are matched by enterprise and feed.
     A row received after `known_at` is late only if its file is of a period that had ended by `as_of`; of the others nobody could have
     known: `pending` where the file is of the period that was running, but for the feeds of `monthly`, whose next file says nothing of the day
-    unless its row dates from before (`since` in `records`); of `undated` lists also where it came after the day.
+    unless its row dates from before (`since` in `records`); of `dayless` lists also where it came after the day.
     """
     # one file holds several tables, hence stands several times on both sides
     received = deliveries.drop_nulls("file").group_by("file").agg(pl.col("received_at").min())
@@ -109,7 +109,7 @@ def trail(
     # the list of the running period, handed over after the day it was known by, or, where its rows carry no day, after the day asked about
     ahead = ~pl.col("pulled") & (_period_end(pl.col("name")) > as_of)
     unread = pl.col("received_at") > known_at
-    undated_later = pl.col("feed").is_in(sorted(undated)) & (pl.col("received_at").dt.date() > as_of)
+    undated_later = pl.col("feed").is_in(sorted(dayless)) & (pl.col("received_at").dt.date() > as_of)
     told_late = pl.col("since") <= as_of if "since" in rows.columns else pl.lit(value=False)
     yearly = ~pl.col("feed").is_in(sorted(monthly))
     running = rows.filter(ahead & ((unread & (yearly | told_late.fill_null(value=False))) | undated_later))

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 
+import polars as pl
+
 from evaluation.loading import REJECTED, UNKNOWN
 
 # Defects of a whole row: every figure taken from it is another.
 ROWS = frozenset(
     [
         "cumulative", "late", "late_sheet", "corrected_filing", "voided", "negative_correction", "refund", "wild_report", "cancelled_retroactively",
-        "repaired", "status_resent", "ring_shared_certificate", "ring_split_project", "unit_changed_silently", "withdrawn", "withdrawn_in_remarks",
+        "repaired", "status_resent", "ring_shared_certificate", "ring_split_project", "ring_circular_invoicing", "unit_changed_silently", "withdrawn", "withdrawn_in_remarks",
     ]
 )  # fmt: skip
 # Defects of a row that spoil one of its figures, by the beginning of the indicators' names.
@@ -77,3 +79,19 @@ def within(marks: Iterable[str], feed: str, newest: str, begun: date | None) -> 
     """What the marks say, of deliveries of the period looked at: from `begun` on, or of a standing table the newest."""
     first = begun.isoformat() if begun else newest if feed in STANDING else ""
     return {what for day, _, what in (m.partition("|") for m in marks) if day >= first}
+
+
+def ringed(records: pl.DataFrame, fraud: pl.DataFrame) -> pl.DataFrame:
+    """`records` with the defect `ring_circular_invoicing` on the sales returns a ring of invoices inflated: delivered as filed, filed untrue.
+
+    `records`: uscc, feed, file, defects; `fraud`: uscc, kind, innocent, first_month, last_month.
+    """
+    rings = fraud.filter((pl.col("kind") == "circular_invoicing") & ~pl.col("innocent"))
+    rings = rings.group_by("uscc").agg(pl.col("first_month").min(), pl.col("last_month").max())
+    month = (pl.col("file").str.extract(r"_(\d{6})_[FI]_", 1) + "01").str.to_date("%Y%m%d", strict=False)
+    inflated = (pl.col("feed") == "tax.vat") & (month >= pl.col("first_month")) & (month <= pl.col("last_month"))
+    told = pl.concat_str(
+        pl.col("defects").fill_null(""), pl.lit("ring_circular_invoicing"), separator=";"
+    ).str.strip_chars(";")
+    marked = pl.when(inflated.fill_null(value=False)).then(told).otherwise(pl.col("defects"))
+    return records.join(rings, on="uscc", how="left").with_columns(defects=marked).drop("first_month", "last_month")

@@ -101,7 +101,7 @@ def _alone(
     file: str,
     as_of: date,
     monthly: frozenset[str] = NONE,
-    undated: frozenset[str] = NONE,
+    dayless: frozenset[str] = NONE,
     since: date | None = None,
     defects: str = "",
 ) -> list[str]:
@@ -135,8 +135,8 @@ def test_a_later_month_s_row_is_pending_if_what_it_reports_is_older_than_the_day
 
 def test_a_list_without_days_says_nothing_of_the_days_before_it_came() -> None:
     file, received = "landing/agri/NYT_HZS_2024_F_01.xls", datetime(2024, 11, 10)
-    assert _alone(received, file, date(2024, 10, 31), undated=HNTE) == ["2024-12-31|pending"]
-    assert _alone(received, file, date(2024, 11, 15), undated=HNTE) == []
+    assert _alone(received, file, date(2024, 10, 31), dayless=HNTE) == ["2024-12-31|pending"]
+    assert _alone(received, file, date(2024, 11, 15), dayless=HNTE) == []
 
 
 def test_a_month_handed_in_with_the_next_is_late_and_excuses_no_month_long_before() -> None:
@@ -200,3 +200,12 @@ def test_a_lesser_source_excuses_only_where_one_may_stand_in_and_the_best_had_no
     told = {(row["uscc"], row["indicator"]): row["cause"] for row in found.iter_rows(named=True)}
     assert told["a", "revenue_last_year"] == agreement.SUBSTITUTE
     assert told["b", "revenue_last_year"] == told["a", "tax_paid_last_year"] == agreement.OUR_ERROR
+
+
+def test_the_returns_of_a_ring_of_invoices_are_planted_in_its_months_only() -> None:
+    files = [f"landing/tax/SWJ_SB_ZZS_2024{month:02d}_I_01.txt.gz" for month in (5, 6)]
+    rows = [{"uscc": u, "feed": "tax.vat", "file": f, "defects": "voided"} for u in "ab" for f in files]
+    fraud = {"kind": "circular_invoicing", "first_month": date(2024, 6, 1), "last_month": date(2024, 8, 1)}
+    rings = pl.DataFrame([{"uscc": "a", "innocent": False, **fraud}, {"uscc": "b", "innocent": True, **fraud}])
+    found = blame.ringed(pl.DataFrame(rows), rings)["defects"].to_list()
+    assert found == ["voided", "voided;ring_circular_invoicing", "voided", "voided"]
