@@ -115,7 +115,7 @@ def _alone(
     landed = pl.DataFrame([{"file_id": "f", "uscc": "a", **place}])
     rejects = pl.DataFrame(schema={"file_id": pl.String, "row_no": pl.Int64})
     found = agreement.trail(
-        records, deliveries, ledger, landed, rejects, datetime(2024, 11, 25), as_of, monthly, undated
+        records, deliveries, ledger, landed, rejects, datetime(2024, 11, 25), as_of, monthly, dayless
     )
     return [mark for marks in found["marks"].to_list() for mark in marks]
 
