@@ -183,7 +183,7 @@ def decisions(
     """Answers (DECISIONS) to the open 即申即享 cases, ordered by case; `pairs` were evaluated with each case's declarations (`said`).
 
     The version in force on the day of application counts; where it is not among the `judged` versions (item, version) any more, a
-    person answers. A case without a pair is refused with that reason: the kernel keeps no row for a firm that is far from the item.
+    person answers. So does it for a case without a pair: that alone does not say whether conditions are failed or unknown.
     """
     rules: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
     for row in conditions.iter_rows(named=True):
@@ -203,7 +203,8 @@ def decisions(
             or (
                 answer(pair, rules.get((case["item_id"], case["version"]), {}), declared_by.conflicts)
                 if pair is not None
-                else ("refuse", "与条件差距较大，逐条结果见 huiqi explain")
+                # no row is kept for a pair that is far from the item, nor for one with more gaps than a list could ask for
+                else ("review", "与条件差距较大，或所缺数据较多，须人工核对；逐条结果见 huiqi explain")
             )
         )
         rows.append(

@@ -105,7 +105,7 @@ def test_open_cases_of_instant_items_are_answered() -> None:
     found = answered([("K1", "E1", "b", filed, None), ("K2", "E9", "b", filed, None), ("K3", "E1", "b", filed, "通过")])
     assert found.select("case_no", "answer", "amount_yuan", "due_on").rows() == [
         ("K1", "approve", Decimal("200000.00"), dt.date(2024, 12, 3)),
-        ("K2", "refuse", None, dt.date(2024, 12, 3)),
+        ("K2", "review", None, dt.date(2024, 12, 3)),
     ]
 
 
