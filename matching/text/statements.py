@@ -81,6 +81,8 @@ def unit_read(
             here_asked = bars.barred(text, first, sentence.end, [c for c in here_asked if c.start >= first])
         elif not here_asked and not given and unit.asks:
             here_asked = _unmapped(text, unit, sentence)
+        elif unit.asks and not unit.choice and not given:
+            here_asked = _or_else(text, sentence, here_asked)
         barring = (barring or begins) and not words.rstrip().endswith("。")
         conditions += here_asked
     if unit.preamble and not amounts:
@@ -135,6 +137,21 @@ def _unmapped(text: str, unit: Unit, sentence: Span) -> list[Condition]:
 
 
 _MORE = re.compile(r"其中[^。；]{0,40}?(?:上浮|提高|上调|增加|加成|额外)")
+
+
+_OTHERWISE = re.compile(r"[^，。；\n]{0,4}[，,]\s?或者?(?!许)(?P<words>[^，。；\n]{4,40})[。；;\s]*$")
+
+
+def _or_else(text: str, sentence: Span, asked: list[Condition]) -> list[Condition]:
+    """具有独立法人资格，或者经法人授权的分支机构: the other way to meet a condition, for which we have no name, is kept beside it."""
+    if len(asked) != 1 or not (match := _OTHERWISE.match(text, asked[0].end, sentence.end)):
+        return asked
+    start, end = match.span("words")
+    choice = -sentence.start - 1
+    other = Condition(start, end, "other_requirement", "is_true", True, {"detail": match["words"]})
+    return [
+        replace(c, extra={**c.extra, "_choice": choice, "_branch": n}) for n, c in enumerate((asked[0], other), start=1)
+    ]
 
 
 def _only_more(text: str, sentence: Span, given: list[awards.Amount]) -> int:

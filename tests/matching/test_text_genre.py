@@ -265,3 +265,11 @@ def test_stacking_is_a_rule_and_no_condition() -> None:
     text = "每家奖励5万元。同一事项不重复享受。"
     assert _said(text) == []
     assert read(text).to_dict()["rules"] == ["同一事项不重复享受"]
+
+
+def test_another_way_to_meet_a_condition_is_kept_beside_it() -> None:
+    text = "一、申报条件\n（一）具有独立法人资格，或者经法人授权的分支机构；\n（二）成立满2年。\n二、补贴标准\n每家补贴5万元。"
+    said = _conditions(text)
+    groups = {c["field"]: c.get("any_of") for c in said}
+    assert groups["legal_entity"] == groups["other_requirement"] is not None and groups["established_years"] is None
+    assert [c["detail"] for c in said if c["field"] == "other_requirement"] == ["经法人授权的分支机构"]
