@@ -24,8 +24,9 @@ _SHARED = "raw.delivery"
 SLICE = 200_000
 # Beyond this share, and this number, a full build costs no more than an increment.
 _MANY, _SOME = 0.3, 500
-# Tables up to this many rows are kept in the order of a full build; in longer ones the new rows stand at the end.
-_ORDERED = 2_000_000
+# Tables up to this many rows are kept in the order of a full build; in longer ones the new rows stand at the end: writing tables of two
+# million rows anew made an increment of 1,000 in 100,000 enterprises cost 8 CPU seconds.
+_ORDERED = 200_000
 
 
 def refresh(warehouse: DuckWarehouse, scope: Scope, slice_size: int = SLICE) -> Refreshed:
