@@ -111,5 +111,5 @@ def test_more_comparisons_than_are_needed_are_thinned_evenly_and_the_effect_stay
     )
     row = item_effects(panel, paid).row(by_predicate=pl.col("item_id") == "item", named=True)
     assert (row["treated"], row["compared"]) == (treated, 50 * treated)
-    assert row["verdict"] == CREDIBLE and abs(row["estimate"] - 0.12) < row["high"] - row["low"]
+    assert row["verdict"] == CREDIBLE and abs(float(row["estimate"]) - 0.12) < row["high"] - row["low"]
     assert row["high"] - row["low"] < 0.06
