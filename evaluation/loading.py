@@ -17,6 +17,7 @@ REPAIRED = frozenset(
     [
         "full_width_digits", "thousands_separator", "number_blanks", "negative_in_brackets", "date_in_chinese", "date_with_slashes",
         "date_with_points", "excel_serial", "key_tab", "key_apostrophe", "key_full_width", "key_lower_case", "ideographic_space", "nbsp", "ditto",
+        "ten_thousands",
     ]
 )  # fmt: skip
 UNKNOWN = frozenset(
@@ -31,7 +32,8 @@ UNKNOWN = frozenset(
     ]
 )
 REJECTED = frozenset(
-    ["letters_in_number", "two_decimal_points", "spreadsheet_error", "impossible_date", "zero_date", "date_far_ahead", "required_blank", "out_of_range", "established_after_approved"]
+    ["letters_in_number", "two_decimal_points", "spreadsheet_error", "impossible_date", "zero_date", "date_far_ahead", "required_blank", "out_of_range", "established_after_approved",
+     "unquoted_comma"]
 )  # fmt: skip
 SEVERAL = "（一格多处）"
 STATES = ("repaired", "as_sent", "emptied", "rejected", "wrong", "not_landed")

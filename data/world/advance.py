@@ -67,17 +67,23 @@ def _gateway_keys(path: Path) -> Iterator[str]:
             yield str(json.loads(text)["line_key"])
 
 
-def propensity(people: Population, told: bool) -> Floats:
-    """Chance to apply within the month: larger firms apply unasked, smaller ones gain more from being told."""
+def effort(people: Population, item: str) -> float:
+    """What applying for the item asks of a firm, in usual applications: 0.7 to 1.3."""
+    return 0.7 + 0.6 * float(people.streams.uniform(f"effort.{item}", np.zeros(1, dtype=np.int64))[0])
+
+
+def propensity(people: Population, told: bool, effort: float = 1.0) -> Floats:
+    """Chance to apply within the month: larger firms apply unasked, smaller ones gain more from being told, and effort puts off both."""
     size = np.clip((people.log_revenue - log(5e5)) / 10, 0.0, 1.0)
     gain = 0.14 - 0.08 * size if told else 0.0
-    return np.clip(0.04 + 0.14 * size + gain, 0.0, 1.0)
+    return np.clip((0.04 + 0.14 * size + gain) / effort, 0.0, 1.0)
 
 
 def answers(people: Population, item: str) -> tuple[Bools, Bools]:
     """(applies if told, applies if not told): the same draw against two chances."""
     draw = people.streams.uniform(f"answer.{item}", people.ids)
-    return draw < propensity(people, True), draw < propensity(people, False)
+    asked = effort(people, item)
+    return draw < propensity(people, True, asked), draw < propensity(people, False, asked)
 
 
 def advance(home: Path, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +160,7 @@ def _answer(home: Path, world: World, turn: int) -> list[delivery.Arrival]:
         path = home / "truth" / "truth_response.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         before = [pl.read_parquet(path)] if path.exists() else []
-        pl.concat([*before, *responses]).write_parquet(path)
+        pl.concat([*before, *responses], how="diagonal").write_parquet(path)
     return arrivals
 
 
@@ -179,6 +185,7 @@ def _response(
             "applied": applied,
             "applies_if_told": if_told,
             "applies_if_not_told": if_not,
+            "effort": pl.Series([effort(people, item)] * len(people), dtype=pl.Float64),
         }
     )
 

@@ -31,13 +31,13 @@ class Sheet:
     above: bool = True
 
 
-def _layout(sheet: Sheet) -> tuple[int, int]:
+def layout(sheet: Sheet) -> tuple[int, int]:
     """(index of the first header row, index of the first data row)."""
     top = int(bool(sheet.title)) + int(bool(sheet.unit))
     return top, top + (len(sheet.header) if sheet.above else 0)
 
 
-def _header_merges(header: Sequence[Sequence[str]], top: int) -> list[tuple[int, int, int, int, str]]:
+def header_merges(header: Sequence[Sequence[str]], top: int) -> list[tuple[int, int, int, int, str]]:
     """Cells of the header as (row, column, last row, last column, text)."""
     cells = []
     taken: set[tuple[int, int]] = set()
@@ -57,7 +57,7 @@ def _header_merges(header: Sequence[Sequence[str]], top: int) -> list[tuple[int,
     return cells
 
 
-def _runs(values: Sequence[str | None]) -> list[tuple[int, int]]:
+def runs(values: Sequence[str | None]) -> list[tuple[int, int]]:
     """Runs of equal neighbours as (first, last)."""
     runs: list[tuple[int, int]] = []
     for k, value in enumerate(values):
@@ -94,8 +94,8 @@ def xlsx(path: Path, sheets: Sequence[Sheet]) -> Written:
             page.merge_range(0, 0, 0, width - 1, sheet.title, bold)
         if sheet.unit:
             page.write_string(int(bool(sheet.title)), width - 1, sheet.unit)
-        top, start = _layout(sheet)
-        for r, c, last_r, last_c, text in _header_merges(sheet.header, top) if sheet.above else []:
+        top, start = layout(sheet)
+        for r, c, last_r, last_c, text in header_merges(sheet.header, top) if sheet.above else []:
             if (r, c) == (last_r, last_c):
                 page.write_string(r, c, text, bold)
             else:
@@ -104,7 +104,7 @@ def xlsx(path: Path, sheets: Sequence[Sheet]) -> Written:
         for c, name in enumerate(body.columns):
             values = body[name].to_list()
             if name == sheet.merge_down:
-                for a, b in _runs(values):
+                for a, b in runs(values):
                     if b > a:
                         page.merge_range(start + a, c, start + b, c, values[a] or "")
                     elif values[a]:
@@ -147,14 +147,14 @@ def xls(path: Path, sheets: Sequence[Sheet]) -> Written:
             page.write_merge(0, 0, 0, width - 1, sheet.title)
         if sheet.unit:
             page.write(int(bool(sheet.title)), width - 1, sheet.unit)
-        top, start = _layout(sheet)
-        for r, c, last_r, last_c, text in _header_merges(sheet.header, top) if sheet.above else []:
+        top, start = layout(sheet)
+        for r, c, last_r, last_c, text in header_merges(sheet.header, top) if sheet.above else []:
             page.write_merge(r, last_r, c, last_c, text)
         body = payload(sheet.frame)
         for c, name in enumerate(body.columns):
             values = body[name].to_list()
             if name == sheet.merge_down:
-                for a, b in _runs(values):
+                for a, b in runs(values):
                     page.write_merge(start + a, start + b, c, c, values[a] or "")
                 continue
             for r, value in enumerate(values):

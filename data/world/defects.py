@@ -103,6 +103,7 @@ NAME_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
     ("brackets", 0.03, _brackets),
     ("truncated", 0.03, truncate),
     ("abbreviation", 0.02, lambda n: n.replace("有限公司", "").replace("股份", "")),
+    ("in_preparation", 0.005, lambda n: n.replace("有限公司", "（筹）有限公司") if n.endswith("有限公司") else n),
     ("branch_suffix", 0.01, lambda n: n + "三亚分公司" if n.endswith("公司") else n),
 )
 

@@ -96,7 +96,7 @@ def _contracts(facts: Vantage) -> Ints:
 def property_rights(facts: Vantage) -> dict[str, Column]:
     p = facts.people
     patents = ip.Patents(p)
-    live = (patents.granted <= facts.number) & (patents.lapsed > facts.number)
+    live = patents.held(facts.number)
     start, end = (
         calendar.number_of(dt.date(facts.year - 1, 1, 1)),
         calendar.number_of(dt.date(facts.year - 1, 12, 31)),

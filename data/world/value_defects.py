@@ -55,6 +55,13 @@ def _impossible(text: str) -> str:
     return text if day is None else f"{day.year}-02-30"
 
 
+def ten_thousands(text: str) -> str:
+    """`21300.00` as `2.13万`, where that is the same number."""
+    whole, _, cents = text.partition(".")
+    exact = whole.isdigit() and int(whole) >= 10_000 and int(whole) % 100 == 0 and not cents.strip("0")
+    return f"{int(whole) / 10_000:g}万" if exact else text
+
+
 # How numbers and dates arrive (feeds.md 1.5): spellings a reader must see through, and cells nobody can read. The page gives no
 # rates for them; these are guesses, low enough that a file of a few hundred rows seldom holds more than one unreadable cell.
 NUMBER_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
@@ -79,7 +86,7 @@ DATE_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
 # Only where the sender's program is a spreadsheet.
 SHEET_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (("excel_serial", 0.004, _serial),)
 # By what a column is: an empty required one, a value beyond what can be.
-OTHER_DEFECTS = ("required_blank", "out_of_range")
+OTHER_DEFECTS = ("required_blank", "out_of_range", "ten_thousands")
 
 
 def dirty_values(

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from data.world import api
-from data.world.advance import advance, answers, propensity
+from data.world.advance import advance, answers, effort, propensity
 from data.world.entity import NEWBORN
 from data.world.parcel import World
 from data.world.population import population
@@ -99,7 +99,7 @@ def test_what_comes_is_new_and_by_the_closing_day(gone_on: GoneOn) -> None:
 
 def test_entities_are_born_and_registered(gone_on: GoneOn) -> None:
     texts = [p.read_bytes().decode("gb18030") for p in (gone_on.home / "landing").rglob("SCJG_E_BASEINFO_*.csv")]
-    rows = pl.concat([pl.read_csv(t.encode(), infer_schema=False) for t in texts])
+    rows = pl.concat([pl.read_csv(t.encode(), infer_schema=False, truncate_ragged_lines=True) for t in texts])
     born = rows.filter(pl.col("ESTDATE").str.starts_with("2025-")).filter(pl.col("S_EXT_OP") == "I")
     people = population(7, NEWBORN, NEWBORN + 600 * 24 // 75)
     by_february = set(people.uscc.filter(pl.Series(people.birth_month <= 421)).to_list())
@@ -111,7 +111,7 @@ def test_entities_are_born_and_registered(gone_on: GoneOn) -> None:
 
 def test_names_seats_and_capital_go_on_changing(gone_on: GoneOn) -> None:
     texts = [p.read_bytes().decode("gb18030") for p in (gone_on.home / "landing").rglob("SCJG_E_ALTER_*.csv")]
-    rows = pl.concat([pl.read_csv(t.encode(), infer_schema=False) for t in texts])
+    rows = pl.concat([pl.read_csv(t.encode(), infer_schema=False, truncate_ragged_lines=True) for t in texts])
     assert set(rows["ALTDATE"].str.slice(0, 7)) <= {"2025-01", "2025-02", "2025-03"}
     people = population(7, 0, 600)
     fits = (people.birth_month < 421) & (people.death_month > 421)
@@ -177,7 +177,17 @@ def test_a_world_goes_on_for_two_years_at_most(tmp_path: Path) -> None:
 
 def test_small_firms_gain_more_from_being_told() -> None:
     people = population(7, 0, 50_000)
-    gain = propensity(people, True) - propensity(people, False)
+    asked = effort(people, "hn-x")
+    gain = propensity(people, True, asked) - propensity(people, False, asked)
     assert np.corrcoef(gain, people.log_revenue)[0, 1] < -0.9
     if_told, if_not = answers(people, "hn-x")
     assert abs((if_told.mean() - if_not.mean()) - gain.mean()) < 0.01
+
+
+def test_what_asks_more_is_applied_for_less() -> None:
+    people = population(7, 0, 20_000)
+    asked = {f"hn-{k}": effort(people, f"hn-{k}") for k in range(12)}
+    assert 0.7 <= min(asked.values()) < 0.85 < 1.15 < max(asked.values()) <= 1.3
+    shares = [answers(people, item)[0].mean() for item in asked]
+    assert np.corrcoef(list(asked.values()), shares)[0, 1] < -0.95
+    assert answers(people.take(np.arange(5)), "hn-0")[0].tolist() == answers(people, "hn-0")[0][:5].tolist()

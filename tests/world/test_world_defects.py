@@ -95,3 +95,18 @@ def test_rates_are_those_of_the_tables_and_do_not_depend_on_the_chunk() -> None:
     for kind, rate, _ in value_defects.NUMBER_DEFECTS:
         if kind != "negative_in_brackets":
             assert abs(counted[kind] / len(ids) - rate) < 4 * (rate / len(ids)) ** 0.5, kind
+
+
+def test_ten_thousands_are_written_only_where_they_are_the_same_number() -> None:
+    said = {
+        "21300.00": "2.13万",
+        "30000.00": "3万",
+        "21350.00": "21350.00",
+        "9900.00": "9900.00",
+        "20000.50": "20000.50",
+        "—": "—",
+    }
+    assert {text: value_defects.ten_thousands(text) for text in said} == said
+    for clean, sent in said.items():
+        if clean != sent:
+            assert fate("ten_thousands", clean, sent, MONEY) == wanted("ten_thousands") == "repaired"

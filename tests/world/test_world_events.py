@@ -11,7 +11,7 @@ import pytest
 from data.world import calendar, programs, rings, succession
 from data.world.entity import INDIVIDUAL
 from data.world.population import population
-from data.world.views import disclosure, finance
+from data.world.views import disclosure, finance, ip
 from matching.identity.relations import successions
 
 
@@ -142,3 +142,16 @@ def test_movers_come_are_paid_and_go(home: Path) -> None:
     for row in twice.iter_rows(named=True):
         assert row["ALTBE"][0] == row["ALTAF"][1]
         assert row["ALTAF"][0] == row["ALTBE"][1]
+
+
+def test_a_sold_patent_leaves_its_applicant(people) -> None:  # type: ignore[no-untyped-def]
+    patents = ip.Patents(people)
+    sold = np.flatnonzero(patents.sold < 900_000)
+    assert len(sold) > 3
+    assert not patents.joint[sold].any()
+    for k in sold[:5].tolist():
+        day = int(patents.sold[k])
+        assert patents.held(day - 1)[k] and not patents.held(day)[k]
+    told = ip.statuses(people).filter(pl.col("code") == "转让")
+    assert len(told) == len(sold)
+    assert set(told["from"]) <= set(ip.patents_table(people)["ap"])

@@ -15,6 +15,7 @@ import lxml.etree
 import numpy as np
 import polars as pl
 import pytest
+import python_calamine
 
 from data.world import report
 from data.world.parcel import PREFIXES
@@ -116,7 +117,10 @@ def test_dump_is_a_copy_script(home: Path) -> None:
 def test_daily_increments_break_lines_inside_cells(home: Path) -> None:
     texts = [p.read_bytes().decode("gb18030") for p in (home / "landing").rglob("SCJG_E_BASEINFO_*_I_01.csv")]
     assert any("；\r\n" in t for t in texts)
-    frame = pl.read_csv(max(texts, key=len).encode(), infer_schema=False)
+    # Lines that lost their quotes have a field too many.
+    lines = max(texts, key=len).split("\r\n")
+    whole = "\r\n".join(line for line in lines if line.startswith('"') or line.count(",") != 23)
+    frame = pl.read_csv(whole.encode(), infer_schema=False)
     assert frame.columns[:4] == ["PRIPID", "UNISCID", "REGNO", "ENTNAME"]
     assert set(frame["S_EXT_OP"]) <= {"I", "U", "D"}
 
@@ -250,6 +254,13 @@ def test_defects_are_counted(home: Path) -> None:
         "withdrawn",
         "wild_report",
         "corrected_later",
+        "unquoted_comma",
+        "two_tax_offices",
+        "red_letter",
+        "wrong_year",
+        "english_name",
+        "agent_named",
+        "in_preparation",
     ]
     missing = [kind for kind in expected if not census.get(kind)]
     assert missing == []
@@ -310,10 +321,10 @@ def test_the_first_delivery_reaches_back_five_years(home: Path) -> None:
         ("RSJ_LDJC", "xlsx"),
         ("SWJ_SB_QYSDS", "txt.gz"),
         ("KJT_KXQY", "csv"),
-        ("SWT_WZBG", "xlsx"),
     ):
         years = range(2018, 2022 if stem == "SWJ_SB_QYSDS" else 2023)
         assert {f"{stem}_{year}_F_01.{ending}" for year in years} <= names, stem
+    assert {f"SWT_WZBG_{year}Q{quarter}_F_01.xlsx" for year in range(2018, 2023) for quarter in range(1, 5)} <= names
     decided = [str(r[3]) for year in range(2018, 2023) for r in cells(newest(home, f"RSJ_LDJC_{year}_F_01.xlsx"))[3:]]
     assert len(decided) > 20
     quarters = {f"RSJ_LDJC_{year}Q{quarter}_I_01.xlsx" for year in (2023, 2024) for quarter in range(1, 5)}
@@ -326,3 +337,51 @@ def test_a_case_of_wage_arrears_is_delivered_once(home: Path) -> None:
     for year in range(2018, 2025):
         own = record.filter(pl.col("file").str.contains(f"RSJ_LDJC_{year}"))["eid"].to_list()
         assert sorted(own) == np.flatnonzero(inspection.inspected_day(people, year) >= 0).tolist(), year
+
+
+def test_a_line_without_quotes_has_one_field_too_many(home: Path) -> None:
+    cells = pl.read_parquet(home / "truth" / "truth_cell.parquet").filter(pl.col("defect") == "unquoted_comma")
+    told = cells.unique("file")
+    assert len(told) > 3
+    for row in told.iter_rows(named=True):
+        text = (home / row["file"]).read_bytes().decode("gb18030")
+        bare = [line for line in text.split("\r\n") if line and not line.startswith('"') and row["sent"] in line]
+        assert bare, row
+        assert {line.count(",") for line in bare} == {23}
+        assert row["sent"].replace(",", "") == row["clean"]
+
+
+def test_who_moved_is_sent_by_both_tax_offices(home: Path) -> None:
+    cells = pl.read_parquet(home / "truth" / "truth_cell.parquet").filter(pl.col("defect") == "two_tax_offices")
+    record = pl.read_parquet(home / "truth" / "truth_record.parquet", columns=["file", "row_no", "eid"])
+    twice = (
+        cells.select("file", "eid", first="row_no")
+        .join(record, on=["file", "eid"])
+        .filter(pl.col("row_no") != pl.col("first"))
+    )
+    assert len(twice) == len(cells) > 10
+    assert (twice["row_no"] > twice["first"]).all(), "the office of today speaks last"
+
+
+def test_red_letters_are_void_and_negative(home: Path) -> None:
+    record = pl.read_parquet(home / "truth" / "truth_record.parquet").filter(
+        pl.col("defects").str.contains("red_letter")
+    )
+    assert len(record) > 10
+    path = home / record["file"][0]
+    rows = [line.split("\x01") for line in gzip.decompress(path.read_bytes()).decode("gb18030").splitlines()]
+    own = [rows[k - 1] for k in record.filter(pl.col("file") == record["file"][0])["row_no"]]
+    assert {r[13] for r in own} == {"Y"}
+    assert all(v == "0.00" or v.startswith("-") for r in own for v in r[5:12])
+
+
+def test_the_province_lists_its_units_by_city_in_merged_cells(home: Path) -> None:
+    path = newest(home, "RSJ_CBRS_*_460000.xlsx")
+    rows = cells(path)
+    assert rows[2][:2] == ["序号", "市县"]
+    sheet = python_calamine.CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0)
+    down = [(a, b) for a, b in sheet.merged_cell_ranges or [] if a[1] == b[1] == 1 and a[0] > 3]
+    assert down
+    for (top, _), (bottom, _) in down:
+        assert rows[top][1]
+        assert all(rows[k][1] is None for k in range(top + 1, bottom + 1))

@@ -14,7 +14,7 @@ from data.world.books import Sheet
 from data.world.entity import FOREIGN
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
-from data.world.streams import Bools, log
+from data.world.streams import Bools, Ints, log
 from data.world.value_defects import dirty_values
 from data.world.views.customs import is_trader, registered_month
 from data.world.views.frames import table
@@ -91,11 +91,20 @@ def foreign(people: Population, quarter_end: int) -> pl.DataFrame:
             )
         )
     frame = pl.concat(parts)
+    ids = frame["_eid"].to_numpy()
+    english = people.streams.chance(0.12, "commerce.english", ids)
+    frame = defects.put(frame, "名称", english, "english_name", english_name(ids))
     frame = defects.dirty_keys(frame, "信用代码", people.streams, "commerce.key", 0, 0.5)
     frame = dirty_values(
         frame, people.streams, "commerce.foreign", quarter_end, numbers=("实到外资",), dates=("日期",), sheet=True
     )
     return defects.dirty_names(frame, "名称", people.streams, "commerce.name", 0, 0.3)
+
+
+def english_name(ids: Ints) -> pl.Series:
+    """The name a firm uses abroad."""
+    number = pl.Series(ids).cast(pl.String)
+    return pl.select(pl.concat_str(pl.lit("HAINAN TRADING "), number, pl.lit(" CO., LTD."))).to_series()
 
 
 def filings(people: Population, year: int, earlier: bool = False) -> pl.DataFrame:
@@ -113,9 +122,7 @@ def filings(people: Population, year: int, earlier: bool = False) -> pl.DataFram
         {
             "进出口企业代码": pl.select(pl.concat_str(pl.lit("4600"), sub.org_code)).to_series(),
             "企业名称": current_name(sub, calendar.month_index(year, 6)),
-            "英文名": pl.select(
-                pl.concat_str(pl.lit("HAINAN TRADING "), pl.Series(sub.ids).cast(pl.String), pl.lit(" CO., LTD."))
-            ).to_series(),
+            "英文名": english_name(sub.ids),
             "备案日期": formats.dates(
                 calendar.day_number(month[np.isin(people.ids, sub.ids)], sub.ids % 27), "%Y年%-m月%-d日"
             ),
@@ -239,10 +246,12 @@ def parcels(world: World) -> Iterator[Parcel]:
                 _plain(capital, f"{period}外商投资信息报告", "单位：万美元", ("合同外资", "实到外资")),
             )
     for year in world.history:
-        ends = range(calendar.month_index(year, 3), calendar.month_index(year + 1, 1), 3)
-        capital = pl.concat([world.gather(given(foreign, end)) for end in ends])
-        sheets = _plain(capital, f"{year}年外商投资信息报告", "单位：万美元", ("合同外资", "实到外资"))
-        yield parcel("WZBG", str(year), world.handing_over, sheets, kind="F")
+        for end in range(calendar.month_index(year, 3), calendar.month_index(year + 1, 1), 3):
+            period = calendar.quarter_text(end)
+            sheets = _plain(
+                world.gather(given(foreign, end)), f"{period}外商投资信息报告", "单位：万美元", ("合同外资", "实到外资")
+            )
+            yield parcel("WZBG", period, world.handing_over, sheets, kind="F")
     for year in world.years:
         frame = world.gather(partial(filings, year=year, earlier=year == world.years[0]))
         yield parcel("WMBA", str(year), dt.date(year + 1, 1, 16), _plain(frame, f"{year}年对外贸易经营者备案", "", ()))

@@ -147,6 +147,10 @@ def trade(people: Population, month: int) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+# Customs brokers, who are no entities of this world.
+_AGENTS = ("4601980001", "4602980002", "4603980003")
+
+
 def trade_delivery(people: Population, sent: int) -> pl.DataFrame:
     """Last month's trade and corrections (negative differences) of months before."""
     now = trade(people, sent - 1)
@@ -160,6 +164,8 @@ def trade_delivery(people: Population, sent: int) -> pl.DataFrame:
         pl.lit("0").alias("数量"),
         (-(pl.col("_cents") // 1000) * 100).alias("_cents"),
     )  # fmt: skip
+    named = people.streams.chance(0.003, "trade.agent", now["_eid"].to_numpy(), sent)
+    now = defects.put(now, "海关编码", named, "agent_named", pl.Series(_AGENTS).gather(now["_eid"].to_numpy() % 3))
     return pl.concat([now, defects.mark(cut, np.ones(len(cut), dtype=np.bool_), "negative_correction")])
 
 

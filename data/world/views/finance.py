@@ -151,6 +151,13 @@ def ledger(people: Population) -> pl.DataFrame:
     frame = defects.put(
         frame, "信用代码", people.streams.chance(0.05, "finance.key.blank", frame["_eid"].to_numpy()), "key_blank", ""
     )
+    frame = defects.change(
+        frame,
+        "批次",
+        people.streams.chance(0.01, "finance.wrong_year", frame["_eid"].to_numpy()),
+        "wrong_year",
+        lambda b: f"{int(b[:4]) - 1}{b[4:]}",
+    )
     frame = dirty_values(
         frame,
         people.streams,

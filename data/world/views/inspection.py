@@ -13,7 +13,7 @@ from data.world.books import Sheet
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
 from data.world.streams import Ints
-from data.world.value_defects import dirty_values
+from data.world.value_defects import dirty_values, ten_thousands
 from data.world.views.register import current_name
 
 _HEADER = ["序号", "单位名称", "案由", "决定日期", "金额"]
@@ -43,6 +43,8 @@ def cases(people: Population, months: range) -> pl.DataFrame:
             "_defects": pl.Series([""] * len(sub), dtype=pl.String),
         }
     )
+    short = sub.streams.chance(0.06, "inspection.short", sub.ids, months[-1])
+    frame = defects.change(frame, "金额", short, "ten_thousands", ten_thousands)
     frame = dirty_values(
         frame, sub.streams, "labor.inspection", months[-1], numbers=("金额",), dates=("决定日期",), sheet=True
     )

@@ -11,10 +11,14 @@ import polars as pl
 from data.world import calendar, codes, defects, formats, merit, pools, writers
 from data.world.parcel import Parcel, World, positions
 from data.world.population import Population, person_names
-from data.world.streams import Ints
+from data.world.streams import Bools, Ints
 from data.world.value_defects import dirty_values
 
 _UNIVERSITIES = ("海南大学", "海南师范大学", "中国热带农业科学院", "海南热带海洋学院")
+
+
+# Buyers of patents, in other provinces: no entities of this world.
+_BUYERS = ("广东粤创专利运营有限公司", "江西赣知成果转化有限公司", "湖南湘汇技术转移有限公司")
 
 
 class Patents:
@@ -44,16 +48,26 @@ class Patents:
         self.granted: Ints = np.where(granted, self.applied + delay, 999_999)
         lapses = streams.chance(0.12, "patent.lapses", ids, self.ordinal)
         self.lapsed: Ints = np.where(lapses & granted, self.granted + 700, 999_999)
+        self.joint: Bools = streams.chance(0.08, "patent.joint", ids, self.ordinal)
+        # One in thirty of those held alone is sold to a firm of another province.
+        sells = granted & ~self.joint & streams.chance(1 / 30, "patent.sold", ids, self.ordinal)
+        sold = self.granted + 200 + streams.below(900, "patent.sold.day", ids, self.ordinal)
+        self.sold: Ints = np.where(sells & (sold < self.lapsed), sold, 999_999)
         year = np.array([calendar.date_of(int(d)).year for d in self.applied], dtype=np.int64) if len(ids) else ids
         # Serial numbers are unique per year for worlds below 100,000 patents a year.
         serial = (ids * 41 + self.ordinal) % 10_000_000
         self.number = codes.patent_numbers(year, self.kind, serial)
 
+    def held(self, day: int) -> Bools:
+        """Granted and still in force in its applicant's hands on the day."""
+        result: Bools = (self.granted <= day) & (np.minimum(self.lapsed, self.sold) > day)
+        return result
+
 
 def inventions_valid(people: Population, day: int) -> Ints:
     """Granted invention patents in force on the day."""
     patents = Patents(people)
-    live = (patents.kind == 1) & (patents.granted <= day) & (patents.lapsed > day)
+    live = (patents.kind == 1) & patents.held(day)
     return np.bincount(patents.owner[live], minlength=len(people)).astype(np.int64)
 
 
@@ -64,9 +78,8 @@ def patents_table(people: Population) -> pl.DataFrame:
     pending = p.granted > 900_000
     shown = np.where(pending, p.applied + 550, p.granted)
     names = current_name_at(sub, p.applied)
-    joint = sub.streams.chance(0.08, "patent.joint", p.ids, p.ordinal)
     partner = pl.Series(_UNIVERSITIES).gather(sub.streams.below(4, "patent.partner", p.ids, p.ordinal))
-    applicants = pl.DataFrame({"n": names, "p": partner, "j": pl.Series(joint)}).select(
+    applicants = pl.DataFrame({"n": names, "p": partner, "j": pl.Series(p.joint)}).select(
         pl.when("j").then(pl.concat_str("n", pl.lit(";"), "p")).otherwise("n").alias("a")
     )["a"]
     section = pl.Series(["A23L", "A61K", "C12N", "E04B", "F16L", "G06F", "G06Q", "H04L"]).gather(
@@ -95,7 +108,7 @@ def patents_table(people: Population) -> pl.DataFrame:
             "_day": pl.Series(shown, dtype=pl.Int64),
         }
     )  # fmt: skip
-    frame = defects.mark(frame, joint, "joint_applicants")
+    frame = defects.mark(frame, p.joint, "joint_applicants")
     frame = defects.change(
         frame,
         "an",
@@ -120,20 +133,27 @@ def current_name_at(people: Population, day: Ints) -> pl.Series:
 def statuses(people: Population) -> pl.DataFrame:
     """PATENT_LS: lapses and transfers after grant."""
     p = Patents(people)
-    keep = positions(p.lapsed < 900_000)
-    ids = p.ids[keep]
-    return pl.DataFrame(
-        {
-            "an": pl.Series([p.number[k] for k in keep.tolist()], dtype=pl.String),
-            "date": formats.dates(p.lapsed[keep], "%Y%m%d"),
-            "code": pl.Series(["失效"] * len(keep), dtype=pl.String),
-            "from": pl.Series([None] * len(keep), dtype=pl.String),
-            "to": pl.Series([None] * len(keep), dtype=pl.String),
-            "_eid": pl.Series(ids),
-            "_defects": pl.Series([""] * len(keep), dtype=pl.String),
-            "_day": pl.Series(p.lapsed[keep], dtype=pl.Int64),
-        }
-    )
+    seller = patents_table(people)["ap"]
+    parts = []
+    for code, day in (("失效", p.lapsed), ("转让", p.sold)):
+        keep = positions(day < 900_000)
+        none = pl.Series([None] * len(keep), dtype=pl.String)
+        sold = code == "转让"
+        parts.append(
+            pl.DataFrame(
+                {
+                    "an": pl.Series([p.number[k] for k in keep.tolist()], dtype=pl.String),
+                    "date": formats.dates(day[keep], "%Y%m%d"),
+                    "code": pl.Series([code] * len(keep), dtype=pl.String),
+                    "from": seller.gather(keep) if sold else none,
+                    "to": pl.Series(_BUYERS).gather(p.ids[keep] % len(_BUYERS)) if sold else none,
+                    "_eid": pl.Series(p.ids[keep]),
+                    "_defects": pl.Series([""] * len(keep), dtype=pl.String),
+                    "_day": pl.Series(day[keep], dtype=pl.Int64),
+                }
+            )
+        )
+    return pl.concat(parts)
 
 
 def trademarks(people: Population) -> pl.DataFrame:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from data.world import books, calendar, codes, defects, formats, pools, state, writers
+from data.world import books, calendar, codes, defects, formats, pools, state, streamed, writers
 from data.world.books import Sheet
 from data.world.entity import INDIVIDUAL
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
 from data.world.streams import Bools, Ints, Streams, permuted
-from data.world.value_defects import dirty_values
+from data.world.value_defects import dirty_values, ten_thousands
 from data.world.views import inspection
 from data.world.views.register import current_name
 from data.world.writers import Written
@@ -25,6 +25,7 @@ OFFICES = tuple(dict.fromkeys([460000, *(r.office for r in pools.REGIONS)]))
 _OFFICE_NAMES = {460000: "省本级"} | {
     r.office: r.name[:3] if r.office in (460100, 460200) else r.name for r in pools.REGIONS
 }
+_PROVINCE = 460000
 _RENAMING = (460000, 460100)
 _WAGE_BASE = 480_000
 _GROUPS = (("养老保险", 0.16), ("失业保险", 0.005), ("工伤保险", 0.004))
@@ -115,6 +116,7 @@ def headcount(people: Population, month: int) -> pl.DataFrame:
     """CBRS rows of all offices for one month, with `_office` and `_late` (rows that come in next month's 补报 sheet)."""
     total = state.insured(people, month)
     unpaid = people.streams.chance(0.01, "labor.unpaid", people.ids, month // 3)
+    city = pl.Series([r.short for r in pools.REGIONS])
     parts = []
     for number, (office, has, share) in enumerate(offices(people)):
         keep = positions(has & (total > 0))
@@ -143,6 +145,7 @@ def headcount(people: Population, month: int) -> pl.DataFrame:
                 "_eid": pl.Series(sub.ids),
                 "_defects": pl.Series([""] * len(sub), dtype=pl.String),
                 "_office": pl.Series(office[keep]),
+                "_city": city.gather(np.where(sub.is_away(month), sub.new_region_index, sub.region_index)),
                 "_late": pl.Series(sub.streams.chance(0.03, f"labor.late.{number}", sub.ids, month)),
             }
         ).filter(pl.Series(heads > 0))
@@ -164,26 +167,34 @@ def headcount(people: Population, month: int) -> pl.DataFrame:
 def _workbook(office: int, month: int, now: pl.DataFrame, late: pl.DataFrame, renamed: bool) -> list[Sheet]:
     name = _OFFICE_NAMES[office]
     header = [["参保单位名称" if renamed and c == "单位名称" else c for c in line] for line in _HEADER]
+    columns = list(_COLUMNS)
+    if office == _PROVINCE:
+        # The province's own office lists its units by city, the city's name once, in merged cells.
+        header = [[line[0], "市县", *line[1:]] for line in header]
+        columns.insert(1, "市县")
     sheets = []
     for label, frame in (("参保人数", now), ("补报", late)):
         if label == "补报" and len(frame) == 0:
             continue
+        if office == _PROVINCE:
+            frame = frame.with_columns(市县=pl.col("_city")).sort("市县", maintain_order=True)
         frame = frame.with_columns(pl.Series("序号", formats.whole(np.arange(1, len(frame) + 1))))
         totals = {0: "合计"}
-        for place, column in enumerate(_COLUMNS):
+        for place, column in enumerate(columns):
             if "参保人数" in column:
                 totals[place] = str(frame[column].cast(pl.Int64).sum())
-        digits = frozenset(c for c in _COLUMNS if "人数" in c or "金额" in c)
+        digits = frozenset(c for c in columns if "人数" in c or "金额" in c)
         sheets.append(
             Sheet(
                 label,
-                frame.select([*_COLUMNS, "_eid", "_defects"]),
+                frame.select([*columns, "_eid", "_defects"]),
                 header,
                 title=f"{name}{calendar.year_of(month)}年{month % 12 + 1}月社会保险参保缴费情况表",
                 unit="单位：人、元",
                 total=totals,
                 notes=("注：本表数据由经办机构按费款所属期统计，含补缴。", "填表人：          审核人："),
                 numbers=digits,
+                merge_down="市县" if office == _PROVINCE else "",
             )
         )
     scratch = pl.DataFrame(
@@ -209,7 +220,7 @@ def _write_workbook(
 ) -> Written:
     if wrong is not None:
         now = defects.misread(now, f"{_GROUPS[0][0]}·参保人数", wrong, "labor.count", month)
-    return books.xlsx(path, _workbook(office, month, now, late, renamed))
+    return streamed.xlsx(path, _workbook(office, month, now, late, renamed))
 
 
 def stabilization(people: Population, year: int) -> pl.DataFrame:
@@ -237,6 +248,8 @@ def stabilization(people: Population, year: int) -> pl.DataFrame:
             "_defects": pl.Series([""] * len(sub), dtype=pl.String),
         }
     )
+    short = sub.streams.chance(0.03, "labor.stable.short", sub.ids, year)
+    frame = defects.change(frame, "金额", short, "ten_thousands", ten_thousands)
     frame = dirty_values(frame, sub.streams, "labor.stable", year, numbers=("金额",), dates=("到账日期",), sheet=True)
     return defects.dirty_names(frame, "单位名称", sub.streams, "labor.name", 0, 0.5)
 

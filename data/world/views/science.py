@@ -202,7 +202,9 @@ def parcels(world: World) -> Iterator[Parcel]:
     """Certificates in January, 科小 in five batches, R&D input in May, contracts in February."""
     close = world.closing_day
 
-    def parcel(name: str, period: str, kind: str, batch: str, due: dt.date, frame: pl.DataFrame) -> Parcel:
+    def parcel(
+        name: str, period: str, kind: str, batch: str, due: dt.date, frame: pl.DataFrame, drift: tuple[str, ...] = ()
+    ) -> Parcel:
         return Parcel(
             "science",
             name,
@@ -213,11 +215,17 @@ def parcels(world: World) -> Iterator[Parcel]:
             calendar.working_day(due),
             lambda path: writers.csv(path, [frame], encoding="utf-8", bom=True),
             control=True,
+            anomalies=list(drift),
         )
 
     for year in [world.years[0] - 1, *world.years]:
         frame = world.gather(given(certificates, year))
-        yield parcel("GQ", str(year), "F", "01", dt.date(year + 1, 1, 15), frame)
+        renamed = world.age(calendar.month_index(year + 1, 1)) >= 14
+        if renamed:
+            # The unit moves into the heading, in full-width brackets.
+            frame = frame.rename({"有效期": "有效期（年）"})
+        drift = ("column_renamed",) if renamed else ()
+        yield parcel("GQ", str(year), "F", "01", dt.date(year + 1, 1, 15), frame, drift)
         inputs = world.gather(given(rd_input, year))
         if dt.date(year + 1, 5, 20) < close:
             yield parcel("YFTR", str(year), "F", "01", dt.date(year + 1, 5, 20), inputs)

@@ -63,10 +63,6 @@ def registration(people: Population, month: int, stock: bool = False) -> pl.Data
     status = np.where(
         sub.death_month <= month, "07", np.where(sub.streams.chance(0.03, "tax.abnormal", sub.ids), "05", "03")
     )
-    # 1, the six digits of the region, four of the office; 洋浦 has an office of its own under 儋州
-    office = np.where(
-        (sub.park == 0) & ~sub.is_away(month), 14604004990, 10_000_000_000 + sub.region_at(month) * 10_000
-    )
     frame = pl.DataFrame(
         {
             "DJXH": sub.tax_serial,
@@ -78,7 +74,7 @@ def registration(people: Population, month: int, stock: bool = False) -> pl.Data
             "NSRZT_DM": pl.Series(status.tolist(), dtype=pl.String),
             "ZZSNSRLX": pl.Series(np.where(sub.is_general_taxpayer, "1", "2").tolist(), dtype=pl.String),
             "HY_DM": pl.Series([i.code for i in pools.INDUSTRIES]).gather(sub.industry),
-            "ZGSWJ_DM": formats.whole(office),
+            "ZGSWJ_DM": formats.whole(_office(sub, month)),
         }
     )
     frame = row_ends(frame, sub)
@@ -93,7 +89,22 @@ def registration(people: Population, month: int, stock: bool = False) -> pl.Data
     person = (sub.kind == INDIVIDUAL) & sub.streams.chance(0.08, "tax.person_id", sub.ids)
     frame = defects.change(frame, "NSRSBH", person, "tax_id_20", lambda c: "460000190001" + c[9:17].translate(_DIGITS))
     frame = defects.put(frame, "SHXYDM", person, "key_blank", None)
+    frame = pl.concat([_former_office(frame, sub, month), frame])
     return defects.dirty_names(frame, "NSRMC", sub.streams, "tax.name", 0, 0.15)
+
+
+def _office(people: Population, month: int) -> Ints:
+    """主管税务机关: 1, the six digits of the region, four of the office; 洋浦 has an office of its own under 儋州."""
+    own = 10_000_000_000 + people.region_at(month) * 10_000
+    return np.where((people.park == 0) & ~people.is_away(month), 14604004990, own)
+
+
+def _former_office(frame: pl.DataFrame, people: Population, month: int) -> pl.DataFrame:
+    """Who moved is sent by both offices in that month, by the former one first."""
+    moved = people.moved_month + 1 == month
+    former = formats.whole(_office(people, month - 2))
+    both = defects.put(frame, "ZGSWJ_DM", moved, "two_tax_offices", former)
+    return both.filter(pl.Series(moved))
 
 
 _DIGITS = str.maketrans("ABCDEFGHJKLMNPQRTUWXY", "123456789012345678901")

@@ -8,7 +8,7 @@ import polars as pl
 from data.world import calendar, defects, formats, rings, state
 from data.world.parcel import positions
 from data.world.population import Population
-from data.world.streams import Ints
+from data.world.streams import Ints, Streams
 from data.world.value_defects import dirty_values
 from data.world.views import taxpayers
 from data.world.views.customs import export_share
@@ -113,7 +113,7 @@ def _corrections(people: Population, sent: int) -> pl.DataFrame:
         original = vat(sub, sent - months).filter((pl.col("_late") < _NEVER) & (pl.col("_late") < months))
         if len(original) == 0:
             continue
-        voided = original.with_columns(pl.lit("Y").alias("ZFBZ"))
+        voided = _red(original.with_columns(pl.lit("Y").alias("ZFBZ")), people.streams, sent)
         factor = (sub.streams.uniform("vat.correction.factor", original["_eid"].to_numpy(), sent) * 40).astype(
             np.int64
         ) + 60
@@ -128,7 +128,7 @@ def _corrections(people: Population, sent: int) -> pl.DataFrame:
 
         day = calendar.number_of(calendar.first_day(sent)) + 4
         corrected = original.with_columns(
-            [scaled(n) for n in ("YSXSE", "MSXSE", "CKXSE", "XXSE", "JXSE", "YNSE", "YBTSE")]
+            [scaled(n) for n in _AMOUNTS]
             + [
                 pl.concat_str(pl.col("SBXH"), pl.lit("G")).alias("SBXH"),
                 pl.lit("1").alias("GZLX"),
@@ -139,6 +139,21 @@ def _corrections(people: Population, sent: int) -> pl.DataFrame:
         for rows, defect in ((voided, "voided"), (corrected, "corrected_filing")):
             parts.append(defects.mark(rows, np.ones(len(rows), dtype=np.bool_), defect))
     return pl.concat(parts) if parts else vat(people.take(positions(np.zeros(len(people), dtype=np.bool_))), sent)
+
+
+_AMOUNTS = ("YSXSE", "MSXSE", "CKXSE", "XXSE", "JXSE", "YNSE", "YBTSE")
+
+
+def _red(voided: pl.DataFrame, streams: Streams, sent: int) -> pl.DataFrame:
+    """One voided declaration in three comes in red letters: its amounts negative."""
+    red = streams.chance(1 / 3, "vat.red", voided["_eid"].to_numpy(), sent)
+    shown = pl.Series(red)
+    minus = [
+        pl.when(shown & (pl.col(c) != "0.00")).then(pl.concat_str(pl.lit("-"), c)).otherwise(pl.col(c)).alias(c)
+        for c in _AMOUNTS
+    ]
+    cents = pl.when(shown).then(-pl.col("_cents")).otherwise("_cents").alias("_cents")
+    return defects.mark(voided.with_columns(*minus, cents), red, "red_letter")
 
 
 def vat_delivery(people: Population, sent: int) -> pl.DataFrame:
