@@ -80,10 +80,12 @@ class Held:
             stat = publication.path.stat()
             key = (publication, stat.st_ino, stat.st_mtime_ns)
             if self._held is None or self._held[0] != key:
-                fresh = open_published(self.home)
-                fresh.execute(f"SET memory_limit = '{MEMORY}'").fetchall()
+                # closed first: DuckDB would hand out the open file again under the same name
                 if self._held is not None:
                     self._held[2].close()
+                    self._held = None
+                fresh = open_published(self.home)
+                fresh.execute(f"SET memory_limit = '{MEMORY}'").fetchall()
                 self._held = (key, publication, fresh)
             cursor = self._held[2].cursor()
         # a session's own setting, which a cursor does not take over

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def test_pools_their_book_and_the_queue(tmp_path: Path) -> None:
     client = TestClient(create(home))
     assert "下一次运行后可看" in client.get("/funds").text
     (mart,) = home.glob("mart-*.duckdb")
-    with duckdb.connect(str(mart)) as con:
+    changed = mart.with_suffix(".new")
+    shutil.copy(mart, changed)
+    with duckdb.connect(str(changed)) as con:
         for table, row, schema in (
             ("fund", FUND, FUNDS),
             ("fund_movement", BOOK, MOVEMENTS),
@@ -40,6 +43,7 @@ def test_pools_their_book_and_the_queue(tmp_path: Path) -> None:
         ):
             con.register("rows", pl.DataFrame([row], schema=schema, orient="row").to_arrow())
             con.execute(f"CREATE TABLE push.{table} AS SELECT * FROM rows")
+    changed.replace(mart)
     # a publication of another size is not served: this one is pointed at again
     pointer = home / "CURRENT"
     said = json.loads(pointer.read_text(encoding="utf-8"))
