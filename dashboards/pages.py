@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from starlette.requests import Request
@@ -70,9 +71,12 @@ class Pages:
         return self._held.opened()
 
     def warm(self) -> None:
-        """Opens the publication and compiles the first page's template before anyone waits for them; nothing to open is no fault yet."""
+        """Opens the publication and compiles the first page's template before anyone waits for them.
+
+        Nothing to open is no fault yet, nor is a publication without metrics: the service answers from the rest.
+        """
         self.environment.get_template("overview.html")
-        with suppress(NotPublishedError), self.opened() as mart:
+        with suppress(NotPublishedError, duckdb.CatalogException), self.opened() as mart:
             mart.metrics()
 
     def render(self, request: Request, template: str, mart: Mart | None, status: int = 200, **context: Any) -> Response:

@@ -167,9 +167,10 @@ def _page(client: httpx.Client, address: str, token: str) -> dict[str, Any]:
 
 
 def _land(home: Path, table: contract.Table, lines: list[str], until: datetime) -> None:
-    """Nothing new is no delivery. The receipt says until when the records were asked for: the next pull begins there."""
-    if not lines:
-        return
+    """The receipt says until when the records were asked for: the next pull begins there.
+
+    Nothing new is a delivery of one blank line: the source was asked and answered, and its feed does not grow old.
+    """
     prefix = contract.feeds()[table.department].prefix
     folder = home / "landing" / table.department / f"{until:%Y%m%d}"
     folder.mkdir(parents=True, exist_ok=True)

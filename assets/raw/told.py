@@ -90,7 +90,8 @@ def judge_told(files: list[File], rows: pl.DataFrame, table: Table, known: Serie
 
 
 def _repeats(own: Told, before: list[Told]) -> str | None:
-    if not before:
+    # Nothing, told twice, is no row told twice.
+    if not before or own.rows.is_empty():
         return None
     last = before[-1]
     if own.sha256 == last.sha256:

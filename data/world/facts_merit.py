@@ -86,10 +86,9 @@ def _held_to(facts: Vantage, spells: merit.Spells) -> Column:
 
 
 def _contracts(facts: Vantage) -> Ints:
-    rows = science.contracts(facts.people, facts.year - 1)
+    sellers, amount = science.signed(facts.people, facts.year - 1)
     value = np.zeros(len(facts.people), dtype=np.int64)
-    at = np.searchsorted(facts.people.ids, rows["_eid"].to_numpy())
-    value[at] = (rows["技术交易额"].str.replace(".", "", literal=True).cast(int).to_numpy()) * 10_000
+    value[np.searchsorted(facts.people.ids, sellers.ids)] = science.traded(amount)
     return value
 
 

@@ -5,12 +5,15 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from assets.raw import pull
 from assets.raw.pull import PullError
+from data import readers
+from data.contract import feeds
 
 UNTIL = datetime(2024, 12, 31)
 
@@ -87,3 +90,21 @@ def test_a_source_that_cannot_be_read_to_its_end_lands_nothing(
     served.troubles, served.lost = troubles, lost
     with pytest.raises((PullError, pull.httpx.HTTPError)):
         pulled(url)
+
+
+def test_a_pull_that_brings_nothing_new_is_a_delivery_and_the_next_begins_there(
+    source: tuple[Source, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, url = source
+    served.records = []
+    (tmp_path / "sources.yml").write_text(f"reform: {{url: '{url}', token_env: TOKEN_OF_TEST}}\n", encoding="utf-8")
+    monkeypatch.setenv("TOKEN_OF_TEST", "token")
+    tables = feeds()["reform"].tables
+    assert len(pull.pull_feeds(tmp_path, UNTIL).done) == len(tables)
+    assert {pull.cursor(tmp_path, table) for table in tables.values()} == {UNTIL}
+    landed = list((tmp_path / "landing").rglob("*.jsonl"))
+    assert {path.read_bytes() for path in landed} == {b"\n"}
+    table = tables["permit"]
+    form = next(iter(table.forms.values()))
+    assert readers.read(landed[0], form, table).frame.height == 0
+    assert pull.pull_feeds(tmp_path, UNTIL).done == []

@@ -12,11 +12,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from data.world import api
+from data.world import api, calendar
 from data.world.advance import advance, answers, effort, propensity
 from data.world.entity import NEWBORN
 from data.world.parcel import World
 from data.world.population import population
+from data.world.views import reform
 
 MANIFEST = {"seed": 7, "entities": 600, "months": 24, "files": 1900, "rows": 0}
 
@@ -142,6 +143,14 @@ def test_the_feed_keeps_its_records_and_gains_some(gone_on: GoneOn) -> None:
         assert set(before) <= set(now)
         gained += len(now) - len(before)
     assert gained > 3
+
+
+def test_an_interface_tells_of_the_month_the_world_closes_in() -> None:
+    for world in (World(7, 20_000, 24), World(7, 20_000, 24, last_month=calendar.LAST_MONTH + 2)):
+        closing = world.closing_day.isoformat()
+        newest = [frame["updated_at"].max() for _, frame in reform.records(world)]
+        assert all(f"{closing[:7]}-01" < day < f"{closing} 24" for day in newest if isinstance(day, str))
+        assert len(newest) == len(reform.TABLES)
 
 
 def test_answers_arrive_as_deliveries(gone_on: GoneOn) -> None:

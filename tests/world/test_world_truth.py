@@ -321,3 +321,16 @@ def test_items_examples_agree_with_this_reading() -> None:
                 assert verdict is None, (item.id, example["name"])
             checked += 1
     assert checked > 100
+
+
+def test_contracts_are_worth_what_they_are_worth_however_the_register_spells_it() -> None:
+    people = population(7, 0, 400_000)
+    sellers, amount = science.signed(people, 2023)
+    worth = pl.DataFrame({"_eid": sellers.ids, "worth": science.traded(amount)})
+    told = science.contracts(people, 2023).join(worth, on="_eid")
+    plain = pl.col("技术交易额").str.contains(r"^\d+\.\d\d$")
+    assert told.filter(~plain).height > 0, "no spelling that a careless reader would trip over"
+    read = told.filter(plain & (pl.col("_defects").fill_null("") == "")).with_columns(
+        cents=pl.col("技术交易额").str.replace(".", "", literal=True).cast(pl.Int64) * 10_000
+    )
+    assert read.height > 100 and (read["cents"] == read["worth"]).all()

@@ -290,8 +290,11 @@ def projects(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.Da
 
 
 def records(world: World) -> Iterator[tuple[str, pl.DataFrame]]:
-    """(native table, records in order of becoming visible, none after the closing day)."""
+    """(native table, records in order of becoming visible, none after the closing day).
+
+    An interface is not a monthly delivery: it also tells what happened in the month in which the world closes.
+    """
     closing = calendar.number_of(world.closing_day)
     for table, view in zip(TABLES, (permits, penalties, dishonest, projects), strict=True):
-        frame = world.gather(given(view, world.last_month)).filter(pl.col("_day") <= closing)
+        frame = world.gather(given(view, world.last_month + 1)).filter(pl.col("_day") <= closing)
         yield table, frame.sort("updated_at", "_eid", maintain_order=True)

@@ -12,6 +12,7 @@ import polars as pl
 from data.world import calendar, defects, formats, merit, rings, state, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
+from data.world.streams import Ints
 from data.world.value_defects import dirty_values
 from data.world.views.frames import choose, table
 from data.world.views.register import current_name
@@ -159,8 +160,8 @@ def rd_input(people: Population, year: int) -> pl.DataFrame:
     return defects.dirty_names(frame, "企业名称", sub.streams, "science.name", 0, 0.3)
 
 
-def contracts(people: Population, year: int) -> pl.DataFrame:
-    """JSHT: technology contracts registered in the year."""
+def signed(people: Population, year: int) -> tuple[Population, Ints]:
+    """Who sells technology by contract in the year, and what each contract is worth (分)."""
     sub = people.take(
         positions(
             state.does_research(people)
@@ -168,10 +169,21 @@ def contracts(people: Population, year: int) -> pl.DataFrame:
             & people.streams.chance(0.3, "contract", people.ids, year)
         )
     )
+    return sub, np.floor(state.revenue_year_cents(sub, year - 1) * 0.08).astype(np.int64) + 1_000_000
+
+
+def traded(amount: Ints) -> Ints:
+    """技术交易额 of a contract as the register holds it: whole hundreds of yuan (分)."""
+    rounded: Ints = (amount * 8 // 10 + 5_000) // 10_000 * 10_000
+    return rounded
+
+
+def contracts(people: Population, year: int) -> pl.DataFrame:
+    """JSHT: technology contracts registered in the year."""
+    sub, amount = signed(people, year)
     day = calendar.day_number(
         calendar.month_index(year, 1) + sub.streams.below(12, "contract.month", sub.ids, year), sub.ids % 27
     )
-    amount = np.floor(state.revenue_year_cents(sub, year - 1) * 0.08).astype(np.int64) + 1_000_000
     buyer = Population(sub.streams, sub.ids // 2 + 3).name
     frame = table(
         sub,
@@ -182,7 +194,7 @@ def contracts(people: Population, year: int) -> pl.DataFrame:
             "卖方": current_name(sub, calendar.month_index(year, 1)),
             "买方": buyer,
             "合同额": formats.wan(amount),
-            "技术交易额": formats.wan(amount * 8 // 10),
+            "技术交易额": formats.wan(traded(amount)),
             "登记日": formats.dates(day, "%Y/%-m/%-d"),
         },
     )
