@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from starlette.requests import Request
@@ -76,8 +75,9 @@ class Pages:
         Nothing to open is no fault yet, nor is a publication without metrics: the service answers from the rest.
         """
         self.environment.get_template("overview.html")
-        with suppress(NotPublishedError, duckdb.CatalogException), self.opened() as mart:
-            mart.metrics()
+        with suppress(NotPublishedError), self.opened() as mart:
+            if mart.exists("mart.dim_metric"):
+                mart.metrics()
 
     def render(self, request: Request, template: str, mart: Mart | None, status: int = 200, **context: Any) -> Response:
         asked = request.query_params.get("lang")

@@ -11,10 +11,23 @@ from typing import Final
 import polars as pl
 
 from matching.push import kinds
+from matching.push.breadth import too_wide
 from matching.push.budget import beyond_budget
 from matching.push.candidates import grouped_awards
 from matching.push.groups import lower_awards
-from matching.push.inputs import AWARDS, CASES, ITEMS, LISTED, OPT_OUTS, SENT, UNFIT, Dates, Inputs, Limits, shaped
+from matching.push.inputs import (
+    AWARDS,
+    CASES,
+    ITEMS,
+    LISTED,
+    OPT_OUTS,
+    SENT,
+    UNFIT,
+    Dates,
+    Inputs,
+    Limits,
+    shaped,
+)
 from matching.push.pools import beyond_pool
 from matching.push.quiet import next_send
 from matching.push.units import claimed_units, unknown_units
@@ -127,6 +140,11 @@ def feed_unfit(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits
         subset=["item_id", "version"], keep="first", maintain_order=True
     )
     return frame.join(unfit, on=["item_id", "version"], how="inner").select("row", "detail")
+
+
+def rule_too_wide(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """符合条件的企业占全部企业的份额超过上限：规则更可能写宽了，改正或收窄之前不付钱。"""
+    return frame.join(too_wide(inputs, limits), on=["item_id", "version"], how="inner").select("row", "detail")
 
 
 LEDGER_OF_FINANCE: Final = "兑现台账"
@@ -360,6 +378,7 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate("already_listed", kinds.MONEY | {kinds.WORK, kinds.NEAR_MISS}, already_listed),
     Gate("not_money", kinds.MONEY, not_money),
     Gate("feed_unfit", kinds.MONEY, feed_unfit),
+    Gate("rule_too_wide", kinds.MONEY, rule_too_wide),
     Gate("unit_unknown", kinds.MONEY, unit_unknown),
     Gate("unit_claimed", kinds.MONEY, unit_claimed),
     Gate("amount_unknown", kinds.MONEY, amount_unknown),

@@ -160,6 +160,10 @@ class Limits:
     # a control group that could not show even this effect (in percentage points of take-up) is not formed
     largest_useful_effect: float = 0.20
     base_rate: float = 0.30
+    # a rule that more than this share of all enterprises meet is more likely mistyped than meant: nobody is paid by it
+    widest_share: float = 0.50
+    # among fewer enterprises a share says nothing about the rule
+    share_counts_from: int = 1000
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from matching.push import inputs as shapes
+from matching.push.inputs import Limits
 from matching.push.select import propose
 from tests.matching.push_frames import AS_OF, DATES, LIMITS, firm, given_inputs, item, only_reason, pair
 
@@ -158,3 +159,20 @@ def test_the_budget_cuts_a_strict_prefix_and_ties_go_by_key() -> None:
         in proposal.suppressions.filter(pl.col("enterprise_id") == "E3")["detail"][0]
     )
     assert proposal.lists["cut_rule"][0].startswith("按匹配分从高到低")
+
+
+def test_a_rule_that_most_of_all_enterprises_meet_pays_nobody() -> None:
+    limits = replace(LIMITS, share_counts_from=10)
+
+    def paid(met: int, everybody: int, limits: Limits = limits) -> tuple[int, set[str]]:
+        numbers = range(everybody)
+        verdicts = ["eligible" if n < met else "ineligible" for n in numbers]
+        pairs = [pair(f"E{n}", "a", verdict=v) for n, v in zip(numbers, verdicts, strict=True)]
+        found = propose(given_inputs([item("a")], pairs), DATES, limits)
+        lines = found.lines.filter(pl.col("kind") == "auto_award").height
+        return lines, set(found.suppressions.filter(pl.col("reason") == "rule_too_wide")["detail"])
+
+    assert paid(6, 12) == (6, set())
+    assert paid(7, 12) == (0, {"符合的有 7 户，超过全部 12 户的 50%，规则可能写宽了，请先核对"})
+    assert paid(9, 9) == (9, set()), "among so few a share says nothing"
+    assert paid(7, 12, replace(limits, widest_share=0.6)) == (7, set())
