@@ -57,14 +57,18 @@ ui: install ## Dagster's own page, on 127.0.0.1
 dashboard: install ## the pages for analysts and leaders, on 127.0.0.1
 	@$(BIN)/huiqi dashboard --port $(PORT)
 
-bench: install ## every benchmark, side by side with its peers
-	@set -e; for b in $(filter-out benchmarks/loop.py,$(wildcard benchmarks/*.py)); do echo "== $$b"; $(BIN)/python $$b; done
+# The first need nothing, the second a finished run. Comparisons with planted truth (agreement, loading, linkage, profile_truth, talents) take their own arguments.
+BENCHES := kernel peers library world effects identity reading_lint
+HOME_BENCHES := "service $(HUIQI_HOME)" "push --home $(HUIQI_HOME)" "ingest --home $(HUIQI_HOME)" "foreign_readers $(HUIQI_HOME)"
+
+bench: run ## every benchmark of speed, side by side with its peers
+	@set -e; for b in $(BENCHES) $(HOME_BENCHES); do echo "== $$b"; $(BIN)/python -m benchmarks.$$b; done
 
 loop: install ## months of a mock world, with people, payments and answers, against planted truth (MONTHS_ON); a `make run` first
 	@$(BIN)/python benchmarks/loop.py --home $(HUIQI_HOME) --months $(MONTHS_ON)
 
 bench-kernel: install ## the matching kernel against one wide DuckDB SELECT
-	@$(BIN)/python benchmarks/kernel.py
+	@$(BIN)/python -m benchmarks.kernel
 
 bench-effects: install ## planted effects, 1,000 draws each: bias, RMSE, coverage, placebo, two-way fixed effects beside them
 	@$(BIN)/python -m pytest -q -s -m slow tests/evaluation/test_effects_coverage.py

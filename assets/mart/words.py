@@ -18,6 +18,7 @@ REASON_GROUPS: Final = (
     ("时机未到", ("window_closed", "cooling_off", "quiet_hours", "cap", "outranked")),
     ("已在办理", ("already_paid", "already_applied", "already_listed", "exclusion_group", "unit_claimed")),
     ("预算已用完", ("budget_exhausted", "pool_exhausted")),
+    ("规则待核", ("rule_too_wide",)),
     ("对照组", ("holdout",)),
 )
 UNFILED: Final = "其他"

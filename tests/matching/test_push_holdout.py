@@ -146,8 +146,9 @@ def test_a_small_list_has_no_control_group_and_says_so() -> None:
 
 
 def test_awards_are_never_held_out() -> None:
-    proposal = proposal_of(1000, mode="免申即享")
-    assert proposal.lists["row_count"].to_list() == [1000]  # type: ignore[attr-defined]
+    # few enough that a rule which all of them meet is not yet taken for one too wide
+    proposal = proposal_of(900, mode="免申即享")
+    assert proposal.lists["row_count"].to_list() == [900]  # type: ignore[attr-defined]
 
 
 def test_the_control_group_is_released_before_the_deadline() -> None:
