@@ -123,6 +123,7 @@ SECOND_PATH: dict[str, Callable[[World], float | Decimal | None]] = {
     "unreached_timing": lambda w: held_back(w, "时机未到"),
     "unreached_in_hand": lambda w: held_back(w, "已在办理"),
     "unreached_budget": lambda w: held_back(w, "预算已用完"),
+    "unreached_rule": lambda w: held_back(w, "规则待核"),
     "unreached_control": lambda w: held_back(w, "对照组"),
     "click_rate": lambda w: len(messages(w, "clicked")) / len(messages(w, "delivered")),
     "conversion_30_days": lambda w: share(converted(w), lambda c: applied_within(c, c["listed_date"])),
