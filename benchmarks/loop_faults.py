@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from datetime import time as time_of_day
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines import steps
 from pipelines.approval import Desk
 from pipelines.docket import RefusedError
+
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Faults:
                 process.wait()
                 self.seen[f"{what}被杀"] += 1
 
-    def timed(self, what: str, step: Callable[[], str]) -> str:
+    def timed(self, what: str, step: Callable[[], Answer]) -> Answer:
         """The step's answer; how long it took is when it may be killed next time."""
         begun = time.monotonic()
         answer = step()

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dashboards.enterprises import catalogue
+from dashboards.formats import quantity
 from dashboards.mart import Mart, Row
 from dashboards.pages import Pages
+from matching.push.decision import ANSWERS
+from pipelines.export import department_named
 
 STATES = {
     "waiting": ("在办", "c.case_count > 0 AND c.decision IS NULL AND c.paid_date IS NULL"),
@@ -100,6 +106,7 @@ def one_case_page(pages: Pages, request: Request) -> Response:
         )
         as_of = dt.date.fromisoformat(mart.publication.as_of)
         paid = any(step["step"] == "paid" for step in steps)
+        answer = _answer(mart, number)
         return pages.render(
             request,
             "case.html",
@@ -107,8 +114,83 @@ def one_case_page(pages: Pages, request: Request) -> Response:
             case=case,
             steps=steps,
             calls=calls,
+            answer=answer,
+            said=_said(mart, case, answer),
+            listed=_listed(mart, number),
             labels=STEPS,
             paid=paid,
             waiting=case["decision"] is None and not paid,
             late_days=(as_of - case["due_date"]).days if case["due_date"] else None,
         )
+
+
+def _answer(mart: Mart, number: str) -> Row | None:
+    """What the run answers an application that waits: the answer, its reason, and every condition in the policy's words; None for a case that is decided or never judged."""
+    if not mart.exists("push.decision"):
+        return None
+    found = mart.row("SELECT * FROM push.decision WHERE case_no = $number", {"number": number})
+    if found is None:
+        return None
+    words = {
+        row["condition_id"]: row["text"]
+        for row in mart.rows(
+            "SELECT condition_id, text FROM policy.condition WHERE item_id = $item AND version = $version",
+            {"item": found["item_id"], "version": found["version"]},
+        )
+    }
+    conditions = [
+        {"state": state, "text": words.get(name, name)}
+        for state in ("failed", "unknown", "met")
+        for name in found[state] or []
+    ]
+    return {**found, "answered": ANSWERS.get(found["answer"], found["answer"]), "conditions": conditions}
+
+
+def _said(mart: Mart, case: Row, answer: Row | None) -> list[dict[str, Any]]:
+    """What was declared in a case, by indicator: the value, the proof named for it, and what became of it.
+
+    The answer may rest on a declaration that a later case has replaced in the profile; then its proof is not known here.
+    """
+    counted = {one["indicator"]: one for one in json.loads((answer or {}).get("declared") or "[]")}
+    rows = {
+        row["indicator"]: row
+        for row in (
+            mart.rows(
+                "SELECT *, declaration_evidence.valid_at AS said_on FROM profile.declaration WHERE case_no = $number",
+                {"number": case["case_no"]},
+            )
+            if mart.exists("profile.declaration")
+            else []
+        )
+    }
+    held = mart.row("SELECT * FROM profile.enterprise WHERE enterprise_id = $e", {"e": case["enterprise_id"]}) or {}
+    found = []
+    for name in sorted(rows.keys() | counted.keys()):
+        indicator, row = catalogue().find(name), rows.get(name, {})
+        known = row.get("state") == "held_by_department"
+        found.append(
+            {
+                "label": indicator.label if indicator else name,
+                "unit": indicator.unit if indicator and indicator.unit not in ("小数", "是/否") else "",
+                "value": counted.get(name, row).get("value"),
+                "said_on": row.get("said_on") or dt.date.fromisoformat(counted[name]["submitted_on"]),
+                "proof": row.get("proof"),
+                "commitment": row.get("commitment_no"),
+                "counted": name in counted,
+                "held_by": department_named(row.get("held_by")) if known else None,
+                "held": quantity(held[name], indicator.type, indicator.unit)
+                if known and indicator and name in held
+                else None,
+            }
+        )
+    return found
+
+
+def _listed(mart: Mart, number: str) -> list[Row]:
+    """The lists that pay an application."""
+    if "case_no" not in {row["column_name"] for row in mart.rows("DESCRIBE push.line")}:
+        return []
+    return mart.rows(
+        "SELECT l.list_id, l.amount_yuan, h.as_of FROM push.line AS l JOIN push.list AS h USING (list_id) WHERE l.case_no = $number ORDER BY h.as_of, l.list_id",
+        {"number": number},
+    )

@@ -182,10 +182,13 @@ def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Line key → reason, for lines that the newest publication no longer carries: barred, not eligible, version replaced or expired."""
     with closing(open_published(home)) as con:
         # What was true of a line when it was proposed must still be true of its pair in the newest build.
+        asked = {name: sorted({line[name] for line in lines}) for name in ("enterprise_id", "item_id")}
         pairs = {
             (enterprise, item, version): (verdict, bar)
             for enterprise, item, version, verdict, bar in con.execute(
-                f"SELECT enterprise_id, item_id, version, verdict, bar FROM match.pair{_persons(con)}"
+                f"FROM (SELECT enterprise_id, item_id, version, verdict, bar FROM match.pair{_persons(con)})"
+                " WHERE item_id IN (SELECT unnest($item_id)) AND enterprise_id IN (SELECT unnest($enterprise_id))",
+                asked,
             ).fetchall()
         }
         answers = (

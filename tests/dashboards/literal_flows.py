@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from matching.push.decision import DECISIONS
 from tests.dashboards.literal_subjects import (
     AS_OF,
     ITEMS,
@@ -155,6 +156,32 @@ def applications(pair: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.Dat
     )
 
 
+def answers(case: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(push.decision, profile.declaration) of the first case that waits: one figure counts, one a department knows better, one is not asked for."""
+    first = case.filter(pl.col("decision").is_null()).sort("case_no").row(0, named=True)
+    firm = first["_subject_id"].removeprefix("s-")
+    counted = {"indicator": "rd_expense_last_year", "value": "5200000", "submitted_on": "2024-12-28"}
+    row = {
+        "case_no": first["case_no"], "enterprise_id": firm, "item_id": first["item_id"], "version": 1, "applied_on": first["applied_date"],
+        "answer": "review", "reason": "申报与部门数据不一致", "due_on": dt.date(2025, 1, 20), "verdict": "unknown", "met": ["c1"],
+        "unknown": ["c2"], "bar": "unknown", "bars": ["失信被执行人"], "declared": json.dumps([counted]),
+    }  # fmt: skip
+    evidence = {"department": "apply", "table_name": "declaration", "valid_at": dt.date(2024, 12, 28)}
+    said = {
+        "enterprise_id": firm,
+        "case_no": first["case_no"],
+        "proof": "审计报告.pdf",
+        "commitment_no": None,
+        "declaration_evidence": evidence,
+    }
+    told = [
+        {**said, "indicator": "rd_expense_last_year", "value": "5200000", "state": "declared", "held_by": None},
+        {**said, "indicator": "employees", "value": "9999", "state": "held_by_department", "held_by": "tax"},
+        {**said, "indicator": "sound_finance", "value": "是", "state": "declared", "held_by": None},
+    ]
+    return pl.DataFrame([row], schema=DECISIONS), pl.DataFrame(told, schema_overrides={"commitment_no": pl.String})
+
+
 def deliveries() -> tuple[pl.DataFrame, pl.DataFrame]:
     """(raw.delivery, quality.reject) of three months."""
     rows, rejects = [], []
@@ -255,6 +282,7 @@ def inputs() -> dict[str, pl.DataFrame]:
     header, line, suppression = lists(pair, firms)
     case, redemption, feedback = applications(pair)
     delivery, reject = deliveries()
+    decision, declaration = answers(case)
     receipt = line.filter(pl.col("channel") == "sms").select(
         "list_id",
         "line_key",
@@ -291,6 +319,8 @@ def inputs() -> dict[str, pl.DataFrame]:
         "push.list": header,
         "push.line": line,
         "push.suppression": suppression,
+        "push.decision": decision,
+        "profile.declaration": declaration,
         "raw.apply_case": case,
         "raw.finance_redemption": redemption,
         "raw.apply_feedback": feedback,

@@ -136,6 +136,35 @@ def test_names_and_searches_are_escaped(tmp_path: Path) -> None:
         assert bad not in client.get(path).text, path
 
 
+def test_a_waiting_case_shows_its_answer_and_what_was_declared(home: Path) -> None:
+    decision = inputs()["push.decision"].row(0, named=True)
+    page = TestClient(create(home)).get(f"/cases/{decision['case_no']}").text
+    answer, declared = (page.split(f'id="{name}"')[1].split("</section>")[0] for name in ("answer", "declared"))
+    assert (
+        "转部门核实" in answer
+        and "申报与部门数据不一致" in answer
+        and "2025-01-20" in answer
+        and "失信被执行人" in answer
+    )
+    conditions = inputs()["policy.condition"].filter(pl.col("item_id") == decision["item_id"])
+    words = dict(conditions.select("condition_id", "text").iter_rows())
+    assert 'class="met"' in answer and words["c1"] in answer and words["c2"] in answer
+    rows = {row.split("</td>")[0].split(">")[-1]: row for row in declared.split("<tr>")[2:]}
+    assert (
+        "5200000 元" in rows["上年度研发费用"]
+        and "答复以此为据" in rows["上年度研发费用"]
+        and "审计报告.pdf" in rows["上年度研发费用"]
+    )
+    employees = next(row for label, row in rows.items() if "9999" in row)
+    assert "税务局的数据为准" in employees and "答复以此为据" not in employees
+    assert "没有并入判定" in next(row for row in rows.values() if "<td>是</td>" in row)
+
+
+def test_a_decided_case_has_no_answer_of_ours(home: Path) -> None:
+    page = TestClient(create(home)).get("/cases/A0001").text
+    assert 'id="answer"' not in page and 'id="declared"' not in page
+
+
 def test_nothing_published_is_a_page_that_says_what_to_do(tmp_path: Path) -> None:
     answer = TestClient(create(tmp_path)).get("/")
     assert answer.status_code == 503

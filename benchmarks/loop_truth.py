@@ -1,0 +1,221 @@
+"""What truth says of a loop's months: what left the house, who should have got something, what telling did, and whether anything happened twice."""
+
+import datetime as dt
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from benchmarks.talents import ITEM as TALENTS
+from benchmarks.talents import entitled, hashed
+from evaluation.uplift import uplift
+from matching.push.holdout import HELD
+from pipelines.approval import Desk
+from pipelines.published import open_published
+
+PROJECT = Path(__file__).resolve().parent.parent
+# An application within so many days of the list is an answer to it; the world answers within the month.
+WITHIN_DAYS = 60
+ANSWERED_DAYS = 27
+
+
+def frame(home: Path, sql: str, **parameters: Any) -> pl.DataFrame:
+    with closing(open_published(home)) as con:
+        return con.sql(sql, params=parameters).pl()
+
+
+def surroundings(home: Path) -> dict[str, str]:
+    (home / ".dagster").mkdir(exist_ok=True)
+    return {**os.environ, "HUIQI_HOME": str(home), "DAGSTER_HOME": str(home / ".dagster"), "PYTHONUTF8": "1"}
+
+
+def command(*words: str, home: Path) -> str:
+    """One of our programs as a person runs it; 1 is finished with something to look at, where it is the job."""
+    done = subprocess.run(
+        [sys.executable, *words], cwd=PROJECT, env=surroundings(home), capture_output=True, text=True, check=False
+    )
+    if done.returncode not in ((0, 1) if words[0] == "-c" else (0,)):
+        raise SystemExit(f"{' '.join(words)} 以 {done.returncode} 结束：{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def truth_of(home: Path, as_of: dt.date) -> pl.DataFrame:
+    """The planted verdicts of a day, asked in a folder of their own: the job never sees them."""
+    apart = home.with_name(f"{home.name}.truth")
+    apart.mkdir(exist_ok=True)
+    shutil.copy(home / "world.json", apart)
+    command("-m", "data.world", "truth", "--out", str(apart), "--as-of", as_of.isoformat(), home=home)
+    return pl.read_parquet(apart / "truth" / "truth_eligibility.parquet")
+
+
+def judged(home: Path, truth: pl.DataFrame, as_of: dt.date, desk: Desk) -> dict[str, int]:
+    """What left the house for that day against truth: wrong payments, wrong amounts, wrong messages, and eligible firms without an award."""
+    sent = {
+        row["list_id"]
+        for row in desk.control.rows("SELECT list_id FROM push_list WHERE status IN ('exported', 'reconciled')")
+    }
+    lines = frame(
+        home,
+        "SELECT l.list_id, l.kind, l.uscc, l.item_id, l.version, l.amount_yuan, l.case_no FROM push.line l JOIN push.list h USING (list_id)"
+        " WHERE h.as_of = $day AND l.item_id <> '*' AND l.kind IN ('auto_award', 'decision', 'invite', 'nudge') ORDER BY ALL",
+        day=as_of,
+    )
+    key = ["uscc", "item_id", "version"]
+    asked = truth.select(*key, "verdict", pl.col("amount_yuan").alias("true_yuan"))
+    known = lines.filter(pl.col("list_id").is_in(sorted(sent))).join(asked, on=key, how="left")
+    paid, told = known.filter(pl.col("kind") == "auto_award"), known.filter(pl.col("kind").is_in(["invite", "nudge"]))
+    auto = frame(
+        home,
+        "SELECT item_id, version FROM policy.item WHERE mode = '免申即享' AND entity = 'enterprise' AND award_expr IS NOT NULL"
+        " AND (window_from IS NULL OR window_from <= $day) AND (window_to IS NULL OR window_to >= $day)"
+        " AND (valid_from IS NULL OR valid_from <= $day) AND (valid_to IS NULL OR valid_to >= $day)",
+        day=as_of,
+    )
+    due = truth.filter(pl.col("verdict") == "eligible").join(auto, on=["item_id", "version"]).select(key)
+    granted = pl.DataFrame(
+        desk.control.rows("SELECT json_extract(l.body, '$.uscc') AS uscc, a.item_id FROM active_award a JOIN push_line l"
+                          " ON l.list_id = a.list_id AND l.line_key = a.award_key"),
+        schema={"uscc": pl.String, "item_id": pl.String},
+    )  # fmt: skip
+    missed = due.join(granted, on=["uscc", "item_id"], how="anti")
+    why = missed.join(
+        frame(
+            home,
+            "SELECT uscc, item_id, version, min(reason) AS reason FROM push.suppression WHERE kind = 'auto_award' GROUP BY ALL",
+        ),
+        on=key,
+        how="left",
+    )
+    reasons = {
+        f"应得未得：{reason or '判定不到符合'}": n
+        for reason, n in why.group_by("reason").len().sort("reason", nulls_last=True).iter_rows()
+    }
+    return {
+        "兑付": paid.height,
+        "错付": paid.filter(pl.col("verdict").is_null() | (pl.col("verdict") != "eligible")).height,
+        "金额不符": paid.filter(
+            (pl.col("verdict") == "eligible") & (pl.col("true_yuan") != pl.col("amount_yuan"))
+        ).height,
+        **judged_cases(home, known.filter(pl.col("kind") == "decision")),
+        **judged_talents(home, as_of, desk),
+        "提醒": told.height,
+        "误推": told.filter(pl.col("verdict") == "ineligible").height,
+        "应得": due.height,
+        "应得未得": missed.height,
+        **reasons,
+    }
+
+
+def judged_cases(home: Path, lines: pl.DataFrame) -> dict[str, int]:
+    """Applications that were paid, against truth: a promise is made by applying, and who lied is told apart from our own mistakes."""
+    path = home / "truth" / "truth_application.parquet"
+    if lines.is_empty() or not path.exists():
+        return {}
+    known = lines.join(pl.read_parquet(path).select("case_no", "honest"), on="case_no", how="left")
+    wrong = ~pl.col("verdict").is_in(["eligible", "declarable"]).fill_null(False)
+    unsure = pl.col("verdict") == "unknown"
+    honest = pl.col("honest").fill_null(True)
+    other_amount = pl.col("true_yuan").is_not_null() & (pl.col("true_yuan") != pl.col("amount_yuan"))
+    return {
+        "办件兑付": known.height,
+        "办件错付": known.filter(wrong & ~unsure & honest).height,
+        "办件金额不符": known.filter(~wrong & honest & other_amount).height,
+        "办件真值不知": known.filter(unsure & honest).height,
+        "虚报办件兑付": known.filter(~honest).height,
+        "虚报致错付": known.filter(~honest & wrong).height,
+    }
+
+
+def judged_talents(home: Path, as_of: dt.date, desk: Desk) -> dict[str, int]:
+    """The month's allowances of talents that left the house, against the clean rows of who was insured where."""
+    sent = desk.control.rows(
+        "SELECT l.enterprise_id, json_extract(l.body, '$.amount_yuan') AS yuan FROM push_line l JOIN push_list p USING (list_id)"
+        " WHERE p.kind = 'talent' AND p.as_of = ? AND p.status IN ('exported', 'reconciled') AND l.item_id = ?",
+        (as_of.isoformat(), TALENTS),
+    )
+    if not sent:
+        return {}
+    true = entitled(home / "truth", as_of)
+    owed = {name: true[number] for number, name in hashed(true, home).items()}
+    paid = {row["enterprise_id"]: Decimal(str(row["yuan"])) for row in sent}
+    return {
+        "人才兑付": len(paid),
+        "人才错付": len(paid.keys() - owed.keys()),
+        "人才金额不符": sum(owed.get(person, yuan) != yuan for person, yuan in paid.items()),
+        "人才应得未得": len(owed.keys() - paid.keys()),
+    }
+
+
+def told_and_held(home: Path, desk: Desk) -> tuple[dict[str, Any], float | None]:
+    """The uplift our own rows show, and the planted one of the same firms."""
+    arms = pl.DataFrame(
+        desk.control.rows("SELECT enterprise_id, item_id, cycle, arm, as_of FROM arm ORDER BY 1, 2, 3"),
+        schema={"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "arm": pl.String, "as_of": pl.String},
+    ).with_columns(pl.col("as_of").str.to_date("%Y-%m-%d"))  # fmt: skip
+    firms = frame(home, "SELECT enterprise_id, uscc FROM registry.enterprise WHERE uscc IS NOT NULL")
+    # lists that the world has had no month to answer say nothing yet
+    newest = frame(home, "SELECT max(as_of) AS d FROM push.list").item()
+    arms = arms.filter(pl.col("as_of") + pl.duration(days=ANSWERED_DAYS) <= newest)
+    with_control = arms.filter(pl.col("arm") == HELD).select("item_id", "cycle").unique()
+    arms = arms.join(with_control, on=["item_id", "cycle"]).join(firms, on="enterprise_id")
+    cases = frame(
+        home, "SELECT enterprise_id, item_id, applied_date FROM mart.fact_case WHERE applied_date IS NOT NULL"
+    )
+    applied = (
+        arms.join(cases, on=["enterprise_id", "item_id"])
+        .filter((pl.col("applied_date") - pl.col("as_of")).dt.total_days().is_between(0, WITHIN_DAYS))
+        .select("enterprise_id", "item_id", "cycle")
+        .unique()
+        .with_columns(pl.lit(True).alias("obtained"))
+    )
+    units = arms.join(applied, on=["enterprise_id", "item_id", "cycle"], how="left").with_columns(
+        pl.col("obtained").fill_null(False), pl.format("{}·{}", "item_id", "cycle").alias("stratum")
+    )
+    found = asdict(uplift(units.select("stratum", "arm", "obtained")))
+    path = home / "truth" / "truth_response.parquet"
+    planted = None
+    if path.exists():
+        effect = pl.col("applies_if_told").cast(pl.Float64) - pl.col("applies_if_not_told").cast(pl.Float64)
+        true = pl.read_parquet(path).unique(subset=["uscc", "item_id"], keep="first", maintain_order=True)
+        mean = arms.select("uscc", "item_id").unique().join(true, on=["uscc", "item_id"]).select(effect.mean()).item()
+        planted = None if mean is None else float(mean)
+    return found, planted
+
+
+def doubles(home: Path, desk: Desk) -> dict[str, int]:
+    """Everything that may happen once only, counted where it happened more often; and the fullest week and fortnight of any firm."""
+
+    def worst(sql: str) -> int:
+        return int(desk.control.rows(sql)[0]["n"] or 0)
+
+    keys = Counter(
+        row.split(",", 1)[0]
+        for path in sorted((home / "lists").glob("*/payment.csv"))
+        for row in path.read_text(encoding="utf-8").splitlines()[1:]
+    )
+    messages = pl.DataFrame(
+        desk.control.rows("SELECT enterprise_id, item_id, cycle, sent_on FROM message ORDER BY ALL"
+                          .replace("ORDER BY ALL", "ORDER BY 1, 4, 2")),
+        schema={"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "sent_on": pl.String},
+    ).with_columns(pl.col("sent_on").str.to_date("%Y-%m-%d"))  # fmt: skip
+    week = (
+        messages.rolling("sent_on", period="7d", group_by="enterprise_id").agg(pl.len().alias("n"))
+        if messages.height
+        else None
+    )
+    return {
+        "重复兑付（台账）": worst("SELECT count(*) AS n FROM (SELECT 1 FROM active_award GROUP BY entity_id, item_id, cycle, claim_unit HAVING count(*) > 1)"),
+        "同组并得": worst("SELECT count(*) AS n FROM (SELECT 1 FROM active_award GROUP BY entity_id, exclusion_group, group_cycle HAVING count(DISTINCT item_id) > 1)"),
+        "重复付款键": sum(n - 1 for n in keys.values()),
+        "财政多付": frame(home, "SELECT count(*) AS n FROM push.settlement WHERE state = 'over'").item(),
+        "七日内最多条数": int(str(week["n"].max())) if week is not None else 0,
+        "同事项同周期最多条数": int(str(messages.group_by("enterprise_id", "item_id", "cycle").len()["len"].max() or 0)),
+    }  # fmt: skip
