@@ -227,6 +227,7 @@ def _piece(label: str, out: Path) -> _Piece:
             return _feed_and_truth(out, recorder)
         world = _world
         arrivals: list[delivery.Arrival] = []
+        packed: dict[Path, bytes] = {}
         rows = 0
         forced = dict.fromkeys(_FORCED.get(label, ()), False)
         sent: dict[tuple[str, str], Path] = {}
@@ -240,14 +241,19 @@ def _piece(label: str, out: Path) -> _Piece:
                 arrivals.append(arrival)
                 if written is not None:
                     rows += written.rows
+                    if written.content is not None:
+                        packed[arrival.path] = written.content
                     recorder.add(arrival.department, arrival.table, str(arrival.path.relative_to(out)), written)
     came = [a for a in arrivals if a.received is not None]
     for arrival in came:
         arrival.seal()
-    files = [f for a in came for f in (a.path, a.path.with_name(a.path.name + ".ctl")) if f.exists()]
-    return _Piece(
-        arrivals, recorder.parts, {f.relative_to(out).as_posix(): writers.content_hash(f) for f in files}, rows
-    )
+    hashes = {}
+    for a in came:
+        control = a.path.with_name(a.path.name + ".ctl")
+        hashes[a.path] = packed.get(a.path) or writers.content_hash(a.path, a.sha256)
+        if control.exists():
+            hashes[control] = writers.content_hash(control)
+    return _Piece(arrivals, recorder.parts, {p.relative_to(out).as_posix(): h for p, h in hashes.items()}, rows)
 
 
 def _feed_and_truth(out: Path, recorder: truth.Recorder) -> _Piece:

@@ -8,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from data.world.streams import Ints, Streams
 
@@ -19,6 +20,7 @@ NEWBORN_MONTHS = 24
 # Names are unique below 3.1 million.
 NEWBORN_ROOM = 100_000
 _T = TypeVar("_T")
+_Array = TypeVar("_Array", bound=NDArray[Any])
 
 
 class attribute(Generic[_T]):
@@ -75,13 +77,13 @@ class Chunk:
         places = keep if self.whole is None else self.places[keep]
         return type(self)(self.streams, self.ids[keep], self.whole or self, places)
 
-    def kept(self, key: str, compute: Callable[[Self], Ints]) -> Ints:
+    def kept(self, key: str, compute: Callable[[Self], _Array]) -> _Array:
         """Values computed once for the chunk while room lasts (the longest unused make room), sliced for its parts.
 
         A part that is small beside its chunk is computed alone where the chunk's values are not at hand.
         """
         whole = self.whole or self
-        held: dict[str, Ints] = whole.__dict__.setdefault("_kept", {})
+        held: dict[str, _Array] = whole.__dict__.setdefault("_kept", {})
         if key in held:
             held[key] = held.pop(key)
         else:
@@ -92,4 +94,4 @@ class Chunk:
             while held and (len(held) + 1) * values.nbytes > _KEPT_BYTES:
                 held.pop(next(iter(held)))
             held[key] = values
-        return held[key] if self.whole is None else held[key][self.places]
+        return held[key] if self.whole is None else cast(_Array, held[key][self.places])

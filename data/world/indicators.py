@@ -8,7 +8,7 @@ import polars as pl
 from data.world import calendar, merit, pools, state
 from data.world.population import Population
 from data.world.views import reform, register, taxpayers
-from data.world.views.customs import dollar_rate, trade_cents
+from data.world.views.customs import dollar_rate, export_year_cents
 from data.world.views.industry import is_above_scale
 
 _LEVELS = ("创新型中小企业", "专精特新中小企业", "专精特新小巨人企业")
@@ -32,7 +32,7 @@ def month_state(people: Population, month: int) -> pl.DataFrame:
     region = sub.region_at(month)
     park = np.where(sub.is_away(month), -1, sub.park)
     code = pl.Series([i.code for i in pools.INDUSTRIES]).gather(sub.industry)
-    export = np.sum([trade_cents(sub, calendar.month_index(year - 1, 1) + k, "E") for k in range(12)], axis=0)
+    export = export_year_cents(sub, year - 1)
     return pl.DataFrame(
         {
             "eid": sub.ids,

@@ -85,6 +85,11 @@ class Lives(Chunk):
         """Index of the industry letter, A = 0."""
         return np.array([ord(i.letter) - 65 for i in pools.INDUSTRIES])[self.industry]
 
+    def is_in(self, letters: str) -> Bools:
+        """Whether the industry letter is one of these."""
+        result: Bools = np.isin(np.arange(26), [ord(c) - 65 for c in letters])[self.letter]
+        return result
+
     @attribute
     def region_index(self) -> Ints:
         base = self.streams.pick([r.weight for r in pools.REGIONS], "region", self.ids)

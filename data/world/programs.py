@@ -160,18 +160,22 @@ def _pay_month(people: Population, programme: Programme) -> Ints:
 def effect_of(people: Population, programme: Programme, month: int) -> Floats:
     """The programme's relative effect on the month's revenue; zero before and in the month of payment."""
     since = month - pay_month(people, programme)
-    on = since > 0
+    return np.where(since > 0, _size(programme, people.log_revenue, since), 0.0)
+
+
+def _size(programme: Programme, log_revenue: Floats, since: Ints) -> Floats:
+    """The relative effect so many months after the payment, one or more."""
     if programme.shape == "zero":
-        size = np.zeros(len(people))
-    elif programme.shape == "constant":
-        size = np.full(len(people), 0.04 if programme.id == "W2" else 0.05)
-    elif programme.shape == "heterogeneous":
-        size = np.where(people.log_revenue < log(2e7), 0.08, 0.0)
-    elif programme.shape == "fading":
-        size = np.round(0.10 * 0.9 ** np.clip(since, 0, 60), 9)
-    else:
-        size = 0.06 * np.clip((since - 6) / 12, 0.0, 1.0)
-    return np.where(on, size, 0.0)
+        return np.zeros(len(since))
+    if programme.shape == "constant":
+        return np.full(len(since), 0.04 if programme.id == "W2" else 0.05)
+    if programme.shape == "heterogeneous":
+        return np.where(log_revenue < log(2e7), 0.08, 0.0)
+    if programme.shape == "fading":
+        faded: Floats = np.round(0.10 * 0.9 ** np.clip(since, 0, 60), 9)
+        return faded
+    ramp: Floats = 0.06 * np.clip((since - 6) / 12, 0.0, 1.0)
+    return ramp
 
 
 # What a firm loses whose competitor is paid by W2.
@@ -197,13 +201,27 @@ def _displaced_month(people: Population) -> Ints:
     return np.where(pay_month(people, _DISPLACING) < _NEVER, _NEVER, result)
 
 
+def _payments(people: Population) -> list[tuple[Programme, Ints, Ints]]:
+    """Who is paid by each programme (positions) and when: few, so the rest need no arithmetic. A whole chunk keeps it."""
+    known: list[tuple[Programme, Ints, Ints]] | None = people.__dict__.get("_payments")
+    if known is None:
+        known = []
+        for programme in PROGRAMMES:
+            paid = pay_month(people, programme)
+            places = np.flatnonzero(paid < _NEVER)
+            known.append((programme, places, paid[places]))
+        if people.whole is None:
+            people.__dict__["_payments"] = known
+    return known
+
+
 def effect(people: Population, month: int) -> Floats:
     """Sum of the programmes' effects on the month's revenue, and what was lost to a paid competitor."""
     result = np.zeros(len(people))
-    for programme in PROGRAMMES:
-        # Few are paid by any one: the rest need no arithmetic.
-        paid = np.flatnonzero(pay_month(people, programme) < month)
-        result[paid] += effect_of(people.take(paid), programme, month)
+    for programme, places, paid in _payments(people):
+        on = paid < month
+        here = places[on]
+        result[here] += _size(programme, people.log_revenue[here], month - paid[on])
     return result + np.where(month > displaced_month(people), DISPLACED, 0.0)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from data.world import calendar
 from data.world.entity import INDIVIDUAL
 from data.world.population import Population
-from data.world.streams import Ints, exp, log
+from data.world.streams import Floats, Ints, exp, log
 
 # The planted threshold of W6: revenue of 2023 at or above twenty million yuan.
 THRESHOLD_CENTS = 2_000_000_000
@@ -65,11 +67,15 @@ def earned_year_cents(people: Population, year: int) -> Ints:
     return result
 
 
+def _shock(people: Population, month: int) -> Floats:
+    return people.streams.normal("revenue.noise", people.ids, month)
+
+
 def earned_cents(people: Population, month: int) -> Ints:
-    streams, ids = people.streams, people.ids
-    noise = sum(0.8**k * streams.normal("revenue.noise", ids, month - k) for k in range(3))
-    tourism = np.isin(people.letter, (ord("H") - 65, ord("R") - 65))
-    season = np.where(tourism, TOURISM[month % 12], _PLAIN[month % 12])
+    """Revenue of the month in 分 before anybody moved a sale or was paid."""
+    # Three months share each shock: in a walk through the months it is drawn once.
+    noise = sum(0.8**k * people.kept(f"noise.{month - k}", partial(_shock, month=month - k)) for k in range(3))
+    season = np.where(people.is_in("HR"), TOURISM[month % 12], _PLAIN[month % 12])
     shock = np.full(len(people), _SHOCKS.get(month, 0.0))
     if month == _TYPHOON:
         shock -= np.where(np.isin(people.region, _TYPHOON_REGIONS), 0.30, 0.0)

@@ -24,16 +24,22 @@ def _treated(people: Population, month: int) -> Ints:
 
 def revenue_year_cents(people: Population, year: int, until: int = 12) -> Ints:
     """Revenue of the first `until` months of a calendar year in 分."""
+    return people.kept(f"revenue_year.{year}.{until}", lambda chunk: _first_months(chunk, year, until))
+
+
+def _first_months(people: Population, year: int, until: int) -> Ints:
     first = calendar.month_index(year, 1)
-    result: Ints = np.sum([revenue_cents(people, first + k) for k in range(until)], axis=0)
+    # Prepayments of a year ask for three, six and nine months: the sum goes on from the one before.
+    known = until - 3 if until in (6, 9, 12) else 0
+    before = revenue_year_cents(people, year, known) if known else np.zeros(len(people), dtype=np.int64)
+    result: Ints = before + np.sum([revenue_cents(people, first + k) for k in range(known, until)], axis=0)
     return result
 
 
 def staff(people: Population, month: int) -> Ints:
     """People working at the end of the month."""
     age = (month - CENTRE) / 12
-    tourism = np.isin(people.letter, (ord("H") - 65,))
-    season = np.where(tourism, 0.4 * np.array(TOURISM)[month % 12], 0.0)
+    season = np.where(people.is_in("H"), 0.4 * np.array(TOURISM)[month % 12], 0.0)
     drift = exp(0.55 * people.growth * age + season + 0.02 * people.streams.normal("staff.noise", people.ids, month))
     level = people.staff_level * drift + people.streams.uniform("staff.round", people.ids)
     return np.where(people.lives_at(month), np.maximum(np.floor(level), 1), 0).astype(np.int64)
@@ -57,7 +63,7 @@ def assets_cents(people: Population, year: int) -> Ints:
 
 def does_research(people: Population) -> Bools:
     """Enterprises that book R&D: only in manufacturing, information and research."""
-    right = np.isin(people.letter, [ord(c) - 65 for c in "CIM"]) | (people.industry == 2)
+    right = people.is_in("CIM") | (people.industry == 2)
     likely = 0.22 + 0.48 * people.head
     active = people.is_firm & ~people.is_zero_filer & (people.log_revenue > log(1.5e6))
     result: Bools = right & active & people.streams.chance(likely, "research", people.ids)

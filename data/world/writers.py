@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import hashlib
+import io
 import json
 import sqlite3
 import struct
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -40,6 +41,8 @@ class Written:
     amount: int | None = None
     sent: list[Sent] = field(default_factory=list)
     told: list[Origins] = field(default_factory=list)
+    # SHA-256 of the text before it was packed, taken while writing: what `content_hash` would have to unpack for.
+    content: bytes | None = None
 
     def add(self, frame: pl.DataFrame, row_no: Ints, sheet: str = "") -> None:
         """Row numbers count from 1 within the file or sheet, headers included."""
@@ -53,21 +56,38 @@ class Written:
             self.sent.append(piece)
 
 
+class _Packed:
+    """A gzip file with a fixed time that remembers the hash of what goes in."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._file = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=raw, mtime=0)
+        self._digest = hashlib.sha256()
+
+    def write(self, piece: bytes) -> None:
+        self._digest.update(piece)
+        self._file.write(piece)
+
+    def close(self) -> bytes:
+        self._file.close()
+        return self._digest.digest()
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file for writing, compressed with a fixed time where its name ends in .gz."""
+def _opened(path: Path, written: Written) -> Iterator[IO[bytes] | _Packed]:
+    """The file for writing, compressed where its name ends in .gz."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as raw:
         if not path.name.endswith(".gz"):
             yield raw
             return
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=raw, mtime=0) as packed:
-            yield cast(IO[bytes], packed)
+        packed = _Packed(raw)
+        yield packed
+        written.content = packed.close()
 
 
 def _store(path: Path, raw: bytes) -> None:
-    with _opened(path) as file:
-        file.write(raw)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
 
 
 def ordinals(start: int, count: int) -> Ints:
@@ -92,7 +112,7 @@ def csv(
     """
     written = Written()
     row = 1 + int(header)
-    with _opened(path) as file:
+    with _opened(path, written) as file:
         if bom:
             file.write("\ufeff".encode(encoding))
         for number, frame in enumerate(frames):
@@ -139,22 +159,32 @@ def dump(path: Path, table: str, types: dict[str, str], comment: str, frames: It
     lines += [");", "", f"COMMENT ON TABLE scjg.{table.lower()} IS '{comment}';", ""]
     lines += [f"COPY scjg.{table.lower()} ({', '.join(n.lower() for n in types)}) FROM stdin;"]
     row = len(lines) + 1
-    with _opened(path) as file:
+    with _opened(path, written) as file:
         file.write(("\n".join(lines) + "\n").encode())
         for frame in frames:
-            body = payload(frame).with_columns(
-                pl.all()
-                .str.replace_all("\\", "\\\\", literal=True)
-                .str.replace_all("\t", "\\t", literal=True)
-                .str.replace_all("\r", "\\r", literal=True)
-                .str.replace_all("\n", "\\n", literal=True)
+            text = io.BytesIO()
+            _escaped(payload(frame)).write_csv(
+                text, separator="\t", include_header=False, quote_style="never", null_value="\\N"
             )
-            text = body.write_csv(separator="\t", include_header=False, quote_style="never", null_value="\\N")
-            file.write(text.encode())
+            file.write(text.getvalue())
             written.add(frame, ordinals(row, len(frame)))
             row += len(frame)
         file.write(b"\\.\n\n--\n-- PostgreSQL database dump complete\n--\n")
     return written
+
+
+def _escaped(body: pl.DataFrame) -> pl.DataFrame:
+    """The cells as COPY wants them; only columns that hold a character to escape are rewritten."""
+    odd = body.select(pl.all().str.contains(r"[\\\t\r\n]").any()).row(0)
+    return body.with_columns(
+        pl.col(name)
+        .str.replace_all("\\", "\\\\", literal=True)
+        .str.replace_all("\t", "\\t", literal=True)
+        .str.replace_all("\r", "\\r", literal=True)
+        .str.replace_all("\n", "\\n", literal=True)
+        for name, is_odd in zip(body.columns, odd, strict=True)
+        if is_odd
+    )
 
 
 def json_lines(path: Path, frame: pl.DataFrame) -> Written:
@@ -194,17 +224,30 @@ def dbase(path: Path, fields: dict[str, int], frame: pl.DataFrame) -> Written:
         values = body[name].fill_null("")
         padded = values.str.pad_end(width).str.join("").item().encode() if len(values) else b""
         if len(padded) != width * len(values):
-            # The 社保 system knows no more than cp936: what it cannot write becomes a question mark, what is too long is cut.
-            raw = [value.encode("cp936", "replace")[:width] for value in values.to_list()]
-            written_as = pl.Series(name, [r.decode("cp936", "ignore") for r in raw], dtype=pl.String)
-            frame = defects.put(frame, name, written_as.ne_missing(values).to_numpy(), "outside_code_page", written_as)
-            padded = b"".join(r.ljust(width) for r in raw)
+            frame, padded = _in_code_page(frame, name, values, width)
         cells.append(np.frombuffer(padded, dtype=np.uint8).reshape(len(values), width))
     out += np.concatenate(cells, axis=1).tobytes() + b"\x1a"
     _store(path, bytes(out))
     written = Written()
     written.add(frame, ordinals(1, len(frame)))
     return written
+
+
+def _in_code_page(frame: pl.DataFrame, name: str, values: pl.Series, width: int) -> tuple[pl.DataFrame, bytes]:
+    """The padded field in cp936, and the frame with what became of it.
+
+    The 社保 system knows no more than cp936: what it cannot write becomes a question mark, what is too long is cut.
+    """
+    # No cell holds NUL: the whole column is encoded at once.
+    whole = values.str.join("\0").item().encode("cp936", "replace").split(b"\0")
+    raw = [r[:width] for r in whole]
+    lost = np.array([len(r) > width or b"?" in r for r in whole])
+    places = np.flatnonzero(lost)
+    if len(places):
+        written_as = values.clone().scatter(places, [raw[k].decode("cp936", "ignore") for k in places.tolist()])
+        changed = written_as.ne_missing(values).to_numpy()
+        frame = defects.put(frame, name, changed, "outside_code_page", written_as)
+    return frame, b"".join([r.ljust(width) for r in raw])
 
 
 def xml(path: Path, root: str, item: str, frame: pl.DataFrame, declared: str, encoding: str) -> Written:
@@ -247,8 +290,11 @@ def sqlite(path: Path, tables: dict[str, pl.DataFrame]) -> Written:
 _PIECE = 1 << 22
 
 
-def content_hash(path: Path) -> bytes:
-    """SHA-256 of a file without what differs between zlib builds: compression undone, hashes of compressed bytes dropped."""
+def content_hash(path: Path, sha256: str = "") -> bytes:
+    """SHA-256 of a file without what differs between zlib builds: compression undone, hashes of compressed bytes dropped.
+
+    `sha256` of the whole file where it is known already: of a plain one it is the answer.
+    """
     if path.name.endswith(".xlsx"):
         with zipfile.ZipFile(path) as archive:
             return hashlib.sha256(b"".join(n.encode() + archive.read(n) for n in sorted(archive.namelist()))).digest()
@@ -259,6 +305,8 @@ def content_hash(path: Path) -> bytes:
     if path.name.endswith(".ctl"):
         lines = [line for line in path.read_bytes().splitlines() if not line.startswith(b"md5=")]
         return hashlib.sha256(b"\n".join(lines)).digest()
+    if sha256 and not path.name.endswith(".gz"):
+        return bytes.fromhex(sha256)
     # A delivery cut off on its way has no end of its gzip stream: what can be unpacked of it counts.
     unpack = zlib.decompressobj(wbits=31).decompress if path.name.endswith(".gz") else bytes
     digest = hashlib.sha256()

@@ -28,7 +28,7 @@ def dollar_rate(month: int) -> float:
 
 def is_trader(people: Population) -> Bools:
     """Registered with customs."""
-    right = np.isin(people.letter, [ord("C") - 65, ord("F") - 65, ord("G") - 65]) | (people.kind == FOREIGN)
+    right = people.is_in("CFG") | (people.kind == FOREIGN)
     likely = np.where(people.log_revenue > log(1e6), 0.10 + 0.22 * people.head, 0.01)
     result: Bools = (
         people.is_firm & ~people.is_zero_filer & right & people.streams.chance(likely, "customs", people.ids)
@@ -69,6 +69,19 @@ def trade_cents(people: Population, month: int, direction: str) -> Ints:
     share = 0.05 + 0.6 * people.streams.uniform("import.share", people.ids) ** 2
     active = people.streams.chance(0.8, "import.active", people.ids, month)
     return np.where(is_importer(people) & active, np.floor(revenue * share), 0).astype(np.int64)
+
+
+def export_year_cents(people: Population, year: int) -> Ints:
+    """Yuan (分) exported in the calendar year."""
+    return people.kept(f"export_year.{year}", lambda chunk: _exported(chunk, year))
+
+
+def _exported(people: Population, year: int) -> Ints:
+    exporters = positions(is_exporter(people))
+    sub, first = people.take(exporters), calendar.month_index(year, 1)
+    result = np.zeros(len(people), dtype=np.int64)
+    result[exporters] = np.sum([trade_cents(sub, first + k, "E") for k in range(12)], axis=0)
+    return result
 
 
 def credit_level(people: Population) -> pl.Series:

@@ -24,7 +24,7 @@ _CITY_ORDER = {r.short: k for k, r in enumerate(pools.REGIONS)}
 
 def is_above_scale(people: Population, year: int) -> Bools:
     """规上工业 of the year: in B, C or D with twenty million of revenue in the year before."""
-    industrial = np.isin(people.letter, [ord(c) - 65 for c in "BCD"])
+    industrial = people.is_in("BCD")
     return (
         industrial
         & people.is_firm
@@ -103,9 +103,7 @@ def tech_upgrade(people: Population, year: int) -> pl.DataFrame:
     """JGXM: projects of industrial firms, money in 万元."""
     month = project_month(people)
     keep = (
-        np.isin(people.letter, [ord(c) - 65 for c in "BCD"])
-        & (month >= calendar.month_index(year - 1, 1))
-        & (month <= calendar.month_index(year, 12))
+        people.is_in("BCD") & (month >= calendar.month_index(year - 1, 1)) & (month <= calendar.month_index(year, 12))
     )
     sub = people.take(positions(keep))
     total = project_cents(sub)

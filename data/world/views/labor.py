@@ -313,13 +313,13 @@ def _held(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _monthly_text(world: World) -> Iterator[Parcel]:
-    """One GB18030 text of head counts a month and a unit register a quarter, written chunk by chunk."""
+    """One packed GB18030 text of head counts a month and a unit register a quarter, written chunk by chunk."""
     for month in world.window:
         due = calendar.working_day(calendar.first_day(month + 1) + dt.timedelta(days=14))
         period = calendar.month_text(month)
         if month % 3 == 2:
             yield Parcel("labor", "AB01", period, "F", "01", "dbf", due, partial(_write_units, world, month))
-        yield Parcel("labor", "CBRS", period, "I", "01", "csv", due, partial(_write_text, world, month))
+        yield Parcel("labor", "CBRS", period, "I", "01", "csv.gz", due, partial(_write_text, world, month))
 
 
 def _write_units(world: World, month: int, path: Path) -> Written:

@@ -88,10 +88,12 @@ def parcels(world: World) -> Iterator[Parcel]:
         yield _full(world, month)
     yield from _by_day(world, "E_ALTER", [world.gather(given(_alterations, world)).sort("_day", "_eid")])
     yield from _by_day(world, "AB_LIST", [world.gather(given(abnormal_list, world)).sort("_day", "_eid")])
-    reports = [world.gather(given(annual_reports, year)) for year in range(world.years[0] - 1, world.years[-1])]
-    yield from _by_day(
-        world, "AN_BASE", [pl.concat(reports).filter(pl.col("_day") >= world.start).sort("_day", "_eid")]
+    # Year after year: all are handed in before the next year's begin.
+    reports = (
+        world.gather(given(annual_reports, year)).filter(pl.col("_day") >= world.start).sort("_day", "_eid")
+        for year in range(world.years[0] - 1, world.years[-1])
     )
+    yield from _by_day(world, "AN_BASE", reports)
     yield from _by_day(world, "E_INV", [world.gather(given(investors, world)).sort("_day", "_eid")])
     yield from _by_day(world, "E_BRANCH", [world.gather(given(branches, world)).sort("_day", "_eid")])
 

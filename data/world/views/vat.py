@@ -91,12 +91,7 @@ def vat(people: Population, month: int, only: int | None = None) -> pl.DataFrame
 
 
 def _rate_class(people: Population) -> Ints:
-    letters = people.letter
-    return np.where(
-        np.isin(letters, [ord(c) - 65 for c in "EGAK"]),
-        0,
-        np.where(np.isin(letters, [ord(c) - 65 for c in "CFBD"]), 1, 2),
-    )
+    return np.where(people.is_in("EGAK"), 0, np.where(people.is_in("CFBD"), 1, 2))
 
 
 def _corrections(people: Population, sent: int) -> pl.DataFrame:
