@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from evaluation.effects import did, rdd
+from tests.evaluation.two_way import two_way
 
 pytestmark = pytest.mark.slow
 
@@ -56,18 +57,11 @@ def world(kind: str, seed: int) -> tuple[pl.DataFrame, float]:
     return frame, float(effect[since >= 0].mean())
 
 
-def two_way(frame: pl.DataFrame) -> float:
-    """The coefficient of a treated dummy with unit and period fixed effects."""
-    treated = (
-        ((frame["cohort"] > 0) & (frame["time"] >= frame["cohort"])).to_numpy().astype(float).reshape(UNITS, PERIODS)
-    )
-    outcome = frame["y"].to_numpy().reshape(UNITS, PERIODS)
-
-    def within(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return x - x.mean(axis=1, keepdims=True) - x.mean(axis=0, keepdims=True) + x.mean()
-
-    d, y = within(treated), within(outcome)
-    return float((d * y).sum() / (d * d).sum())
+def two_way_of(frame: pl.DataFrame) -> float:
+    first = frame["cohort"].to_numpy().reshape(UNITS, PERIODS)[:, 0]
+    times = frame["time"].to_numpy()[:PERIODS]
+    treated = ((first[:, None] > 0) & (times[None, :] >= first[:, None])).astype(float)
+    return two_way(treated, frame["y"].to_numpy().reshape(UNITS, PERIODS))[0]
 
 
 @pytest.mark.parametrize("kind", ["zero", "constant", "heterogeneous", "fading", "delayed"])
@@ -80,7 +74,7 @@ def test_planted_effects_are_covered(kind: str, capsys: pytest.CaptureFixture[st
         errors.append(simple.att - truth)
         covered += low <= truth <= high
         rejected += not low <= 0 <= high
-        wrong.append(two_way(frame) - truth)
+        wrong.append(two_way_of(frame) - truth)
     bias, rmse = float(np.mean(errors)), float(np.sqrt(np.mean(np.square(errors))))
     with capsys.disabled():
         sys.stdout.write(
