@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +41,35 @@ class Passage:
     region: str
     text: str
     facts: Mapping[Kind, frozenset[str]]
+    # other honest ways to say a labelled fact: spelling → the facts it stands for
+    spellings: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # what may or may not be labelled: counts neither for nor against
+    doubtful: frozenset[str] = frozenset()
+
+    def judged(self, found: Mapping[Kind, frozenset[str]]) -> dict[Kind, frozenset[str]]:
+        """`found` in the words of the labels: another spelling is the fact it stands for, a doubtful fact is not there."""
+        return {kind: self._judged(kind, facts) for kind, facts in found.items()}
+
+    def _judged(self, kind: Kind, found: frozenset[str]) -> frozenset[str]:
+        wanted = self.facts[kind]
+        said = frozenset(
+            fact
+            for one in found
+            for fact in ([one] if one in wanted or kind == "any_of" else self.spellings.get(one, [one]))
+        )
+        if kind == "any_of":
+            said = frozenset(self._pair(pair) for pair in said)
+        if kind.endswith("_field"):
+            doubtful = {fact.split(" ")[0] for fact in self.doubtful}
+        else:
+            doubtful = set(self.doubtful)
+        return frozenset(fact for fact in said if fact in wanted or fact not in doubtful)
+
+    def _pair(self, pair: str) -> str:
+        sides = [
+            min(self.spellings.get(side, [side])) if side in self.spellings else side for side in pair.split(" 或 ")
+        ]
+        return " 或 ".join(sorted(sides))
 
 
 @dataclass(frozen=True)
@@ -88,7 +117,43 @@ def _passage(path: Path, raw: Mapping[str, Any]) -> Passage:
         "tags": raw["tags"],
         "items": [{"conditions": conditions, "award": {"tiers": [{"value": value} for value in raw["awards"]]}}],
     }
-    return Passage(raw["id"], raw["title"], raw["issuer"], raw["region"], raw["text"], facts(document))
+    said = facts(document)
+    return Passage(
+        raw["id"], raw["title"], raw["issuer"], raw["region"], raw["text"], said, _spellings(raw), _doubtful(raw)
+    )
+
+
+def _spellings(raw: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """`also` of the labels: `股改|改制` (other values of the same field) or whole conditions, parted by bars."""
+    found: dict[str, frozenset[str]] = {}
+    for label in raw.get("labels", ()):
+        meant = frozenset(_facts_of(label))
+        for words in filter(None, str(label.get("also", "")).split("|")):
+            parts = words.split(" ", 2)
+            try:
+                other = {"field": parts[0], "op": parts[1], "value": json.loads(parts[2])}
+            except (IndexError, json.JSONDecodeError):
+                other = {**label, "value": [words] if label["op"] == "in" else words}
+            for fact in _facts_of(other):
+                found[fact] = found.get(fact, frozenset()) | meant
+            if other["field"] != label["field"] and is_numeric(other) == is_numeric(label):
+                found.setdefault(other["field"], frozenset({label["field"]}))
+    for tag in raw.get("theme_also", ()):
+        found[tag] = frozenset()
+    return found
+
+
+def _doubtful(raw: Mapping[str, Any]) -> frozenset[str]:
+    facts = {fact for label in raw.get("doubtful", ()) if label.get("op") for fact in _facts_of(label)}
+    return frozenset(
+        facts | {_number(label["value"]) for label in raw.get("award_labels", ()) if label.get("doubtful")}
+    )
+
+
+def _facts_of(condition: Mapping[str, Any]) -> list[str]:
+    if is_numeric(condition):
+        return [_fact(condition)]
+    return [_fact(one) for one in _one_by_one(condition)]
 
 
 def _group(mark: str) -> dict[str, str]:

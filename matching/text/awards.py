@@ -9,15 +9,15 @@ from matching.text.outline import Span
 from matching.text.quantities import Quantity
 
 _GIVE = re.compile(
-    r"给予|给与|予以|奖励|奖补|补助|补贴|资助|扶持资金|扶持|支持资金|奖金|贴息|补偿|配套|发放|拨付|兑现|返还|一次性|再按|享受|减免|减征|免征|免收|减按|减半|优惠|抵扣|抵用|补足|封顶|奖|追加|激励"
+    r"给予|给与|予以|奖励|奖补|补助|补贴|资助|扶持资金|扶持|支持资金|奖金|贴息|补偿|配套(?=奖|补|资|支持|扶持|经费|[^，。；\u4e00-\u9fa5]{0,3}\d)|发放|拨付|兑现|返还|一次性(?![^，。；\d]{0,8}(?:投资|投入|购置|出资|缴纳|到位|采购))|再按|享受|减免|减征|免征|免收|减按|减半|优惠|抵扣|抵用|补足|封顶|奖|补(?=\s?\d)|扣减|追加|激励"
 )
 # Money words that look like awards and are not (policies.md §5).
 _GIVEN_BEHIND = re.compile(
-    r"\s*的?(?:一次性)?的?(?:奖励|补助|补贴|资助|奖补|扶持|奖金|支持|配套|经费|资金|补偿|标准|津贴)"
+    r"\s*(?:/[\u4e00-\u9fa5㎡·]{1,5})?(?:的?(?:标准|定额))?\s*的?(?:一次性)?的?(?:奖励|补助|补贴|资助|奖补|扶持|奖金|支持|配套|经费|资金|补偿|标准|津贴)"
 )
 # 500—1000万元的奖励10万元: the first sum is the tier, the second is given
 _SUM_FOLLOWS = re.compile(
-    r"\s*(?:\([^()]{0,16}\))?\s*的?(?:企业|单位)?[，,]?(?:一次性)?(?:给予)?(?:奖励|补助|补贴|资助|奖补|奖)(?:企业)?\s?\d"
+    r"\s*(?:\([^()]{0,16}\))?\s*的?(?:企业|单位)?[，,]?(?:一次性)?(?:给予)?(?:奖励|补助|补贴|资助|奖补|奖)(?:企业|人民币)*\s?\d"
 )
 _NOT_AWARD = re.compile(
     r"罚款|总规模|资金规模|基金规模|预算|总额度不超|授信|收费|保证金|门票|工本费|年度资金|专项资金规模"
@@ -29,7 +29,7 @@ _PER = re.compile(
 _BASE = re.compile(
     r"(?:按照?|以|根据)(?:不超过|不高于)?(?P<base>[^，。；;%\n]{1,40}?)(?:的)?(?:不超过|最高|不高于|最高不超过)?\s?$"
 )
-_STEP = re.compile(r"每(?:增加|新增|增长|提高|超过|多)")
+_STEP = re.compile(r"每(?:增加|新增|增长|提高|超过|多|满)")
 _SCHEDULE = re.compile(r"分[一二三两\d]+年|第[一二三]年|首年|逐年|分期|分[一二三两\d]+(?:期|批|次)|拨付比例")
 _REDUCTION = re.compile(r"减免|减征|免征|减按|免收|减半征收|税率|免除|缓缴|减收|降低|减租|免租|即征即退")
 _LOAN = re.compile(r"贷款额度|授信额度|信用贷款|担保额度|贷款最高|额度最高|单户(?:贷款|担保)|创业担保贷款|贷款金额")
@@ -70,11 +70,15 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
     before = text[clause.start : quantity.left]
     after = text[quantity.right : clause.end]
     around = text[clause.start : clause.end]
-    if _NOT_AWARD.search(around) or re.match(
-        r"\s?的?[，,]?(?:一律)?(?:不予|不再)(?:奖|补|兑|支|发)", text[quantity.right : sentence.end]
+    if (
+        _NOT_AWARD.search(around)
+        or _ALL_TOGETHER.search(before)
+        or re.match(r"\s?的?[，,]?(?:一律)?(?:不予|不再)(?:奖|补|兑|支|发)", text[quantity.right : sentence.end])
     ):
         return False
     if re.search(r"每(?:(?:增加|新增|增长|超过|提高|引进|招用|吸纳|培育|满|多)[^，。；\d给奖补]{0,6})?$", before):
+        return False
+    if _PER_SUM.search(before) and _SUM_FOLLOWS.match(after):
         return False
     if quantity.kind == "money" and re.match(
         r"\s?(?:以[下内])?的?(?:银行|流动资金)?(?:贷款|融资|借款)(?!贴息|额度)", after
@@ -151,8 +155,14 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
     return False
 
 
+# 县财政当年安排500万元, 中央奖补资金1.5亿元: what there is for all
+_ALL_TOGETHER = re.compile(
+    r"(?:财政|预算|当年|每年)[^，。；\d]{0,8}安排[^，。；\d]{0,10}$|(?:中央|省级|上级|专项)(?:财政)?(?:奖补|补助|专项|扶持)?资金(?:总额|规模|共|约)?\s?$|经费总额\s?$"
+)
 # 可申请最高300万元创业担保贷款; 担保贷款金额最高400万元
 _LOAN_GIVEN = re.compile(r"(?:可以?|给予|提供|发放|申请)[^，。；\d]{0,12}$")
+# 每出口1美元奖励0.2元
+_PER_SUM = re.compile(r"每[^，。；\d]{0,8}$")
 _LOAN_LIMIT = re.compile(r"(?:贷款|担保)(?:金额|额度|总额)(?:上限)?(?:最高|为|不超过|可达)*\s?$")
 
 
@@ -179,9 +189,9 @@ def _given(before: str) -> bool:
     if not gives:
         return False
     between = before[gives[-1].end() :]
-    return not re.search(r"(?:获得|取得|获|已享受)[^，]{0,12}$", before[: gives[-1].start()][-6:]) and not (
-        _ASK.search(between) and not re.search(r"按|不超过|最高|实际|的$|比例|标准", between)
-    )
+    return not re.search(
+        r"(?:获得|取得|获(?![奖评批认])|已享受)[^，]{0,12}$", before[: gives[-1].start()][-6:]
+    ) and not (_ASK.search(between) and not re.search(r"按|不超过|最高|实际|的$|比例|标准", between))
 
 
 def amount_of(text: str, quantity: Quantity, sentence: Span, clause: Span) -> Amount:
@@ -289,7 +299,11 @@ def gives_column(head: str) -> bool:
 
 def heads_table(words: str) -> bool:
     """Whether a line heads a flattened table whose last column is the award: several cells, no digit, no full stop."""
-    return bool(_TABLE_HEAD.search(words)) and len(words.split()) >= 2 and not re.search(r"[\d。；，]", words)
+    cells = [
+        cell for cell in re.split(r"[\t|]" if re.search(r"[\t|]", words) else r"\s+", words.strip()) if cell.strip()
+    ]
+    named = _TABLE_HEAD.search(words) or (len(cells) > 2 and any(gives_column(cell.strip()) for cell in cells))
+    return bool(named) and len(cells) >= 2 and not re.search(r"[\d。；，]", words)
 
 
 def is_replaced(text: str, quantity: Quantity) -> bool:
@@ -313,7 +327,7 @@ def is_award_in_section(text: str, quantity: Quantity, clause: Span) -> bool:
 
 
 _WORDED = re.compile(
-    r"(?P<full>全额(?=给予|补|返|资助|贴|奖|减|免|退|报销|社会保险补贴|租金|保费|承担|支持|\(100%\))|(?<=给予)全额|(?<=予以)全额|全部(?:减免|免除|返还|免收))"
+    r"(?P<full>全额(?=给予|补|返|资助|贴|奖|减|免|退|报销|社会保险补贴|租金|保费|承担|支持|\(100%\))|(?<=给予)全额|(?<=予以)全额|全部(?:减免|免除|返还|免收)|(?<=租金)全免|全额免)"
     r"|(?P<half>减半(?=征|收|给|奖|补|执行|资助|支付|缴|计|发|享|减|兑)|(?<=标准)减半|(?<=租金)减半|(?<=补助)减半|(?<=补贴)减半|(?<=奖励)减半|减半$)"
     r"|(?P<free>免收(?!费)|免征|免缴|免除(?=[^，。；]{0,10}(?:租金|费))|予以免租|免租(?!期))"
     r"|(?P<one>1\s?[:：比]\s?1(?:\.0)?(?!\d)(?=[^，。；]{0,10}(?:配套|奖励|补助|资助|支持|给予|跟奖|叠加))|(?<=按)1\s?[:：]\s?1(?!\d))"

@@ -28,6 +28,10 @@ _BAD: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+# (利用闲置土地的情形除外) makes an exception and no list
+_ASIDE = re.compile(r"\([^()\n]{0,60}\)")
+
+
 # a bar that only names a sort: 房地产开发企业; “两高”项目
 _SORT = re.compile(
     r"(?:\([一二三四五六七八九十\d]+\)|\d+[.、])?(?:属于)?(?P<sort>(?!未|不|无|已|经)[\u4e00-\u9fa5、\"“”]{2,16}?)(?:类)?(?:企业|项目|行业)(?:的)?"
@@ -38,17 +42,17 @@ _INLINE = re.compile(_LIST.pattern.replace(r"[：:]?\s*$", "") + r"[^。；\n：
 
 def begins_bars(sentence: str) -> bool:
     """Whether a sentence heads a list of bars that goes on in the sentences behind it."""
-    return bool(_INLINE.search(sentence))
+    return bool(_INLINE.search(_ASIDE.sub("", sentence)))
 
 
 def heads_bars(words: str) -> bool:
     """Whether `words`, the head of a list, say that what follows shuts out."""
-    return bool(_LIST.search(words))
+    return bool(_LIST.search(_ASIDE.sub("", words)))
 
 
 def is_bar(sentence: str) -> bool:
     """Whether one sentence shuts out whom it describes: 近三年有骗取财政资金行为的，不予扶持."""
-    return bool(_SENTENCE.search(sentence))
+    return bool(_SENTENCE.search(_ASIDE.sub("", sentence)))
 
 
 def barred(text: str, start: int, end: int, found: list[Condition]) -> list[Condition]:

@@ -90,6 +90,16 @@ CUES: tuple[Cue, ...] = (
         "增量",
     ),
     _cue(
+        "other_metric",
+        "money",
+        rf"(?:{_REVENUE}|产值|增加值|收入|税收|纳税额?|利润|零售额|余额){_R}{{0,6}}(?:同比|较上年(?:度|同期)?|比上年(?:度|同期)?){_R}{{0,4}}(?:增长|增加|净增|新增)额?",
+        "增量",
+    ),
+    # of a month or a quarter: the yearly figure is another
+    _cue("other_metric", "money", rf"(?:月均?|季度?|日均?|单月|每月|单场|单店|单品牌){_REVENUE}", "月销售额"),
+    _cue("other_metric", "money", r"固定资产(?:净值|原值|总额)?(?=\s?(?:在|达到?)?\s?$)", "固定资产"),
+    _cue("other_metric", "money", r"每平方米(?:投资强度|投资|税收|产值)", "投资强度"),
+    _cue(
         "other_metric", "money", rf"(?:净增|新增)(?:加)?(?:工业|年度|地方)?(?:{_REVENUE}|总?产值|税收)(?:合计)?", "增量"
     ),
     _cue("other_metric", "money", r"增量|增加额|新增额|增长额", "增量", weak=True),
@@ -111,10 +121,16 @@ CUES: tuple[Cue, ...] = (
     _cue(
         "other_metric",
         "duration",
+        r"入住|从事[^，。；]{0,8}(?:工作|岗位|护理)|从业|工作|任职|任教|驻村|挂牌|参训|种植|抚养",
+        "年限",
+    ),
+    _cue(
+        "other_metric",
+        "duration",
         rf"(?:缴纳|参保|缴费|缴存|社会保险费?|社保|失业保险费){_R}{{0,10}}",
         "缴费月数",
     ),
-    _cue("evaluation_result", "score", r"得分|评分|分数|分值"),
+    _cue("other_metric", "score", r"得分|评分|分数|分值", "得分"),
     _cue(
         "new_hires",
         "count ratio",
@@ -178,7 +194,7 @@ CUES: tuple[Cue, ...] = (
     _cue(
         "tax_per_mu",
         "money",
-        rf"亩均(?:税收|税额|纳税|贡献){_R}{{0,8}}|每亩{_R}{{0,4}}税收{_R}{{0,8}}|税收{_R}{{0,8}}/亩",
+        rf"亩均年?(?:税收|税额|纳税|贡献){_R}{{0,8}}|每亩{_R}{{0,4}}税收{_R}{{0,8}}|税收{_R}{{0,8}}/亩",
     ),
     _cue("investment_per_mu", "money", rf"(?:亩均投资|投资强度|每亩投资){_R}{{0,10}}"),
     _cue(
@@ -206,7 +222,11 @@ CUES: tuple[Cue, ...] = (
         rf"(?:设备|软硬件|软件和设备|生产性设备|仪器){_R}{{0,8}}(?:投资|投入|购置|采购|金额|总额|费用|额|原值){_R}{{0,8}}",
     ),
     _cue("equipment_investment", "money", rf"购置{_R}{{0,10}}设备"),
-    _cue("fixed_asset_investment", "money", rf"固定资产(?:投资|投入|总额)?{_R}{{0,10}}|固投{_R}{{0,6}}"),
+    _cue(
+        "fixed_asset_investment",
+        "money",
+        rf"固定资产(?:总)?(?:投资|投入|总额)?(?:总?额|金额)?{_R}{{0,10}}|固投{_R}{{0,6}}",
+    ),
     _cue(
         "project_investment",
         "money",
@@ -262,7 +282,7 @@ CUES: tuple[Cue, ...] = (
     _cue(
         "service_volume",
         "count",
-        rf"(?:服务|入驻|孵化|在孵|引进|培育|举办|开展|组织|辅导|受理|办理|接待|推荐|引荐|促成|帮助|对接|签约|代理|毕业|培训|登记合同数?量?){_R}{{0,24}}|(?:发货|发运|吞吐|作业|处理|业务|接待|发送)量",
+        rf"(?:服务|就餐|参训|组团|游客|载客|单团|单批次?|团队|输送|入驻|孵化|在孵|引进|培育|举办|开展|组织|辅导|受理|办理|接待|推荐|引荐|促成|帮助|对接|签约|代理|毕业|培训|登记合同数?量?){_R}{{0,24}}|检测[^，。；\d]{0, 6}|(?:发货|发运|吞吐|作业|处理|业务|接待|发送)量",
         units="人 人次 家 户 个 项 件 次 场 单 笔 款 标箱 种 名 届 期 航次 班次 票 列 篇 门 吨 条",
     ),
 )
@@ -328,8 +348,16 @@ def _unbracketed(words: str) -> str:
     return _CLOSED.sub(lambda m: " " * len(m[0]), words) if "(" in words else words
 
 
+_SUM_BETWEEN = re.compile(
+    r"(?:在|达到?|不低于|不少于|超过)?\s?\d[\d,.]*\s?(?:万|亿)?元(?:\(不?含\))?(?:及?以[上下])?(?:的)?[，,](?:且|并|并且)?(?=占)"
+)
+
+
 def field_in(words: str, kind: str, unit: str = "") -> Cue | None:
     """The last cue for a kind of quantity in the intro of a list or the head of a column."""
+    if kind == "ratio":
+        # 研发费用在100万元以上，占营业收入的比重达到：
+        words = _SUM_BETWEEN.sub("", words)
     found = [
         (match.end(), match.end() - match.start(), -order, cue)
         for order, cue in enumerate(CUES)

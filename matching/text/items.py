@@ -7,7 +7,7 @@ from dataclasses import replace
 from matching.text import awards
 from matching.text.award_record import award
 from matching.text.model import Condition, ReadItem
-from matching.text.outline import sentences
+from matching.text.outline import Span, sentences
 from matching.text.plain import Flat
 from matching.text.units import ONE_OF, Unit
 
@@ -26,7 +26,9 @@ def items_of(
     """One item per sentence that gives, unless its neighbours are tiers of the same test."""
     text = made.text
     groups: list[tuple[list[Condition], list[awards.Amount]]] = []
+    # what sentences ask before any award: for all of the paragraph (`before`), or, once its own line has given, for that line only
     before: list[Condition] = []
+    line: list[Condition] = []
     asked_at, given_at = 0, 0
     conditions = sorted(conditions, key=lambda c: (c.start, c.end))
     for sentence in sentences(text, unit.start, unit.end):
@@ -38,34 +40,52 @@ def items_of(
         while given_at < len(amounts) and amounts[given_at].quantity.start < sentence.end:
             given.append(amounts[given_at])
             given_at += 1
+        new_line = text[sentence.start - 1 : sentence.start] == "\n"
+        if new_line:
+            before, line = [*before, *line], []
         if not given:
-            (groups[-1][0] if groups else before).extend(asked)
+            if asked and _GIVES_NO_MONEY.match(text, sentence.start, sentence.end):
+                groups.append((asked, []))
+            else:
+                (groups[-1][0] if groups and groups[-1][1] and not new_line else line).extend(asked)
             continue
+        asked, line = [*line, *asked], []
         numeric = {c.field for c in asked if c.op in _NUMERIC}
         separate = bool(
             re.match(
                 r"\s*(?:[一二三四五六七八九十\d(][^对凡]{0,8})?(?:对|凡|属于|支持|鼓励)",
                 text[sentence.start : sentence.end],
             )
-        ) or (text[sentence.start - 1 : sentence.start] == "\n" and not _CONTINUES.match(text, sentence.start))
-        if groups and (
-            (not asked and not separate)
-            or (numeric and numeric == {c.field for c in groups[-1][0] if c.op in _NUMERIC})
+        ) or (new_line and not _CONTINUES.match(text, sentence.start))
+        if (
+            groups
+            and groups[-1][1]
+            and (
+                (not asked and not separate)
+                or (numeric and numeric == {c.field for c in groups[-1][0] if c.op in _NUMERIC})
+            )
         ):
             groups[-1][0].extend(asked)
             groups[-1][1].extend(given)
         else:
             groups.append((asked, given))
+    before += line
     return [
         ReadItem(
-            unit.name if n == 0 else _opening(text, given[0]),
+            unit.name if n == 0 else _opening(text, given[0].sentence if given else asked[0]),
             tuple(distinct([*(inherited if asked else _tiered(inherited)), *_tiered(distinct([*before, *asked]))])),
-            award(given, made),
-            min(a.sentence.start for a in given),
-            max(a.sentence.end for a in given),
+            award(given, made) if given else {},
+            min(a.sentence.start for a in given) if given else asked[0].start,
+            max(a.sentence.end for a in given) if given else asked[-1].end,
         )
         for n, (asked, given) in enumerate(groups)
     ]
+
+
+# 对…的项目，可按…确定出让底价; 对…的，优先支持: an item of its own that gives something other than a sum of money
+_GIVES_NO_MONEY = re.compile(
+    r"\s*(?:\d{1,2}[、.])?(?:对|凡|鼓励)[^。；\n]{4,160}[，,][^。；\n]{0,30}(?:可按|可以?享受|优先|一事一议|免费提供|给予(?:[^。；\n\d]{0,20}(?:支持|便利|倾斜|保障|保护|服务))|参照|通报表扬|授予|颁发)"
+)
 
 
 # a line that goes on about the award above it
@@ -74,8 +94,8 @@ _CONTINUES = re.compile(
 )
 
 
-def _opening(text: str, amount: awards.Amount) -> str:
-    words = text[amount.sentence.start : amount.sentence.end].strip()
+def _opening(text: str, stretch: Span | Condition) -> str:
+    words = text[stretch.start : stretch.end].strip()
     return re.split(r"[。；：:，\n]", words)[0][:40]
 
 

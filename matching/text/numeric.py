@@ -21,13 +21,23 @@ _UNIT_KINDS = ("count", "area", "duration", "age", "multiple")
 _INVERSE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 # What a share or a count is measured against is no condition: 员工总数的, 较2020年增长
 _NOT_CONDITION = re.compile(
-    r"分值|得分|评分|满分|权重|利率上浮|罚款|处以|滞纳|放大|抽查|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:设立|安排|总)[^，。；]{0,6}规模|基金规模|安排|(?:补[贴助]|奖励|奖补|资助)(?:金?额|资金)|(?:培养|培训|建设|实施|执行|办理|有效)期限?[^，。；\d]{0,4}$"
+    r"分值|满分|权重|(?:测算|核算|应发|应补|实补|兑现|拨付|补[贴助]|奖励|资助)(?:资金)?(?:总)?(?:金)?额(?:度)?|利率上浮|罚款|处以|滞纳|放大|抽查|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:设立|安排|总)[^，。；]{0,6}规模|基金规模|安排|(?:补[贴助]|奖励|奖补|资助)(?:金?额|资金)|(?:培养|培训|建设|实施|执行|办理|有效)期限?[^，。；\d]{0,4}$"
 )
 _PROCEDURE = re.compile(r"答复|公示|受理|审核|审批|办结|报送|拨付到|提交|反馈|评审|送达|备查|保存|归档|完成拨付")
 
 
 # (含成立不足三年的企业) widens what was said before it
 _EXPLAINS = re.compile(r"\((?:含|包括|包含|不含|不包括|即|指|注)[^()]{0,30}$")
+
+
+# 每满1万人, 每新增招用5人: how often something is given
+_EVERY = re.compile(
+    r"每(?:(?:再|递)?(?:增加|新增|增长|提高|多|招用|吸纳|引进|培育|孵化|推荐|出口|销售)[^，。；\d]{0,6}?)?\s?$"
+)
+
+
+# 除购房贷款及5万元以下小额贷款外: what does not count
+_EXCEPTED = re.compile(r"(?:^|[，；、：(])除[^。；外]{0,40}$")
 
 
 def numeric_condition(
@@ -66,7 +76,8 @@ def numeric_condition(
     eased = re.search(r"(?:放宽|降低|提高)(?:至|到)[^，。；\d]{0,10}$", text[clause.start : quantity.left])
     if aside := _aside(text, quantity, last) or rise(text, quantity, clause, last):
         return aside
-    if not quantity.op and quantity.high is None and not (follows or eased or topic):
+    whole = _is_whole(text, quantity, clause)
+    if not quantity.op and quantity.high is None and not (follows or eased or topic or whole):
         return None
     if quantity.op in (">", ">=") and re.match(r"\s?的?部分", text[quantity.right : clause.end]):
         return None
@@ -75,11 +86,21 @@ def numeric_condition(
         text[quantity.right : quantity.right + 12],
     ):
         return None
-    if _EXPLAINS.search(text[max(clause.start, quantity.left - 40) : quantity.left]):
+    if _EXCEPTED.search(text[max(sentence.start, quantity.left - 60) : quantity.left]) and re.match(
+        r"[^，。；]{0,24}外", text[quantity.right : sentence.end]
+    ):
+        return None
+    if re.search(r"专家|评委|评审组|工作人员", text[clause.start : quantity.left]):
+        return None
+    if _EXPLAINS.search(text[max(clause.start, quantity.left - 40) : quantity.left]) or _EVERY.search(
+        text[max(clause.start, quantity.left - 12) : quantity.left]
+    ):
         return None
     if _is_window(text, quantity, clause) or _limits_award(text, quantity, clause, sentence):
         return None
     lead = text[max(clause.start, quantity.left - 16) : quantity.left]
+    if kind != "score" and re.search(r"得分|评分", lead) and not quantity.op:
+        return None
     if _NOT_CONDITION.search(lead) or (
         kind == "duration" and _PROCEDURE.search(text[quantity.right : min(clause.end, quantity.right + 16)])
     ):
@@ -117,6 +138,8 @@ def _measured(
     if last is None and carried is not None and (opens or _names_nothing(text[clause.start : quantity.left])):
         last = carried
     op: str = quantity.op
+    if not op and _is_whole(text, quantity, clause):
+        op = ">="
     if not op and re.search(r"放宽(?:至|到)[^，。；\d]{0,10}$", text[clause.start : quantity.left]):
         op = {"<": "<="}.get(carried.op, carried.op) if carried is not None and carried.op != "between" else ">="
     start = quantity.left
@@ -186,6 +209,15 @@ def _measured(
     return Condition(start, end, name, op, plain_number(quantity.value), extra)
 
 
+def _is_whole(text: str, quantity: Quantity, clause: Span) -> bool:
+    """合格率为100%: nothing is above it."""
+    return (
+        quantity.kind == "ratio"
+        and quantity.value == 1
+        and bool(re.search(r"率(?:均)?[为达]\s?$", text[clause.start : quantity.left]))
+    )
+
+
 def _named_behind(text: str, quantity: Quantity, clause: Span) -> Cue | None:
     """The measure whose words follow a count at once."""
     if quantity.kind != "count" or quantity.right >= clause.end:
@@ -203,7 +235,7 @@ def _names_nothing(lead: str) -> bool:
     """达到15%以上: no measure of its own in the clause, or only those for whom it holds."""
     return bool(
         re.fullmatch(
-            r"[\s(]*(?:(?:超过)?[\d.]+\s?(?:万元|亿元|人)(?:\([^)]{1,4}\))?(?:以[上下])?(?:\([^)]{1,4}\))?的?企业)?(?:[一二三四五六七八九十\d]+[)、.]?\s*)?(?:其中|对|对于|其他企业|其他|企业|的|达到?|占比|比例|强度|的企业|放宽至|放宽到)*[，,]?\s*",
+            r"[\s(]*(?:(?:超过)?[\d.]+\s?(?:万元|亿元|人)(?:\([^)]{1,4}\))?(?:以[上下])?(?:\([^)]{1,4}\))?的?企业)?(?:[一二三四五六七八九十\d]+[)、.]?\s*)?(?:其中|对|对于|其他企业|其他|企业|[\u4e00-\u9fa5、]{1,8}[业类型](?:企业|项目|的)?|可|的|达到?|占比|比例|强度|的企业|放宽至|放宽到)*[，,]?\s*",
             lead,
         )
     )
@@ -234,7 +266,9 @@ def _worded(metric: str, words: str) -> str:
 def _asks_days(text: str, quantity: Quantity) -> bool:
     """展期不少于3天: a length in days of what is held, not of a procedure."""
     lead = text[max(0, quantity.left - 12) : quantity.left]
-    return quantity.op in (">=", ">") and bool(re.search(r"展期|会期|时长|时间|天数|营业|运营|培训|举办|持续", lead))
+    return quantity.op in (">=", ">") and bool(
+        re.search(r"展期|会期|时长|时间|天数|营业|运营|培训|举办|持续|行程|停留|住", lead)
+    )
 
 
 _COUNTS_PEOPLE = re.compile(r"(?:人次|人数|客流量?|户数|件数|数量|场次|下载量|用户数?)[^，。；：\d]{0,6}$")
@@ -315,13 +349,16 @@ def _limits_award(text: str, quantity: Quantity, clause: Span, sentence: Span) -
     if quantity.kind == "area" and quantity.word in ("以内", "之内"):
         return True
     if quantity.kind == "count" and re.search(
-        r"(?:每|单)(?:家|户|个|次|年)[^，。；]{0,8}$", text[clause.start : quantity.left]
+        r"(?:每|单)(?:家|户|个|次|年|届|批)[^，。；]{0,12}$|领取|名额|数量|专家", text[clause.start : quantity.left]
     ):
         return True
     lead = text[clause.start : quantity.left]
     if quantity.kind == "duration" and re.search(r"给予\s?$", lead):
         return True
-    if re.search(r"(?:补贴|补助|奖励|资助|扶持|享受|支持|贴息|减免|免租|返还|累计|发放|租金)[^，。；]{0,10}$", lead):
+    if re.search(
+        r"(?:补贴|补助|奖励|资助|扶持|享受|支持|贴息|减免|免租|返还|累计|发放|领取|租金|(?:贷款|担保|贴息|补贴)期限?)[^，。；]{0,10}$",
+        lead,
+    ):
         return True
     if quantity.kind in ("area", "duration") and re.search(r"面积|期限|时间|年限", lead):
         gives = re.search(r"给予|补贴|补助|奖励|返还|贴息|享受|减免", text[sentence.start : clause.start])
@@ -336,6 +373,10 @@ def _is_window(text: str, quantity: Quantity, clause: Span) -> bool:
         return False
     before = text[max(0, quantity.start - 4) : quantity.start]
     if re.search(r"近|最近|前|连续|自|每|第|未来|后|有效期|办法|给予|分|最长|为期|起", before):
+        if quantity.word in ("满", "已满", "累计满", "不少于", "不低于", "达到", "达") and not re.search(
+            r"给予|分|最长", before
+        ):
+            return False
         return not re.search(r"连续[^，。；]{0,12}$", before) or not re.search(
             r"缴|参保|经营|运营|举办", text[clause.start : clause.end]
         )

@@ -10,8 +10,9 @@ _MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("section", re.compile(r"\s*第[一二三四五六七八九十百\d]+节\s*")),
     # 【补贴标准】 and ● 优惠内容： head a section wherever they stand
     ("head", re.compile(r"\s*(?:【|●|◆|■|★)\s*")),
-    ("article", re.compile(r"\s*第[一二三四五六七八九十百\d]+条\s*")),
-    ("one", re.compile(r"\s*[一二三四五六七八九十]{1,3}、\s*")),
+    # scanned numbers come with blanks: 第 1 2 条
+    ("article", re.compile(r"\s*第\s?(?:[一二三四五六七八九十百]+|\d(?:\s?\d){0,2})\s?条\s*")),
+    ("one", re.compile(r"\s*[一二三四五六七八九十]{1,3}\s?、\s*")),
     ("bracket", re.compile(r"\s*\([一二三四五六七八九十]{1,3}\)、?\s*")),
     ("digit", re.compile(r"\s*\d{1,2}(?:[、.](?!\d)|．)\s*")),
     ("paren", re.compile(r"\s*(?:\(\d{1,2}\)|\d{1,2}\))、?\s*")),
@@ -22,7 +23,7 @@ _RANK = {name: rank for rank, (name, _) in enumerate(_MARKS)}
 _STRAY = re.compile(r"\s*[?？·•▪*#>→\ufffd\-]{1,2}\s*(?=第|\d|\(|[一二三四五六七八九十])")
 _SENTENCE = re.compile(r"[^。；\n;]*[。；;\n]?")
 # a comma between digits is part of a number; a clock time is no clause end
-_CLAUSE = re.compile(r"(?:\([^()\n。；]{0,80}\)|[^，。；：:,;\n\t]|(?<=\d)[,:](?=\d))+")
+_CLAUSE = re.compile(r"(?:\([^()\n。；]{0,80}\)|[^，。；：:,;\n\t】]|(?<=\d)[,:](?=\d))+")
 # no sentence of a policy is longer; what is (a table without marks) is cut, so that work per sentence stays bounded
 _LONGEST = 900
 

@@ -13,11 +13,14 @@ _NAMED = re.compile(
     rf"(?:在|于(?!在)|至|到|均为|落户|入驻|迁入|位于)(?P<place>(?!在)[\u4e00-\u9fa5]{{1,12}}?(?:{_ZONE}))(?!域|级|属)|在(?P<short>琼|京|沪|渝|深|浙|苏|粤|鲁|鄂|湘|皖|赣|闽|川|黔|滇|桂|宁|杭|蓉|汉)(?=依法|登记|注册|纳税|设立)"
 )
 _REGISTERED = re.compile(
-    rf"(?:在|于){_R}{{1,22}}?(?:依法|合法|工商|办理)*(?:登记注册|注册登记|工商注册|注册|登记|设立|成立)(?!资本|会计|商标|证)"
+    rf"(?:在|于){_R}{{1,22}}?(?:依法|合法|工商|办理)*(?:登记注册|注册登记|工商注册|(?<!商标)注册|登记|开办|设立|成立)(?!资本|会计|商标|证|上牌|失业)"
     rf"|(?:注册|登记|工商)(?:登记)?(?:注册)?(?:地址?|所在地)?(?:、|和|及|，)?(?:[^。；\n]{{0,24}}?)(?:均|都)?(?:在|于|位于){_R}{{1,16}}"
     r"|在(?:我|本)(?:省|市|区|县|州|旗)(?:行政区域|行政区划|辖区|境|区域)(?:范围)?内(?:依法|合法)?(?:从事|生产|经营|开展)"
     r"|(?:我|本)(?:省|市|区|县|州|旗)(?:注册|登记|依法)"
-    r"|(?:对|凡|支持|鼓励|，|。|^|\n)(?:我|本)(?:省|市|区|县|州|旗)(?:内|辖区内|范围内)?(?:[^，。；：、的局委]{0,6})(?:企业|单位|法人|机构|合作社)(?!技术|家|开办|服务|名录)"
+    r"|(?:对|凡|支持|鼓励|，|。|：|为|^|\n)(?:我|本)(?:省|市|区|县|州|旗)(?:内|辖区内|范围内)?(?:[^，。；：、的局委]{0,6})(?:企业|单位|法人|机构|合作社|家庭农场|农户|经营主体)(?!技术|家|开办|服务|名录)"
+)
+_COUNTED = re.compile(
+    r"纳入(?P<place>[我本](?:省|市|区|县|州|旗)|[\u4e00-\u9fa5]{2,6}(?:省|市|区|县))[^，。；\n]{0,16}统计"
 )
 _TAX = re.compile(r"纳税|税收(?:征管|户管|解缴|缴纳)?(?:关系)?|税务(?:登记|征管|关系)|税源|缴税")
 _STAT = re.compile(r"纳统|统计(?:关系|隶属|登记|管理|入库)|入统|在地统计")
@@ -66,7 +69,10 @@ def placed(text: str, start: int, end: int, here: Here) -> list[Placed]:
         for field, words in (("tax_region", _TAX), ("stat_region", _STAT)):
             if words.search(stretch):
                 found.append(Placed(at, at + len(stretch), field, place))
-    if not found and not _PROMISE.search(bare):
+    for match in _COUNTED.finditer(bare):
+        if place := place_in(match["place"], here) or (match["place"] if here.name in ("", match["place"]) else ""):
+            found.append(Placed(start + match.start(), start + match.end(), "stat_region", place))
+    if not any(p.field != "stat_region" for p in found) and not _PROMISE.search(bare):
         for match in _TAX_ALONE.finditer(bare):
             if place := place_in(match[0], here):
                 found.append(Placed(start + match.start(), start + match.end(), "tax_region", place))

@@ -91,6 +91,7 @@ def flat(text: str) -> Flat:
         _without_blanks,
         _without_wraps,
         _with_list_marks,
+        _with_cells,
     ):
         cuts = rewrite(now)
         if cuts:
@@ -165,9 +166,28 @@ def _without_blanks(text: str) -> list[Cut]:
             continue
         blanks = list(_BLANK_IN_HAN.finditer(text, line.start(), line.end()))
         marks = sum(not char.isspace() for char in line[0])
-        if len(blanks) >= 6 and len(blanks) * 2 >= marks - 1:
+        if (len(blanks) >= 6 and len(blanks) * 2 >= marks - 1) or _is_joined_prose(line[0]):
             cuts += [(m.start(), m.end(), "") for m in blanks]
     return cuts
+
+
+_MARK_AHEAD = re.compile(
+    r"(?:第\s?[一二三四五六七八九十百\d\s]{1,6}条|[一二三四五六七八九十\d]{1,3}\s?[、.]|\([一二三四五六七八九十\d]{1,3}\))\s*"
+)
+_FEWEST_IN_A_CELL = 12
+
+
+def _is_joined_prose(line: str) -> bool:
+    """Whether the blanks of a line are where the lines of a printed page were joined: prose, and no piece as short as a cell."""
+    line = line.strip()
+    mark = _MARK_AHEAD.match(line, 0, 20)
+    pieces = line[mark.end() if mark else 0 :].split()
+    return (
+        len(pieces) > 1
+        and bool(re.search(r"[，。；]", line))
+        and all(len(piece) >= _FEWEST_IN_A_CELL for piece in pieces[:-1])
+        and sum(map(len, pieces)) >= 20 * (len(pieces) - 1)
+    )
 
 
 def _without_wraps(text: str) -> list[Cut]:
@@ -187,6 +207,22 @@ def _without_wraps(text: str) -> list[Cut]:
             and not _STARTS_ANEW.match(following)
         ):
             cuts.append((line.start() + len(words), after.end() - len(following), ""))
+    return cuts
+
+
+_BAR = re.compile(r" ?\| ?")
+
+
+def _with_cells(text: str) -> list[Cut]:
+    """序号|事项|标准: cells ruled by bars, as a page or a note writes a table."""
+    if "|" not in text:
+        return []
+    cuts: list[Cut] = []
+    for line in _LINE_ENDS.finditer(text):
+        if re.fullmatch(r"[\s|:-]+", line[0]) and "--" in line[0]:
+            cuts.append((line.start(), line.end(), ""))
+        elif line[0].count("|") > 1:
+            cuts += [(m.start(), m.end(), "\t") for m in _BAR.finditer(text, line.start(), line.end())]
     return cuts
 
 

@@ -58,7 +58,9 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
     found += [Soft(p.start, p.end, p.field, "in", [p.place]) for p in placed(text, start, end, here)]
     for pattern, name, op, value in _STATES:
         for match in pattern.finditer(text, start, end):
-            found.append(Soft(match.start(), match.end(), name, op, value))
+            # an empty list of names takes the text's own
+            said = value if value != [] else [match["status"]]
+            found.append(Soft(match.start(), match.end(), name, op, said))
     for name, names in _NAMES.items():
         found += _named(text, start, end, name, names)
     found += _titled(text, start, end, found)
@@ -117,7 +119,17 @@ def _titled(text: str, start: int, end: int, known: list[Soft]) -> list[Soft]:
 
 
 _LISTED_TOGETHER = frozenset(
-    {"certifications", "honors", "innovation_platform", "product_certificate", "applicant_type"}
+    {
+        "certifications",
+        "honors",
+        "innovation_platform",
+        "product_certificate",
+        "applicant_type",
+        "listed_status",
+        "financing_type",
+        "project_status",
+        "person_status",
+    }
 )
 _BETWEEN = re.compile(
     r"(?:\s|[、和及或与/\"“”()]|以及|或者|企业|单位|称号|的|(?:国家|省|市|区|县|部)级|、?国家|省|市)*"
@@ -284,6 +296,9 @@ _NEEDS_VERB = ("innovation_platform", "certifications", "honors", "product_certi
 _RECOGNISED = re.compile(
     r"认定|评定|评为|获|批准|备案|入选|入围|列入|通过|取得|设立|建立|组建|新建|建成|授予|验收|达到|具有|具备|属于|为|是|对|的企业|企业|资质|称号|认证|的，|给予|奖励|、"
 )
+_OFFICIATES = re.compile(
+    r"(?:经办|合作|承办|引进|高校|由|向|经)[\u4e00-\u9fa5]{0,2}(?:银行|金融|担保|服务|科研)|机构(?:根据|按照|审核|负责|应当?|须|向|会同)"
+)
 _APPLIES = re.compile(r"对|凡|的|支持|鼓励|给予|，|：|、|；|和|或|及|为|。")
 
 
@@ -299,9 +314,12 @@ def _named(
             if indicator == "applicant_type" and _BESIDE_FIRMS.search(text[max(start, at - 14) : min(end, stop + 12)]):
                 # 企业、社会组织: any enterprise will do
                 continue
+            if indicator == "applicant_type" and _OFFICIATES.search(text[max(start, at - 6) : min(end, stop + 8)]):
+                # 经办金融机构根据…确定: who handles it, not who asks
+                continue
             if indicator == "applicant_type" and not _APPLIES.search(text[max(start, at - 8) : min(end, stop + 6)]):
                 continue
-            found.append(Soft(at, stop, indicator, "in", [name]))
+            found.append(Soft(at, stop, indicator, "in", [name or match[0]]))
             if indicator in ("certifications", "honors", "innovation_platform", "product_certificate"):
                 found += _first_before(text, start, at, stop)
     return found

@@ -20,15 +20,26 @@ _ADDRESSED = re.compile(
     re.I,
 )
 _NEWS = re.compile(
-    r"(?:共|累计|已|预计|合计)(?:有|为|向|发放|兑现|拨付|安排|惠及|支持|补助|返还|减免|带动)[^。；]{0,30}(?:\d|余)|专项资金[^。；]{0,10}\d|总规模|财政安排|安排[^。；]{0,16}资金\s?\d|据统计|去年同期|暂停(?:开展|新增|受理|发放|办理)"
+    r"(?:共|累计|已|预计|合计)(?:有|为|向|发放|兑现|拨付|安排|惠及|支持|补助|返还|减免|带动)(?!(?:期限)?(?:最[高长多]|不超过|不得))[^。；]{0,30}(?:\d|余)|专项资金[^。；]{0,10}\d|总规模|财政安排|安排[^。；]{0,16}资金\s?\d|据统计|去年同期|20\d\d年(?!度)[^，。；]{0,12}(?:发放|兑现|拨付|返还|完成|(?:额|值|量|收入)突破)|(?:目前|截至)[^，。；]{0,16}(?:共有|已有|有|累计)|暂停(?:开展|新增|受理|发放|办理)"
 )
 # What a government sets itself: 用3年时间，使担保规模达到1亿元以上; 力争到2027年…突破100家
 _GOAL = re.compile(
-    r"(?:力争|争取|确保|(?<![促即])使(?!用|得|其)|到20\d\d年底?|工作目标|发展目标)[^。；]{0,60}?(?:达到|突破|超过|不低于|\d)"
+    r"(?:力争|争取|确保|拟(?:完成|培育|支持)|将?用[一二三四五\d]年(?:左右)?(?:的)?时间|(?<![促即])使(?!用|得|其)|到20\d\d年底?|工作目标|发展目标)[^。；]{0,60}?(?:达到|突破|超过|不低于|\d)"
 )
 # 优先 is neither a condition nor an award (policies.md §5)
-_PREFERS = re.compile(r"优先(?:安排|支持|推荐|保障|考虑|纳入|享受|予以|给予|配置|供应|申报|立项)")
+_PREFERS = re.compile(r"优先(?!级|股|权|于)")
+# what a region, a fund or an office is asked, not the applicant
+_OTHERS = re.compile(
+    r"^\s*(?:(?:[（(]?[一二三四五六七八九十\d]+[)）、.])\s*)?(?:统筹地区|各(?:地|市|县|州|镇|乡|有关部门|级)|经办机构|合作银行|承办银行|主管部门)[^，。；]{0,30}(?:应|须|需|不得|不低于|不少于|不超过)"
+)
+# 一年以上未动工的，收回土地; 骗取资金的，追回并…: what follows from a breach, not who may apply
+_PENALTY = re.compile(
+    r"的，[^。；\n]{0,40}(?:收回|追回|追缴|退[回还]|追究|缴纳[^。；\n]{0,8}(?:费|金)(?!的)|解除(?:合同|协议)|处以|移送|终止(?:合同|协议))"
+)
 _PAPERS = re.compile(r"复印件|原件|盖章|申请表|一式[一二两三四\d]+份|营业执照副本|提交材料")
+
+
+_SUMS = re.compile(r"(?:给予|奖励|补[贴助]|奖补)[^，。；\n]{0,16}(?:\d|%)")
 
 
 class Quantities:
@@ -54,6 +65,10 @@ def unit_read(
     for sentence in sentences(text, unit.start, unit.end):
         words = text[sentence.start : sentence.end]
         if _ADDRESSED.search(words) or (_GOAL.search(words) and not awards.gives(words)):
+            continue
+        if _OTHERS.search(words) and not awards.gives(words):
+            continue
+        if _PENALTY.search(words) and not unit.asks and not unit.barred and not _SUMS.search(words):
             continue
         if awards.heads_table(words):
             table = _cells(words)
@@ -107,6 +122,8 @@ _SPEAKS_OF_PAPER = re.compile(
 _HEADING = re.compile(
     r"[^。；，：\n\d\t|]{2,26}(?:奖励?|补[贴助]|奖补|资助|支持|扶持|措施|政策|标准|条件|贴息|减免|返还|配套|激励|保障|培育|升规|上规)[。\n]?$"
 )
+# 第二条 境外上市。 a matter in a few words
+_NAMED_MATTER = re.compile(r"[^。；，：\n\d\t|]{2,14}。")
 _TITLE = re.compile(
     r"(?:办法|措施|通知|指南|细则|公告|方案|意见|规定|政策|清单|问答|通告|解读|规程|条例|标准|条款|须知|公示|函)(?:\([^()]{1,16}\))?[”》\s]*$"
 )
@@ -120,7 +137,8 @@ def _is_heading(text: str, unit: Unit, sentence: Span, title: str) -> bool:
     if unit.owner == unit.root and len(words) <= 80 and _TITLE.search(words) and not re.search(r"[。；，]", words):
         return True
     opens = not text[unit.start : sentence.start].strip()
-    return opens and sentence.end < unit.end and bool(_HEADING.match(words)) and not _ASKS_SOMETHING.search(words)
+    named = _HEADING.match(words) or (_NAMED_MATTER.fullmatch(words) and awards.gives(text[sentence.end : unit.end]))
+    return opens and sentence.end < unit.end and bool(named) and not _ASKS_SOMETHING.search(words)
 
 
 _ASKS_SOMETHING = re.compile(r"^对|[的须应]|具有|具备|符合|达到|注册|依法|拥有|属于|无|未|^在")
@@ -129,6 +147,8 @@ _ASKS_SOMETHING = re.compile(r"^对|[的须应]|具有|具备|符合|达到|注�
 def _unmapped(text: str, unit: Unit, sentence: Span) -> list[Condition]:
     """A numbered line of a list of conditions that says nothing we have a name for is kept in its own words, never dropped."""
     words = text[sentence.start : sentence.end].strip("。；; \n")
+    if _HEADING.fullmatch(words) or re.fullmatch(r"[\u4e00-\u9fa5、]{2,10}", words):
+        return []
     if not unit.line or not 6 <= len(words) <= 80 or _SPEAKS_OF_PAPER.search(words) or words.endswith(("：", ":")):
         return []
     at = text.index(words, sentence.start)
@@ -280,7 +300,7 @@ def _column(words: str, at: int, heads: list[str]) -> str | None:
 
 
 _SUBGROUP = re.compile(
-    r"(?:及以下)?的[，,]?|(?:的|参保|规模的?|及以下的?|\(含\))*[\u4e00-\u9fa5]{0,6}?(?:企业|单位|机构|用人单位|组织)[，,]?"
+    r"(?:及以下)?的[，,]?(?:比例|占比)?|(?:的|参保|规模的?|及以下的?|\(含\))*[\u4e00-\u9fa5]{0,6}?(?:企业|单位|机构|用人单位|组织)[，,]?"
 )
 
 
@@ -332,7 +352,7 @@ def _goes_on(text: str, amounts: list[awards.Amount], quantity: Quantity, senten
     if not amounts or amounts[-1].quantity.kind != quantity.kind or amounts[-1].sentence.start != sentence.start:
         return False
     between = re.fullmatch(
-        r"\s?(?:、|和|及|或|;|以及)\s?(?P<for>[\u4e00-\u9fa5]{0,8}?)(?:最高|不超过|分别)?",
+        r"\s?(?:/[\u4e00-\u9fa5㎡·]{1,4})?(?:、|和|及|或|;|以及)\s?(?P<for>[\u4e00-\u9fa5]{0,8}?)(?:最高|不超过|分别)?",
         text[amounts[-1].quantity.right : quantity.left],
     )
     return between is not None and (
