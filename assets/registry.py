@@ -41,7 +41,9 @@ WITH known AS (
     min(_received_at) OVER (PARTITION BY pripid) AS first_received_at
   FROM known
 )
-SELECT pripid, uscc, regno, name, legal_person, region_code AS region, address, phone_hash, enterprise_type, status, established_date,
+SELECT pripid, uscc, regno, name, legal_person, region_code AS region, address, phone_hash, enterprise_type, status,
+  -- a founding after its own approval (2099-01-01) is a slip and dates nothing
+  CASE WHEN established_date <= coalesce(approved_date, getvariable('known_at')::DATE) THEN established_date END AS established_date,
   last_op = 'D' AS is_deleted, first_received_at, _file_id AS file_id, _row_no AS row_no
 FROM ranked WHERE nth = 1 AND (op IS DISTINCT FROM 'D' OR states = 0)
 ORDER BY pripid

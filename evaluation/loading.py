@@ -32,7 +32,7 @@ UNKNOWN = frozenset(
     ]
 )
 REJECTED = frozenset(
-    ["letters_in_number", "two_decimal_points", "spreadsheet_error", "impossible_date", "zero_date", "date_far_ahead", "required_blank", "out_of_range", "established_after_approved",
+    ["letters_in_number", "two_decimal_points", "spreadsheet_error", "impossible_date", "zero_date", "date_far_ahead", "required_blank", "out_of_range",
      "unquoted_comma"]
 )  # fmt: skip
 SEVERAL = "（一格多处）"

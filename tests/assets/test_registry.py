@@ -121,6 +121,23 @@ def test_ids_stay_when_more_arrives(world: SimpleNamespace) -> None:
     assert before.items() <= after.items() and len(after) == len(before) + 1
 
 
+def test_a_founding_after_its_approval_dates_no_name(world: SimpleNamespace) -> None:
+    slip = {"established_date": date(2099, 1, 1), "approved_date": date(2024, 7, 1)}
+    with world.warehouse.write() as w:
+        w.append(
+            "raw.market_baseinfo",
+            table(BASE, base("P8", uscc("MA5T5L1P"), "海口慢一商贸有限公司", "2024-07-02", **slip)),
+            key=("pripid",),
+        )
+        w.append("raw.subject", table(SUBJECT, said("slip", name="海口慢一商贸有限公司", uscc=uscc("MA5T5L1P"))))
+    assert resolved(built(world))["slip"] == ("P8", "key")
+    rows = world.warehouse.frame("SELECT established_date FROM registry.enterprise WHERE pripid = 'P8'").rows()
+    dated = world.warehouse.frame(
+        "SELECT n.valid_from FROM registry.name n JOIN registry.enterprise e USING (enterprise_id) WHERE e.pripid = 'P8'"
+    ).rows()
+    assert (rows, dated) == ([(None,)], [(None,)])
+
+
 def test_one_code_under_two_numbers(world: SimpleNamespace) -> None:
     with world.warehouse.write() as w:
         w.append(

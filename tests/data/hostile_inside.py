@@ -66,7 +66,7 @@ def csv_cases() -> Iterator[Case]:
         (h.csv_text([*h.ROWS, h.base(PRIPID="m5", EMPNUM="٣٤")]), "不是整数", {"rows": True}),
         (h.csv_text([*h.ROWS, h.base(PRIPID="m6", APPRDATE="٢٠٢٤-٠١-٠٢")]), "日期", {"rows": True}),
         (h.csv_text([*h.ROWS, h.base(PRIPID="m7", REGCAP="1" + ",000" * 9)]), "不是数", {"rows": True}),
-        (h.csv_text([*h.ROWS, h.base(PRIPID="m8", ESTDATE="2031-01-01")]), "日子", {"rows": True}),
+        (h.csv_text([*h.ROWS, h.base(PRIPID="m8", APPRDATE="2031-01-01")]), "日子", {"rows": True}),
         ("\r\n".join(wide), "", {"loads": True}),
         ("\n" * 400_000 + "\r\n".join(plain), "表头", {}),
         ("<html><body><table><tr><td>PRIPID</td></tr></table></body></html>", "网页", {}),
