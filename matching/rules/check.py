@@ -33,8 +33,7 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
 
 def condition(expr: str, vocabulary: Vocabulary) -> Term:
     """The term of an expression that is true, false or unknown. Raises RuleError."""
-    tree = parse(expr, vocabulary.labels)
-    term = _Checker(vocabulary).term(tree)
+    tree, term = _settled(expr, vocabulary)
     if term.type == "null":
         return UNKNOWN
     if term.type != "bool":
@@ -44,11 +43,19 @@ def condition(expr: str, vocabulary: Vocabulary) -> Term:
 
 def amount(expr: str, vocabulary: Vocabulary) -> Term:
     """The term of an expression that yields a number, such as an award. Raises RuleError."""
-    tree = parse(expr, vocabulary.labels)
-    term = _Checker(vocabulary).term(tree)
+    tree, term = _settled(expr, vocabulary)
     if term.type not in ("number", "null"):
         raise refused(tree.position, f"此处应为数（元），得到的是{TYPE_LABELS[term.type]}")
     return term
+
+
+def _settled(expr: str, vocabulary: Vocabulary) -> tuple[Syntax, Term]:
+    try:
+        tree = parse(expr, vocabulary.labels)
+        return tree, _Checker(vocabulary).term(tree)
+    except RecursionError:
+        # the limits of `parse` fit an ordinary stack; a caller that is deep itself leaves less
+        raise refused(None, "嵌套过深；请拆成几个条件") from None
 
 
 class _Checker:

@@ -237,7 +237,8 @@ def _truths(series: pl.Series) -> Truth:
 
 def _dates(series: pl.Series) -> Numbers:
     if isinstance(series.dtype, pl.Datetime):
-        series = series.cast(pl.Date)
+        # a cast would take the day in UTC
+        series = series.dt.date()
     elif series.dtype == pl.String:
         parsed = series.str.to_date("%Y-%m-%d", strict=False)
         wrong = series.filter(parsed.is_null() & series.is_not_null())

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from matching.rules.columns import Block, Plane
+from matching.rules.given import day_of, row_of
 from matching.rules.kernel import Kernel
 from matching.rules.observe import Measure, Observation, Observer, State
 from matching.rules.profiles import profile_frame
@@ -98,12 +99,13 @@ def explain(
 ) -> Explanation:
     """Explains one enterprise on one item.
 
-    `profile_row` maps indicators to values (other keys are ignored; a missing one is UNKNOWN); `evidence` maps an indicator to where it
+    `profile_row` maps indicators to values (other keys are ignored; a missing one is UNKNOWN), or is a frame of one row; `evidence` maps an indicator to where it
     came from (`department, table_name, file_id, row_no, valid_at, received_at, state`); `departments` maps department ids to names.
-    Raises KeyError for an item the program lacks, RuleError for a value of another type.
+    Raises KeyError for an item the program lacks, RuleError for a value of another type and for arguments of another kind.
     """
     item = program.item(item_id, version)
-    given = {name: profile_row[name] for name in profile_row if name in program.indicators}
+    as_of = day_of(as_of)
+    given = {name: value for name, value in row_of(profile_row).items() if name in program.indicators}
     block = Block(profile_frame([given], program.indicators), as_of)
     observer = Observer(block, given, program.indicators, evidence or {}, departments or {})
     kernel = Kernel(Program((item,), program.vocabulary, program.indicators), block=64)

@@ -13,6 +13,7 @@ from matching.rules.vocabulary import attribute
 
 OnUnknown = Literal["ask", "review", "deny"]
 ON_UNKNOWN: tuple[OnUnknown, ...] = ("ask", "review", "deny")
+ENTITIES = ("enterprise", "person")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def item_text(item: Any) -> ItemText:
         return item
     name = attribute(item, "id")
     path = attribute(item, "path") or attribute(item, "file")
-    file = Path(str(path)).name if path else f"{name}.md"
+    file = Path(str(path)).name if path else f"{name}.md" if name else "（没有文件名）"
     if not isinstance(name, str) or not name:
         raise RuleError(file, None, None, f"事项没有编号（id），现为 {name!r}")
     conditions = [_condition(file, entry) for entry in _entries(file, item, "conditions")]
@@ -84,11 +85,11 @@ def item_text(item: Any) -> ItemText:
     valid = attribute(item, "valid") or {}
     return ItemText(
         id=name,
-        version=int(attribute(item, "version") or 1),
+        version=_version(file, attribute(item, "version")),
         title=str(attribute(item, "title") or name),
         file=file,
         mode=str(attribute(item, "mode") or ""),
-        entity=str(attribute(item, "entity") or "enterprise"),
+        entity=_entity(file, attribute(item, "entity")),
         conditions=everything,
         logic=attribute(item, "logic"),
         award=_award(attribute(item, "award")),
@@ -97,6 +98,19 @@ def item_text(item: Any) -> ItemText:
         valid_to=attribute(item, "valid_to") or attribute(valid, "to") or attribute(valid, "end"),
         text=str(attribute(item, "text") or ""),
     )
+
+
+def _version(file: str, version: Any) -> int:
+    try:
+        return int(version or 1)
+    except (TypeError, ValueError):
+        raise RuleError(file, None, None, f"version 应为整数，现为 {version!r}") from None
+
+
+def _entity(file: str, entity: Any) -> str:
+    if (entity or "enterprise") not in ENTITIES:
+        raise RuleError(file, None, None, f"entity 应为 {'、'.join(ENTITIES)} 之一，现为 {entity!r}")
+    return str(entity or "enterprise")
 
 
 def bar_text(bar: Any) -> BarText:

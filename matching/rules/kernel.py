@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -44,6 +44,7 @@ class Plan:
     is_conjunction: bool
     has_outside: bool
     has_deny: bool
+    repeated: frozenset[Literal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def _plan(layout: Layout, item: Item) -> Plan:
         is_conjunction=item.is_conjunction and not demands_absence,
         has_outside=bool(item.outside),
         has_deny=any(c.on_unknown == "deny" for c in item.text.conditions if not c.outside),
+        repeated=_repeated(item),
     )
 
 
@@ -137,7 +139,6 @@ class Kernel:
         words = block // 64
         self.registers = Registers(self.layout, words)
         self.zero = np.zeros(words, np.uint64)
-        self._scratch = np.zeros((4, words), np.uint64)
         self._joined = [self._join(plan) for plan in self.plans]
         self._spare = [np.zeros(words, np.uint64) for _ in range(2 * max((_depth(j) for j in self._joined), default=0))]
 
@@ -222,26 +223,40 @@ class Kernel:
     def _one_short(self, plan: Plan, possible: Plane, false: Plane, unknown: Plane) -> tuple[Plane, Plane]:
         registers = self.registers
         if plan.is_conjunction:
-            # two-bit carry counter: `all_met` none missing so far, `short` exactly one
-            all_met, short = registers.full.copy(), np.zeros_like(self.zero)
-            spare = self._scratch[0]
-            for slot in plan.required:
-                met = registers.t(slot)
-                np.bitwise_and(short, met, out=short)
-                np.bitwise_and(all_met, ~met, out=spare)
-                np.bitwise_or(short, spare, out=short)
-                np.bitwise_and(all_met, met, out=all_met)
+            _, short = carried([registers.t(slot) for slot in plan.required], registers.full)
             return short & false, short & unknown
         near, one = np.zeros_like(self.zero), np.zeros_like(self.zero)
-        for literal in plan.item.literals:
-            if literal.id not in plan.slots:
-                continue
-            slot = plan.slots[literal.id]
-            at = Slot(slot.row, slot.negated != literal.negated)
+        for literal in plan.repeated:
             met, _ = self._logic(plan, plan.item.logic, literal, outside=True)
-            near |= registers.f(at) & false & met
-            one |= registers.full & ~(registers.t(at) | registers.f(at)) & unknown & met
-        return near, one
+            self._short_of(_slot(plan, literal), met, near, one)
+        self._granted(plan, plan.item.logic, registers.full, near, one)
+        return near & false, one & unknown
+
+    def _granted(self, plan: Plan, term: Term, enough: Plane, near: Plane, one: Plane) -> None:
+        """Adds the rows that a single requirement below `term` holds up, where `enough` says that `term` alone is wanting.
+
+        A part of an OR is then enough, a part of an AND where all others are TRUE: every requirement is looked at once, so an OR of
+        thousands takes as many steps. Requirements that stand in several places were seen to before.
+        """
+        if isinstance(term, And):
+            parts = [self._logic(plan, arg, None, outside=True)[0] for arg in term.args]
+            all_met, short = carried(parts, self.registers.full)
+            for arg, met in zip(term.args, parts, strict=True):
+                rest = enough & (all_met | (short & ~met))
+                if rest.any():
+                    self._granted(plan, arg, rest, near, one)
+        elif isinstance(term, Or):
+            for arg in term.args:
+                self._granted(plan, arg, enough, near, one)
+        else:
+            literal = _literal(term)
+            if literal.id in plan.slots and literal not in plan.repeated:
+                self._short_of(_slot(plan, literal), enough, near, one)
+
+    def _short_of(self, slot: Slot, enough: Plane, near: Plane, one: Plane) -> None:
+        t, f = self.registers.t(slot), self.registers.f(slot)
+        near |= f & enough
+        one |= enough & ~(t | f)
 
     def _logic(
         self, plan: Plan, term: Term, granted: Literal | None, *, outside: bool, hopeful: bool = False
@@ -278,11 +293,45 @@ class Kernel:
         return t, f
 
 
-def _leaf(plan: Plan, term: Term) -> Slot:
+def carried(planes: Sequence[Plane], full: Plane) -> tuple[Plane, Plane]:
+    """Where all of the planes hold and where all but one do: a carry counter of two bits."""
+    all_met, short = full.copy(), np.zeros_like(full)
+    spare = np.empty_like(full)
+    for met in planes:
+        np.bitwise_and(short, met, out=short)
+        np.bitwise_not(met, out=spare)
+        np.bitwise_and(all_met, spare, out=spare)
+        np.bitwise_or(short, spare, out=short)
+        np.bitwise_and(all_met, met, out=all_met)
+    return all_met, short
+
+
+def _literal(term: Term) -> Literal:
     inner = term.arg if isinstance(term, Not) else term
     assert isinstance(inner, Column)
-    slot = plan.slots[inner.name]
-    return Slot(slot.row, slot.negated != isinstance(term, Not))
+    return Literal(inner.name, isinstance(term, Not))
+
+
+def _slot(plan: Plan, literal: Literal) -> Slot:
+    slot = plan.slots[literal.id]
+    return Slot(slot.row, slot.negated != literal.negated)
+
+
+def _leaf(plan: Plan, term: Term) -> Slot:
+    return _slot(plan, _literal(term))
+
+
+def _repeated(item: Item) -> frozenset[Literal]:
+    """The data requirements whose condition stands in several places of the logic: all are met together or not at all."""
+    places: dict[str, list[Literal]] = {}
+    stack = [item.logic]
+    while stack:
+        here = stack.pop()
+        if isinstance(here, And | Or):
+            stack.extend(here.args)
+        else:
+            places.setdefault(_literal(here).id, []).append(_literal(here))
+    return frozenset(x for found in places.values() if len(found) > 1 for x in found if x.id not in item.outside)
 
 
 def _depth(joined: Joined | None) -> int:

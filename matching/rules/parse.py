@@ -14,8 +14,9 @@ from matching.rules.tokens import Token, tokens
 OR, AND, NOT, IS, COMPARISON, RANGE, SUM, PRODUCT, SIGN = 10, 20, 30, 40, 50, 60, 70, 80, 90
 COMPARISONS = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 FUNCTIONS = {"COALESCE": (1, None), "LEAST": (1, None), "GREATEST": (1, None), "DATE_DIFF": (3, 3), "DATEDIFF": (3, 3)}
-DEEPEST = 120
-DEEPEST_TREE = 150
+DEEPEST = 220
+DEEPEST_TREE = 220
+MOST_OPENED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +84,40 @@ class _Parser:
         return self.take()
 
     def expression(self, floor: int, depth: int) -> Syntax:
+        """The longest expression whose operators bind tighter than `floor`."""
+        # NOT and brackets before an operand are opened here, one after another: any number of them costs no recursion
+        opened: list[tuple[Token, int]] = []
+        while self.is_word("NOT") or self.is_operator("("):
+            token = self.take()
+            if token.value == "NOT" and floor > NOT:
+                raise refused(token.position, "NOT 在这里要加括号，如 a = (NOT b)")
+            opened.append((token, floor))
+            floor = NOT if token.value == "NOT" else 0
+            if len(opened) > MOST_OPENED:
+                raise refused(token.position, f"NOT 和括号连写超过 {MOST_OPENED} 个；请拆成几个条件")
         if depth > DEEPEST:
             raise refused(self.here.position, f"嵌套超过 {DEEPEST} 层；请拆成几个条件")
-        left = self.prefix(floor, depth)
+        left = self.prefix(depth)
         steps = 0
-        while (step := self.infix(left, floor, depth)) is not None:
-            # a chain of AND or OR stays one node; any other chain nests to the left
-            steps += step.kind not in ("AND", "OR")
-            if steps > DEEPEST:
-                raise refused(self.here.position, f"连写超过 {DEEPEST} 步；请拆成几个条件")
-            left = step
-        return left
+        while True:
+            step = self.infix(left, floor, depth)
+            if step is not None:
+                # a chain of AND or OR stays one node; any other chain nests to the left
+                steps += step.kind not in ("AND", "OR")
+                if steps > DEEPEST:
+                    raise refused(self.here.position, f"连写超过 {DEEPEST} 步；请拆成几个条件")
+                left = step
+            elif opened:
+                token, floor = opened.pop()
+                left = self.closed(left) if token.value == "(" else _denied(token, left)
+            else:
+                return left
+
+    def closed(self, inner: Syntax) -> Syntax:
+        if self.is_operator(","):
+            raise refused(self.here.position, "名单只用在 IN 之后；此处括号里应只有一个表达式")
+        self.expect_operator(")", "括号没有合上")
+        return inner
 
     def infix(self, left: Syntax, floor: int, depth: int) -> Syntax | None:
         token = self.here
@@ -183,7 +207,7 @@ class _Parser:
         self.expect_operator(")", "括号没有合上")
         return tuple(found)
 
-    def prefix(self, floor: int, depth: int) -> Syntax:
+    def prefix(self, depth: int) -> Syntax:
         token = self.take()
         if token.kind == "number":
             return Syntax("literal", token.position, value=token.value)
@@ -196,27 +220,17 @@ class _Parser:
         if token.kind == "operator":
             return self.prefix_operator(token, depth)
         if token.kind == "word":
-            return self.prefix_word(token, floor, depth)
+            return self.prefix_word(token, depth)
         raise refused(token.position, "表达式没有写完：此处应为指标名、数或括号")
 
     def prefix_operator(self, token: Token, depth: int) -> Syntax:
-        if token.value == "(":
-            inner = self.expression(0, depth + 1)
-            if self.is_operator(","):
-                raise refused(self.here.position, "名单只用在 IN 之后；此处括号里应只有一个表达式")
-            self.expect_operator(")", "括号没有合上")
-            return inner
         if token.value == "-":
             return Syntax("NEGATE", token.position, (self.expression(SIGN, depth + 1),))
         if token.value == "+":
             return self.expression(SIGN, depth + 1)
         raise refused(token.position, f"{token.said()}之前缺少指标名、数或括号")
 
-    def prefix_word(self, token: Token, floor: int, depth: int) -> Syntax:
-        if token.value == "NOT":
-            if floor > NOT:
-                raise refused(token.position, "NOT 在这里要加括号，如 a = (NOT b)")
-            return Syntax("NOT", token.position, (self.expression(NOT, depth + 1),))
+    def prefix_word(self, token: Token, depth: int) -> Syntax:
         if token.value in ("TRUE", "FALSE"):
             return Syntax("literal", token.position, value=token.value == "TRUE")
         if token.value == "NULL":
@@ -252,6 +266,8 @@ class _Parser:
             return Syntax("literal", token.position, value=_date(self.take()))
         if upper == "INTERVAL" and self.here.kind in ("text", "number"):
             raise refused(token.position, "不用 INTERVAL：日期只按天数计算，如 as_of - established_date >= 365")
+        if upper == "SELECT":
+            raise refused(token.position, "不写子查询：规则只看本户的画像，需要的数应是画像里的一列")
         if not self.is_operator("("):
             return Syntax("name", token.position, value=str(token.value))
         if upper not in FUNCTIONS:
@@ -267,6 +283,13 @@ class _Parser:
         if len(args) < fewest or (most is not None and len(args) > most):
             raise refused(token.position, f"{token.value} 应有 {fewest} 个参数，现有 {len(args)} 个")
         return Syntax("DATE_DIFF" if upper == "DATEDIFF" else upper, token.position, args)
+
+
+def _denied(token: Token, operand: Syntax) -> Syntax:
+    """NOT of an operand; three in a row are one, so that a long run of NOT stays two deep and still asks for a truth value."""
+    if operand.kind == "NOT" and operand.args[0].kind == "NOT":
+        return operand.args[0]
+    return Syntax("NOT", token.position, (operand,))
 
 
 def _date(token: Token) -> date:

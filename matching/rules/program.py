@@ -9,6 +9,7 @@ from typing import Any
 
 from matching.rules import check
 from matching.rules.errors import RuleError
+from matching.rules.given import entries_of
 from matching.rules.items import BarText, ConditionText, ItemText, bar_text, item_text
 from matching.rules.parse import Syntax, parse
 from matching.rules.simplify import conjunction, disjunction, negation
@@ -119,7 +120,7 @@ def compile_items(items: Sequence[Any], indicators: Mapping[str, Any], bars: Ite
     memo: dict[str, Term] = {}
     compiled: list[Item] = []
     seen: set[tuple[str, int]] = set()
-    for given in items:
+    for given in entries_of(items, "items 应为事项的列表"):
         text = item_text(given)
         if text.key in seen:
             raise RuleError(text.file, None, None, f"事项 {text.id} 第 {text.version} 版出现两次")

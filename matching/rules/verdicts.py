@@ -15,6 +15,8 @@ import pyarrow as pa
 from matching.rules import evaluate as rows
 from matching.rules import values as v
 from matching.rules.columns import Block, Plane
+from matching.rules.errors import refused
+from matching.rules.given import day_of, frame_of
 from matching.rules.kernel import BLOCK, ItemPlanes, Kernel, Plan, even, lay_out, roomy
 from matching.rules.planes import Slot, positions
 from matching.rules.program import Program
@@ -125,8 +127,8 @@ class Verdicts:
         return counts
 
     def found(self, items: Sequence[str] | None = None) -> Iterator[tuple[Block, Founds]]:
-        """Block by block, the planes of every item (or of those named), item by item."""
-        named = None if items is None else set(items)
+        """Block by block, the planes of every item (or of those named), item by item. KeyError for a name the program lacks."""
+        named = None if items is None else {self.program.item(item_id).text.id for item_id in items}
         wanted = [n for n, plan in enumerate(self.kernel.plans) if named is None or plan.item.text.id in named]
         for start, block in self.kernel.blocks(self.profiles, self.as_of):
             yield block, Founds(self.kernel, wanted, start, block.height)
@@ -300,16 +302,19 @@ class Verdicts:
         return named(ids, standing)
 
 
-def evaluate(program: Program, profiles: pl.DataFrame, as_of: date) -> Verdicts:
+def evaluate(program: Program, profiles: Any, as_of: date) -> Verdicts:
     """The verdicts of every profile on every item.
 
-    `profiles` has `enterprise_id` (or `person_id`) and one column per indicator; an indicator without a column is UNKNOWN throughout.
-    Raises RuleError naming the column where the data are of another type than the rule.
+    `profiles` has `enterprise_id` (or `person_id`) and one column per indicator: a polars DataFrame, or what `evaluate_expr` takes for one.
+    An indicator without a column is UNKNOWN throughout, other columns are not looked at. Rows are judged one by one: no id need be there,
+    be a text or stand only once; without the column, rows are named by their number. `as_of` is a date.
+    Raises RuleError naming the column where the data are of another type than the rule, and for arguments of another kind.
     """
-    subject = (
-        "enterprise_id" if "enterprise_id" in profiles.columns or "person_id" not in profiles.columns else "person_id"
-    )
-    return Verdicts(program, profiles, as_of, subject=subject)
+    if not isinstance(program, Program):
+        raise refused(None, f"program 应为 compile_items 的结果，现为 {type(program).__name__}")
+    rows = frame_of(profiles, "profiles ")
+    subject = "enterprise_id" if "enterprise_id" in rows.columns or "person_id" not in rows.columns else "person_id"
+    return Verdicts(program, rows, day_of(as_of), subject=subject)
 
 
 def awards(plan: Plan, block: Block, at: npt.NDArray[np.int64], subjects: pl.Series) -> pl.Series:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from matching.rules.errors import refused
+from matching.rules.given import mapping_of
 from matching.rules.terms import Column, Reach, Type
 
 # Types of data/indicators.yml and of evaluate_expr's schema, to the five the language computes with.
@@ -97,7 +98,7 @@ def vocabulary_of_indicators(indicators: Mapping[str, Any]) -> Vocabulary:
     columns: dict[str, Column] = {}
     labels: dict[str, str] = {}
     bounds: dict[str, Bounds] = {}
-    for name, indicator in indicators.items():
+    for name, indicator in mapping_of(indicators, "indicators 应为指标名到指标的映射").items():
         kind = str(attribute(indicator, "type"))
         if kind not in TYPES:
             raise refused(None, f"指标 {name} 的类型“{kind}”不认识；可用 {'、'.join(TYPES)}")

@@ -320,7 +320,7 @@ def test_no_profile_columns_and_no_rows():
     [
         ({"conditions": [{"id": "c1", "expr": "revenu > 1"}]}, "没有名为“revenu”的指标；是否指 revenue"),
         ({"conditions": [{"id": "c1", "expr": "revenue > '1'"}]}, "类型不同"),
-        ({"conditions": [{"id": "c1", "expr": "(SELECT 1) > 1"}]}, "括号没有合上"),
+        ({"conditions": [{"id": "c1", "expr": "(SELECT 1) > 1"}]}, "不写子查询"),
         ({"conditions": []}, "没有任何条件"),
         ({"logic": "c1 AND c9"}, "没有编号为“c9”的条件"),
         ({"logic": "c1 > 1"}, "只写条件编号"),
