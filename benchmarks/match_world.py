@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -103,8 +106,14 @@ def _condition(rng: np.random.Generator) -> str:
     return f"{name} IN ({', '.join(repr(word) for word in words[start : start + count])})"
 
 
-def program(n: int) -> Program:
-    return compile_items(items(n), INDICATORS)
+def program(n: int, factors: Mapping[str, int] | None = None) -> Program:
+    """The items compiled; `factors` says which columns hold so many times their value, as integers."""
+    written = items(n)
+    for condition in (condition for item in written for condition in item["conditions"]):
+        found = re.fullmatch(r"(\w+) (>=|<=|<) ([\d.]+)", condition["expr"])
+        if found and factors and found[1] in factors:
+            condition["expr"] = f"{found[1]} {found[2]} {(Decimal(found[3]) * factors[found[1]]).normalize():f}"
+    return compile_items(written, INDICATORS)
 
 
 def sql_of(item: dict[str, Any]) -> str:

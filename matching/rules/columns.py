@@ -221,10 +221,14 @@ def _objects(values: list[int]) -> Ints:
 
 def texts(series: pl.Series) -> Texts:
     """Texts by their distinct words."""
-    if series.dtype != pl.String:
-        if series.dtype not in (pl.Categorical, pl.Enum):
-            raise _mismatch(series, "文字")
+    if isinstance(series.dtype, pl.Enum):
+        codes = series.to_physical().fill_null(0).to_numpy()
+        return Texts(tuple(series.dtype.categories.to_list()) or ("",), codes, _mask(series))
+    if series.dtype == pl.Categorical:
+        # its codes count the words of the whole process
         series = series.cast(pl.String)
+    if series.dtype != pl.String:
+        raise _mismatch(series, "文字")
     words, codes = encode(series)
     return Texts(words, codes, _mask(series))
 
