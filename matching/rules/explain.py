@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -230,20 +230,26 @@ def _summary(found: Explanation, *, denied: bool) -> str:
         parts.append("；".join(wanting) + "，本事项规定缺少这项数据即不予支持")
     elif found.verdict == "ineligible":
         failing = [c.sentence for c in found.conditions if c.verdict == "false"]
-        parts.append(("只有一项不符合：" if found.near_miss else "") + "；".join(failing))
+        parts.append(("只有一项不符合：" if found.near_miss else "") + _once(failing))
     elif found.verdict in ("declarable", "unknown"):
         wanting = [c.sentence for c in found.conditions if c.verdict == "unknown" and not c.outside]
         promised = [c for c in found.conditions if c.outside]
         if promised:
             heading = promised[0].sentence.partition("：")[0]
             wanting.append(f"{heading}：{'、'.join(c.text for c in promised)}")
-        parts.append("；".join(dict.fromkeys(wanting)))
+        parts.append(_once(wanting))
     if found.amount_yuan is not None and found.verdict in ("eligible", "declarable"):
         parts.append(f"测算金额 {yuan(Fraction(found.amount_yuan))}")
     parts.extend(bar.sentence for bar in found.bars if bar.verdict == "true")
     if open_bars := [bar for bar in found.bars if bar.verdict == "unknown"]:
         parts.append(f"排除情形尚待核实（{'；'.join(bar.sentence for bar in open_bars)}），核实前不拨付")
     return "。".join(part for part in parts if part) + "。"
+
+
+def _once(sentences: Sequence[str]) -> str:
+    """Sentences in a row; what several of them say is said once. Alternatives stay together."""
+    parts = ([sentence] if "；或者" in sentence else sentence.split("；") for sentence in sentences)
+    return "；".join(dict.fromkeys(one for some in parts for one in some))
 
 
 def _condition_dict(condition: ConditionExplanation) -> dict[str, Any]:

@@ -156,7 +156,7 @@ class Observer:
         return not bool(v.known(self.block.value(column))[0])
 
     def _listed(self, term: Member, subject: Column, negated: bool, state: State) -> tuple[str, str]:
-        wanted = [str(option) for option in term.options]
+        wanted = wording.in_order([str(option) for option in term.options], self.indicators.get(subject.name))
         entries = self.values.get(subject.name) or []
         held = [entry for entry in entries if _entry_name(entry) in wanted and self._in_force(entry)]
         lapsed = [entry for entry in entries if _entry_name(entry) in wanted and not self._in_force(entry)]
@@ -190,7 +190,9 @@ class Observer:
                 word if operator == "=" else f"不是 {word}" if operator == "<>" else f"{_ASKED[operator]} {word}"
             ), ""
         if isinstance(term, Member):
-            words = wording.names([wording.constant(option, indicator) for option in term.options])
+            words = wording.names(
+                [wording.constant(option, indicator) for option in wording.in_order(term.options, indicator)]
+            )
             return (f"{words} 以外" if negated else words), ""
         return "条件成立" if not negated else "条件不成立", ""
 
@@ -198,14 +200,18 @@ class Observer:
         indicator = self.indicators.get(subject.name)
         seen = f"{self.label(subject.name)}：{wording.shown(self.values.get(subject.name), indicator)}{self.cited(subject)}"
         if isinstance(term, Member):
-            words = wording.names([wording.constant(option, indicator) for option in term.options])
+            words = wording.names(
+                [wording.constant(option, indicator) for option in wording.in_order(term.options, indicator)]
+            )
             within = (state == "true") != negated
             if subject.reach is not None:
                 place = f"{'在' if within else '不在'} {words} 范围内"
             else:
                 place = f"{'属于' if within else '不属于'} {words}"
             return f"{seen}，{place}" + ("，是排除的情形" if negated and within else "")
-        return seen if state == "true" else f"{seen}，要求为“{asked}”"
+        if state == "true":
+            return f"{seen}，{asked}" if asked.startswith("不是 ") else seen
+        return f"{seen}，要求为“{asked}”"
 
     def _measured(self, term: Compare, negated: bool, state: State) -> Observation:
         operator = _OPPOSITE[term.operator] if negated else term.operator

@@ -17,6 +17,8 @@ from matching.rules.check import plain
 from matching.rules.vocabulary import attribute
 
 WAN, YI = 10_000, 100_000_000
+_SECTIONS = "ABCDEFGHIJKLMNOPQRST"
+_PARTS = {3: "中类", 4: "小类"}
 
 
 _UNITS = {"USD": "美元", "月": "个月"}
@@ -70,14 +72,21 @@ def word(value: str, indicator: Any = None) -> str:
     if kind == "region":
         return place(value)
     if kind == "industry":
-        name = _industry(value.strip().upper())
-        return f"{name}（{value}）" if name else value
+        code = value.strip().upper()
+        name = _industry(code)
+        # a name that is that of the class above does not tell two of its parts from one another
+        part = (
+            ""
+            if code in _industries() or code.lstrip(_SECTIONS) in _industries()
+            else f" {_PARTS.get(len(code.lstrip(_SECTIONS)), '类')}"
+        )
+        return f"{name}（{value}{part}）" if name else value
     return _parks().get(value, value)
 
 
 def _industry(code: str) -> str | None:
     """The name of a class of GB/T 4754, or of the nearest one above it that has one here: of 6513, 软件开发."""
-    digits = code.lstrip("ABCDEFGHIJKLMNOPQRST")
+    digits = code.lstrip(_SECTIONS)
     if not digits:
         return _industries().get(code)
     return next((name for n in range(len(digits), 1, -1) if (name := _industries().get(digits[:n]))), None)
@@ -87,6 +96,12 @@ def _industry(code: str) -> str | None:
 def _parks() -> Mapping[str, str]:
     """Names of parks by their id."""
     return {park.park: park.name for park in gazetteer.parks()}
+
+
+def in_order(words: Sequence[Any], indicator: Any) -> list[Any]:
+    """Words of a code list in the order of the catalogue, which runs from high to low; others as they come."""
+    codes = [str(code) for code in attribute(indicator, "codes") or ()] if indicator is not None else []
+    return sorted(words, key=lambda word: codes.index(str(word)) if str(word) in codes else len(codes))
 
 
 def names(words: Sequence[str]) -> str:

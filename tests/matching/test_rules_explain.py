@@ -23,6 +23,7 @@ INDICATORS = {
     "industry": {"type": "industry", "label": "所属行业"},
     "registered_park": {"type": "code", "label": "注册园区", "unit": "园区编号"},
     "registered_region": {"type": "region", "label": "注册地", "unit": "区划码"},
+    "agri_level": {"type": "code", "label": "级别", "codes": ["国家级", "省级", "市级"]},
     "certifications": {"type": "list", "label": "资质认定", "complete_for": ["高新技术企业"]},
 }
 DEPARTMENTS = {"tax": "税务局", "labor": "人社厅", "market": "市场监管局", "reform": "发改委"}
@@ -64,7 +65,11 @@ def sentence(expr, evidence=None, **row):
         # one fact, told once
         ("as_of - established_date >= 365 AND as_of - established_date <= 1095", {"established_date": date(2023, 1, 1)}, "按成立日期 2023-01-01计算为 730 天，达到 365 天，未超过 1,095 天", 0),
         ("employees_insured >= 5 AND employees_insured <= 9", {"employees_insured": 7}, "社保参保人数 7 人，达到 5 人，未超过 9 人", 0),
-        ("industry IN ('I')", {"industry": "6513"}, "所属行业：软件开发（6513），在 信息传输、软件和信息技术服务业（I） 范围内", None),
+        # a class that has only the name of the one above it is told by its number, else 批发业 would not be within 批发业
+        ("industry IN ('5192')", {"industry": "5127"}, "所属行业：批发业（5127 小类），不在 批发业（5192 小类） 范围内", None),
+        ("enterprise_size <> '大型'", {"enterprise_size": "小型"}, "企业划型：小型，不是 大型", None),
+        ("agri_level IN ('市级', '国家级', '省级')", {"agri_level": "省级"}, "级别：省级，属于 国家级、省级、市级", None),
+        ("industry IN ('I')", {"industry": "6513"}, "所属行业：软件开发（6513 小类），在 信息传输、软件和信息技术服务业（I） 范围内", None),
         ("registered_park = 'park-yangpu'", {"registered_park": "park-jiangdong"}, "注册园区：海口江东新区，要求为“洋浦经济开发区”", None),
         (f"enterprise_size NOT IN ({', '.join(repr(f'第{n}类') for n in range(40))})", {"enterprise_size": "大型"}, "企业划型：大型，不属于 " + "、".join(sorted(f"第{n}类" for n in range(40))[:30]) + " 等 40 项，不在这一排除情形内", None),
         ("certifications IN ('绿色工厂')", {"certifications": []}, "资质认定里没有 绿色工厂 的记录，但现有数据不足以断定没有", None),
@@ -98,6 +103,15 @@ def test_only_the_tests_that_decide_are_told():
         sentence(either, revenue_last_year=200, employees_insured=48).sentence == "上年度营业收入 200 元，达到 100 元"
     )
     assert sentence(either, revenue_last_year=20, employees_insured=48).sentence.count("还差") == 2
+
+
+def test_what_two_conditions_want_is_told_once():
+    conditions = [
+        {"id": "c1", "expr": "revenue_last_year >= 100"},
+        {"id": "c2", "expr": "revenue_last_year < 900 AND employees_insured >= 5"},
+    ]
+    found = explain(compile_items([{"id": "x", "conditions": conditions}], INDICATORS), {}, "x", AS_OF, departments=DEPARTMENTS)  # fmt: skip
+    assert found.sentence == "x：缺少数据，暂不能判定。缺少上年度营业收入（税务局）；缺少社保参保人数（人社厅）。"
 
 
 def test_the_whole():
