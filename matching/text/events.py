@@ -24,7 +24,8 @@ def events(text: str, start: int, end: int) -> list[Soft]:
     """What must have happened since, before or between calendar days (policies.md §8 rule 2: the day itself is included)."""
     found = []
     for match in _SINCE.finditer(text, start, end):
-        around = text[max(start, match.start() - 14) : min(end, match.end() + 24)]
+        around = re.split(r"[，。；：】\n]", text[max(start, match.start() - 14) : match.start()])[-1]
+        around += text[match.start() : min(end, match.end() + 24)]
         if _NOT_EVENT.search(around) or not _EVENT.search(around):
             continue
         first = _iso(match["a"], match["am"], match["ad"])

@@ -96,7 +96,7 @@ def numeric_condition(
         text[max(clause.start, quantity.left - 12) : quantity.left]
     ):
         return None
-    if _is_window(text, quantity, clause) or _limits_award(text, quantity, clause, sentence):
+    if _is_window(text, quantity, clause) or (not follows and _limits_award(text, quantity, clause, sentence)):
         return None
     lead = text[max(clause.start, quantity.left - 16) : quantity.left]
     if kind != "score" and re.search(r"得分|评分", lead) and not quantity.op:
@@ -135,6 +135,8 @@ def _measured(
     if last is not None and (own := _named_behind(text, quantity, clause)) and own.field != last.field:
         # 1件以上发明专利或3件以上实用新型专利: its own noun stands right behind it
         last = None
+    if last is None and carried is not None and _EASED.search(text[clause.start : quantity.left]):
+        last = carried
     if last is None and carried is not None and (opens or _names_nothing(text[clause.start : quantity.left])):
         last = carried
     op: str = quantity.op
@@ -170,6 +172,8 @@ def _measured(
         else:
             cue, left, right = hung.cue, hung.start, hung.end
             name = cue.field
+            if name == "established_years" and quantity.unit == "日":
+                cue, name = replace(cue, metric="天数"), "other_metric"
             extra = {"metric": _worded(cue.metric, text[left:right])} if cue.metric else {}
             if left >= clause.start or right > quantity.right:
                 start = min(left, quantity.left)
@@ -207,6 +211,9 @@ def _measured(
         if name != "layoff_rate" and re.search(r"(?:下降|降低|减少|下滑|降幅)[^，。；]{0,6}$", lead):
             return Condition(start, end, name, _MIRRORED.get(op, op), -value, extra)
     return Condition(start, end, name, op, plain_number(quantity.value), extra)
+
+
+_EASED = re.compile(r"(?:放宽|降低|提高)(?:至|到)[^，。；\d]{0,10}$")
 
 
 def _is_whole(text: str, quantity: Quantity, clause: Span) -> bool:
@@ -271,7 +278,7 @@ def _asks_days(text: str, quantity: Quantity) -> bool:
     )
 
 
-_COUNTS_PEOPLE = re.compile(r"(?:人次|人数|客流量?|户数|件数|数量|场次|下载量|用户数?)[^，。；：\d]{0,6}$")
+_COUNTS_PEOPLE = re.compile(r"(?:人次|游客|旅客|人数|客流量?|户数|件数|数量|场次|下载量|用户数?)[^，。；：\d]{0,6}$")
 
 
 def _counted(text: str, quantity: Quantity, clause: Span) -> Quantity:

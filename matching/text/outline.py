@@ -13,6 +13,14 @@ _MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
     # scanned numbers come with blanks: 第 1 2 条
     ("article", re.compile(r"\s*第\s?(?:[一二三四五六七八九十百]+|\d(?:\s?\d){0,2})\s?条\s*")),
     ("one", re.compile(r"\s*[一二三四五六七八九十]{1,3}\s?、\s*")),
+    # 申报条件, alone on a line: a heading without a number
+    (
+        "line",
+        re.compile(
+            r"\s*(?=[\u4e00-\u9fa5]{0,6}(?:申[报请领](?:条件|对象|范围|主体|要求|材料|流程|程序|时间)|(?:支持|扶持|奖励|补贴|补助|资助|奖补|享受)(?:条件|对象|范围|标准|方式|内容|政策|额度)|主要条件|基本条件|(?:认定|评定)(?:条件|标准)|不予(?:支持|受理|资助|补助)(?:的?范围|的?情形)?|办理(?:流程|材料|时间)|受理条件|联系方式|咨询电话)[：:]?\s*$)",
+            re.M,
+        ),
+    ),
     ("bracket", re.compile(r"\s*\([一二三四五六七八九十]{1,3}\)、?\s*")),
     ("digit", re.compile(r"\s*\d{1,2}(?:[、.](?!\d)|．)\s*")),
     ("paren", re.compile(r"\s*(?:\(\d{1,2}\)|\d{1,2}\))、?\s*")),

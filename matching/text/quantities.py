@@ -93,7 +93,7 @@ _PREFIX: tuple[tuple[str, Op], ...] = (
         r"最高可?达|最高可|最多可达|不超过|未超过|不得超过|不超出|不长于|不高于|不得高于|不多于|不大于|不得大于|小于等于|小于或等于|≤|<=|至多|最多|最高|最长|低于或等于|控制在",
         "<=",
     ),
-    (r"超过|超出|高于|大于|多于|>|超", ">"),
+    (r"首次超过|首超|超过|超出|高于|大于|多于|>|超", ">"),
     (r"低于|少于|小于|不足|未满|不满|未达到|未达|<", "<"),
 )
 _BETWEEN_WORDS = r"(?:每亩|每平方米|每人|人均|人民币|合计|总额|总计|累计|共计|约|为|在|了|其|：|:|年均|每年|上述|比例|\(含\)|\(含\s?本数\)|\(不含\)|\"|“|”|\s)*"
@@ -106,6 +106,8 @@ _PREFIX_SHARE = re.compile(
 )
 _INCLUDED = r"\((?:含|包含|包括|含本数|含\d[^)]{0,10})\)"
 _EXCLUDED = r"\((?:不含|不包含|不包括|不含本数|不含\d[^)]{0,10})\)"
+# (不含税) says nothing of the bound
+_SAYS_BOUND = re.compile(rf"{_INCLUDED}|{_EXCLUDED}|\(\d+[人名户家件]\)")
 _SUFFIX_RE = re.compile(
     rf"{_SPACE}(?P<a>{_INCLUDED}|{_EXCLUDED}|\(\d+[人名户家件]\)|\([^()，。；]{{2,24}}\)(?=\s?(?:及?以[上下]|以内)))?{_SPACE}"
     rf"(?:(?P<up>(?:\(?含\)?)?(?:及其?以上|或者?以上|或更多|以上|之上|起(?!步|草|止)))|(?P<down>(?:及以下|以下|以内|之内|或以下)))?"
@@ -349,7 +351,7 @@ def _compared(text: str, quantity: Quantity) -> Quantity:
     closed: bool | None = None
     if suffix:
         for mark in (suffix["a"], suffix["b"]):
-            if mark and "含" in mark:
+            if mark and _SAYS_BOUND.fullmatch(mark):
                 closed = "不" not in mark
                 right = suffix.end()
         if suffix["up"]:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from matching.text import awards, document
-from matching.text.items import bounds_shared, closings_of, distinct, grouped, items_of, rebound
+from matching.text.alternatives import closings_of, grouped
+from matching.text.items import bounds_shared, distinct, items_of, rebound
 from matching.text.model import Condition, Reading, ReadItem
 from matching.text.outline import outline
 from matching.text.places import Here

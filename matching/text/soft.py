@@ -7,6 +7,7 @@ from matching.text.events import events, within
 from matching.text.model import Condition, Soft
 from matching.text.names import APPLICANTS, CERTIFICATIONS, FINANCING, HONORS, LISTED, PLATFORMS, PRODUCTS
 from matching.text.outline import Span
+from matching.text.persons import persons, ranks
 from matching.text.places import Here, placed
 from matching.text.quantities import Quantity
 from matching.text.states import STATES
@@ -20,7 +21,12 @@ _FIRST = re.compile(
     r"(?:(?<!重)新|首次|初次|第一次|首批)(?:被|获|获得|通过)?(?:国家|省|市|区|县)?(?:级)?(?:认定|评定|获评|获批|获得|取得|通过|获|备案|入选|入库|评为|列入|认证)(?:的|为)?"
 )
 _SIZES: tuple[tuple[re.Pattern[str], list[str]], ...] = (
-    (re.compile(r"中小微企业|中小(?:微)?企业(?!公共|服务|发展|局|特色)"), ["中型", "小型", "微型"]),
+    (
+        re.compile(
+            r"中小微企业|中小(?:微)?企业(?!公共|服务|发展|局|特色|创新创业|数字化转型|认定|主管)|中小(?=工业企业|商贸企业|服务业企业)"
+        ),
+        ["中型", "小型", "微型"],
+    ),
     (re.compile(r"小微企业|小型微利企业|小型和微型企业|小型微型企业"), ["小型", "微型"]),
     (re.compile(r"大型企业|大企业"), ["大型"]),
     (re.compile(r"个体工商户"), ["个体工商户"]),
@@ -30,12 +36,7 @@ _BARS = re.compile(
     rf"|(?P<b>(?:房地产|类金融|金融|僵尸|劳务派遣|烟草|娱乐)(?:业|企业|开发|类|、|和|及|以及|房地产|金融|僵尸|劳务派遣|烟草|娱乐)*{_R}{{0,8}}?)(?:除外|不予|不适用|不享受)"
     r"|\((?:不含|不包括|不包含)(?P<c>[^()，。；\d税土本]{2,16}?)(?:类)?(?:项目|企业|行业)\)"
 )
-_TALENT = re.compile(
-    r"(?P<level>[A-F]类?(?:[、和及][A-F]类?)*(?:及以上)?(?:高层次)?人才|领军人才|高层次人才|拔尖人才|急需紧缺人才|顶尖人才)"
-)
-
-
-_NO_SIZE = re.compile(r"(?:科技型|创新型|专精特新[\"“”]?|培育|促进)$")
+_NO_SIZE = re.compile(r"(?:科技型|创新型|专精特新[\"“”]?|培育|促进|创客中国[\"“”]?)$")
 _STATES = tuple((re.compile(words), name, op, value) for words, name, op, value in STATES)
 _NAMES = {
     field: tuple((re.compile(words), name) for words, name in names)
@@ -75,7 +76,9 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
     for match in _BARS.finditer(text, start, end):
         words = match["a"] or match["b"] or match["c"]
         found.append(Soft(match.start(), match.end(), "excluded_category", "in", _split(words)))
-    found += _persons(text, start, end)
+    found += persons(text, start, end)
+    found += ranks(text, start, end)
+    found += _graded(text, start, end)
     found += _lists(text, start, end)
     found += events(text, start, end)
     found += within(text, start, end)
@@ -166,22 +169,23 @@ def _joined(text: str, found: list[Soft]) -> list[Soft]:
     return out
 
 
-_EDUCATION = re.compile(
-    r"(?P<degree>博士后|博士|硕士|本科|学士|大专|专科)(?:(?:研究生)?(?:\(?含\)?)?(?:(?:学历|学位)(?:学位)?(?:及?以上)?|(?:及?以上)(?:学历|学位)?)|研究生)"
+_GRADE_OF = r"(?:[一二三四五]星级?|[1-5]A级?|[甲乙丙]级|[金银铜]宿级)"
+# 三星级、四星级、五星级的酒店; 4A、5A级旅游景区
+_GRADED = re.compile(
+    rf"(?P<grades>{_GRADE_OF}(?:(?:、|和|及|或|以及|至){_GRADE_OF})*)(?:标准)?的?(?:国家)?(?P<noun>旅游星级饭店|旅游饭店|酒店|饭店|旅游民宿|民宿|旅游景区|景区|物流企业|养老机构|绿色建筑标识|绿色建筑|仓库|营地|露营地|乡村旅游点|社会组织)"
 )
-_JOB_TITLE = re.compile(r"(?P<title>正高级|副高级|(?<!正)(?<!副)高级|中级)(?:专业技术)?(?:职称|职务)")
 
 
-def _persons(text: str, start: int, end: int) -> list[Soft]:
-    found = [Soft(m.start(), m.end(), "talent_level", "in", [m["level"]]) for m in _TALENT.finditer(text, start, end)]
-    for match in _EDUCATION.finditer(text, start, end):
-        if re.match(r"[^，。；]{0,24}(?:占|不低于|不少于)", text[match.end() : match.end() + 28]):
+def _graded(text: str, start: int, end: int) -> list[Soft]:
+    found = []
+    for match in _GRADED.finditer(text, start, end):
+        lead = text[max(start, match.start() - 24) : match.start()]
+        if not re.search(r"评|获|取得|创建|达到|认定|晋升|对|新", lead):
             continue
-        degree = {"学士": "本科", "专科": "大专"}.get(match["degree"], match["degree"])
-        found.append(Soft(match.start(), match.end(), "talent_education", ">=", degree))
-    for match in _JOB_TITLE.finditer(text, start, end):
-        if not re.match(r"[^，。；]{0,12}(?:占|不低于|不少于)", text[match.end() : match.end() + 16]):
-            found.append(Soft(match.start(), match.end(), "talent_title", "in", [match["title"]]))
+        grades = re.findall(_GRADE_OF, match["grades"])
+        names = [(g if g.endswith("级") else g + "级") + match["noun"] for g in grades]
+        found.append(Soft(match.start(), match.end(), "honors", "in", names))
+        found += _first_before(text, start, match.start(), match.end())
     return found
 
 
@@ -198,7 +202,7 @@ _REFERENCE_WORDS = re.compile(
 _REFERENCE = re.compile(_REFERENCE_WORDS.pattern + r"(?!\s?\(?\d)")
 # 利率不超过LPR+100个基点
 _RATE_REFERENCE = re.compile(
-    rf"(?P<what>利率){_R}{{0,4}}?(?P<op>不高于|不低于|高于|低于|不超过|超过)(?P<words>{_R}{{0,10}}?(?:LPR|贷款市场报价利率|基准利率)[^，。；：;\n的)]{{0,12}})"
+    rf"(?P<what>利率){_R}{{0,4}}?(?P<op>不高于|不低于|高于|低于|不超过|超过)(?P<words>{_R}{{0,10}}?(?:LPR|贷款市场报价利率|基准利率)[^，。；：;\n\t的)]{{0,12}})"
 )
 _OPPOSITE = {"<": ">=", ">": "<=", "<=": ">", ">=": "<"}
 _OPS = {"不高于": "<=", "不超过": "<=", "不低于": ">=", "高于": ">", "超过": ">", "优于": ">", "低于": "<"}
@@ -240,9 +244,9 @@ def beside_reference(text: str, quantity: Quantity, clause: Span) -> Condition |
 
 _GRADE = r"(?:优秀|良好|合格|优良|[A-D]类|[A-D]级|[一二三四]级|[一二三四]档)"
 _EVALUATED = re.compile(
-    rf"(?:评价|考核|评估|考评|绩效)(?:结果|等次|等级|认定)?(?:被)?(?:评定)?(?:为|达到){_R}{{0,2}}?(?P<grades>{_GRADE}(?:、{_GRADE})*)(?:等次|等级|及?以上)*(?=的|，|且|者)"
+    rf"(?:评价|考核|评估|考评|绩效|分级|绩效分级|诊断)(?:结果|等次|等级|认定)?(?:首次)?(?:被)?(?:评定|评)?(?:为|达到){_R}{{0,2}}?(?P<grades>{_GRADE}(?:、{_GRADE})*)(?:等次|等级|及?以上)*(?=的|，|且|者)"
 )
-_PERSON = r"(?:(?:城镇)?登记失业人员|就业困难人员|退役军人|复员转业退役军人|高校毕业生|返乡(?:入乡)?创业(?:人员|农民工)|返乡农民工|农民工|脱贫人口|残疾人|留学回国人员|在校大学生|建档立卡贫困人口|刑满释放人员)"
+_PERSON = r"(?:(?:城镇)?登记失业人员|就业困难人员|退役军人|复员转业退役军人|高校毕业生|返乡(?:入乡)?创业(?:人员|农民工)|返乡(?:入乡)?(?:人员|农牧民|青年)|返乡农民工|农民工|脱贫人口|残疾人|留学回国人员|在校大学生|建档立卡贫困人口|刑满释放人员|转岗职工|脱贫劳动力)"
 # 登记失业人员、退役军人、高校毕业生: whoever is one of them
 _PERSONS = re.compile(
     rf"(?P<who>{_PERSON}(?:\([^()]{{1,16}}\))?(?:(?:、|和|及|以及|或){_PERSON}(?:\([^()]{{1,16}}\))?)+)"
@@ -317,7 +321,11 @@ def _named(
             if indicator == "applicant_type" and _OFFICIATES.search(text[max(start, at - 6) : min(end, stop + 8)]):
                 # 经办金融机构根据…确定: who handles it, not who asks
                 continue
-            if indicator == "applicant_type" and not _APPLIES.search(text[max(start, at - 8) : min(end, stop + 6)]):
+            if (
+                indicator == "applicant_type"
+                and at > start
+                and not _APPLIES.search(text[max(start, at - 8) : min(end, stop + 6)])
+            ):
                 continue
             found.append(Soft(at, stop, indicator, "in", [name or match[0]]))
             if indicator in ("certifications", "honors", "innovation_platform", "product_certificate"):

@@ -28,6 +28,11 @@ _GOAL = re.compile(
 )
 # 优先 is neither a condition nor an award (policies.md §5)
 _PREFERS = re.compile(r"优先(?!级|股|权|于)")
+_PREFERRED = re.compile(r"[^，。；\n]{0,24}(?:企业|项目|单位|机构|人才|主体)[。；;\s]*$")
+# 2022年全市出口额突破1000亿元: what has been
+_HISTORY = re.compile(
+    r"^\s*(?:(?:目前|截至)[，,]?)?20\d\d年(?!度|\d{0,2}月\d{1,2}日[起前后至])[^，。；\n的]{0,24}(?:突破|达到|达|完成|实现|增长|新增|累计)[^。；\n的]*[。；]?\s*$"
+)
 # what a region, a fund or an office is asked, not the applicant
 _OTHERS = re.compile(
     r"^\s*(?:(?:[（(]?[一二三四五六七八九十\d]+[)）、.])\s*)?(?:统筹地区|各(?:地|市|县|州|镇|乡|有关部门|级)|经办机构|合作银行|承办银行|主管部门)[^，。；]{0,30}(?:应|须|需|不得|不低于|不少于|不超过)"
@@ -66,6 +71,8 @@ def unit_read(
         words = text[sentence.start : sentence.end]
         if _ADDRESSED.search(words) or (_GOAL.search(words) and not awards.gives(words)):
             continue
+        if _HISTORY.search(words) and not unit.asks and not re.search(r"企业|单位|项目|申[报请]", words):
+            continue
         if _OTHERS.search(words) and not awards.gives(words):
             continue
         if _PENALTY.search(words) and not unit.asks and not unit.barred and not _SUMS.search(words):
@@ -84,14 +91,20 @@ def unit_read(
         if words.rstrip().endswith(("：", ":")):
             topic = words[-60:]
         amounts += given
-        if _PAPERS.search(words) or (_PREFERS.search(words) and not given):
+        if _PAPERS.search(words):
             continue
         more = _only_more(text, sentence, given)
+        if not given and (prefers := _PREFERS.search(words)):
+            if not _PREFERRED.match(words, prefers.end()):
+                continue
+            # …的企业，优先考虑专精特新企业: whom one prefers need not be what one asks
+            more = sentence.start + prefers.start()
+            asked = [c for c in asked if c.start < more]
         here_asked = [*asked, *(c for c in _stated(text, sentence, here) if c.start < more)]
         if bars.heads_bars(words) and words.rstrip().endswith(("：", ":")):
             continue
         begins = bars.begins_bars(words)
-        if unit.barred or barring or begins or bars.is_bar(words):
+        if unit.barred or barring or begins or bars.is_bar(words, gives=bool(given)):
             first = text.index("：", sentence.start, sentence.end) + 1 if begins and "：" in words else sentence.start
             here_asked = bars.barred(text, first, sentence.end, [c for c in here_asked if c.start >= first])
         elif not here_asked and not given and unit.asks:
@@ -106,7 +119,7 @@ def unit_read(
         # 高新技术企业奖励。每家奖励10万元。 Nothing but the heading says who
         conditions = headed
     if unit.choice:
-        mark = {"_choice": unit.choice, "_branch": unit.branch}
+        mark = {"_choice": unit.choice, "_branch": unit.branch, "_least": unit.least}
         conditions = [replace(c, extra={**c.extra, **mark}) for c in conditions]
     return sorted(conditions, key=lambda c: (c.start, c.end)), amounts, table
 
@@ -264,14 +277,22 @@ def _sentence_read(
         )
         if condition is None:
             continue
-        last = carried[quantity.kind] = condition
+        last = condition
+        if not _in_brackets(text, sentence.start, quantity.start):
+            # 销售额首超10亿元(且税收达500万元)，零售企业首超3亿元: what brackets add measures nothing behind them
+            carried[quantity.kind] = condition
         if _selects(text, quantity, inside[n + 1 :], sentence):
-            subgroup = text[condition.start : _end_of_subgroup(text, quantity, sentence)]
+            first = _subgroup_start(text, condition.start, quantity)
+            subgroup = text[first : _end_of_subgroup(text, quantity, sentence)]
             conditions.append(replace(condition, extra={**condition.extra, "_subgroup": subgroup}))
             continue
         conditions.append(condition)
     amounts.sort(key=lambda a: a.quantity.start)
     return _with_subgroups(joined_bounds(text, conditions)), amounts
+
+
+def _in_brackets(text: str, start: int, at: int) -> bool:
+    return text.rfind("(", start, at) > text.rfind(")", start, at)
 
 
 def _continues(text: str, last: Condition | None, quantity: Quantity) -> bool:
@@ -333,6 +354,12 @@ def _end_of_subgroup(text: str, quantity: Quantity, sentence: Span) -> int:
     match = _SUBGROUP.match(text, quantity.right, sentence.end)
     assert match
     return match.end() - 1 if text[match.end() - 1] in "，," else match.end()
+
+
+def _subgroup_start(text: str, start: int, quantity: Quantity) -> int:
+    """(超过100人的企业达到5%): inside the brackets only."""
+    opened = text.rfind("(", start, quantity.start)
+    return opened + 1 if opened > text.rfind(")", start, quantity.start) else start
 
 
 def _with_subgroups(conditions: list[Condition]) -> list[Condition]:

@@ -20,7 +20,7 @@ FACETS = (*WORD_FACETS, "region")
 # the tag that means "none of the others was found"
 ELSE: Mapping[str, str] = {"industry": "不限", "size": "不限", "mode": "未说明"}
 # a clause that says who does not get it names trades and sizes only to leave them out
-_EXCLUDING = re.compile(r"除外|不适用|不予|不得|不在|不享受|不包括|不含(?!税)")
+_EXCLUDING = re.compile(r"除外|不适用|不予|不得|不在|不享受|不包括|不含(?!税)|力争|覆盖率")
 _CLAUSE = re.compile(r"[^。；！？\n，]*[。；！？\n，]?")
 # national offices that carry a city's name and serve the whole province
 _PROVINCE_WIDE = {"海口海关": "海南省"}

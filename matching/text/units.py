@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from matching.text.bars import heads_bars
 from matching.text.outline import Paragraph, rank_of
+from matching.text.quantities import chinese_number
 
 _SKIP = re.compile(
     r"申[报请领办](?:材料|程序|流程|时间|方式|资料|步骤|受理)|办理(?:流程|程序|材料|时限|时间|地点)|提[交供](?:以下)?材料|所需材料|监督(?:管理|检查)|绩效(?:评价|管理|考核|目标|监控)|责任追究|"
@@ -31,7 +32,7 @@ class Unit:
     the paragraph above says before its list.
 
     `barred`: a list above says that what stands here shuts out. `choice`: the paragraph whose list says that one of its lines is enough
-    (0: none), `branch`: the line of it that this belongs to. `asks`: a heading says that conditions follow. `line`: one numbered line of a list. `preamble`: what stands before the
+    (0: none), `least`: how many of them, `branch`: the line of it that this belongs to. `asks`: a heading says that conditions follow. `line`: one numbered line of a list. `preamble`: what stands before the
     first number.
     """
 
@@ -48,6 +49,7 @@ class Unit:
     barred: bool
     choice: int
     branch: int
+    least: int
     asks: bool
     line: bool
     preamble: bool
@@ -133,6 +135,24 @@ ONE_OF = re.compile(
 )
 
 
+# 满足下列任意两项的: k of a list are enough
+_SOME_OF = re.compile(
+    r"(?:任意|其中|至少(?:应当?|须|需)?(?:符合|满足|具备)?(?:其中|以下|下列)?(?:条件)?(?:中)?的?)(?P<k>[两二三四五2-5])(?:项|个|条|款|种)"
+    r"|(?:以下|下列|上述)[^。；，]{0,8}(?:中的?)(?P<n>[两二三四五2-5])(?:项|个|条|款)"
+)
+
+
+def _at_least(words: str) -> int:
+    match = _SOME_OF.search(words)
+    return (
+        int(chinese_number(word) or 1)
+        if match and not (word := match["k"] or match["n"]).isdigit()
+        else int(word)
+        if match
+        else 0
+    )
+
+
 def _own(text: str, node: Paragraph) -> str:
     """What a paragraph says itself, before what is numbered below it."""
     return text[node.body : min(node.children[0].start, node.end) if node.children else node.end].rstrip()
@@ -141,16 +161,17 @@ def _own(text: str, node: Paragraph) -> str:
 def _choice(text: str, node: Paragraph) -> dict[str, int]:
     if node.children and _OR_ONE_OF.search(_own(text, node)[-60:]):
         # 得分60分以上，或满足下列条件之一： what stands before 或 is one more line of the list
-        return {"choice": id(node), "branch": id(node)}
+        return {"choice": id(node), "branch": id(node), "least": 1}
     branch = node
     for above in node.ancestors():
         own = _own(text, above)[-60:]
         # before the first number only a line that announces a list is its head
         heads = above.rank >= 0 or own.endswith(("：", ":"))
-        if heads and ONE_OF.search(own) and not heads_bars(own):
-            return {"choice": id(above), "branch": id(branch)}
+        least = 1 if ONE_OF.search(own) else _at_least(own)
+        if heads and least and not heads_bars(own):
+            return {"choice": id(above), "branch": id(branch), "least": least}
         branch = above
-    return {"choice": 0, "branch": 0}
+    return {"choice": 0, "branch": 0, "least": 1}
 
 
 def _lead(text: str, node: Paragraph) -> str:

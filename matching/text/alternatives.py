@@ -1,0 +1,183 @@
+"""Conditions that are alternatives: said by 或, listed under 符合以下条件之一, k of n, or one for each sort of enterprise."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from matching.text.model import Condition
+from matching.text.units import ONE_OF
+
+_NUMERIC = frozenset({">=", ">", "<=", "<", "between"})
+
+_OR = re.compile(
+    r"^(?:的|企业|单位|机构|称号|认定|资质|资格|\([^()]{0,20}\)|[\s，,、；)])*或者?(?!许)(?:[^，。；]{0,5}|(?:首次|被|新|获得?|评为|认定为?|列入|纳入|取得|属于|入选|国家级?|[^，。；\d]{0,3}省级?|市级?|[\"“”])*)$|^[\u4e00-\u9fa5]{1,8}[，,]\s?或者?(?!许)[^，。；]{0,5}$"
+)
+# 注册资本1000万元以上，或者管理的企业不少于3家: the measure stands between
+_OR_MEASURE = re.compile(r"^[^，。；\n]{0,4}[，,]?\s?或者?(?!许)[^，。；\n]{0,20}$")
+# 对规模以上工业企业、高新技术企业: sorts of enterprise in a list are alternatives (policies.md §4)
+_SORTS = frozenset({"is_above_scale", "certifications", "honors", "applicant_type", "enterprise_size", "listed_status"})
+_LISTED = re.compile(r"(?:工业|服务业|商贸)?(?:企业|单位)?[\"“”]?、[\"“”]?(?:国家|省|市)?级?")
+_AND = re.compile(r"^[\s，,]*(?:但|且|并且|同时|并)")
+
+
+def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()) -> list[Condition]:
+    """Marks what the text joins by 或, or lists under 符合以下条件之一, as one OR group.
+
+    Lines of such a list are its alternatives; a line that asks for several things holds them together by `alt`. `closings` are the
+    places of the document where a sentence says behind its list that one is enough (`closings_of`).
+    """
+    numbers: dict[int, int] = {}
+    branches: dict[int, list[int]] = {}
+    conditions = _forked(text, conditions)
+    for condition in conditions:
+        if choice := condition.extra.get("_choice"):
+            numbers.setdefault(choice, len(numbers) + 1)
+            branches.setdefault(choice, []).append(condition.extra["_branch"])
+    out: list[Condition] = []
+    group = len(numbers)
+    conditions = _one_size(conditions, 1 + group)
+    group += any("any_of" in c.extra for c in conditions)
+    conditions = _two_sorts(text, conditions, 1 + group)
+    group += any("any_of" in c.extra for c in conditions)
+    one_of: int | None = None
+    conditions = _closed_by(text, conditions, closings)
+    group += len({c.extra["any_of"] for c in conditions if "any_of" in c.extra})
+    for condition in conditions:
+        extra = dict(condition.extra)
+        if (choice := extra.get("_choice")) and len(set(branches[choice])) > 1:
+            extra["any_of"] = numbers[choice]
+            if (least := extra.get("_least", 1)) > 1:
+                extra["at_least"] = least
+            if len(set(branches[choice])) < len(branches[choice]):
+                extra["alt"] = list(dict.fromkeys(branches[choice])).index(extra["_branch"]) + 1
+            out.append(replace(condition, extra=extra))
+            continue
+        if "_barred" in extra or "any_of" in extra:
+            out.append(condition)
+            continue
+        earlier = out[-1] if out else None
+        between = (
+            text[earlier.end : condition.start]
+            if earlier is not None
+            else text[max(0, condition.start - 60) : condition.start]
+        )
+        if len(between) <= 400 and (match := ONE_OF.search(between)) and _ANNOUNCES.match(between[match.end() :]):
+            group += 1
+            one_of = group
+        elif one_of is not None and (len(between) > 60 or re.search(r"。|给予|奖励|补助", between)):
+            one_of = None
+        if one_of is not None:
+            extra["any_of"] = one_of
+        elif earlier is not None and (
+            (len(between) <= 24 and _OR.search(between) and not re.search(r"[。；\n]", between))
+            or (condition.op in _NUMERIC and len(between) <= 30 and _OR_MEASURE.match(between))
+            or (earlier.field in _SORTS and condition.field in _SORTS and _LISTED.fullmatch(between))
+        ):
+            if "any_of" not in earlier.extra:
+                group += 1
+                out[-1] = replace(earlier, extra={**earlier.extra, "any_of": group})
+            extra["any_of"] = out[-1].extra["any_of"]
+        elif (
+            earlier is not None
+            and "any_of" in earlier.extra
+            and earlier.extra.get("any_of") != one_of
+            and len(between) <= 30
+            and _AND.match(between)
+            and not re.search(r"[。；\n]", between)
+            and _after_or(text, out)
+        ):
+            # 收入1000万元以上，或1000万元以下但新增股权融资2000万元以上: the last two hold together
+            extra["any_of"] = earlier.extra["any_of"]
+            extra["alt"] = 2
+            same = [n for n, c in enumerate(out) if c.extra.get("any_of") == extra["any_of"]]
+            for n in same:
+                out[n] = replace(out[n], extra={**out[n].extra, "alt": 2 if n == same[-1] else 1})
+        out.append(replace(condition, extra=extra))
+    return out
+
+
+def _forked(text: str, conditions: list[Condition]) -> list[Condition]:
+    """A line of a list of alternatives that itself says 或 (1件以上发明专利或3件以上实用新型) is as many lines."""
+    out: list[Condition] = []
+    for condition in conditions:
+        earlier = out[-1] if out else None
+        if (
+            earlier is not None
+            and "_choice" in condition.extra
+            and earlier.extra.get("_line", earlier.extra.get("_branch")) == condition.extra["_branch"]
+        ):
+            joined = _OR.search(text[earlier.end : condition.start]) or text[earlier.end : condition.start].endswith(
+                "或"
+            )
+            branch = condition.start if joined else earlier.extra["_branch"]
+            extra = {**condition.extra, "_line": condition.extra["_branch"], "_branch": branch}
+            condition = replace(condition, extra=extra)
+        out.append(condition)
+    return out
+
+
+def _one_size(conditions: list[Condition], group: int) -> list[Condition]:
+    """大型企业按30%，中小微企业按60%: nobody has two sizes, so several are alternatives."""
+    sizes = [c for c in conditions if c.field == "enterprise_size" and "_choice" not in c.extra]
+    if len(sizes) < 2 or set.intersection(*(set(c.value) for c in sizes)):
+        return conditions
+    return [replace(c, extra={**c.extra, "any_of": group}) if c in sizes else c for c in conditions]
+
+
+_SORTS_JOINED = re.compile(r"[，,]?(?:以及|和|及|或者?)")
+
+
+def _two_sorts(text: str, conditions: list[Condition], group: int) -> list[Condition]:
+    """对产值4000万元以上的工业企业，以及营业收入2000万元以上的软件企业: each trade has conditions of its own, nobody is both."""
+    trades = [c for c in conditions if c.field == "industry"]
+    if (
+        any("any_of" in c.extra for c in conditions)
+        or len(trades) != 2
+        or not _SORTS_JOINED.match(text, trades[0].end)
+        or "_choice" in trades[0].extra
+    ):
+        return conditions
+    first, second = trades
+    start = max(text.rfind(end, 0, first.start) for end in "。；\n") + 1
+    if start > first.start or any(mark in text[first.end : second.start] for mark in "。；\n"):
+        return conditions
+    return [
+        replace(c, extra={**c.extra, "any_of": group, "alt": 1 if c.end <= first.end else 2})
+        if start <= c.start and c.end <= second.end
+        else c
+        for c in conditions
+    ]
+
+
+_ANNOUNCES = re.compile(r"[^。；：\n]{0,14}[：:][^。]{0,60}$")
+# 高新技术企业，或者科技型中小企业(以上满足其一即可)
+_ANY_WILL_DO = re.compile(
+    r"(?:以上|上述)[^，。；\n]{0,8}(?:满足|符合|具备)?(?:其[一1]|任[一意1][项个]?|[一1]项)(?:即可|均可)?|(?:满足|符合|具备)其[一1](?:项)?即可|[二三四五]选一"
+)
+
+
+def closings_of(text: str) -> list[int]:
+    """Where a text says behind a list that one of it is enough."""
+    return [mark.start() for mark in _ANY_WILL_DO.finditer(text)]
+
+
+def _closed_by(text: str, conditions: list[Condition], closings: Sequence[int]) -> list[Condition]:
+    """Conditions of a sentence that ends by saying that one of them is enough."""
+    if not conditions or not closings:
+        return conditions
+    out = list(conditions)
+    numbers = {c.extra["_choice"] for c in conditions if "_choice" in c.extra}
+    group = len(numbers)
+    for mark in closings:
+        start = max(text.rfind(end, 0, mark) for end in "。；\n") + 1
+        inside = [n for n, c in enumerate(out) if start <= c.start < mark and "_choice" not in c.extra]
+        if len(inside) > 1:
+            group += 1
+            for n in inside:
+                out[n] = replace(out[n], extra={**out[n].extra, "any_of": group})
+    return out
+
+
+def _after_or(text: str, out: list[Condition]) -> bool:
+    """Whether the last condition is the one that 或 brings in."""
+    return len(out) > 1 and bool(_OR.search(text[out[-2].end : out[-1].start]))
