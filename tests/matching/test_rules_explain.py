@@ -67,7 +67,7 @@ def sentence(expr, evidence=None, **row):
         ("employees_insured >= 5 AND employees_insured <= 9", {"employees_insured": 7}, "社保参保人数 7 人，达到 5 人，未超过 9 人", 0),
         # a class that has only the name of the one above it is told by its number, else 批发业 would not be within 批发业
         ("industry IN ('5192')", {"industry": "5127"}, "所属行业：批发业（5127 小类），不在 批发业（5192 小类） 范围内", None),
-        ("enterprise_size <> '大型'", {"enterprise_size": "小型"}, "企业划型：小型，不是 大型", None),
+        ("enterprise_size <> '大型'", {"enterprise_size": "小型"}, "企业划型：小型，不是 大型，不在这一排除情形内", None),
         ("agri_level IN ('市级', '国家级', '省级')", {"agri_level": "省级"}, "级别：省级，属于 国家级、省级、市级", None),
         ("industry IN ('I')", {"industry": "6513"}, "所属行业：软件开发（6513 小类），在 信息传输、软件和信息技术服务业（I） 范围内", None),
         ("registered_park = 'park-yangpu'", {"registered_park": "park-jiangdong"}, "注册园区：海口江东新区，要求为“洋浦经济开发区”", None),
