@@ -187,6 +187,27 @@ CHARTS: dict[str, Chart] = {
             height=230,
         ),
         Chart(
+            "item_threshold",
+            "门槛两侧的变化",
+            """SELECT printf('%.0f%%', 100 * from_ratio) || '–' || printf('%.0f%%', 100 * to_ratio) AS label,
+                      CASE WHEN bin < 0 THEN change END AS below, CASE WHEN bin >= 0 THEN change END AS above, paid_share, n
+               FROM mart.threshold_bin
+               WHERE item_id = $item AND outcome = 'revenue' AND condition_id = (
+                   SELECT condition_id FROM mart.effect_threshold WHERE item_id = $item AND outcome = 'revenue' AND width IS NOT NULL
+                   ORDER BY near_below + near_above DESC, condition_id LIMIT 1
+               ) ORDER BY bin""",
+            (
+                Column("label", "指标与门槛之比"),
+                Column("below", "门槛以下", "%", hides=True),
+                Column("above", "门槛以上", "%", hides=True),
+                Column("paid_share", "获得拨付", "%", hides=True),
+                Column("n", "企业", "户", hides=True),
+            ),
+            columns_over_time("label", (("below", "门槛以下", GREY), ("above", "门槛以上", TEAL)), "%", stacked=True),
+            n="n",
+            note="季度销售额在拨付前后的平均变化，按离门槛的远近分段（带宽的两倍以内）；门槛有用，两色相接处应有台阶。",
+        ),
+        Chart(
             "item_near_miss",
             "差在哪一条",
             """SELECT t.text AS label, sum(t.near_miss_count) AS n FROM mart.threshold AS t

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from dashboards.formats import shown_count
 from dashboards.mart import Mart, Row
 from dashboards.pages import Pages
-from dashboards.policies import effects
+from dashboards.policies import effects, threshold_effects
 from evaluation.item_effects import CREDIBLE
 
 HEADLINES = [
@@ -106,6 +106,7 @@ def questions_page(pages: Pages, request: Request) -> Response:
             overlap=_overlap(mart),
             works=[row for row in metrics.values() if row["metric_group"] == "效果"],
             effects=found,
+            thresholds=threshold_effects(mart),
             believed=believed,
             undecided=[row for row in found if row["verdict"] != CREDIBLE],
             changed=[row for row in believed if row["finding"] != "未见显著变化"],

@@ -97,6 +97,8 @@ def policy_page(pages: Pages, request: Request) -> Response:
             powers=_rows(mart, "effect_power", item),
             scenarios=_rows(mart, "scenario", item),
             effects=effects(mart, item),
+            thresholds=threshold_effects(mart, item),
+            at_threshold=pages.chart(mart, "item_threshold", item=item) if mart.exists("mart.threshold_bin") else None,
             **{name.removeprefix("item_"): pages.chart(mart, name, item=item) for name in names},
         )
 
@@ -109,6 +111,20 @@ def effects(mart: Mart, item: str | None = None) -> list[Row]:
         """SELECT f.*, i.title FROM mart.effect AS f LEFT JOIN mart.dim_item AS i ON i.item_id = f.item_id AND i.is_latest
            WHERE f.item_id IS NOT NULL AND ($item IS NULL OR f.item_id = $item)
            ORDER BY f.verdict = '可信' DESC, f.finding = '未见显著变化', f.item_id, f.outcome DESC""",
+        {"item": item},
+    )
+
+
+def threshold_effects(mart: Mart, item: str | None = None) -> list[Row]:
+    """What an item (None: each whose jump may be believed) changed at its own threshold, with the tests of that."""
+    if not mart.exists("mart.effect_threshold"):
+        return []
+    return mart.rows(
+        """SELECT f.*, i.title, c.text AS condition FROM mart.effect_threshold AS f
+           LEFT JOIN mart.dim_item AS i ON i.item_id = f.item_id AND i.is_latest
+           LEFT JOIN mart.dim_condition AS c ON c.item_id = f.item_id AND c.condition_id = f.condition_id AND c.is_latest
+           WHERE f.item_id = $item OR ($item IS NULL AND f.verdict = '可信')
+           ORDER BY f.verdict = '可信' DESC, f.finding = '未见显著变化', f.item_id, f.condition_id, f.outcome DESC""",
         {"item": item},
     )
 

@@ -233,24 +233,31 @@ def _six(value: float) -> float:
 
 
 def judged(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of one publication with p_adjusted and finding: Holm's correction over all items and outcomes that may be believed.
+    """The rows of one publication with p_adjusted and finding; the rows for any item together repeat the others and are judged by themselves."""
+    return holm(rows, pl.col("item_id").is_not_null()).select(list(SCHEMA))
 
-    Twenty estimates of nothing would bring one "significant" change; whoever reads the table reads all of it. The rows for any item
-    together repeat the others and are judged by themselves.
+
+def holm(rows: pl.DataFrame, family: pl.Expr) -> pl.DataFrame:
+    """`rows` (verdict, p, estimate …) with p_adjusted, Holm's correction over the believed rows of `family`, and what was found.
+
+    Twenty estimates of nothing would bring one "significant" change; whoever reads the table reads all of it. Believed rows outside the
+    family keep their p.
     """
-    family = rows.with_row_index("row").filter((pl.col("verdict") == CREDIBLE) & pl.col("item_id").is_not_null())
-    ordered = family.filter(pl.col("p").is_not_null()).sort("p", "row")
+    believed = pl.col("verdict") == CREDIBLE
+    ordered = rows.with_row_index("row").filter(believed & family & pl.col("p").is_not_null()).sort("p", "row")
     adjusted: dict[int, float] = {}
     highest = 0.0
     for place, (row, p) in enumerate(ordered.select("row", "p").iter_rows()):
         highest = min(1.0, max(highest, float(p) * (ordered.height - place)))
         adjusted[int(row)] = _six(highest)
-    alone = pl.when((pl.col("verdict") == CREDIBLE) & pl.col("item_id").is_null()).then(pl.col("p"))
-    holm = pl.Series("p_adjusted", [adjusted.get(row) for row in range(rows.height)], dtype=pl.Float64).cast(FRACTION)
-    seen = rows.with_columns(holm).with_columns(p_adjusted=pl.coalesce("p_adjusted", alone))
+    corrected = pl.Series("p_adjusted", [adjusted.get(row) for row in range(rows.height)], dtype=pl.Float64).cast(
+        FRACTION
+    )
+    alone = pl.when(believed & ~family).then(pl.col("p"))
+    seen = rows.with_columns(corrected).with_columns(p_adjusted=pl.coalesce("p_adjusted", alone))
     sign = pl.when(pl.col("estimate") > 0).then(pl.lit("升高")).otherwise(pl.lit("降低"))
     finding = pl.when(pl.col("p_adjusted") < SIGNIFICANT).then(sign).otherwise(pl.lit("未见显著变化"))
-    return seen.with_columns(finding=pl.when(pl.col("verdict") == CREDIBLE).then(finding)).select(list(SCHEMA))
+    return seen.with_columns(finding=pl.when(believed).then(finding))
 
 
 def survival_effects(lives: pl.DataFrame, paid: pl.DataFrame, last: int, quarters: int = 4) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from assets.mart.forecast import budget_forecast_table
 from assets.mart.reference import REFERENCE_ASSETS
 from assets.mart.scenario import rule_finding, scenario
 from assets.mart.stamp import stamped
+from assets.mart.threshold_effect import effect_threshold
 from assets.mart.words import WORD_ASSETS
 from assets.ports import Warehouse
 from assets.sql import sql_asset, table_metadata
@@ -53,6 +54,7 @@ _TABLES: list[dg.AssetsDefinition] = [
     arm,
     effect,
     effect_power,
+    effect_threshold,
     budget_forecast_table,
     scenario,
     rule_finding,
@@ -86,7 +88,7 @@ def dim_table(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
 
 def tables() -> pl.DataFrame:
     """table_name, description: what each asset of this module says of itself."""
-    rows = [(asset.key.path[-1], asset.descriptions_by_key[asset.key]) for asset in MART_ASSETS]
+    rows = [(key.path[-1], said) for asset in MART_ASSETS for key, said in asset.descriptions_by_key.items()]
     return pl.DataFrame(rows, schema=["table_name", "description"], orient="row").sort("table_name")
 
 

@@ -13,7 +13,7 @@ from evaluation.item_effects import FEWEST_IN_STRATUM, item_effects, judged, log
 from evaluation.power import Power, did_power
 
 # A quarter counts once it is over for 30 days: by then both the monthly and the quarterly filers have declared it.
-_PANEL = """
+PANEL = """
 WITH quarters AS (
     SELECT
         enterprise_id, date_trunc('quarter', month) AS begins, sum(sales_yuan)::DOUBLE AS revenue, sum(payable_yuan)::DOUBLE AS tax,
@@ -110,7 +110,7 @@ POWER_SCHEMA: dict[str, Any] = {
 
 def effects(warehouse: Warehouse) -> pl.DataFrame:
     """Rows of mart.effect without the dates of the run."""
-    panel = warehouse.frame(_PANEL)
+    panel = warehouse.frame(PANEL)
     paid = warehouse.frame(_PAID.format(time="year(first) * 4 + quarter(first)"))
     by_year = warehouse.frame(_PAID.format(time="year(first)"))
     last = panel.get_column("quarter").max()
@@ -126,7 +126,7 @@ def powers(warehouse: Warehouse) -> pl.DataFrame:
     The spread is measured once in every industry × size and pooled over those an item's enterprises belong to: measured anew for each item
     it would read the whole panel a hundred times.
     """
-    panel = warehouse.frame(_PANEL)
+    panel = warehouse.frame(PANEL)
     entitled = warehouse.frame(_ENTITLED)
     rows: list[dict[str, object]] = []
     for outcome in ("revenue", "jobs"):

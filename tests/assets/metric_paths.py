@@ -158,6 +158,17 @@ SECOND_PATH: dict[str, Callable[[World], float | Decimal | None]] = {
     "complaint_satisfaction": lambda w: share([c for c in w.inputs["raw.hotline_call"] if c["satisfaction"]], lambda c: c["satisfaction"] == "满意"),
 }  # fmt: skip
 
+
+def at_thresholds(w: World, outcome: str) -> dict[str, float]:
+    """The believed jump of each item, of the threshold with the most enterprises near it."""
+    found: dict[str, tuple[int, str, float]] = {}
+    for row in w.inputs["mart.effect_threshold"]:
+        if row["outcome"] == outcome and row["verdict"] == "可信":
+            candidate = (-row["near_below"] - row["near_above"], row["condition_id"], float(row["estimate"]))
+            found[row["item_id"]] = min(found.get(row["item_id"], candidate), candidate)
+    return {item: estimate for item, (_, _, estimate) in found.items()}
+
+
 # Figures that are never given for all items together: item → value.
 BY_ITEM: dict[str, Callable[[World], dict[str, float]]] = {
     "exhaustion_days": lambda w: {f["item_id"]: float((f["middle_date"] - AS_OF).days) for f in w.inputs["mart.budget_forecast"] if f["verdict"] == "可信"},
@@ -168,4 +179,6 @@ BY_ITEM: dict[str, Callable[[World], dict[str, float]]] = {
             ("effect_research", "research", "estimate"), ("effect_survival", "survival", "estimate"), ("revenue_per_wan", "revenue", "per_wan"), ("jobs_per_wan", "jobs", "per_wan"),
         )
     },
+    "threshold_revenue": lambda w: at_thresholds(w, "revenue"),
+    "threshold_jobs": lambda w: at_thresholds(w, "jobs"),
 }  # fmt: skip

@@ -17,6 +17,7 @@ from assets.sql import upstream_tables
 from evaluation.item_effects import CREDIBLE, SCHEMA, UNDECIDED, judged
 from evaluation.metrics import catalogue, dictionary_sql, metric_sql
 from evaluation.scenarios import SCHEMA as SCENARIO_SCHEMA
+from evaluation.threshold_effects import BIN_SCHEMA, FUZZY, judged_thresholds
 from matching.push.quiet import Calendar
 from pipelines.publish import publish
 from pipelines.scope import RunScope
@@ -35,6 +36,26 @@ def effects() -> pl.DataFrame:
         {"item_id": "hn-biomed-voucher", "outcome": "jobs", **same, **share, "verdict": UNDECIDED, "reason": "受益前的趋势不同"},
     ]  # fmt: skip
     return judged(pl.DataFrame(rows, schema=SCHEMA))
+
+
+def at_thresholds() -> pl.DataFrame:
+    """An item with two thresholds, both believed, the second with more enterprises near it; and one where nothing jumps."""
+    near = {"indicator": "rd_expense_last_year", "threshold": 1e6, "sign": ">=", "years": "2023", "outcome": "revenue", "design": FUZZY, "below": 400,
+            "above": 300, "near_above": 90, "width": 0.8, "take_up": 0.93, "density_p": 0.4, "placebo_p": 0.6, "verdict": CREDIBLE}  # fmt: skip
+    rows = [
+        {"item_id": "hn-tech-sme-rd", "condition_id": "c2", **near, "near_below": 60, "estimate": 0.02, "low": -0.05, "high": 0.09, "p": 0.5},
+        {"item_id": "hn-tech-sme-rd", "condition_id": "c3", **near, "near_below": 110, "estimate": 0.073, "low": 0.031, "high": 0.117, "p": 0.001},
+        {"item_id": "hn-biomed-voucher", "condition_id": "c2", **near, "near_below": 80, "verdict": UNDECIDED, "reason": "拨付在门槛处没有明显跳升（F = 0.4，至少 10），门槛不决定谁受益"},
+    ]  # fmt: skip
+    return judged_thresholds(rows)
+
+
+def bins() -> pl.DataFrame:
+    """What is drawn beside the second threshold: one bin too small to show."""
+    rows = [("hn-tech-sme-rd", "c3", "revenue", place, 1 + place / 10, 1.1 + place / 10, n, float(place >= 0), 0.01 + 0.07 * (place >= 0))
+            for place, n in ((-2, 30), (-1, 26), (0, 24), (1, 21))]  # fmt: skip
+    few = ("hn-tech-sme-rd", "c3", "revenue", 2, 1.2, 1.3, 3, None, None)
+    return pl.DataFrame([*rows, few], schema=BIN_SCHEMA, orient="row")
 
 
 def arms(pair: pl.DataFrame) -> pl.DataFrame:
@@ -82,6 +103,8 @@ def computed(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         "mart.budget_forecast": forecasts(),
         "mart.rule_finding": findings(),
         "mart.effect": effects(),
+        "mart.effect_threshold": at_thresholds(),
+        "mart.threshold_bin": bins(),
         "mart.effect_power": pl.DataFrame([power], schema=POWER_SCHEMA),
         "mart.scenario": pl.DataFrame([moved], schema=SCENARIO_SCHEMA),
     }

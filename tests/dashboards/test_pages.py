@@ -320,3 +320,14 @@ def test_a_figure_that_is_not_shown_is_not_told_by_its_place(tmp_path: Path) -> 
 def test_every_chart_has_a_height_the_style_sheet_knows() -> None:
     style = (Path(charts.__file__).with_name("static") / "app.css").read_text(encoding="utf-8")
     assert {chart.height for chart in CHARTS.values()} <= {int(n) for n in re.findall(r"\.plot-(\d+) \{", style)}
+
+
+def test_what_a_threshold_did_is_shown_with_its_tests_and_its_steps(client: TestClient) -> None:
+    page = client.get("/policies/hn-tech-sme-rd").text
+    assert "门槛处的效果" in page and "7.3%" in page and "3.1% 至 11.7%" in page and "0.600" in page
+    questions = client.get("/questions").text
+    assert "在门槛处看" in questions and "7.3%" in questions
+    undecided = client.get("/policies/hn-biomed-voucher").text
+    assert "拨付在门槛处没有明显跳升" in undecided
+    rows = client.get("/csv/item_threshold?item=hn-tech-sme-rd").content.decode("utf-8-sig").splitlines()
+    assert len(rows) == 6 and rows[-1].endswith(",<5") and "8.0%" not in rows[-1]
