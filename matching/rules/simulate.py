@@ -78,7 +78,7 @@ def simulate(
         gained=tuple(sorted(subjects.filter(pl.Series(will & ~was)).to_list())),
         lost=tuple(sorted(subjects.filter(pl.Series(was & ~will)).to_list())),
         by={name: _by(groups.get_column(name), was, will) for name in groups.columns},
-        curve=_empty_curve() if swept is None else sweep(program, profiles, changed, *swept, as_of),
+        curve=_empty_curve() if swept is None else sweep(program, profiles, changed, *swept, as_of, _now(item, *swept)),
     )
 
 
@@ -93,10 +93,16 @@ def changed_item(program: Program, item: Item, changes: Mapping[str, str], award
 
 
 def sweep(
-    program: Program, profiles: pl.DataFrame, item: Item, condition: str, test: Compare, as_of: date
+    program: Program,
+    profiles: pl.DataFrame,
+    item: Item,
+    condition: str,
+    test: Compare,
+    as_of: date,
+    also: Fraction | None = None,
 ) -> pl.DataFrame:
-    """Reach and cost of the item for thresholds of one test, from the values the profiles hold: `threshold, n, yuan`."""
-    thresholds = _steps(profiles, test)
+    """Reach and cost of the item for thresholds of one test, from the values the profiles hold (and `also`): `threshold, n, yuan`."""
+    thresholds = sorted({*_steps(profiles, test), *(() if also is None else (also,))})
     variants = tuple(
         replace(
             item,
@@ -170,6 +176,13 @@ def _threshold_of(item: Item, changes: Mapping[str, str]) -> tuple[str, Compare]
                 raise RuleError(item.text.file, condition, None, f"门槛超出 {MOST}，请核对单位（元、小数）")
             return condition, found
     return None
+
+
+def _now(item: Item, condition: str, test: Compare) -> Fraction | None:
+    """The threshold in force of the test that was changed: the point the curve is compared with."""
+    same = (found.right for found in _numeric_tests(item.terms[condition]) if found.left == test.left)
+    right = next(same, None)
+    return right.value if isinstance(right, Constant) and isinstance(right.value, Fraction) else None
 
 
 def _numeric_tests(term: Term) -> Iterator[Compare]:
