@@ -113,7 +113,11 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
         r"\s?(?:以上|以下)?[^，。；\n]{0,10}的(?:企业|单位|项目|机构|主体|，|,|$)",
         text[quantity.right : clause.end + 1],
     ) and quantity.op in (">=", ">", "<", "<="):
-        return _given(before) and not re.search(r"对|达到|超过|满", before[-12:])
+        return (
+            _given(before)
+            and not re.search(r"对|达到|超过|满", before[-12:])
+            and (quantity.kind != "money" or field_in(before[-14:], "money") is None)
+        )
     if _given(before):
         return True
     if quantity.kind == "ratio" and re.search(r"(?:上浮|加成|上调|标准的|再增加|额外增加)\s?$", before):

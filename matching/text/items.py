@@ -72,13 +72,30 @@ def items_of(
     return [
         ReadItem(
             unit.name if n == 0 else _opening(text, given[0].sentence if given else asked[0]),
-            tuple(distinct([*(inherited if asked else _tiered(inherited)), *_tiered(distinct([*before, *asked]))])),
+            tuple(
+                distinct(
+                    [
+                        *_fitting(text, given, inherited if asked else _tiered(inherited)),
+                        *_tiered(distinct([*before, *asked])),
+                    ]
+                )
+            ),
             award(given, made) if given else {},
             min(a.sentence.start for a in given) if given else asked[0].start,
             max(a.sentence.end for a in given) if given else asked[-1].end,
         )
         for n, (asked, given) in enumerate(groups)
     ]
+
+
+_AGAIN = re.compile(r"(?:再次|重新|复审|复核|期满)[^，。；\n]{0,8}(?:认定|通过|合格)")
+
+
+def _fitting(text: str, given: list[awards.Amount], inherited: list[Condition]) -> list[Condition]:
+    """对再次通过认定的…: what is said of the first time is not asked of those who come again."""
+    if not given or not _AGAIN.search(text, given[0].sentence.start, given[-1].sentence.end):
+        return inherited
+    return [c for c in inherited if c.field != "recognition_first"]
 
 
 # 对…的项目，可按…确定出让底价; 对…的，优先支持: an item of its own that gives something other than a sum of money

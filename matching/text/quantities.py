@@ -70,6 +70,9 @@ _LIST = re.compile(r"\s?(?:、|和|及|或|/)\s?")
 _CN_DIGIT = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _CN_SCALE = {"十": 10, "百": 100, "千": 1000}
 _FRACTION = re.compile(rf"(?P<den>{_CN}|\d{{1,6}})分之(?P<num>{_CN}|\d{{1,6}}(?:\.\d{{1,8}})?)")
+# 占3/4以上; 运营半年以上
+_PARTS = re.compile(r"(?:占|达|为|不低于|不少于|超过)(?P<part>[1-9])/(?P<whole>[2-9])(?![\d/])")
+_HALF_YEAR = re.compile(r"半年(?=以上|及以上|以内|的)")
 # Measures that have no unit: PUE值低于1.25, 评价得分80分以上, 容积率不低于2.0
 _NAMED_NUMBER = re.compile(
     r"(?:PUE|能效比|容积率|系数|指数|得分|评分|分数|分值)(?:值)?[^，。；、\d\n]{0,6}?(?:达到|不低于|不少于|不高于|不超过|低于|高于|超过|小于|大于|≥|≤|在|为)\s?(?P<number>\d{1,4}(?:\.\d{1,4})?)(?:\s?分(?!之))?(?![\d.]|\s?(?:[年月日%‰万亿元个家项人件]))"
@@ -96,7 +99,7 @@ _PREFIX: tuple[tuple[str, Op], ...] = (
     (r"首次超过|首超|超过|超出|高于|大于|多于|>|超", ">"),
     (r"低于|少于|小于|不足|未满|不满|未达到|未达|<", "<"),
 )
-_BETWEEN_WORDS = r"(?:每亩|每平方米|每人|人均|人民币|合计|总额|总计|累计|共计|约|为|在|了|其|：|:|年均|每年|上述|比例|\(含\)|\(含\s?本数\)|\(不含\)|\"|“|”|\s)*"
+_BETWEEN_WORDS = r"(?:(?<=少)(?:有|拥有|配备|开展|建有|具备|聘有|包含)|每亩|每平方米|每人|人均|人民币|合计|总额|总计|累计|共计|约|为|在|了|其|：|:|年均|每年|上述|比例|\(含\)|\(含\s?本数\)|\(不含\)|\"|“|”|\s)*"
 _PREFIX_RE = re.compile("|".join(rf"(?P<p{n}>{words})" for n, (words, _) in enumerate(_PREFIX)))
 _WORDS = "|".join(rf"(?P<p{n}>{words})" for n, (words, _) in enumerate(_PREFIX))
 _PREFIX_END = re.compile(rf"(?:{_WORDS}){_BETWEEN_WORDS}$")
@@ -224,6 +227,12 @@ def _bare_runs(text: str) -> Iterator[tuple[int, int, Decimal, tuple[Kind, str, 
         if num is not None and den:
             share = num if fraction["den"] == "百" else num * 100 / den
             yield fraction.start(), fraction.end(), share, ("ratio", "%", Decimal("0.01"))
+    for part in _PARTS.finditer(text):
+        if Decimal(part["whole"]):
+            share = Decimal(part["part"]) * 100 / Decimal(part["whole"])
+            yield part.start("part"), part.end(), share, ("ratio", "%", Decimal("0.01"))
+    for half in _HALF_YEAR.finditer(text):
+        yield half.start(), half.end(), Decimal(6), ("duration", "月", Decimal(1))
     for bare in _NAMED_NUMBER.finditer(text):
         yield bare.start("number"), bare.end(), Decimal(bare["number"]), ("score", "", Decimal(1))
     for pair in _PAIR.finditer(text):
@@ -233,6 +242,8 @@ def _bare_runs(text: str) -> Iterator[tuple[int, int, Decimal, tuple[Kind, str, 
     waiting: list[tuple[int, int, Decimal]] = []
     taken = [
         *((f.start(), f.end()) for f in _FRACTION.finditer(text)),
+        *((f.start("part"), f.end()) for f in _PARTS.finditer(text)),
+        *((f.start(), f.end()) for f in _HALF_YEAR.finditer(text)),
         *((n.start("number"), n.end()) for n in _NAMED_NUMBER.finditer(text)),
         *((n.start("part"), n.end()) for n in _PAIR.finditer(text)),
     ]

@@ -253,7 +253,7 @@ _PERSONS = re.compile(
 )
 # 营业收入同比正增长
 _GROWS = re.compile(
-    rf"(?P<what>进出口|出口|进口|营业收入|销售收入|营收|收入|销售额|零售额|产值|税收){_R}{{0,26}}?(?:保持|实现)?正增长"
+    rf"(?P<what>研发(?:费用?|投入|经费)|进出口|出口|进口|营业收入|销售收入|营收|收入|销售额|零售额|产值|税收){_R}{{0,26}}?(?:(?:保持|实现)?正增长|较上一?年度?(?:有所?|实现)增长)"
 )
 _OWNS = re.compile(
     r"(?:拥有|具有|享有|取得|获得|获)[^，。；\d\n]{0,10}?(?P<what>自主知识产权|发明专利|知识产权)(?![^，。；\n]{0,10}\d)(?!管理|服务|贯标|示范|优势)"
@@ -265,6 +265,8 @@ _RESIDES = re.compile(
 
 def _measure_of(what: str, lead: str) -> str:
     if re.match(r"增", what):
+        if re.search(r"研发", lead):
+            return "rd_expense_growth"
         if re.search(r"进出口|出口|进口|外贸", lead):
             return "trade_growth"
         if re.search(r"收入|营收|销售", lead):

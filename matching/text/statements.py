@@ -24,7 +24,7 @@ _NEWS = re.compile(
 )
 # What a government sets itself: 用3年时间，使担保规模达到1亿元以上; 力争到2027年…突破100家
 _GOAL = re.compile(
-    r"(?:力争|争取|确保|拟(?:完成|培育|支持)|将?用[一二三四五\d]年(?:左右)?(?:的)?时间|(?<![促即])使(?!用|得|其)|到20\d\d年底?|工作目标|发展目标)[^。；]{0,60}?(?:达到|突破|超过|不低于|\d)"
+    r"(?:力争|争取|确保|拟(?:完成|培育|支持)|将?用[一二三四五\d]年(?:左右)?(?:的)?时间|(?<![促即行驶大])使(?!用|得|其|命|馆)|到20\d\d年底?|工作目标|发展目标)[^。；]{0,60}?(?:达到|突破|超过|不低于|\d)"
 )
 # 优先 is neither a condition nor an award (policies.md §5)
 _PREFERS = re.compile(r"优先(?!级|股|权|于)")
@@ -321,7 +321,7 @@ def _column(words: str, at: int, heads: list[str]) -> str | None:
 
 
 _SUBGROUP = re.compile(
-    r"(?:及以下)?的[，,]?(?:比例|占比)?|(?:的|参保|规模的?|及以下的?|\(含\))*[\u4e00-\u9fa5]{0,6}?(?:企业|单位|机构|用人单位|组织)[，,]?"
+    r"(?:及以下)?的(?=[，,]|比例|占比|裁员率|不|[\u4e00-\u9fa5]{0,8}(?:企业|单位|机构|组织))[，,]?(?:比例|占比)?|(?:的|参保|规模的?|及以下的?|\(含\))*[\u4e00-\u9fa5]{0,6}?(?:企业|单位|机构|用人单位|组织)[，,]?"
 )
 
 
@@ -340,7 +340,7 @@ def _selects(text: str, quantity: Quantity, later: list[Quantity], sentence: Spa
     if quantity.kind == "count" and quantity.unit != "人":
         return False
     match = _SUBGROUP.match(text, quantity.right, sentence.end)
-    if not match or re.search(r"[。；给奖补按]", text[match.end() : later[0].left]):
+    if not match or re.search(r"[。；给奖补按]|其中", text[match.end() : later[0].left]):
         return False
     if quantity.kind == "count" or not awards.gives(text[later[0].right : sentence.end]):
         return True
