@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -19,6 +19,7 @@ from matching.rules.kernel import Kernel
 from matching.rules.observe import Measure, Observation, Observer, State
 from matching.rules.profiles import profile_frame
 from matching.rules.program import Item, Program
+from matching.rules.reasons import reasons, short_of
 from matching.rules.terms import Or, Term
 from matching.rules.values import decimal
 from matching.rules.verdicts import VERDICTS, Verdict, awards
@@ -64,6 +65,8 @@ class Explanation:
     rules_as_of: date | None
     conditions: tuple[ConditionExplanation, ...] = ()
     bars: tuple[ConditionExplanation, ...] = field(default=())
+    # of a near-miss, the conditions of which one alone would do; of any other pair none
+    short_of: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As `huiqi explain --json` prints it; fractions as DECIMAL, cut at 6 decimals."""
@@ -74,6 +77,7 @@ class Explanation:
             "verdict": self.verdict,
             "amount_yuan": self.amount_yuan,
             "near_miss": self.near_miss,
+            "short_of": list(self.short_of),
             "one_unknown": self.one_unknown,
             "bar": self.bar,
             "as_of": self.as_of,
@@ -138,7 +142,16 @@ def explain(
         conditions=conditions,
         bars=bars,
     )
-    return Explanation(**{**found.__dict__, "sentence": _summary(found, denied=_first(planes.denied))})
+    if found.near_miss:
+        found = replace(found, short_of=tuple(literal.id for literal in short_of(item, _states(conditions))))
+    return replace(found, sentence=_summary(item, found, denied=_first(planes.denied)))
+
+
+_HELD: Mapping[str, bool | None] = {"true": True, "false": False, "unknown": None}
+
+
+def _states(conditions: Sequence[ConditionExplanation]) -> dict[str, bool | None]:
+    return {condition.id: _HELD[condition.verdict] for condition in conditions}
 
 
 def _first(plane: Plane) -> bool:
@@ -223,17 +236,17 @@ def _bar(
     )
 
 
-def _summary(found: Explanation, *, denied: bool) -> str:
+def _summary(item: Item, found: Explanation, *, denied: bool) -> str:
     parts = [f"{found.title}：{VERDICT_WORDS[found.verdict]}"]
     if found.verdict == "ineligible" and denied:
         wanting = [c.sentence for c in found.conditions if c.verdict == "unknown" and c.on_unknown == "deny"]
         parts.append("；".join(wanting) + "，本事项规定缺少这项数据即不予支持")
     elif found.verdict == "ineligible":
-        failing = [c.sentence for c in found.conditions if c.verdict == "false"]
-        parts.append(("只有一项不符合：" if found.near_miss else "") + _once(failing))
+        parts.append(_failing(item, found))
     elif found.verdict in ("declarable", "unknown"):
-        wanting = [c.sentence for c in found.conditions if c.verdict == "unknown" and not c.outside]
-        promised = [c for c in found.conditions if c.outside]
+        lacking = {literal.id for literal in reasons(item, _states(found.conditions), None)}
+        wanting = [c.sentence for c in found.conditions if c.id in lacking and not c.outside]
+        promised = [c for c in found.conditions if c.outside and c.id in lacking]
         if promised:
             heading = promised[0].sentence.partition("：")[0]
             wanting.append(f"{heading}：{'、'.join(c.text for c in promised)}")
@@ -244,6 +257,23 @@ def _summary(found: Explanation, *, denied: bool) -> str:
     if open_bars := [bar for bar in found.bars if bar.verdict == "unknown"]:
         parts.append(f"排除情形尚待核实（{'；'.join(bar.sentence for bar in open_bars)}），核实前不拨付")
     return "。".join(part for part in parts if part) + "。"
+
+
+def _failing(item: Item, found: Explanation) -> str:
+    """Why a pair is ineligible: what alone is wanting of a near-miss, else every condition the outcome rests on."""
+    told = {condition.id: condition for condition in found.conditions}
+    why = [literal.id for literal in reasons(item, _states(found.conditions), False)]
+    if not found.near_miss:
+        return _once([_against(told[name]) for name in why])
+    words = [_against(told[name]) for name in found.short_of]
+    if len(words) == 1:
+        return ("只有一项不符合：" if len(why) == 1 else "只差一项：") + words[0]
+    return "只差一项，以下任一项符合即可：" + "；或者".join(dict.fromkeys(words))
+
+
+def _against(condition: ConditionExplanation) -> str:
+    """The sentence of a condition that stands in the way; where the logic denies it, it does so by holding."""
+    return condition.sentence + ("，而本事项要求不属于这一情形" if condition.verdict == "true" else "")
 
 
 def _once(sentences: Sequence[str]) -> str:

@@ -85,7 +85,8 @@ def nearmiss(
             one = explained(
                 d.program, row, item_id, d.as_of, evidence=evidence.get(row["enterprise_id"]), departments=d.departments
             )
-            failing = next((c for c in one.conditions if c.verdict == "false"), None)
+            # of several alternatives the first: in a logic with OR the first failing condition may be none of them
+            failing = next((c for c in one.conditions if c.id in one.short_of), None)
             if failing is None:
                 continue
             found.append(

@@ -105,6 +105,38 @@ def test_only_the_tests_that_decide_are_told():
     assert sentence(either, revenue_last_year=20, employees_insured=48).sentence.count("还差") == 2
 
 
+ALTERNATIVES = {
+    "id": "x",
+    "conditions": [
+        {"id": "c1", "expr": "revenue_last_year >= 100"},
+        {"id": "c2", "expr": "employees_insured >= 5"},
+        {"id": "c3", "expr": "rd_ratio >= 0.03"},
+    ],
+    "outside_data": [{"id": "o1", "text": "项目尚未开工"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("logic", "row", "verdict", "short_of", "words"),
+    [
+        # c1 fails inside an alternative that c2 carries: it is no reason, and meeting it would not help
+        ("(c1 OR c2) AND c3", (1, 9, "0.01"), "ineligible", ("c3",), "x：不符合。只有一项不符合：研发费用占比 1%，距 3% 还差 2 个百分点。"),
+        ("(c1 OR c2) AND c3", (1, 1, "0.05"), "ineligible", ("c1", "c2"), "x：不符合。只差一项，以下任一项符合即可：上年度营业收入 1 元，距 100 元还差 99 元；或者社保参保人数 1 人，距 5 人还差 4 人。"),
+        ("(c1 AND c2) OR c3", (1, 1, "0.01"), "ineligible", ("c3",), "x：不符合。只差一项：研发费用占比 1%，距 3% 还差 2 个百分点。"),
+        ("c1 AND c2 AND c3", (1, 1, "0.01"), "ineligible", (), "x：不符合。上年度营业收入 1 元，距 100 元还差 99 元；社保参保人数 1 人，距 5 人还差 4 人；研发费用占比 1%，距 3% 还差 2 个百分点。"),
+        ("c1 AND NOT c2 AND c3", (200, 9, "0.05"), "ineligible", ("c2",), "x：不符合。只有一项不符合：社保参保人数 9 人，达到 5 人，而本事项要求不属于这一情形。"),
+        # what is missing inside an alternative that another carries is not asked for, nor is a promise
+        ("(c1 OR c2) AND c3", (None, 9, None), "unknown", (), "x：缺少数据，暂不能判定。缺少研发费用占比（部门数据中没有，可由企业申报），用于判断“rd_ratio >= 0.03”；须由企业承诺或提供材料：项目尚未开工。"),
+        ("(c1 OR o1) AND c2 AND c3", (200, 9, None), "unknown", (), "x：缺少数据，暂不能判定。缺少研发费用占比（部门数据中没有，可由企业申报），用于判断“rd_ratio >= 0.03”。"),
+    ],
+)  # fmt: skip
+def test_only_the_conditions_an_outcome_rests_on_are_its_reasons(logic, row, verdict, short_of, words):
+    given = dict(zip(("revenue_last_year", "employees_insured", "rd_ratio"), row, strict=True))
+    found = explain(compile_items([ALTERNATIVES | {"logic": logic}], INDICATORS), given, "x", AS_OF)
+    assert (found.verdict, found.short_of, found.sentence) == (verdict, short_of, words)
+    assert found.near_miss is bool(short_of) and found.to_dict()["short_of"] == list(short_of)
+
+
 def test_what_two_conditions_want_is_told_once():
     conditions = [
         {"id": "c1", "expr": "revenue_last_year >= 100"},
