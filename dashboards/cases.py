@@ -65,10 +65,19 @@ def case_page(pages: Pages, request: Request) -> Response:
             cases=cases,
             words=words,
             calls=_calls(mart),
+            call_limits=_call_limits(mart),
             call_counts=mart.row(
                 "SELECT count(*) AS n, count(*) FILTER (WHERE closed_at IS NULL) AS open, count(*) FILTER (WHERE state = 'overdue') AS overdue, count(*) FILTER (WHERE state = 'closed_late') AS late FROM mart.fact_complaint"
             ),
         )
+
+
+def _call_limits(mart: Mart) -> list[Row]:
+    """How many workdays each category of call has, and who says so."""
+    return mart.rows(
+        """SELECT string_agg(category, '、' ORDER BY category) AS categories, transfer_workdays, close_workdays, source
+           FROM mart.dim_complaint GROUP BY transfer_workdays, close_workdays, source ORDER BY close_workdays, source"""
+    )
 
 
 def _calls(mart: Mart) -> list[Row]:

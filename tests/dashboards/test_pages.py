@@ -331,3 +331,8 @@ def test_what_a_threshold_did_is_shown_with_its_tests_and_its_steps(client: Test
     assert "拨付在门槛处没有明显跳升" in undecided
     rows = client.get("/csv/item_threshold?item=hn-tech-sme-rd").content.decode("utf-8-sig").splitlines()
     assert len(rows) == 6 and rows[-1].endswith(",<5") and "8.0%" not in rows[-1]
+
+
+def test_the_deadlines_of_calls_say_who_set_them(client: TestClient) -> None:
+    page = client.get("/cases").text
+    assert "政策咨询：1 个工作日内转办、3 个工作日内办结（试行值，待热线主管部门核定后替换）" in page
