@@ -18,10 +18,11 @@ from data.corpus import POLICIES, in_force, load_defaults, load_items
 from data.indicators import Catalogue, load
 from matching.rules import Program, RuleError
 from matching.rules.program import compile_sound
-from matching.rules.simulate import simulate
+from matching.rules.simulate import Simulation, simulate
 from pipelines.published import Publication, current, open_copy
 
 GROUPS: Mapping[str, str] = {"region": "registered_region", "industry": "industry_section", "size": "enterprise_size"}
+PERSON_GROUPS: Mapping[str, str] = {"region": "person_employer_region"}
 
 
 class NotFoundError(LookupError):
@@ -144,12 +145,12 @@ class Desk:
                 raise NotFoundError(f"人员编号 {key} 开头的有 {found.height} 人，请写全编号")
             if found.height == 1:
                 row = found.row(0, named=True)
-                return Subject({"person_id": row["person_id"]}, self.persons, row, self._sources_of(row))
+                return Subject({"person_id": row["person_id"]}, self.persons, row, self.sources_of(row))
         firm = self.enterprise(key)
         evidence = self.evidence([firm.enterprise_id]).get(firm.enterprise_id, {})
         return Subject({"uscc": firm.uscc, "name": firm.name}, self.program, self.profile(firm.enterprise_id), evidence)
 
-    def _sources_of(self, person: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    def sources_of(self, person: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """A person's row carries one source per table it was read from."""
         tables = {
             i.name: (i.evidence or "").rpartition(".")[2] for i in self.catalogue.values() if i.entity == "person"
@@ -174,6 +175,11 @@ class Desk:
         hint = "是否指 " + "、".join(f"{id}（{titles[id]}）" for id in near) if near else "用 huiqi search <词> 找编号"
         kind = "个人" if rules is self.persons else "企业"
         raise NotFoundError(f"没有在 {self.rules_as_of} 有效的{kind}事项“{text}”；{hint}")
+
+    def item_of(self, text: str) -> tuple[str, bool]:
+        """An item by id or full title, for enterprises or for persons, and whether it is for persons. Raises NotFoundError."""
+        people = any(text in (item.text.id, item.text.title) for item in self.persons.items)
+        return self.item_id(text, self.persons if people else None), people
 
     def profile(self, enterprise_id: str) -> dict[str, Any]:
         """One row of profile.enterprise."""
@@ -204,11 +210,11 @@ class Desk:
         return found
 
 
-def groups_of(profiles: pl.DataFrame) -> pl.DataFrame:
+def groups_of(profiles: pl.DataFrame, groups: Mapping[str, str] = GROUPS) -> pl.DataFrame:
     """The columns results are broken down by; NULL where the profile lacks one."""
     return profiles.select(
         (pl.col(column) if column in profiles.columns else pl.lit(None, pl.String)).alias(name)
-        for name, column in GROUPS.items()
+        for name, column in groups.items()
     )
 
 
@@ -221,8 +227,13 @@ def what_if(
 ) -> dict[str, Any]:
     """The document of `huiqi simulate`: reach and cost before and after, who is gained and lost, by group, and the curve.
 
-    `everybody` is `desk.profiles()` if the caller holds it already. Raises RuleError for a change that does not hold.
+    `everybody` is `desk.profiles()` if the caller holds it already. An item for persons is tried on the persons, who are named by their
+    keyed hash and grouped by the region of their employer. Raises RuleError for a change that does not hold.
     """
+    if item_id in desk.persons.by_id:
+        persons = desk.frame("SELECT * FROM profile.person ORDER BY person_id").drop("enterprise_id", strict=False)
+        groups = groups_of(persons, PERSON_GROUPS)
+        return _told(item_id, simulate(desk.persons, persons, item_id, changes, desk.as_of, groups, award=award), {})
     everybody = desk.profiles() if everybody is None else everybody
     # a changed condition may read an indicator that no rule in force reads
     extra = [
@@ -236,13 +247,16 @@ def what_if(
         more = desk.frame(f"SELECT enterprise_id, {chosen} FROM profile.enterprise")
         everybody = everybody.join(more, on="enterprise_id", how="left", maintain_order="left")
     found = simulate(desk.program, everybody, item_id, changes, desk.as_of, groups_of(everybody), award=award)
-    usccs = dict(everybody.select("enterprise_id", "uscc").iter_rows())
+    return _told(item_id, found, dict(everybody.select("enterprise_id", "uscc").iter_rows()))
+
+
+def _told(item_id: str, found: Simulation, codes: Mapping[str, str | None]) -> dict[str, Any]:
     return {
         "item_id": item_id,
         "before": {"n": found.before.n, "yuan": found.before.yuan},
         "after": {"n": found.after.n, "yuan": found.after.yuan},
-        "gained": [usccs[e] or e for e in found.gained],
-        "lost": [usccs[e] or e for e in found.lost],
+        "gained": [codes.get(e) or e for e in found.gained],
+        "lost": [codes.get(e) or e for e in found.lost],
         "by": {name: frame.to_dicts() for name, frame in found.by.items()},
         "curve": found.curve.to_dicts(),
     }

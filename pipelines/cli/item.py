@@ -1,7 +1,7 @@
 """`huiqi eligible nearmiss gaps simulate lint`: whom an item reaches, who is nearly there, what is missing, what if, and what is amiss."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,7 +33,10 @@ def eligible(
     json: Json = False,
 ) -> None:
     with desk(home) as d:
-        item_id = d.item_id(item)
+        item_id, people = d.item_of(item)
+        if people:
+            _eligible_persons(d, item_id, limit, json=json)
+            return
         score = "s.score" if d.has("match", "score") else "NULL::DOUBLE AS score"
         join = "LEFT JOIN match.score s USING (enterprise_id, item_id, version)" if d.has("match", "score") else ""
         rows = d.frame(
@@ -62,6 +65,27 @@ def eligible(
     )
 
 
+def _eligible_persons(d: Any, item_id: str, limit: int, *, json: bool) -> None:
+    rows = d.frame(
+        "SELECT p.person_id, e.uscc, e.name AS employer, p.verdict, p.bar, p.amount_yuan, p.valid_from AS since FROM match.person_pair p"
+        " LEFT JOIN profile.enterprise e USING (enterprise_id)"
+        " WHERE p.item_id = $item AND p.verdict IN ('eligible', 'declarable') ORDER BY p.verdict DESC, p.person_id",
+        {"item": item_id},
+    ).to_dicts()
+    if json:
+        output.print_json(rows)
+        return
+    columns = {
+        "person_id": "人员编号",
+        "employer": "就业单位",
+        "verdict": "判定",
+        "amount_yuan": "测算金额（元）",
+        "since": "自",
+    }
+    shown = [{**row, "verdict": VERDICTS[row["verdict"]]} for row in (rows[:limit] if limit else rows)]
+    output.print_table(shown, columns, title=f"{item_id}：{len(rows)} 人")
+
+
 def nearmiss(
     item: Annotated[str, ITEM],
     home: Home = None,
@@ -72,39 +96,41 @@ def nearmiss(
     from matching.rules.values import decimal
 
     with desk(home) as d:
-        item_id = d.item_id(item)
+        item_id, people = d.item_of(item)
+        program = d.persons if people else d.program
+        subject, pairs = ("person", "match.person_pair") if people else ("enterprise", "match.pair")
         top = f" LIMIT {limit}" if limit else ""
         rows = d.frame(
-            "SELECT e.* FROM match.pair p JOIN profile.enterprise e USING (enterprise_id)"
-            f" WHERE p.item_id = $item AND p.near_miss ORDER BY e.enterprise_id{top}",
+            f"SELECT e.* FROM {pairs} p JOIN profile.{subject} e USING ({subject}_id)"
+            f" WHERE p.item_id = $item AND p.near_miss ORDER BY {subject}_id{top}",
             {"item": item_id},
         )
-        evidence = d.evidence(rows["enterprise_id"].to_list())
+        evidence = {} if people else d.evidence(rows["enterprise_id"].to_list())
         found = []
         for row in rows.iter_rows(named=True):
-            one = explained(
-                d.program, row, item_id, d.as_of, evidence=evidence.get(row["enterprise_id"]), departments=d.departments
-            )
+            seen = d.sources_of(row) if people else evidence.get(row["enterprise_id"])
+            one = explained(program, row, item_id, d.as_of, evidence=seen, departments=d.departments)
             # of several alternatives the first: in a logic with OR the first failing condition may be none of them
             failing = next((c for c in one.conditions if c.id in one.short_of), None)
             if failing is None:
                 continue
             found.append(
                 {
-                    "uscc": row["uscc"],
-                    "name": row["name"],
+                    **({"person_id": row["person_id"]} if people else {"uscc": row["uscc"], "name": row["name"]}),
                     "condition": failing.id,
                     "distance": None if failing.distance is None else decimal(failing.distance),
                     "unit": failing.unit,
                     "sentence": failing.sentence,
                 }
             )
-    found.sort(key=lambda r: (r["condition"], r["distance"] is None, r["distance"] or 0, r["uscc"]))
+    who = "person_id" if people else "uscc"
+    found.sort(key=lambda r: (r["condition"], r["distance"] is None, r["distance"] or 0, r[who] or ""))
     if json:
         output.print_json(found)
         return
-    columns = {"uscc": "统一社会信用代码", "name": "名称", "condition": "条件", "sentence": "差距"}
-    output.print_table(found, columns, title=f"{item_id}：差一步的企业")
+    names = {"person_id": "人员编号"} if people else {"uscc": "统一社会信用代码", "name": "名称"}
+    title = f"{item_id}：差一步的{'人' if people else '企业'}"
+    output.print_table(found, {**names, "condition": "条件", "sentence": "差距"}, title=title)
 
 
 def gaps(home: Home = None, json: Json = False) -> None:
@@ -144,7 +170,7 @@ def simulate(
     if not changes and award is None:
         raise Stop('写明要改什么，如 --set c1="rd_expense_last_year >= 3000000" 或 --award "100000"')
     with desk(home) as d:
-        item_id = d.item_id(item)
+        item_id, people = d.item_of(item)
         try:
             document = what_if(d, item_id, dict(change_of(text) for text in changes or []), award)
         except RuleError as error:
@@ -154,10 +180,11 @@ def simulate(
         return
     output.print_table(
         [{"what": "现行", **document["before"]}, {"what": "改后", **document["after"]}],
-        {"what": item_id, "n": "企业数", "yuan": "测算金额（元）"},
+        {"what": item_id, "n": "人数" if people else "企业数", "yuan": "测算金额（元）"},
     )
-    output.console.print(f"新增 {len(document['gained'])} 家，减少 {len(document['lost'])} 家")
-    names = {"region": "注册地", "industry": "行业门类", "size": "规模"}
+    unit = "人" if people else "家"
+    output.console.print(f"新增 {len(document['gained'])} {unit}，减少 {len(document['lost'])} {unit}")
+    names = {"region": "就业单位注册地" if people else "注册地", "industry": "行业门类", "size": "规模"}
     for name, rows in document["by"].items():
         told = [{**row, "key": None if row["key"] is None else word(row["key"], {"type": name})} for row in rows]
         output.print_table(
@@ -166,7 +193,7 @@ def simulate(
     if document["curve"]:
         output.print_table(
             document["curve"],
-            {"threshold": "门槛", "n": "企业数", "yuan": "测算金额（元）"},
+            {"threshold": "门槛", "n": "人数" if people else "企业数", "yuan": "测算金额（元）"},
             title="门槛与范围、资金",
         )
 

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from assets import match
+from assets import match, match_person
 from data.corpus import in_force, load_items
 from data.indicators import load
 from matching.rules import profile_frame
@@ -50,8 +50,10 @@ def home(tmp_path_factory):
     persons = [{**e.given, "enterprise_id": f"{n:032x}"} for n, e in enumerate(TALENT.examples)]
     with warehouse.write() as w:
         w.replace("profile.enterprise", frame)
-        w.replace("profile.person", profile_frame(persons, load()).rename({"enterprise_id": "person_id"}))
-    assert dg.materialize(match.MATCH_ASSETS, resources={"warehouse": warehouse, "scope": Day()}).success
+        people = profile_frame(persons, load()).rename({"enterprise_id": "person_id"})
+        w.replace("profile.person", people.with_columns(enterprise_id=pl.lit(rows[0]["enterprise_id"])))
+    wanted = [*match.MATCH_ASSETS, *match_person.PERSON_MATCH_ASSETS]
+    assert dg.materialize(wanted, resources={"warehouse": warehouse, "scope": Day()}).success
     publish(warehouse, Day())
     return home
 
@@ -154,6 +156,17 @@ def test_simulate_a_lower_threshold_only_gains(run):
     reach = [step["n"] for step in found["curve"]]
     assert reach == sorted(reach, reverse=True) and len(reach) > 3
     assert set(found["by"]) == {"region", "industry", "size"}
+
+
+def test_an_item_for_persons_is_asked_like_any_other(run):
+    verdicts = [example.verdict for example in TALENT.examples]
+    eligible = run("eligible", TALENT.id)
+    assert len(eligible) == verdicts.count("eligible") and {"person_id", "employer", "amount_yuan"} <= set(eligible[0])
+    near = run("nearmiss", TALENT.title)
+    assert near and all(row["condition"] == "c2" and "还差" in row["sentence"] for row in near)
+    found = run("simulate", TALENT.id, "--set", "c2=person_insured_months >= 0")
+    assert found["before"]["n"] == len(eligible) < found["after"]["n"] and set(found["by"]) == {"region"}
+    assert {row["person_id"] for row in near} & set(found["gained"])
 
 
 def test_unknown_keys_and_items_end_with_a_sentence(home):
