@@ -84,6 +84,8 @@ def _of_item(item: Item, vocabulary: Vocabulary) -> Iterator[Finding]:
         yield finding("award", "amount-differs", message)
     for message in _unpaid(compiled.award, every, item):
         yield finding("award", "amount-not-in-rule", message, "info")
+    if message := _title_differs(item.text, item):
+        yield finding("region", "region-differs", message)
     for key, message in _validity_differs(item):
         yield finding(key, "date-differs", message)
     yield from (
@@ -198,8 +200,23 @@ def _region_differs(term: Term, words: str, body: str, item: Item) -> Iterator[s
             yield f"规则里 {column} 的 {'、'.join(strangers)} 不是{place}说的地方（{'、'.join(sorted(named))}）"
         elif policy and not any(_same_place(code, other) for code in codes for other in policy):
             yield f"规则里 {column} 的 {'、'.join(codes)} 不是政策原文要求的地方（{'、'.join(sorted(policy))}）"
-        elif policy and (unsaid := {t for t in told if not any(_same_place(t, o) for o in policy | anywhere)}):
+        elif unsaid := {t for t in told if not any(_same_place(t, o) for o in policy | anywhere)}:
             yield f"条件原文说的地方 {'、'.join(sorted(unsaid))} 在政策原文里找不到"
+
+
+def _title_differs(body: str, item: Item) -> str:
+    """A title that names a place (海口市…办法) where the item holds for another."""
+    line = next((words for words in body.split("\n") if words.strip()), "")[:60]
+    named = {p.code for p in gazetteer.find(line)}
+    if not named or any(_within(code, own) for code in named for own in item.region):
+        return ""
+    return f"政策标题说的地方（{'、'.join(sorted(named))}）不是适用地区 {'、'.join(item.region)}"
+
+
+def _within(code: str, own: str) -> bool:
+    """Whether one of two places lies in the other, or they are one."""
+    short, long = sorted((code.rstrip("0"), own.rstrip("0")), key=len)
+    return _same_place(code, own) or long.startswith(short) or not (code.isdigit() and own.isdigit())
 
 
 def _asked_places(body: str, item: Item) -> set[str]:

@@ -82,9 +82,10 @@ def placed(text: str, start: int, end: int, here: Here) -> list[Placed]:
 def place_in(words: str, here: Here) -> str:
     """The place that `words` name, in full where they mean the place the document speaks for; empty if they name none."""
     own = _OURS.search(words)
-    if own and own[0][0] not in "我本全" and (named := _NAMED.search(words)) and named["place"] and not here.name:
+    if own and own[0][0] not in "我本全" and (named := _NAMED.search(words)) and named["place"]:
         # 在安徽省境内: the place is named
-        return str(named["place"])
+        place = str(named["place"])
+        return here.name if here.name and (place in here.name or here.name.endswith(place)) else place
     if match := own:
         mine = re.search(r"[省市区县州旗]", match[0])
         if here.name and (not mine or not here.level or mine[0] == here.level or mine[0] in here.name):

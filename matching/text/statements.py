@@ -95,10 +95,10 @@ def unit_read(
             continue
         more = _only_more(text, sentence, given)
         if not given and (prefers := _PREFERS.search(words)):
-            if not _PREFERRED.match(words, prefers.end()):
+            # 收入不低于1000万元，有发明专利的优先; …的企业，优先考虑专精特新企业: whom one prefers need not be what one asks
+            if (cut := _preferred_from(words, prefers)) is None:
                 continue
-            # …的企业，优先考虑专精特新企业: whom one prefers need not be what one asks
-            more = sentence.start + prefers.start()
+            more = sentence.start + cut
             asked = [c for c in asked if c.start < more]
         here_asked = [*asked, *(c for c in _stated(text, sentence, here) if c.start < more)]
         if bars.heads_bars(words) and words.rstrip().endswith(("：", ":")):
@@ -173,6 +173,16 @@ _MORE = re.compile(r"其中[^。；]{0,40}?(?:上浮|提高|上调|增加|加成
 
 
 _OTHERWISE = re.compile(r"[^，。；\n]{0,4}[，,]\s?或者?(?!许)(?P<words>[^，。；\n]{4,40})[。；;\s]*$")
+
+
+def _preferred_from(words: str, prefers: re.Match[str]) -> int | None:
+    """From where on a sentence only says whom one prefers; None where all of it does (…的企业，优先安排用地)."""
+    if _PREFERRED.match(words, prefers.end()):
+        return prefers.start()
+    clause = max(words.rfind(mark, 0, prefers.start()) for mark in "，,；：") + 1
+    if not words[clause : prefers.start()].strip("，, 予以给可同等条件下"):
+        return None
+    return clause or None
 
 
 def _or_else(text: str, sentence: Span, asked: list[Condition]) -> list[Condition]:
