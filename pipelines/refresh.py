@@ -16,6 +16,8 @@ from pipelines.warehouse import DuckWarehouse
 
 # Written whole: persons change employers, and coverage counts everybody.
 _WHOLE = ("person", "coverage")
+# The longest tables, of which no statement asks more than a look back: a full build writes a slice's rows of them where they belong at once.
+_STRAIGHT = ("sourced", "indicator_month")
 # Facts about feeds and days, the same for every enterprise.
 _FEEDS = ("feed", "due")
 _SHARED = "raw.delivery"
@@ -79,11 +81,10 @@ def rebuild(warehouse: DuckWarehouse, scope: Scope, slice_size: int = SLICE) -> 
                 "CREATE TABLE slice.wanted AS SELECT enterprise_id FROM registry.enterprise WHERE enterprise_id > $after AND enterprise_id <= $last",
                 {"after": after, "last": last},
             )
-            _slice(con, home)
-            for name in _sliced(con, "slice"):
+            begun = "CREATE OR REPLACE TABLE {} AS" if place == 0 else "INSERT INTO {} BY NAME"
+            for name in _slice(con, home, straight=begun):
                 table = f'profile."{name}"'
-                begun = f"CREATE OR REPLACE TABLE {table} AS" if place == 0 else f"INSERT INTO {table} BY NAME"
-                con.execute(f"{begun} SELECT * FROM slice.{table}")
+                con.execute(f"{begun.format(table)} SELECT * FROM slice.{table}")
     with warehouse.write() as w:
         for name in (*VIEWS, *_WHOLE):
             put(w, name, statements()[name])
@@ -211,8 +212,12 @@ def _changed_sql(known_at: str) -> str:
     SELECT DISTINCT enterprise_id FROM resolved WHERE enterprise_id IS NOT NULL ORDER BY enterprise_id"""
 
 
-def _slice(con: duckdb.DuckDBPyConnection, home: str) -> None:
-    """Copies what speaks of the wanted enterprises into `slice` and runs every statement there."""
+def _slice(con: duckdb.DuckDBPyConnection, home: str, straight: str | None = None) -> Sequence[str]:
+    """Copies what speaks of the wanted enterprises into `slice` and runs every statement there. Returns the tables whose rows stand in `slice`.
+
+    `straight`, the beginning of a statement that adds rows to a table, sends those of `_STRAIGHT` to the warehouse: a slice's rows of
+    `profile.sourced` are a quarter of its cost, and were held and written twice.
+    """
     for schema in ("raw", "registry", "profile"):
         con.execute(f"CREATE SCHEMA slice.{schema}")
     for table in ("registry.enterprise", "registry.subject"):
@@ -230,9 +235,14 @@ def _slice(con: duckdb.DuckDBPyConnection, home: str) -> None:
         con.execute(f'CREATE VIEW slice.profile."{name}" AS SELECT * FROM "{home}".profile."{name}"')
     con.execute("USE slice")
     for name, sql in statements().items():
-        if name not in _WHOLE:
+        if straight and name in _STRAIGHT:
+            own = f'"{home}".profile."{name}"'
+            con.execute(f"{straight.format(own)} {sql}")
+            con.execute(f'CREATE VIEW profile."{name}" AS SELECT * FROM {own}')
+        elif name not in _WHOLE:
             con.execute(f'CREATE {"VIEW" if name in VIEWS else "TABLE"} profile."{name}" AS {sql}')
     con.execute(f'USE "{home}"')
+    return [name for name in _sliced(con, "slice") if not (straight and name in _STRAIGHT)]
 
 
 def _put(con: duckdb.DuckDBPyConnection, changed: int) -> None:
