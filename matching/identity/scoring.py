@@ -42,8 +42,9 @@ SCORES = pl.Schema(
 )
 
 # 瑞达文化 is often another firm than 瑞达文化传媒, 同椰 a slip of 通杰椰 as well as of 同左椰, and place and region are one fact told twice: a name
-# that is only a part of another, or merely near, is never accepted without the person or the phone.
-_BACKED = (
+# that is only a part of another, or merely near, is never accepted without the person or the phone. A form that is said and differs (经营部, 有限公司)
+# is never accepted: a company that succeeds a sole trader has its name, its person and its phone, and is somebody else.
+_BACKED = (pl.col("gamma_form") != LEVELS["form"].index("不同")) & (
     pl.col("gamma_name").is_in(
         [LEVELS["name"].index(n) for n in ("字序不同", "字形相近", "读音相同", "字号行业相同", "全同")]
     )

@@ -50,6 +50,7 @@ def test_what_the_model_accepts_and_what_it_leaves() -> None:
             {"name": "海南瑞达文化有限公司"},
             {"name": "海南从没听过粮油有限公司"},
             {"name": "海南瑞达科技有限公司文昌分公司", "legal_person": f"人{NAMES.index('海南瑞达科技有限公司')}"},
+            {"name": "海南瑞达科技经营部", "legal_person": f"人{NAMES.index('海南瑞达科技有限公司')}"},
         ),
         register(),
         None,
@@ -62,6 +63,7 @@ def test_what_the_model_accepts_and_what_it_leaves() -> None:
     assert found["s2"][0] is None
     assert found["s3"] == (None, "none")
     assert found["s4"] == (None, "review"), "分支不并入主体"
+    assert found["s5"] == (None, "review"), "个体户不是由它转成的公司"
     why = told.subject.filter(pl.col("_subject_id") == "s0")["why"].item()
     assert "读音相同 +" in why and "法定代表人:相同 +" in why
 
