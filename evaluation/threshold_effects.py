@@ -65,13 +65,17 @@ def threshold_effect(cases: pl.DataFrame) -> dict[str, object]:
     paid_above, paid_below = (near.filter(side)["paid"].mean() for side in (above, ~above))
     if not paid_above and not paid_below:
         return row | {"reason": "门槛附近没有企业获得拨付"}
+    known = near.filter(pl.col("change").is_not_null())
+    sides = known.filter(~above).height, known.filter(above).height
+    if min(sides) < FEWEST_NEAR:
+        return row | {"reason": _too_few(*sides)}
     sharp = paid_above == 1.0 and paid_below == 0.0
     row["design"] = SHARP if sharp else FUZZY
     try:
         found = _jump(near, "change", None if sharp else "paid")
         first = found if sharp else _jump(near, "paid", None, width=found.h)
     except ValueError as error:
-        return row | {"reason": str(error)}
+        return row | {"reason": f"门槛处算不出跳升：{error}"}
     row |= {
         "near_below": found.n_effective[0],
         "near_above": found.n_effective[1],
@@ -79,9 +83,7 @@ def threshold_effect(cases: pl.DataFrame) -> dict[str, object]:
         "take_up": 1.0 if sharp else _six(first.robust.coef),
     }
     if min(found.n_effective) < FEWEST_NEAR:
-        return row | {
-            "reason": f"门槛附近可比的企业太少（下方 {_few(found.n_effective[0])} 户、上方 {_few(found.n_effective[1])} 户，各至少 {FEWEST_NEAR}）"
-        }
+        return row | {"reason": _too_few(*found.n_effective)}
     if not sharp and first.robust.z**2 < WEAK:
         return row | {
             "reason": f"拨付在门槛处没有明显跳升（F = {first.robust.z**2:.1f}，至少 {WEAK:g}），门槛不决定谁受益"
@@ -188,6 +190,10 @@ def judged_thresholds(rows: list[dict[str, object]]) -> pl.DataFrame:
 
 def _six(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, 6)
+
+
+def _too_few(below: int, above: int) -> str:
+    return f"门槛附近可比的企业太少（下方 {_few(below)} 户、上方 {_few(above)} 户，各至少 {FEWEST_NEAR}）"
 
 
 def _few(n: int) -> str:

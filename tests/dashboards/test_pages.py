@@ -324,7 +324,7 @@ def test_every_chart_has_a_height_the_style_sheet_knows() -> None:
 
 def test_what_a_threshold_did_is_shown_with_its_tests_and_its_steps(client: TestClient) -> None:
     page = client.get("/policies/hn-tech-sme-rd").text
-    assert "门槛处的效果" in page and "7.3%" in page and "3.1% 至 11.7%" in page and "0.600" in page
+    assert "门槛处的效果" in page and "7.3%" in page and "3.1% 至 11.7%" in page and "0.40 / 0.60 / —" in page
     questions = client.get("/questions").text
     assert "在门槛处看" in questions and "7.3%" in questions
     undecided = client.get("/policies/hn-biomed-voucher").text
