@@ -114,7 +114,8 @@ def quantity(value: Any, kind: str, unit: str | None) -> str:
     if kind == "ratio":
         return share(value, 2)
     if kind in ("integer", "number"):
-        return f"{Decimal(value):,.0f}" + (f" {unit}" if unit and unit != "小数" else "")
+        told = f"{Decimal(value):,.2f}".removesuffix("0").removesuffix("0").removesuffix(".")
+        return told + (f" {unit}" if unit and unit != "小数" else "")
     return str(value)
 
 

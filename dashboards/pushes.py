@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dashboards.enterprises import catalogue
+from dashboards.formats import quantity
+from dashboards.mart import Mart, Row
 from dashboards.pages import Pages, whole
+from data.indicators import Indicator
 
 LINES_PER_PAGE = 100
 
@@ -44,6 +49,7 @@ def list_page(pages: Pages, request: Request) -> Response:
         for line in lines:
             line["reasons"] = json.loads(line["reasons"] or "[]")
             line["missing"] = json.loads(line["missing"] or "[]")
+        _in_words(mart, lines)
         stopped = mart.rows(
             """SELECT reason, count(*) AS n, sum(amount_yuan) AS yuan FROM push.suppression
                WHERE kind = $kind AND item_id IS NOT DISTINCT FROM $item AND cycle IS NOT DISTINCT FROM $cycle
@@ -77,3 +83,23 @@ def list_page(pages: Pages, request: Request) -> Response:
             page=page,
             pages_total=-(-header["row_count"] // LINES_PER_PAGE),
         )
+
+
+def _in_words(mart: Mart, lines: list[Row]) -> None:
+    """The values of the reasons as a reader says them: yes and no, the names of regions, figures with their units."""
+    reasons = [reason for line in lines for reason in line["reasons"] if reason.get("value") is not None]
+    codes = sorted({reason["value"] for reason in reasons})
+    rows = mart.rows("SELECT code, name FROM mart.dim_region WHERE list_contains($codes, code)", {"codes": codes})
+    names = {row["code"]: row["name"] for row in rows}
+    for reason in reasons:
+        reason["value"] = _said(reason["value"], catalogue().find(reason.get("indicator") or ""), names)
+
+
+def _said(value: str, indicator: Indicator | None, names: dict[str, str]) -> str:
+    if value in ("true", "false"):
+        return "是" if value == "true" else "否"
+    if indicator is not None and indicator.codes_ref:
+        return names.get(value, value)
+    if indicator is None or indicator.type not in ("money", "ratio", "integer", "number"):
+        return value
+    return quantity(Decimal(value), indicator.type, indicator.unit)

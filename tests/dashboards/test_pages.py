@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -17,8 +18,9 @@ from dashboards import charts
 from dashboards.app import create
 from dashboards.charts import as_csv, drawn
 from dashboards.figures import CHARTS
-from dashboards.formats import figure, shown_count, yuan
+from dashboards.formats import figure, quantity, shown_count, yuan
 from dashboards.mart import opened
+from dashboards.pushes import _said
 from pipelines.publish import publish
 from tests.dashboards.literal_mart import build, inputs, published
 
@@ -336,3 +338,13 @@ def test_what_a_threshold_did_is_shown_with_its_tests_and_its_steps(client: Test
 def test_the_deadlines_of_calls_say_who_set_them(client: TestClient) -> None:
     page = client.get("/cases").text
     assert "政策咨询：1 个工作日内转办、3 个工作日内办结（试行值，待热线主管部门核定后替换）" in page
+
+
+def test_the_lines_of_a_list_say_values_in_words(client: TestClient) -> None:
+    page = client.get("/pushes/L-hn-biomed-voucher").text
+    region = inputs()["profile.enterprise"]["registered_region"][0]
+    assert f"<b>{region}</b>" not in page and re.search(r"在海南省内登记 <b>[\u4e00-\u9fff]+[市区县]</b>", page)
+    assert [_said(value, None, {}) for value in ("true", "false", "E")] == ["是", "否", "E"]
+    assert quantity(Decimal("0.945355"), "number", "年") == "0.95 年" and quantity(66, "integer", "人") == "66 人"
+    assert quantity(Decimal("1670.000000"), "number", "亩") == "1,670 亩" and quantity(0, "integer", "件") == "0 件"
+    assert quantity(100, "integer", None) == "100"
