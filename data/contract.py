@@ -125,6 +125,11 @@ class Table(Strict):
                 out[column.split.rank] = "BIGINT"
         return out | dict(PROVENANCE)
 
+    @property
+    def dated(self) -> str | None:
+        """The column that says of which day a row is; None where it only says the year."""
+        return self.valid_at if self.valid_at and self.columns[self.valid_at].type != "year" else None
+
     @cached_property
     def version(self) -> str:
         """A digest of the whole contract of this table: another one is another reading of the same bytes."""

@@ -66,44 +66,72 @@ def code_list(name: str) -> dict[str, str]:
         }
 
 
+@dataclass(frozen=True)
+class Typed:
+    """Rows of a delivery typed one by one, before they are compared with each other.
+
+    `rows`: the columns of `Table.stored` and `_at`, the physical row; `faulty`: `_at` and REJECT_SCHEMA; `physical`: `_at` and `_file_id` of
+    every delivered row; `subjects`: as in `Conformed`.
+    """
+
+    rows: pl.DataFrame
+    faulty: pl.DataFrame
+    physical: pl.DataFrame
+    subjects: pl.DataFrame
+
+
 def conform(frame: pl.DataFrame, table: Table, key: bytes) -> Conformed:
     """Types every row of `frame`: String columns under our names and `_file_id _row_no _sheet _numeric _period _received_at`.
 
     Money becomes 元 (or USD), people 人, areas ㎡; an identity key is normalised, never judged. `key` hashes personal values.
     """
-    # Several names in one cell share a physical row: `_at` tells them apart until the counts are made.
-    # One chunk: a file of which every row is rejected would leave an empty one, over which Polars' concat_str panics.
-    frame = frame.rechunk().with_row_index("_at")
-    physical = frame.select("_at", "_file_id")
-    split = _split(frame, table)
-    faults: list[pl.DataFrame] = []
-    typed: dict[str, pl.Series] = {}
-    for name, column in table.columns.items():
-        delivered = split[name] if name in split.columns else pl.Series(name, [None] * split.height, dtype=pl.String)
-        codes = code_list(column.codes) if column.codes else None
-        parsed = parse(delivered, column, codes, key)
-        typed[name] = parsed.values.alias(name)
-        if column.codes:
-            typed[f"{name}_source"] = trimmed(delivered).alias(f"{name}_source")
-        if column.split:
-            alone = pl.repeat(1, split.height, dtype=pl.Int64, eager=True)
-            typed[column.split.rank] = split[column.split.rank] if name in split.columns else alone
-        faults += _faults(split, name, column, delivered, parsed, codes)
-        if column.type in ("date", "datetime", "month", "year") and not (column.future or column.forever):
-            faults += _future(split, name, column, delivered, parsed)
-    rows = split.select("_at", "_file_id", "_row_no", "_sheet", "_period", "_received_at", NUMERIC).with_columns(
-        **typed
-    )
-    faulty = pl.concat([f for f in faults if f.height] or [_no_faults()])
-    rows = rows.filter(~pl.col("_at").is_in(faulty["_at"].unique().implode()))
+    physical, rows, faulty = _cells(frame, table, key, 0)
     rows, duplicates = _collapsed(rows, table)
-    rows, conflicts = _unambiguous(rows, table)
-    faulty = pl.concat([faulty, conflicts])
+    rows, told_twice = _unambiguous(rows, table)
+    faulty = pl.concat([faulty, told_twice])
     rows = rows.with_columns(_operation(table).alias("_op"))
     rows, subjects = _named(rows, table)
     counts = _counted(physical, faulty, duplicates)
     rejects = faulty.select(list(REJECT_SCHEMA)).sort("_file_id", "_sheet", "_row_no", "column_name")
     return Conformed(rows.select(list(table.stored)), rejects, counts, subjects)
+
+
+def typed(frame: pl.DataFrame, table: Table, key: bytes, first: int) -> Typed:
+    """A part of a delivery whose first row is its physical row `first`: what `conform` makes of each row alone."""
+    physical, rows, faulty = _cells(frame, table, key, first)
+    rows, subjects = _named(rows.with_columns(_operation(table).alias("_op")), table)
+    return Typed(rows.select("_at", *table.stored), faulty, physical, subjects)
+
+
+def _cells(
+    frame: pl.DataFrame, table: Table, key: bytes, first: int
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """(`_at` and file of every row, the rows without a fault, typed, the faults)."""
+    # Several names in one cell share a physical row: `_at` tells them apart until the counts are made.
+    # One chunk: a file of which every row is rejected would leave an empty one, over which Polars' concat_str panics.
+    frame = frame.rechunk().with_row_index("_at", offset=first)
+    physical = frame.select("_at", "_file_id")
+    split = _split(frame, table)
+    faults: list[pl.DataFrame] = []
+    cells: dict[str, pl.Series] = {}
+    for name, column in table.columns.items():
+        delivered = split[name] if name in split.columns else pl.Series(name, [None] * split.height, dtype=pl.String)
+        codes = code_list(column.codes) if column.codes else None
+        parsed = parse(delivered, column, codes, key)
+        cells[name] = parsed.values.alias(name)
+        if column.codes:
+            cells[f"{name}_source"] = trimmed(delivered).alias(f"{name}_source")
+        if column.split:
+            alone = pl.repeat(1, split.height, dtype=pl.Int64, eager=True)
+            cells[column.split.rank] = split[column.split.rank] if name in split.columns else alone
+        faults += _faults(split, name, column, delivered, parsed, codes)
+        if column.type in ("date", "datetime", "month", "year") and not (column.future or column.forever):
+            faults += _future(split, name, column, delivered, parsed)
+    rows = split.select("_at", "_file_id", "_row_no", "_sheet", "_period", "_received_at", NUMERIC).with_columns(
+        **cells
+    )
+    faulty = pl.concat([f for f in faults if f.height] or [_no_faults()])
+    return physical, rows.filter(~pl.col("_at").is_in(faulty["_at"].unique().implode())), faulty
 
 
 def merged(parts: Sequence[Conformed]) -> Conformed:
@@ -184,7 +212,8 @@ def _future(split: pl.DataFrame, name: str, column: Column, delivered: pl.Series
     return [_fault(split, later, name, column, delivered, "future", "晚于收到交付的日子")] if later.any() else []
 
 
-def _payload(table: Table) -> list[str]:
+def payload(table: Table) -> list[str]:
+    """The columns that say something, apart from where they were said."""
     return [c for c in table.stored if c not in PROVENANCE]
 
 
@@ -192,7 +221,7 @@ def _collapsed(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataF
     """Rows alike in every column of one file count as one fact, the first."""
     if table.repeats == "keep":
         return rows, rows.clear().select("_at", "_file_id")
-    first = rows.select(pl.struct("_file_id", *_payload(table)).is_first_distinct().alias("f")).to_series()
+    first = rows.select(pl.struct("_file_id", *payload(table)).is_first_distinct().alias("f")).to_series()
     return rows.filter(first), rows.filter(~first).select("_at", "_file_id")
 
 
@@ -201,8 +230,13 @@ def _unambiguous(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.Dat
     if table.conflict == "keep" or rows.is_empty():
         return rows, _no_faults()
     twice = rows.select(pl.struct("_file_id", *table.primary).is_duplicated().alias("d")).to_series()
+    return rows.filter(~twice), conflicts(rows.filter(twice), table)
+
+
+def conflicts(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """The faults (`_at` and REJECT_SCHEMA) of rows that tell one primary key twice with different content."""
     label = "、".join(table.columns[p].label for p in table.primary)
-    conflicts = rows.filter(twice).select(
+    return rows.select(
         "_at",
         "_file_id",
         "_sheet",
@@ -212,7 +246,6 @@ def _unambiguous(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.Dat
         pl.lit("conflict").alias("rule"),
         pl.lit(f"同一{label}在一个文件里出现两次而内容不同，无法判断以哪条为准").alias("reason"),
     )
-    return rows.filter(~twice), conflicts
 
 
 def _operation(table: Table) -> pl.Expr:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from data.contract import Rule, Table
-from quality.masks import BrokenRuleError, Outcome, bound, outcomes
+from quality.masks import BrokenRuleError, Outcome, bound, joined, outcomes
 
 # Beyond this GX costs more than a gigabyte; the masks have judged every row by then, and GX judges the slices it is given.
 SLICE_ROWS = 1_000_000
@@ -32,27 +32,33 @@ def validated(
     return [_agreed(ours, theirs) for ours, theirs in zip(found, verdicts, strict=True)]
 
 
+def validated_parts(
+    found: Sequence[Outcome],
+    parts: Iterator[pl.DataFrame],
+    table: Table,
+    confirm: Callable[[pl.DataFrame, Table], list[Outcome]],
+) -> list[Outcome]:
+    """`found`, what the masks say of rows that come in parts, confirmed part by part. Rules about rows together are left to the masks."""
+    verdicts = [confirm(part, table) for part in parts if part.height]
+    if not verdicts:
+        return list(found)
+    theirs = [joined(same) for same in zip(*verdicts, strict=True)]
+    return [_agreed(a, b, whole=len(verdicts) == 1) for a, b in zip(found, theirs, strict=True)]
+
+
 def great_expectations_outcomes(rows: pl.DataFrame, table: Table) -> list[Outcome]:
     """The outcome of every rule by Great Expectations alone, in the order of the contract."""
     parts = [_validate(rows.slice(start, SLICE_ROWS), table) for start in range(0, max(rows.height, 1), SLICE_ROWS)]
-    if len(parts) == 1:
-        return parts[0]
-    merged = []
-    for same in zip(*parts, strict=True):
-        first = same[0]
-        broken = next((p.broken for p in same if p.broken), None)
-        marks = [p.bad for p in same if p.bad is not None]
-        bad = pl.concat(marks) if len(marks) == len(same) else None
-        # A mean of slices is not the mean of the whole: beyond one slice table rules are left to the masks.
-        merged.append(Outcome(first.rule, rows.height, bad, all(p.fulfilled for p in same), broken))
-    return merged
+    # A mean of slices is not the mean of the whole: beyond one slice table rules are left to the masks.
+    return parts[0] if len(parts) == 1 else [joined(same) for same in zip(*parts, strict=True)]
 
 
-def _agreed(ours: Outcome, theirs: Outcome) -> Outcome:
+def _agreed(ours: Outcome, theirs: Outcome, whole: bool = True) -> Outcome:
     if ours.broken or theirs.broken:
         return Outcome(ours.rule, ours.rows, ours.bad, False, broken=ours.broken or theirs.broken)
-    if ours.bad is None or theirs.bad is None:
-        if ours.rows <= SLICE_ROWS and ours.fulfilled != theirs.fulfilled:
+    together = ours.rule.expect == "expect_column_values_to_be_unique"
+    if ours.bad is None or theirs.bad is None or (together and not whole):
+        if whole and ours.rows <= SLICE_ROWS and ours.fulfilled != theirs.fulfilled:
             return Outcome(ours.rule, ours.rows, None, False, broken="两种引擎的结论不一致")
         return ours
     if not ours.bad.equals(theirs.bad, check_names=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -59,6 +59,37 @@ def outcome(rows: pl.DataFrame, rule: Rule) -> Outcome:
         raise BrokenRuleError(f"不认识的检查 {rule.expect}")
     except (BrokenRuleError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
         return Outcome(rule, rows.height, None, False, broken=f"{type(error).__name__}：{error}"[:300])
+
+
+def over_parts(parts: Callable[..., Iterator[pl.DataFrame]], rules: Sequence[Rule], rows: int) -> list[Outcome]:
+    """Every rule over typed rows that come in parts; `parts(columns)` gives them as often as asked, all columns or some.
+
+    A rule about single rows is judged part by part, one about rows together over the columns it names. `rows`: only 0 or not is looked at.
+    """
+    if not rows:
+        return [
+            Outcome(rule, 0, pl.Series("bad", [], dtype=pl.Boolean) if rule.expect in _ROW_RULES else None, True)
+            for rule in rules
+        ]
+    alone = [r for r in rules if r.expect in _ROW_RULES and r.expect not in _TOGETHER]
+    found: dict[str, list[Outcome]] = {r.id: [] for r in alone}
+    for part in parts():
+        for rule in alone:
+            found[rule.id].append(outcome(part, rule))
+    return [joined(found[r.id]) if r.id in found else outcome(pl.concat(parts(_named(r))), r) for r in rules]
+
+
+def joined(parts: Sequence[Outcome]) -> Outcome:
+    """One rule's outcomes over parts as one."""
+    broken = next((p.broken for p in parts if p.broken), None)
+    marks = [p.bad for p in parts if p.bad is not None]
+    bad = pl.concat(marks) if len(marks) == len(parts) else None
+    return Outcome(parts[0].rule, sum(p.rows for p in parts), bad, all(p.fulfilled for p in parts), broken)
+
+
+def _named(rule: Rule) -> list[str]:
+    said = [rule.kwargs[k] for k in ("column", "column_A", "column_B") if k in rule.kwargs]
+    return said or ["_row_no"]
 
 
 def bound(value: Any, kind: pl.DataType) -> Any:
@@ -129,6 +160,9 @@ def _within(value: Any, kwargs: Mapping[str, Any]) -> bool:
     low, high = kwargs.get("min_value"), kwargs.get("max_value")
     return (low is None or value >= low) and (high is None or value <= high)
 
+
+# Of the rules about rows those that compare rows with each other.
+_TOGETHER = ("expect_column_values_to_be_unique",)
 
 _TABLE_RULES: Mapping[str, Callable[[pl.DataFrame, Mapping[str, Any]], bool]] = {
     "expect_table_row_count_to_be_between": lambda rows, k: _within(rows.height, k),

@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -9,11 +10,14 @@ from assets.ports import Scope, Warehouse, Written
 from assets.raw.ahead import Ahead
 from assets.raw.judge import File
 from assets.raw.keys import personal_key
+from assets.raw.large import SAMPLE
 from assets.raw.scale import medians
 from assets.raw.schema import polars_type
-from assets.raw.told import WINDOW, told
+from assets.raw.told import WINDOW, Told, thinned, told, told_of
 from assets.raw.volume import Habit
 from data import contract
+from data.contract import Table
+from quality.conform import payload
 
 
 @dataclass
@@ -25,6 +29,9 @@ class Backlog:
     habits: dict[str, Habit] = field(default_factory=dict)
     ahead: Ahead | None = None
 
+
+# Rows of an earlier delivery that are looked at together.
+AT_ONCE = 200_000
 
 _of_run: dict[str, Backlog] = {}
 
@@ -105,7 +112,9 @@ def _scales(found: Backlog, warehouse: Warehouse) -> None:
             f"SELECT r._file_id, d.kind, d.batch, d.received_at, d.sequence, {', '.join(f'r.{n}' for n in money)}"
             f' FROM raw."{table.key}" r JOIN (SELECT * FROM raw.delivery_load WHERE department = $d AND table_name = $t'
             "  AND status IN ('loaded', 'superseded') QUALIFY row_number() OVER (PARTITION BY kind,"
-            f" {'batch' if table.volume.per_batch else 'NULL'} ORDER BY received_at DESC, sequence DESC) <= $n) d ON d.file_id = r._file_id",
+            f" {'batch' if table.volume.per_batch else 'NULL'} ORDER BY received_at DESC, sequence DESC) <= $n) d ON d.file_id = r._file_id"
+            # Of a large delivery an even sample tells the median.
+            f" WHERE r._row_no % greatest(1, d.rows_in // {SAMPLE}) = 0",
             {"d": table.department, "t": table.name, "n": table.volume.window},
         )
         own = medians(newest, table)
@@ -123,37 +132,41 @@ def _told(found: Backlog, warehouse: Warehouse) -> None:
         standing = found.standing.get(table.key)
         if table.key not in found.pending or standing is None or not standing.columns.keys() >= table.stored.keys():
             continue
-        rows = warehouse.frame(
-            f'SELECT r.*, d.* EXCLUDE (file_id) RENAME (name AS d_name) FROM raw."{table.key}" r JOIN ('
-            " SELECT file_id, kind, batch, period, received_at, sequence, name, sha256 FROM raw.delivery_load"
+        newest = warehouse.frame(
+            "SELECT file_id, kind, batch, period, received_at, sequence, name, sha256, rows_in FROM raw.delivery_load"
             " WHERE department = $d AND table_name = $t AND kind = 'I' AND status IN ('loaded', 'superseded')"
             " QUALIFY row_number() OVER (PARTITION BY batch ORDER BY received_at DESC, sequence DESC) <= $n"
-            ") d ON d.file_id = r._file_id WHERE r._row_no > 0",
+            " ORDER BY received_at, sequence, file_id",
             {"d": table.department, "t": table.name, "n": WINDOW},
-        )
-        if rows.is_empty():
-            continue
-        arrivals = (
-            rows.select(
-                file_id="_file_id",
-                kind="kind",
-                batch="batch",
-                period="period",
-                received_at="received_at",
-                sequence="sequence",
-                name="d_name",
-                sha256="sha256",
-            )
-            .unique()
-            .sort("received_at", "sequence", "file_id")
-            .to_dicts()
-        )
+        ).to_dicts()
+        few = [a for a in newest if a["rows_in"] <= AT_ONCE]
+        known = told(_rows_of(warehouse, table, [a["file_id"] for a in few]), table, few) if few else {}
+        known |= {a["file_id"]: _told_large(warehouse, table, a) for a in newest if a["rows_in"] > AT_ONCE}
         habit = found.habits.setdefault(table.key, Habit())
-        shaped = rows.select([pl.col(n).cast(polars_type(k)) for n, k in table.stored.items()])
-        known = told(shaped, table, arrivals)
-        for a in arrivals:
+        for a in newest:
             if a["file_id"] in known:
                 habit.told.setdefault(("I", a["batch"] or ""), []).append(known[a["file_id"]])
+
+
+def _rows_of(warehouse: Warehouse, table: Table, files: list[str], first: int = 1, last: int = 2**62) -> pl.DataFrame:
+    listed = ", ".join(f"'{i}'" for i in files)
+    rows = warehouse.frame(
+        f'SELECT * FROM raw."{table.key}" WHERE _file_id IN ({listed}) AND _row_no BETWEEN $first AND $last',
+        {"first": first, "last": last},
+    )
+    return rows.select([pl.col(n).cast(polars_type(k)) for n, k in table.stored.items()])
+
+
+def _told_large(warehouse: Warehouse, table: Table, arrival: dict[str, Any]) -> Told:
+    one_in = thinned(arrival["rows_in"])
+    marks, days = [pl.Series(dtype=pl.UInt64)], [pl.Series(dtype=pl.Int32)]
+    for first in range(1, arrival["rows_in"] + AT_ONCE, AT_ONCE):
+        rows = _rows_of(warehouse, table, [arrival["file_id"]], first, first + AT_ONCE - 1)
+        hashes = rows.select(payload(table)).hash_rows(seed=0)
+        marks.append(hashes.filter(hashes % one_in == 0))
+        if table.dated:
+            days.append(rows[table.dated].cast(pl.Date).cast(pl.Int32).gather_every(one_in))
+    return told_of(arrival, pl.concat(marks).unique(), pl.concat(days).median(), one_in)
 
 
 def _standing(warehouse: Warehouse) -> dict[str, Written]:

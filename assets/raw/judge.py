@@ -1,5 +1,6 @@
 """What is wrong with a delivery that could be read: control totals, share of bad rows, blocking rules; and which rows stay out."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -8,12 +9,17 @@ from typing import Any
 import polars as pl
 
 from assets.raw.schema import REJECT_COLUMNS
-from data.contract import Table
+from data.contract import Rule, Table
 from data.readers.reading import ROW, Reading
 from quality.conform import Conformed
 from quality.masks import Outcome, outcome
 from quality.parse import parse
 from quality.reconcile import CONSERVED, content_faults, parse_control
+
+
+def no_counts() -> dict[str, int]:
+    """The counts of a delivery of which nothing has been read."""
+    return dict.fromkeys(("rows_in", *CONSERVED), 0)
 
 
 @dataclass
@@ -28,7 +34,7 @@ class File:
     held: bool = False
     rule_refusals: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("rows_in", *CONSERVED), 0))
+    counts: dict[str, int] = field(default_factory=no_counts)
 
     @property
     def id(self) -> str:
@@ -49,7 +55,8 @@ def control_sums(text: pl.DataFrame, table: Table, key: bytes) -> dict[str, Deci
     return {f: None if bad else value for f, value, bad in sums.iter_rows()}
 
 
-def check_control(home: Path, file: File, facts: int, amount: Decimal | None) -> None:
+def check_control(home: Path, file: File, facts: int, amount: Decimal | None, broken: bool) -> None:
+    """`broken`: some record could not be cut into cells, so that the sum is not the file's."""
     if file.table.control is None:
         return
     place = home / f"{file.arrival['path']}.ctl"
@@ -57,7 +64,6 @@ def check_control(home: Path, file: File, facts: int, amount: Decimal | None) ->
         file.notes.append("没有控制文件，行数与金额无从核对")
         return
     control = parse_control(place.read_text(encoding="utf-8"))
-    broken = bool(file.reading and file.reading.unreadable)
     faults = content_faults(control, facts, None if broken else amount)
     if faults:
         file.refusal = "；".join(faults)
@@ -75,26 +81,30 @@ def judge_counts(group: list[File], table: Table) -> None:
             file.refusal = f"{facts} 行中 {rejected} 行不合格（{share}），超过合同允许的 {table.max_reject_share:.0%}"
 
 
-def judge_rules(group: list[File], rows: pl.DataFrame, table: Table) -> None:
-    """Blocking rules are judged per delivery: one bad file does not take its neighbours with it."""
+def outcomes_by_file(rows: pl.DataFrame, rules: Iterable[Rule]) -> Iterator[tuple[Rule, dict[str, Outcome]]]:
+    """For each rule the outcome of every delivery that does not wholly meet it."""
     sizes = dict(rows.group_by("_file_id").len().iter_rows())
-    for rule in table.rules:
-        if rule.level == "warn":
-            continue
+    for rule in rules:
         found = outcome(rows, rule)
         if found.broken:
             continue
         if found.bad is None:
-            parts = {key[0]: outcome(part, rule) for key, part in rows.partition_by("_file_id", as_dict=True).items()}
+            yield (
+                rule,
+                {key[0]: outcome(part, rule) for key, part in rows.partition_by("_file_id", as_dict=True).items()},
+            )
         elif found.bad.any():
             faulty = rows["_file_id"].filter(found.bad).unique().to_list()
             marks = pl.DataFrame({"f": rows["_file_id"], "bad": found.bad})
-            parts = {f: Outcome(rule, sizes[f], marks.filter(pl.col("f") == f)["bad"], False) for f in faulty}
-        else:
-            continue
+            yield rule, {f: Outcome(rule, sizes[f], marks.filter(pl.col("f") == f)["bad"], False) for f in faulty}
+
+
+def judge_rules(group: list[File], found: Iterable[tuple[Rule, Mapping[str, Outcome]]]) -> None:
+    """Blocking rules are judged per delivery: one bad file does not take its neighbours with it."""
+    for rule, parts in found:
         for file in group:
             part = parts.get(file.id)
-            if part is None or file.refusal or part.passed:
+            if part is None or part.broken or file.refusal or part.passed:
                 continue
             tolerated = part.bad is not None and part.bad_rows <= 1 < part.rows and rule.max_bad_share > 0
             if not tolerated:
@@ -102,6 +112,11 @@ def judge_rules(group: list[File], rows: pl.DataFrame, table: Table) -> None:
     for file in group:
         if file.rule_refusals:
             file.refusal = "；".join(file.rule_refusals.values())
+
+
+def blocking(table: Table) -> list[Rule]:
+    """The rules a delivery is turned away for."""
+    return [rule for rule in table.rules if rule.level != "warn"]
 
 
 def _rule_reason(found: Outcome) -> str:
@@ -115,15 +130,8 @@ def sifted(group: list[File], conformed: Conformed, table: Table) -> tuple[pl.Da
     refused = [f.id for f in group if f.refusal]
     rows = conformed.rows.filter(~pl.col("_file_id").is_in(refused))
     rejects = [conformed.rejects.filter(~pl.col("_file_id").is_in(refused))]
-    failing = pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True)
-    for rule in table.rules:
-        if rule.level != "row":
-            continue
-        found = outcome(rows, rule)
-        if found.bad is None or not found.bad.any():
-            continue
-        failing = failing | found.bad
-        rejects.append(_rule_rejects(rows.filter(found.bad), found, table))
+    failing, faults = row_faults(rows, table)
+    rejects += faults
     _move_counts(group, rows.filter(failing))
     unreadable = [
         (f.id, u.sheet, u.row_no, None, None, u.rule, u.reason)
@@ -133,12 +141,31 @@ def sifted(group: list[File], conformed: Conformed, table: Table) -> tuple[pl.Da
     ]
     rejects.append(pl.DataFrame(unreadable, schema=conformed.rejects.schema, orient="row"))
     names = {f.id: f.arrival["name"] for f in group}
-    quarantined = _reject_rows(pl.concat(rejects), names, table)
-    rows = rows.filter(~failing)
-    if table.received_by:
-        by = pl.col(table.received_by).cast(pl.Datetime("us"))
-        rows = rows.with_columns(pl.min_horizontal(by, "_received_at").alias("_received_at"))
-    return rows, quarantined
+    quarantined = reject_rows(pl.concat(rejects), names, table)
+    return received(rows.filter(~failing), table), quarantined
+
+
+def row_faults(rows: pl.DataFrame, table: Table) -> tuple[pl.Series, list[pl.DataFrame]]:
+    """Which rows break a rule about single rows, and the faults (REJECT_SCHEMA) of those that do."""
+    failing = pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True)
+    rejects = []
+    for rule in table.rules:
+        if rule.level != "row":
+            continue
+        found = outcome(rows, rule)
+        if found.bad is None or not found.bad.any():
+            continue
+        failing = failing | found.bad
+        rejects.append(_rule_rejects(rows.filter(found.bad), found, table))
+    return failing, rejects
+
+
+def received(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """A pulled record is received when it was last changed."""
+    if not table.received_by:
+        return rows
+    by = pl.col(table.received_by).cast(pl.Datetime("us"))
+    return rows.with_columns(pl.min_horizontal(by, "_received_at").alias("_received_at"))
 
 
 def _rule_rejects(rows: pl.DataFrame, found: Outcome, table: Table) -> pl.DataFrame:
@@ -164,7 +191,8 @@ def _move_counts(group: list[File], failing: pl.DataFrame) -> None:
         file.counts["rows_rejected"] += count
 
 
-def _reject_rows(rejects: pl.DataFrame, names: dict[str, str], table: Table) -> pl.DataFrame:
+def reject_rows(rejects: pl.DataFrame, names: dict[str, str], table: Table) -> pl.DataFrame:
+    """Faults as lines of `quality.reject`."""
     return rejects.select(
         pl.col("_file_id").alias("file_id"),
         pl.col("_file_id").replace_strict(names, default=None, return_dtype=pl.String).alias("file"),

@@ -9,8 +9,17 @@ from assets.raw.absent import tombstones
 from assets.raw.backlog import Backlog, backlog
 from assets.raw.judge import File
 from assets.raw.keys import personal_key
-from assets.raw.prepare import checked, prepared
-from assets.raw.record import empty, file_reject, grow, load_rows, no_rejects, record, record_checks
+from assets.raw.prepare import Prepared, checked, prepared
+from assets.raw.record import (
+    empty,
+    file_reject,
+    grow,
+    load_rows,
+    no_rejects,
+    record,
+    record_checks,
+    record_large,
+)
 from assets.raw.volume import Habit
 from data.contract import Table
 from quality.masks import Outcome, outcome
@@ -45,6 +54,22 @@ def load(table: Table, warehouse: Warehouse, scope: Scope, todo: Backlog | None 
         )
         ready = alone, checked(alone, table)
     found, results = ready
+    try:
+        return _loaded(table, warehouse, scope, files, standing, found, results)
+    finally:
+        for large in found.large:
+            large.drop()
+
+
+def _loaded(
+    table: Table,
+    warehouse: Warehouse,
+    scope: Scope,
+    files: list[File],
+    standing: Written | None,
+    found: Prepared,
+    results: list[Outcome],
+) -> Loaded:
     loaded = Loaded(files, results, None)
     loaded.blocked = _blocking(loaded, table, standing is not None and standing.rows > 0)
     if loaded.blocked:
@@ -52,18 +77,22 @@ def load(table: Table, warehouse: Warehouse, scope: Scope, todo: Backlog | None 
     rows = pl.concat([empty(table), *found.kept])
     rejected = pl.concat([no_rejects(), *found.rejects, *[file_reject(f) for f in files if f.refusal]])
     gone = tombstones(table, rows, [f.arrival for f in files if not f.refusal], warehouse, rejected)
+    loaded.rows_new = rows.height
     with warehouse.write() as transaction:
         grow(transaction, standing.columns if standing else {}, table)
         loaded.written = transaction.append(f"raw.{table.key}", pl.concat([rows, gone]), key=("_file_id",))
-        refused = [f.id for f in files if f.refusal]
-        if refused and standing is not None:
+        again = [f.id for f in files if f.refusal] + [large.file.id for large in found.large]
+        if again and standing is not None:
             # A control file that came late may take back what had been let in without one.
-            listed = ", ".join(f"'{i}'" for i in refused)
+            listed = ", ".join(f"'{i}'" for i in again)
             transaction.execute(f'DELETE FROM raw."{table.key}" WHERE _file_id IN ({listed})')
         if files:
             record(transaction, table, files, rejected, found.subjects, gone)
+        for large in found.large:
+            if not large.file.refusal:
+                loaded.written, added = record_large(transaction, large, loaded.written)
+                loaded.rows_new += added
         record_checks(transaction, table, results, scope)
-    loaded.rows_new = rows.height
     return loaded
 
 

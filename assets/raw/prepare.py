@@ -6,19 +6,30 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.raw.judge import File, check_control, control_sums, judge_counts, judge_rules, sifted
+from assets.raw.judge import (
+    File,
+    blocking,
+    check_control,
+    control_sums,
+    judge_counts,
+    judge_rules,
+    no_counts,
+    outcomes_by_file,
+    sifted,
+)
+from assets.raw.large import Large, is_large
 from assets.raw.receipt import NO_RECEIPT
 from assets.raw.record import empty
-from assets.raw.scale import judge_scale
-from assets.raw.told import judge_told
+from assets.raw.scale import judge_scale, medians
+from assets.raw.told import judge_told, told
 from assets.raw.volume import Habit, judge_volume
 from data.contract import Form, Table
 from data.readers import pool
-from data.readers.reading import RefusedFile
+from data.readers.reading import Reading, RefusedFile
 from quality import validator
 from quality.conform import Conformed, conform, merged
-from quality.expectations import validated
-from quality.masks import Outcome, outcome
+from quality.expectations import validated, validated_parts
+from quality.masks import Outcome, joined, outcome
 
 # Files are read and conformed in batches of about this many bytes as delivered, so memory does not grow with a backlog.
 BATCH_BYTES = 64 << 20
@@ -33,6 +44,7 @@ class Prepared:
     rejects: list[pl.DataFrame] = field(default_factory=list)
     subjects: list[pl.DataFrame] = field(default_factory=list)
     judged: list[pl.DataFrame] = field(default_factory=list)
+    large: list[Large] = field(default_factory=list)
 
 
 def prepared(table: Table, files: list[File], home: Path, key: bytes, habit: Habit) -> Prepared:
@@ -40,15 +52,19 @@ def prepared(table: Table, files: list[File], home: Path, key: bytes, habit: Hab
     found = Prepared(files)
     for batch in _batches(files):
         for contract, form, group in _groups(batch):
+            if is_large(group[0].arrival, form, contract):
+                large = _in_parts(home, group[0], form, contract, key, habit)
+                found.large += [large] if large is not None else []
+                continue
             conformed = _read(home, group, form, contract, key)
             if conformed is None:
                 continue
             found.judged.append(conformed.rows)
             judge_counts(group, contract)
             judge_volume(group, habit)
-            judge_scale(group, conformed.rows, contract, habit)
-            judge_told(group, conformed.rows, contract, habit.told)
-            judge_rules(group, conformed.rows, contract)
+            judge_scale(group, medians(conformed.rows, contract), contract, habit)
+            judge_told(group, told(conformed.rows, contract, [f.arrival for f in group]), contract, habit.told)
+            judge_rules(group, outcomes_by_file(conformed.rows, blocking(contract)))
             rows, quarantined = sifted(group, conformed, contract)
             found.kept.append(rows)
             found.rejects.append(quarantined)
@@ -58,11 +74,48 @@ def prepared(table: Table, files: list[File], home: Path, key: bytes, habit: Hab
 
 def checked(found: Prepared, table: Table) -> list[Outcome]:
     """Every rule over everything that was judged, by masks and by Great Expectations in its own process."""
-    if not found.judged:
+    every = [validated_parts(large.judged, large.rows(), table, validator.shared().outcomes) for large in found.large]
+    if found.judged:
+        rows = pl.concat(found.judged)
+        found.judged.clear()
+        every.append(validated(rows, table, validator.shared().outcomes))
+    if not every:
         return [outcome(empty(table), rule) for rule in table.rules]
-    rows = pl.concat(found.judged)
-    found.judged.clear()
-    return validated(rows, table, validator.shared().outcomes)
+    return every[0] if len(every) == 1 else [joined(same) for same in zip(*every, strict=True)]
+
+
+def _in_parts(home: Path, file: File, form: Form, table: Table, key: bytes, habit: Habit) -> Large | None:
+    """A large delivery, read and judged part by part; None if nothing of it can be read."""
+    large = Large(file, table, home)
+    try:
+        for part in pool.shared().parts(home / file.arrival["path"], form, table):
+            if isinstance(part, RefusedFile):
+                file.refusal, file.counts = str(part), no_counts()
+                large.drop()
+                return None
+            large.take(part, _placed(part.frame, file), key)
+        large.settle()
+    except pl.exceptions.PanicException as error:
+        large.drop()
+        file.refusal, file.counts = f"类型转换时程序出错（{type(error).__name__}），不能载入", no_counts()
+        return None
+    except BaseException:
+        large.drop()
+        raise
+    file.reading, file.notes = large.reading, _notes(large.reading, file)
+    facts = file.counts["rows_in"] - file.counts["rows_total"]
+    check_control(home, file, facts, large.amount, large.broken)
+    if facts < form.min_rows and not file.refusal:
+        file.refusal = "没有一行数据（只有表头或空行）"
+    judge_counts([file], table)
+    judge_volume([file], habit)
+    judge_scale([file], large.medians_of(medians), table, habit)
+    judge_told([file], large.told(), table, habit.told)
+    large.judged = large.outcomes()
+    judge_rules([file], [(o.rule, {file.id: o}) for o in large.judged if o.rule.level != "warn"])
+    if not file.refusal:
+        large.sift()
+    return large
 
 
 def still_named(subjects: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -79,9 +132,13 @@ def _batches(files: Sequence[File]) -> Iterator[list[File]]:
     batch: list[File] = []
     size = 0
     for file in files:
+        large = is_large(file.arrival, file.table.forms[file.arrival["form"]], file.table)
+        if large and batch:
+            yield batch
+            batch, size = [], 0
         batch.append(file)
         size += file.arrival["bytes"]
-        if size >= BATCH_BYTES:
+        if large or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
     if batch:
@@ -122,16 +179,8 @@ def _read(home: Path, group: list[File], form: Form, table: Table, key: bytes) -
         if isinstance(result, RefusedFile):
             file.refusal = str(result)
             continue
-        file.reading, file.notes = result, list(result.notes)
-        if file.arrival["receipt"] == "made":
-            file.notes.append(f"{NO_RECEIPT}，收到时间取文件写入的时间")
-        frames.append(
-            result.frame.with_columns(
-                pl.lit(file.id).alias("_file_id"),
-                pl.lit(file.arrival["period"]).alias("_period"),
-                pl.lit(file.arrival["received_at"], dtype=pl.Datetime("us")).alias("_received_at"),
-            )
-        )
+        file.reading, file.notes = result, _notes(result, file)
+        frames.append(_placed(result.frame, file))
     if not frames:
         return None
     typed = _typed(group, frames, table, key)
@@ -153,7 +202,20 @@ def _read(home: Path, group: list[File], form: Form, table: Table, key: bytes) -
             "rows_total": sum(file.reading.set_aside.values()),
         }
         facts = file.counts["rows_in"] - file.counts["rows_total"]
-        check_control(home, file, facts, sums.get(file.id) if sums is not None else None)
+        check_control(home, file, facts, sums.get(file.id) if sums is not None else None, bool(file.reading.unreadable))
         if facts < form.min_rows and not file.refusal:
             file.refusal = "没有一行数据（只有表头或空行）"
     return conformed
+
+
+def _placed(text: pl.DataFrame, file: File) -> pl.DataFrame:
+    return text.with_columns(
+        pl.lit(file.id).alias("_file_id"),
+        pl.lit(file.arrival["period"]).alias("_period"),
+        pl.lit(file.arrival["received_at"], dtype=pl.Datetime("us")).alias("_received_at"),
+    )
+
+
+def _notes(reading: Reading, file: File) -> list[str]:
+    made = [f"{NO_RECEIPT}，收到时间取文件写入的时间"] if file.arrival["receipt"] == "made" else []
+    return [*reading.notes, *made]

@@ -5,11 +5,15 @@ from decimal import Decimal
 
 import polars as pl
 
-from assets.ports import Scope, Transaction
+from assets.ports import Scope, Transaction, Written
 from assets.raw.judge import File
+from assets.raw.large import Large
 from assets.raw.schema import CHECK_COLUMNS, LOAD_COLUMNS, REJECT_COLUMNS, polars_type
 from data.contract import Table
 from quality.masks import Outcome
+
+# Enough for the indexes and groups of one delivery; beyond it DuckDB spills.
+WRITE_MEMORY = "256MB"
 
 
 def file_reject(file: File) -> pl.DataFrame:
@@ -85,6 +89,39 @@ def record(
     named = [s for s in subjects if s.height]
     if named:
         transaction.append("raw.subject", _merged(transaction, table, pl.concat(named)), key=("_subject_id",))
+
+
+def record_large(transaction: Transaction, large: Large, written: Written) -> tuple[Written, int]:
+    """A large delivery's rows, rejects and subjects, part by part; what the table holds then, and how many rows were added."""
+    table, before = large.table, written.rows
+    # What is written stays in the warehouse's cache as long as there is room: a large delivery shall not fill it. The next connection sets its own.
+    transaction.execute(f"SET memory_limit = '{WRITE_MEMORY}'")
+    for rows in large.kept():
+        written = transaction.append(f"raw.{table.key}", rows)
+    for rejects in large.rejects():
+        transaction.append("quality.reject", rejects.sort("file_id", "sheet", "row_no", "column_name", "rule"))
+    if large.named:
+        _merge_named(transaction, large)
+    return written, written.rows - before
+
+
+def _merge_named(transaction: Transaction, large: Large) -> None:
+    """As `_merged`, in the warehouse. All that is said of a subject but when and in which table it was named is in its id."""
+    transaction.execute(
+        "CREATE TEMP TABLE subject_met AS SELECT n.* EXCLUDE (first_received_at), r.first AS first_received_at"
+        f" FROM (SELECT DISTINCT ON (_subject_id) * FROM read_parquet('{large.named}')) n"
+        f' JOIN (SELECT _subject_id, min(_received_at) AS first FROM raw."{large.table.key}"'
+        f"  WHERE _file_id = '{large.file.id}' GROUP BY ALL) r USING (_subject_id)"
+    )
+    transaction.execute(
+        "UPDATE raw.subject SET first_received_at = least(subject.first_received_at, m.first_received_at),"
+        " table_name = least(subject.table_name, m.table_name) FROM temp.subject_met m WHERE m._subject_id = subject._subject_id"
+        " AND (m.first_received_at < subject.first_received_at OR m.table_name < subject.table_name)"
+    )
+    transaction.execute(
+        "INSERT INTO raw.subject BY NAME SELECT * FROM temp.subject_met m ANTI JOIN raw.subject s USING (_subject_id) ORDER BY _subject_id"
+    )
+    transaction.execute("DROP TABLE temp.subject_met")
 
 
 def _merged(transaction: Transaction, table: Table, found: pl.DataFrame) -> pl.DataFrame:

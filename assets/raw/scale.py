@@ -1,5 +1,6 @@
 """Amounts against what the table is used to: a unit that changed without notice (元 for 万元) moves every amount by a hundred times and more."""
 
+from collections.abc import Mapping
 from math import log10
 from statistics import median
 
@@ -31,9 +32,8 @@ def medians(rows: pl.DataFrame, table: Table) -> dict[str, dict[str, float]]:
     }
 
 
-def judge_scale(files: list[File], rows: pl.DataFrame, table: Table, habit: Habit) -> None:
-    """Holds (or, for tables that are never held, notes) a file of whose money columns half or more moved by two powers of ten alike."""
-    found = medians(rows, table)
+def judge_scale(files: list[File], found: Mapping[str, dict[str, float]], table: Table, habit: Habit) -> None:
+    """Holds (or, for tables that are never held, notes) a file of whose money columns half or more moved by two powers of ten alike. `found`: `medians`."""
     for file in files:
         own = found.get(file.id)
         if file.refusal or not own:

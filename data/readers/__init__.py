@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 from data.contract import Form, Table
-from data.readers.reading import Reading, RefusedFile, Unreadable
+from data.readers.reading import Reading, RefusedFile, Unreadable, merged
 
 # Imported when first needed: a child that reads CSV never loads the Excel or XML libraries.
 _MODULES = {
@@ -21,11 +22,23 @@ _MODULES = {
     "jsonl": "jsonl",
 }
 
-__all__ = ["Reading", "RefusedFile", "Unreadable", "read"]
+# Formats that are read in parts: their readers never hold a large delivery whole.
+STREAMED = ("csv", "text", "dump", "jsonl")
+
+__all__ = ["Reading", "RefusedFile", "Unreadable", "parts", "read"]
+
+
+def parts(path: Path, form: Form, table: Table) -> Iterator[Reading]:
+    """The delivery at `path`, part by part, as text under our column names. Raises RefusedFile (Chinese reason) if no row of it can be trusted,
+    even after some parts: nothing of it counts then.
+    """
+    module = import_module(f"data.readers.{_MODULES[form.format]}")
+    if form.format in STREAMED:
+        yield from module.parts(path, form, table)
+    else:
+        yield module.read(path, form, table)
 
 
 def read(path: Path, form: Form, table: Table) -> Reading:
-    """The delivery at `path` as text under our column names. Raises RefusedFile (Chinese reason) if no row of it can be trusted."""
-    module = import_module(f"data.readers.{_MODULES[form.format]}")
-    reading: Reading = module.read(path, form, table)
-    return reading
+    """The whole delivery at once; see `parts`."""
+    return merged(parts(path, form, table))

@@ -9,8 +9,8 @@ import polars as pl
 
 from data.contract import Form, Table
 from data.readers import header
-from data.readers.envelope import file_bytes
 from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable, frame_of
+from data.readers.source import file_bytes
 
 _KINDS = "CNFDL"
 

@@ -3,36 +3,103 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from data.contract import Form, Table
 from data.readers import header
-from data.readers.envelope import MAX_CELL, decoded, file_bytes
+from data.readers.envelope import MAX_CELL
 from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable
+from data.readers.source import Source
 
 _COPY = re.compile(r'COPY\s+(?:"?\w+"?\.)?"?(\w+)"?\s*\(([^)]*)\)\s+FROM\s+stdin\s*(.*)', re.IGNORECASE)
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 
 
-def read(path: Path, form: Form, table: Table) -> Reading:
-    """See `data.readers.read`. Row numbers are line numbers of the script."""
-    lines = decoded(file_bytes(path, form), form).replace("\r\n", "\n").split("\n")
-    start, headers = _block(lines, table)
-    end = next((i for i in range(start, len(lines)) if lines[i] == "\\."), None)
-    if end is None:
-        raise RefusedFile("COPY 数据没有结束标记「\\.」，文件被截断")
-    found = header.match(headers, table)
-    header.require(found, headers, table)
-    reading = Reading(pl.DataFrame(), notes=header.notes_of(found))
-    body = pl.DataFrame({"r": pl.Series("r", lines[start:end], dtype=pl.String)}).with_row_index(ROW, offset=start + 1)
+def parts(path: Path, form: Form, table: Table) -> Iterator[Reading]:
+    """See `data.readers.parts`. Row numbers are line numbers of the script."""
+    source = Source(path, form)
+    block = _CopyBlock(table)
+    row = 1
+    for text in source.texts():
+        lines = text.replace("\r\n", "\n").split("\n")
+        if lines[-1] == "":
+            lines.pop()
+        reading = block.taken(lines, row)
+        if reading is not None:
+            yield reading
+        row += len(lines)
+    block.ended()
+
+
+class _CopyBlock:
+    """The COPY block of one table among the lines of a script, which come in pieces."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._headers: list[str] = []
+        self._positions: dict[str, int] = {}
+        self._began = 0
+        self._inside = self._closed = False
+        self._seen: list[str] = []
+
+    def taken(self, lines: list[str], row: int) -> Reading | None:
+        """What of these lines, the first of which has the number `row`, belongs to the block; None if nothing does."""
+        notes: list[str] = []
+        start = 0
+        for i, line in enumerate(lines):
+            found = _COPY.match(line) if line[:1] in ("C", "c") else None
+            if found and self._begins(found, row + i):
+                notes, start, self._inside = self._opened(found), i + 1, True
+        if not self._inside:
+            return None
+        end = next((i for i in range(start, len(lines)) if lines[i] == "\\."), None)
+        if end is not None:
+            self._inside, self._closed = False, True
+        reading = Reading(pl.DataFrame(), notes=notes)
+        reading.frame = _body(lines[start:end], row + start, len(self._headers), self._positions, reading)
+        return reading
+
+    def ended(self) -> None:
+        """Raises RefusedFile if the script ended without the block, or within it."""
+        if not self._began:
+            only = f"，只有 {'、'.join(self._seen)}" if self._seen else ""
+            raise RefusedFile(f"转储里没有表 {self._table.native} 的 COPY 数据{only}")
+        if not self._closed:
+            raise RefusedFile("COPY 数据没有结束标记「\\.」，文件被截断")
+
+    def _begins(self, found: re.Match[str], row: int) -> bool:
+        self._seen.append(found.group(1))
+        if found.group(1).upper() != self._table.native.upper():
+            return False
+        if found.group(3).strip() != ";":
+            raise RefusedFile("COPY 语句带选项，不是 pg_dump 的文本格式")
+        if self._began:
+            raise RefusedFile(
+                f"转储里有两段表 {self._table.native} 的 COPY 数据（第 {self._began} 行和第 {row} 行），不知道以哪段为准"
+            )
+        self._began = row
+        return True
+
+    def _opened(self, found: re.Match[str]) -> list[str]:
+        self._headers = [c.strip().strip('"') for c in found.group(2).split(",")]
+        known = header.match(self._headers, self._table)
+        header.require(known, self._headers, self._table)
+        self._positions = known.positions
+        return header.notes_of(known)
+
+
+def _body(lines: list[str], first: int, width: int, positions: dict[str, int], reading: Reading) -> pl.DataFrame:
+    """Lines of the block, cut into our columns; those that cannot be are named."""
+    body = pl.DataFrame({"r": pl.Series("r", lines, dtype=pl.String)}).with_row_index(ROW, offset=first)
     if body.height and (body["r"].str.len_chars() > MAX_CELL).any():
         raise RefusedFile(f"有一行超过 {MAX_CELL} 个字符，不像一条记录")
     body = body.with_columns((pl.col("r").str.count_matches("\t", literal=True) + 1).alias("n"))
-    for row, n in body.filter(pl.col("n") != len(headers)).select(ROW, "n").iter_rows():
-        reading.unreadable.append(Unreadable(row, "", "columns", f"应有 {len(headers)} 列，实际 {n} 列"))
-    good = body.filter(pl.col("n") == len(headers))
+    for row, n in body.filter(pl.col("n") != width).select(ROW, "n").iter_rows():
+        reading.unreadable.append(Unreadable(row, "", "columns", f"应有 {width} 列，实际 {n} 列"))
+    good = body.filter(pl.col("n") == width)
     # Bytes written as numbers are legal in COPY, but no dump tool writes them: half a character could hide behind one.
     odd = good["r"].str.contains(r"\\(?:[^N]|$)")
     if odd.any():
@@ -40,11 +107,10 @@ def read(path: Path, form: Form, table: Table) -> Reading:
     for row in good.filter(odd)[ROW]:
         reading.unreadable.append(Unreadable(row, "", "escape", "有不认识的转义（\\x.. 或 \\数字），不能确定是什么字"))
     good = good.filter(~odd)
-    wide = _cut(good["r"], len(headers))
-    reading.frame = wide.select(
-        [_plain(wide[f"c{place}"]).alias(name) for name, place in found.positions.items()]
-    ).with_columns(good[ROW].cast(pl.Int64), pl.lit("").alias(SHEET), pl.lit(None, dtype=pl.String).alias(NUMERIC))
-    return reading
+    wide = _cut(good["r"], width)
+    return wide.select([_plain(wide[f"c{place}"]).alias(name) for name, place in positions.items()]).with_columns(
+        good[ROW].cast(pl.Int64), pl.lit("").alias(SHEET), pl.lit(None, dtype=pl.String).alias(NUMERIC)
+    )
 
 
 def _cut(lines: pl.Series, width: int) -> pl.DataFrame:
@@ -58,26 +124,6 @@ def _cut(lines: pl.Series, width: int) -> pl.DataFrame:
     if wide.height != len(lines):
         raise RefusedFile(f"逐行检查得到 {len(lines)} 行，解析得到 {wide.height} 行，两者不符")
     return wide
-
-
-def _block(lines: list[str], table: Table) -> tuple[int, list[str]]:
-    seen, ours = [], []
-    for i, line in enumerate(lines):
-        found = _COPY.match(line) if line[:1] in ("C", "c") else None
-        if not found:
-            continue
-        if found.group(1).upper() == table.native.upper():
-            ours.append((i + 1, [c.strip().strip('"') for c in found.group(2).split(",")]))
-            if found.group(3).strip() != ";":
-                raise RefusedFile("COPY 语句带选项，不是 pg_dump 的文本格式")
-        seen.append(found.group(1))
-    if len(ours) > 1:
-        raise RefusedFile(
-            f"转储里有两段表 {table.native} 的 COPY 数据（第 {ours[0][0]} 行和第 {ours[1][0]} 行），不知道以哪段为准"
-        )
-    if ours:
-        return ours[0]
-    raise RefusedFile(f"转储里没有表 {table.native} 的 COPY 数据" + (f"，只有 {'、'.join(seen)}" if seen else ""))
 
 
 def _plain(series: pl.Series) -> pl.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import polars as pl
 
 from data.contract import Form, Table
 from data.readers import header
-from data.readers.envelope import MAX_CELL, decoded, file_bytes
+from data.readers.envelope import MAX_CELL
 from data.readers.reading import Reading, RefusedFile, Unreadable, frame_of
+from data.readers.source import Source
 
 
 class _Number(str):
@@ -48,15 +50,39 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def read(path: Path, form: Form, table: Table) -> Reading:
-    """See `data.readers.read`. Row numbers are line numbers."""
-    lines = decoded(file_bytes(path, form), form).split("\n")
-    if lines and lines[-1] == "":
-        lines.pop()
-    reading = Reading(pl.DataFrame())
-    rows: list[tuple[int, dict[str, Any]]] = []
+def parts(path: Path, form: Form, table: Table) -> Iterator[Reading]:
+    """See `data.readers.parts`. Row numbers are line numbers. Which columns there are is known only at the end: the last part says so."""
+    source = Source(path, form)
     order: dict[str, None] = {}
-    for number, line in enumerate(lines, 1):
+    number, anything, broken = 0, False, False
+    ahead = next(texts := source.texts(), None)
+    while True:
+        text, ahead = ahead, None if ahead is None else next(texts, None)
+        lines = [] if text is None else text.split("\n")
+        if lines and lines[-1] == "":
+            lines.pop()
+        reading = Reading(pl.DataFrame())
+        rows = _rows(lines, number + 1, ahead is None, reading)
+        number, anything, broken = number + len(lines), anything or bool(rows), broken or bool(reading.unreadable)
+        for _, row in rows:
+            order.update(dict.fromkeys(row))
+        reading.frame = _frame(rows, header.match(list(order), table).positions, list(order), table)
+        if ahead is None:
+            break
+        yield reading
+    found = header.match(list(order), table)
+    if anything:
+        header.require(found, list(order), table)
+    elif broken:
+        raise RefusedFile("没有一行是合法的 JSON 对象")
+    reading.notes += header.notes_of(found)
+    yield reading
+
+
+def _rows(lines: list[str], first: int, is_last: bool, reading: Reading) -> list[tuple[int, dict[str, Any]]]:
+    """(line number, object) of the lines that hold one; the others are counted or named."""
+    rows: list[tuple[int, dict[str, Any]]] = []
+    for number, line in enumerate(lines, first):
         text = line.strip()
         if not text:
             reading.aside("blank", 1)
@@ -69,21 +95,19 @@ def read(path: Path, form: Form, table: Table) -> Reading:
                 raise ValueError("应是一个对象 {…}")
             _flat(row)
         except (ValueError, RecursionError) as error:
-            tail = "，文件可能在这里被截断" if number == len(lines) else ""
+            tail = "，文件可能在这里被截断" if is_last and number == first + len(lines) - 1 else ""
             reading.unreadable.append(Unreadable(number, "", "json", f"不是合法的 JSON 对象：{_why(error)}{tail}"))
             continue
         rows.append((number, row))
-        order.update(dict.fromkeys(row))
-    headers = list(order)
-    found = header.match(headers, table)
-    if rows:
-        header.require(found, headers, table)
-    elif reading.unreadable:
-        raise RefusedFile("没有一行是合法的 JSON 对象")
-    reading.notes += header.notes_of(found)
+    return rows
+
+
+def _frame(
+    rows: list[tuple[int, dict[str, Any]]], positions: dict[str, int], headers: list[str], table: Table
+) -> pl.DataFrame:
     columns: dict[str, list[str | None]] = {}
     marks: list[list[str]] = [[] for _ in rows]
-    for name, place in found.positions.items():
+    for name, place in positions.items():
         key = headers[place]
         values = [row.get(key) for _, row in rows]
         if table.columns[name].key is not None:
@@ -92,8 +116,9 @@ def read(path: Path, form: Form, table: Table) -> Reading:
                     marks[k].append(name)
         columns[name] = [_text(v) for v in values]
     numeric = [",".join(m) or None for m in marks]
-    reading.frame = frame_of(columns or {n: [] for n in table.columns}, [n for n, _ in rows], "", numeric)
-    return reading
+    # Rows that hold none of our keys are rows all the same: they lack what is required.
+    empty = {name: [None] * len(rows) for name in table.columns}
+    return frame_of(columns or empty, [n for n, _ in rows], "", numeric)
 
 
 def _text(value: Any) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 _LENGTHS = struct.Struct("<QQ")
 
 
-def send(stream: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
+def send(stream: BinaryIO, head: dict[str, Any], body: bytes | memoryview = b"") -> None:
     """Writes one message: two lengths, a JSON head, a body."""
     text = json.dumps(head, ensure_ascii=False).encode()
     stream.write(_LENGTHS.pack(len(text), len(body)) + text)

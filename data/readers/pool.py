@@ -15,13 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import polars as pl
 
 from data.contract import Form, Table
 from data.readers.messages import receive, send
-from data.readers.reading import Reading, RefusedFile, Unreadable
+from data.readers.reading import Reading, RefusedFile, Unreadable, merged
 
 _ROOT = Path(__file__).parents[2]
 
@@ -51,9 +51,11 @@ class _Child:
         self._requests = cast(BinaryIO, self._process.stdin)
         self._answers = cast(BinaryIO, self._process.stdout)
 
-    def read(self, path: Path, contract: str, form: Form, table: Table) -> Reading | RefusedFile:
-        watch = threading.Timer(self._limits.wall_seconds, self._process.kill)
-        watch.start()
+    def parts(self, path: Path, contract: str, form: Form, table: Table) -> Iterator[Reading | RefusedFile]:
+        """The parts of one delivery; last of all, and whatever came before it, a RefusedFile if nothing of it can be trusted.
+
+        `wall_seconds` limit how long the child may be silent: a reader that is slower than its writer costs nothing.
+        """
         try:
             if contract not in self._known:
                 body = json.dumps(
@@ -61,15 +63,26 @@ class _Child:
                 ).encode()
                 send(self._requests, {"do": "learn", "contract": contract}, body)
                 self._known.add(contract)
-            send(
-                self._requests,
-                {
-                    "do": "read",
-                    "path": str(path.absolute()),
-                    "contract": contract,
-                    "cpu_seconds": self._limits.cpu_seconds,
-                },
+            asked = {"do": "read", "path": str(path.absolute()), "contract": contract}
+            send(self._requests, asked | {"cpu_seconds": self._limits.cpu_seconds})
+        except (BrokenPipeError, OSError):
+            raise _ChildDied from None
+        while "done" not in (answer := self._answer())[0]:
+            head, body = answer
+            if "refused" in head:
+                yield RefusedFile(head["refused"])
+                return
+            yield Reading(
+                pl.read_ipc(io.BytesIO(body)),
+                dict(head["set_aside"]),
+                [Unreadable(*u) for u in head["unreadable"]],
+                list(head["notes"]),
             )
+
+    def _answer(self) -> tuple[dict[str, Any], bytes]:
+        watch = threading.Timer(self._limits.wall_seconds, self._process.kill)
+        watch.start()
+        try:
             answer = receive(self._answers)
         except (BrokenPipeError, OSError):
             answer = None
@@ -77,15 +90,7 @@ class _Child:
             watch.cancel()
         if answer is None:
             raise _ChildDied
-        head, body = answer
-        if "refused" in head:
-            return RefusedFile(head["refused"])
-        return Reading(
-            pl.read_ipc(io.BytesIO(body)),
-            dict(head["set_aside"]),
-            [Unreadable(*u) for u in head["unreadable"]],
-            list(head["notes"]),
-        )
+        return answer
 
     @property
     def alive(self) -> bool:
@@ -121,25 +126,35 @@ class Pool:
 
     def read(self, paths: Sequence[Path], form: Form, table: Table) -> Iterator[Reading | RefusedFile]:
         """One result per path, in order."""
-        contract = f"{table.key}:{hash((form.model_dump_json(), table.model_dump_json()))}"
         with ThreadPoolExecutor(self._size) as threads:
-            yield from threads.map(lambda path: self._one(path, contract, form, table), paths)
+            yield from threads.map(lambda path: self._one(path, form, table), paths)
 
-    def _one(self, path: Path, contract: str, form: Form, table: Table) -> Reading | RefusedFile:
+    def parts(self, path: Path, form: Form, table: Table) -> Iterator[Reading | RefusedFile]:
+        """One delivery part by part, as fast as they are taken; ends in a RefusedFile if nothing of it can be trusted."""
         child: _Child | None = self._idle.get()
+        whole = False
         try:
             if child is not None and not child.alive:
                 child.stop()
                 child = None
             child = child or _Child(self.limits)
-            return child.read(path, contract, form, table)
+            yield from child.parts(path, _contract(form, table), form, table)
+            whole = True
         except _ChildDied:
-            if child is not None:
-                child.stop()
-            child = None
-            return RefusedFile("解析进程被中止：内存、时间超过上限或文件使解析器崩溃")
+            yield RefusedFile("解析进程被中止：内存、时间超过上限或文件使解析器崩溃")
         finally:
+            if child is not None and not whole:
+                # Dead, or still telling of a file that nobody asks about any more.
+                child.stop()
+                child = None
             self._idle.put(child)
+
+    def _one(self, path: Path, form: Form, table: Table) -> Reading | RefusedFile:
+        parts = list(self.parts(path, form, table))
+        refused = parts[-1]
+        if isinstance(refused, RefusedFile):
+            return refused
+        return merged([p for p in parts if isinstance(p, Reading)])
 
     def close(self) -> None:
         """Stops the children; the next read starts new ones."""
@@ -148,6 +163,10 @@ class Pool:
             if child is not None:
                 child.stop()
             self._idle.put(None)
+
+
+def _contract(form: Form, table: Table) -> str:
+    return f"{table.key}:{hash((form.model_dump_json(), table.model_dump_json()))}"
 
 
 _shared: Pool | None = None

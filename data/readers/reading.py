@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -47,6 +47,19 @@ class Reading:
     def aside(self, kind: str, count: int) -> None:
         if count:
             self.set_aside[kind] = self.set_aside.get(kind, 0) + count
+
+
+def merged(parts: Iterable[Reading]) -> Reading:
+    """The parts of one delivery as one."""
+    first, *rest = parts
+    for part in rest:
+        for kind, count in part.set_aside.items():
+            first.aside(kind, count)
+        first.unreadable += part.unreadable
+        first.notes += part.notes
+    if rest:
+        first.frame = pl.concat([first.frame, *[p.frame for p in rest if p.frame.height]], how="diagonal")
+    return first
 
 
 def frame_of(

@@ -16,10 +16,10 @@ from data.readers.reading import Reading, RefusedFile, frame_of
 def read(path: Path, form: Form, table: Table) -> Reading:
     """See `data.readers.read`. Row numbers are the order of rowid, the sheet is the SQLite table."""
     with path.open("rb") as handle:
-        opening = handle.read(16)
+        opening = handle.read(20)
     if not opening:
         raise RefusedFile("文件是空的（0 字节）")
-    if opening != b"SQLite format 3\x00":
+    if opening[:16] != b"SQLite format 3\x00":
         raise RefusedFile("不是 SQLite 数据库，或文件已加密")
     if path.stat().st_size > form.max_bytes:
         raise RefusedFile(f"文件超过上限 {form.max_bytes} 字节")
@@ -27,7 +27,13 @@ def read(path: Path, form: Form, table: Table) -> Reading:
     try:
         base.execute("PRAGMA trusted_schema = OFF")
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL * 4)
-        return _reading(base, table)
+        reading = _reading(base, table)
+        # [SQLite file format 1.3.3] 2 = write-ahead log: what stands only in the log was not delivered, and whether there was any is not known.
+        if opening[18:20] == b"\x02\x02":
+            reading.notes.append(
+                "快照处于 WAL（预写日志）模式，尚未并入的改动不在文件里；请对方交付前合并（VACUUM INTO）"
+            )
+        return reading
     except sqlite3.DatabaseError as error:
         raise RefusedFile(f"SQLite 数据库损坏或被截断：{error}") from None
     finally:

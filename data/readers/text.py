@@ -3,123 +3,103 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from data.contract import Form, Table
 from data.readers import header
-from data.readers.envelope import MAX_CELL, as_declared, decoded, file_bytes
+from data.readers.ahead import Ahead
+from data.readers.envelope import MAX_CELL
 from data.readers.lines import set_aside
-from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable
+from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable, frame_of
+from data.readers.source import Source
 
 # A record that spans more physical lines than this is a stray quote, not a long text.
 MAX_SPAN = 200
-# In this much of a file its header is looked for, and this much is cut into cells at a time.
+# In this much of a file its header is looked for, and this much is cut into cells and handed on at a time.
 _HEAD_CHARS = 1 << 20
 BLOCK_CHARS = 4 << 20
 
 
-def read(path: Path, form: Form, table: Table) -> Reading:
-    """See `data.readers.read`. Row numbers count records: a line break inside a quoted cell does not shift them."""
-    raw = file_bytes(path, form)
-    form, notes = as_declared(raw, form)
-    text = decoded(raw, form)
-    del raw
-    text = _unified(text, notes)
-    return _in_blocks(text, form, table, notes) or _whole(text.replace("\r\n", "\n"), form, table, notes)
+def parts(path: Path, form: Form, table: Table) -> Iterator[Reading]:
+    """See `data.readers.parts`. Row numbers count records: a line break inside a quoted cell does not shift them.
+
+    Memory: a part, whatever the size of the file.
+    """
+    source = Source(path, form)
+    form, notes = source.form, source.notes
+    text = Ahead(_unified(source, notes))
+    top, width, names, reading = _headed(text, form, table, notes)
+    row = top + 1
+    while True:
+        frame, records = _block(text, row, width, names, form, reading) if text.more else (_no_rows(names), 0)
+        reading.frame = set_aside(frame, form, table, reading)
+        yield reading
+        if not text.more:
+            return
+        reading, row = Reading(pl.DataFrame()), row + records
 
 
-def _whole(text: str, form: Form, table: Table, notes: list[str]) -> Reading:
-    """Record by record, with a word about each that is broken."""
-    records, unbalanced = _records(text, form)
+def _headed(text: Ahead, form: Form, table: Table, notes: list[str]) -> tuple[int, int, dict[str, int], Reading]:
+    """(records above the data, columns of a record, our column → position, what was found above); the text stands at the data then."""
+    text.reach(_HEAD_CHARS)
+    lines = text.lines(_HEAD_CHARS, header.LOOK_ROWS + 1 + MAX_SPAN)
+    records, _, _ = _records(lines, len(lines), text.reaches_end(_HEAD_CHARS), form)
     if not records and (form.header or form.min_rows > 0):
         raise RefusedFile("文件里没有任何一行")
-    if max(map(len, records), default=0) > MAX_CELL:
-        row = next(i for i, r in enumerate(records) if len(r) > MAX_CELL) + 1
-        raise RefusedFile(f"第 {row} 行超过 {MAX_CELL} 个字符，不像一条记录")
+    _short(records[: header.LOOK_ROWS + 1], 1)
     names, top, skipped, found_notes = _columns(records, form, table)
     reading = Reading(pl.DataFrame(), notes=notes + found_notes)
     for kind, count in skipped.items():
         reading.aside(kind, count)
-    width = max(names.values()) + 1 if not form.header else _width(records[top - 1], form)
-    frame = _table(records[top:], top + 1, len(records), width, names, form, reading, unbalanced)
-    reading.frame = set_aside(frame, form, table, reading)
-    return reading
-
-
-def _in_blocks(text: str, form: Form, table: Table, notes: list[str]) -> Reading | None:
-    """The file a few megabytes at a time, lines that are plainly well-formed cut without looking at each; None where a record is broken, which `_whole` explains.
-
-    Memory: the text once, and of everything else a block. A block ends where a record ends: after an even number of quotes.
-    """
-    quote = form.quote if form.quote and form.quote in text else None
-    head = text[:_HEAD_CHARS].replace("\r\n", "\n").split("\n")[: header.LOOK_ROWS + 1]
-    if not text or max(map(len, head)) > MAX_CELL or (quote and any(line.count(quote) % 2 for line in head)):
-        return None
-    names, top, skipped, found_notes = _columns(head, form, table)
-    width = _width(head[top - 1], form) if form.header else max(names.values()) + 1
-    reading = Reading(pl.DataFrame(), notes=[*notes, *found_notes])
-    for kind, count in skipped.items():
-        reading.aside(kind, count)
-    frames = [_cut(b"", pl.Series([], dtype=pl.Int64), width, names, form, quoted=False)]
-    place, row = _after_lines(text, top), top + 1
-    while place < len(text):
-        end = _block_end(text, place, quote)
-        if end is None:
-            return None
-        block = text[place:end].replace("\r\n", "\n")
-        found = _block(block, row, end == len(text), width, names, form, reading)
-        if found is None:
-            return None
-        frames.append(found[0])
-        place, row = end, row + found[1]
-    reading.frame = set_aside(pl.concat(frames), form, table, reading)
-    return reading
-
-
-def _after_lines(text: str, lines: int) -> int:
-    place = 0
-    for _ in range(lines):
-        place = text.find("\n", place) + 1 or len(text)
-    return place
-
-
-def _block_end(text: str, place: int, quote: str | None) -> int | None:
-    """The end of a line at least a block further on, outside quotes; None if no such line is near."""
-    end = text.find("\n", place + BLOCK_CHARS) + 1 or len(text)
-    odd = quote is not None and text.count(quote, place, end) % 2
-    for _ in range(MAX_SPAN):
-        if not odd or quote is None:
-            return end
-        further = text.find("\n", end) + 1 or len(text)
-        odd = (odd + text.count(quote, end, further)) % 2
-        if further == end:
-            return None
-        end = further
-    return None
+    text.skip_lines(sum(record.count("\n") + 1 for record in records[:top]))
+    return top, _width(records[top - 1], form) if form.header else max(names.values()) + 1, names, reading
 
 
 def _block(
-    block: str, row: int, is_last: bool, width: int, names: dict[str, int], form: Form, reading: Reading
-) -> tuple[pl.DataFrame, int] | None:
-    """(its rows, its records) of a block whose first record has the number `row`; None if a record in it is broken."""
+    text: Ahead, row: int, width: int, names: dict[str, int], form: Form, reading: Reading
+) -> tuple[pl.DataFrame, int]:
+    """(rows, records) of the next block, which is taken. Lines that are plainly well formed are cut without looking at each."""
+    text.reach(BLOCK_CHARS + 1)
+    end = text.line_end(BLOCK_CHARS)
+    block = text.upto(end)
+    quote = form.quote if form.quote and form.quote in block else None
     lines = pl.Series("r", [block.removesuffix("\n")], dtype=pl.String).str.split("\n").explode()
+    if not (quote and block.count(quote) % 2) and _plain(lines, width, quote, form):
+        text.skip(end)
+        rows = pl.int_range(row, row + len(lines), dtype=pl.Int64, eager=True)
+        return _cut(block.encode(), rows, width, names, form, quote is not None), len(lines)
+    # Only what follows tells whether a quote that is open here ever closes.
+    text.reach(end + _HEAD_CHARS)
+    further = text.lines(_HEAD_CHARS, MAX_SPAN, start=end)
+    at_end = text.reaches_end(end + _HEAD_CHARS, MAX_SPAN, start=end)
+    own = len(lines)
+    records, broken, used = _records([*lines.to_list(), *further], own, at_end, form)
+    _short(records, row)
+    text.skip(end)
+    text.skip_lines(used - own)
+    last = row + len(records) - 1 if not text.more else -1
+    told = {row - 1 + place: why for place, why in broken.items()}
+    return _table(records, row, last, width, names, form, reading, told), len(records)
+
+
+def _plain(lines: pl.Series, width: int, quote: str | None, form: Form) -> bool:
+    """Whether every line is a record of `width` cells, each either without quotes or with every cell in quotes."""
     line = pl.col("r")
-    quoted = form.quote is not None and form.quote in block
     sound = line.str.count_matches(form.delimiter, literal=True) == width - 1
-    if quoted:
-        sound = (sound & ~line.str.contains(form.quote or "", literal=True)) | _wholly_quoted(line, width, form)
+    if quote:
+        sound = (sound & ~line.str.contains(quote, literal=True)) | _wholly_quoted(line, width, form)
     # A line of nothing but separators, or an empty one, may be blank: that is for the careful reading.
     plain = sound.all() & (line.str.len_bytes() > width - 1).all() & (line.str.len_bytes().max() <= MAX_CELL)
-    if pl.DataFrame({"r": lines}).select(plain).item():
-        rows = pl.int_range(row, row + len(lines), dtype=pl.Int64, eager=True)
-        return _cut(block.encode(), rows, width, names, form, quoted), len(lines)
-    records, broken = _records(block, form)
-    if broken or max(map(len, records), default=0) > MAX_CELL:
-        return None
-    last = row + len(records) - 1 if is_last else -1
-    return _table(records, row, last, width, names, form, reading, {}), len(records)
+    return bool(pl.DataFrame({"r": lines}).select(plain).item())
+
+
+def _short(records: list[str], first: int) -> None:
+    if max(map(len, records), default=0) > MAX_CELL:
+        row = next(i for i, r in enumerate(records, first) if len(r) > MAX_CELL)
+        raise RefusedFile(f"第 {row} 行超过 {MAX_CELL} 个字符，不像一条记录")
 
 
 def _wholly_quoted(line: pl.Expr, width: int, form: Form) -> pl.Expr:
@@ -134,54 +114,63 @@ def _wholly_quoted(line: pl.Expr, width: int, form: Form) -> pl.Expr:
     )
 
 
-def _unified(text: str, notes: list[str]) -> str:
+def _unified(source: Source, notes: list[str]) -> Iterator[str]:
     """The text with LF or CR LF at the end of its lines and nowhere a lone CR; CR LF is left for whoever cuts a block of it."""
-    if "\r\r\n" in text:
+    seen = source.survey
+    old_mac = doubled = False
+    if seen.crcrlf:
+        doubled = True
         notes.append("行结束符是 CR CR LF（经过两次换行转换），已按行读出")
-        text = text.replace("\r\r\n", "\n")
-    if text.endswith("\x1a"):
+    if seen.dos_end:
         # Old DOS programs end a text so.
         notes.append("文件末尾有 DOS 结束符（0x1A），已略去")
-        text = text.rstrip("\x1a")
-    cr = text.count("\r")
-    if cr == 0:
-        return text
-    crlf, lf = text.count("\r\n"), text.count("\n")
-    if cr > crlf and lf == 0:
+    # Of CR CR LF one LF is left.
+    cr, crlf = seen.cr - 2 * seen.crcrlf, seen.crlf - seen.crcrlf
+    if cr > crlf and seen.lf == 0:
+        old_mac = True
         notes.append("行结束符是 CR（老式苹果文本），已按行读出")
-        return text.replace("\r", "\n")
-    if 0 < crlf < lf or cr > crlf:
+    elif cr and (0 < crlf < seen.lf or cr > crlf):
         notes.append("行结束符混用，已统一")
-    return text
+    return _with_line_feeds(source.texts(), doubled, old_mac, seen.dos_end)
 
 
-def _records(text: str, form: Form) -> tuple[list[str], dict[int, str]]:
-    """Records, joined over line breaks inside quotes; and the 0-based ones whose quotes never close, with the reason."""
-    lines = text.split("\n")
-    if lines and lines[-1] == "":
-        lines.pop()
-    if not form.quote or form.quote not in text:
-        return lines, {}
+def _with_line_feeds(texts: Iterator[str], doubled: bool, old_mac: bool, dos_end: bool) -> Iterator[str]:
+    for text in texts:
+        if doubled:
+            text = text.replace("\r\r\n", "\n")
+        # Only the last piece can end in anything but a line end.
+        if dos_end and text.endswith("\x1a"):
+            text = text.rstrip("\x1a")
+        yield text.replace("\r", "\n") if old_mac else text
+
+
+def _records(lines: list[str], own: int, at_end: bool, form: Form) -> tuple[list[str], dict[int, str], int]:
+    """The records that begin in the first `own` of the lines, joined over line breaks inside quotes; the 0-based ones whose quotes
+    never close, with the reason; and how many lines they took. `at_end`: the text ends with these lines.
+    """
     quote = form.quote
+    if not quote or not any(quote in line for line in lines[:own]):
+        return lines[:own], {}, own
     odd = (pl.Series("r", lines, dtype=pl.String).str.count_matches(quote, literal=True) % 2 == 1).to_list()
-    if True not in odd:
-        return lines, {}
+    if True not in odd[:own]:
+        return lines[:own], {}, own
     whole = re.compile(_record_pattern(form))
     records: list[str] = []
     broken: dict[int, str] = {}
     place = 0
-    while place < len(lines):
+    while place < own:
         line = lines[place]
         taken = 1
         if odd[place]:
             joined, taken = _joined(lines, place, quote, form.delimiter, whole)
             if taken == 0:
-                broken[len(records)] = "引号没有闭合" + ("，文件可能被截断" if place == len(lines) - 1 else "")
+                truncated = at_end and place == len(lines) - 1
+                broken[len(records)] = "引号没有闭合" + ("，文件可能被截断" if truncated else "")
                 joined, taken = line, 1
             line = joined
         records.append(line)
         place += taken
-    return records, broken
+    return records, broken, place
 
 
 def _joined(lines: list[str], start: int, quote: str, delimiter: str, whole: re.Pattern[str]) -> tuple[str, int]:
@@ -214,7 +203,11 @@ def _cells(record: str, form: Form) -> list[str]:
         return record.split(form.delimiter)
     import csv
 
-    return next(csv.reader([record], delimiter=form.delimiter, quotechar=form.quote), [])
+    try:
+        return next(csv.reader([record], delimiter=form.delimiter, quotechar=form.quote), [])
+    except csv.Error:
+        # A lone CR outside quotes, a cell beyond the module's own limit.
+        raise RefusedFile("表头或表头以上的一行读不成表格：格内有单独的回车符，或一格过长") from None
 
 
 def _width(record: str, form: Form) -> int:
@@ -308,22 +301,25 @@ def _parsed(good: pl.DataFrame, width: int, names: dict[str, int], form: Form, q
 def _cut(source: bytes, rows: pl.Series, width: int, names: dict[str, int], form: Form, quoted: bool) -> pl.DataFrame:
     """Lines that were found well-formed, cut into cells by Polars' reader; `rows` are their record numbers."""
     if len(rows) == 0:
-        frame = pl.DataFrame({n: pl.Series(n, [], dtype=pl.String) for n in names})
-    else:
-        raw = pl.read_csv(
-            source,
-            has_header=False,
-            separator=form.delimiter,
-            quote_char=form.quote if quoted else None,
-            infer_schema=False,
-            new_columns=[f"c{i}" for i in range(width)],
-            schema={f"c{i}": pl.String for i in range(width)},
-            null_values=[form.null] if form.null is not None else None,
-        )
-        if raw.height != len(rows):
-            raise RefusedFile(f"逐行检查得到 {len(rows)} 行，解析得到 {raw.height} 行，两者不符")
-        frame = raw.select([pl.col(f"c{place}").alias(name) for name, place in names.items()])
+        return _no_rows(names)
+    raw = pl.read_csv(
+        source,
+        has_header=False,
+        separator=form.delimiter,
+        quote_char=form.quote if quoted else None,
+        infer_schema=False,
+        new_columns=[f"c{i}" for i in range(width)],
+        schema={f"c{i}": pl.String for i in range(width)},
+        null_values=[form.null] if form.null is not None else None,
+    )
+    if raw.height != len(rows):
+        raise RefusedFile(f"逐行检查得到 {len(rows)} 行，解析得到 {raw.height} 行，两者不符")
+    frame = raw.select([pl.col(f"c{place}").alias(name) for name, place in names.items()])
     return frame.with_columns(rows.alias(ROW), pl.lit("").alias(SHEET), pl.lit(None, dtype=pl.String).alias(NUMERIC))
+
+
+def _no_rows(names: dict[str, int]) -> pl.DataFrame:
+    return frame_of({name: [] for name in names}, [])
 
 
 def _shown(delimiter: str) -> str:

@@ -12,6 +12,7 @@ import polars as pl
 
 from data.contract import Form, Table
 from data.readers import header
+from data.readers.biff import faulty_cells
 from data.readers.envelope import MAX_CELL, kind_of
 from data.readers.lines import set_aside
 from data.readers.reading import Reading, RefusedFile, frame_of
@@ -28,11 +29,15 @@ def read(path: Path, form: Form, table: Table) -> Reading:
     import python_calamine as calamine
 
     known = _guard(path, form)
+    # Asked first: a chain of sectors without end would take the library all the memory there is.
+    faulty = faulty_cells(path) if form.format == "xls" else []
     try:
         book = calamine.CalamineWorkbook.from_path(str(path))
         sheets = [m for m in book.sheets_metadata if m.typ == calamine.SheetTypeEnum.WorkSheet]
     except Exception as error:
         raise RefusedFile(_why(error)) from None
+    # Both list the sheets in the order of the workbook; charts are sheets as well.
+    known.faulty |= dict(zip((m.name for m in book.sheets_metadata), faulty, strict=False))
     reading = Reading(pl.DataFrame(), notes=known.notes)
     frames: list[pl.DataFrame] = []
     carried: tuple[dict[str, int], int] | None = None

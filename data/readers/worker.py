@@ -8,9 +8,12 @@ import os
 import resource
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from data.readers.messages import receive, send
+
+if TYPE_CHECKING:
+    from data.readers import Reading
 
 
 def limit(memory_bytes: int) -> None:
@@ -32,9 +35,9 @@ def _allow_cpu(seconds: int) -> None:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answers until the requests end. A refused file is an answer; a crash is the parent's to notice."""
+    """Answers until the requests end: part after part, then that it is done or why it is refused. A crash is the parent's to notice."""
     from data.contract import Form, Table
-    from data.readers import RefusedFile, read
+    from data.readers import RefusedFile, parts
 
     contracts: dict[str, tuple[Form, Table]] = {}
     while (message := receive(requests)) is not None:
@@ -49,27 +52,29 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         form, table = contracts[head["contract"]]
         _allow_cpu(head["cpu_seconds"])
         try:
-            reading = read(Path(head["path"]), form, table)
+            for reading in parts(Path(head["path"]), form, table):
+                _answer(answers, reading)
+            send(answers, {"done": True})
         except RefusedFile as error:
             send(answers, {"refused": str(error)})
-            continue
         except MemoryError:
             send(answers, {"refused": "解析时内存超过上限"})
-            continue
         except Exception as error:
             send(answers, {"refused": f"读不出：{type(error).__name__}（{_where(error)}）"})
-            continue
-        buffer = io.BytesIO()
-        reading.frame.write_ipc(buffer)
-        send(
-            answers,
-            {
-                "set_aside": reading.set_aside,
-                "notes": reading.notes,
-                "unreadable": [[u.row_no, u.sheet, u.rule, u.reason] for u in reading.unreadable],
-            },
-            buffer.getvalue(),
-        )
+
+
+def _answer(answers: BinaryIO, reading: Reading) -> None:
+    buffer = io.BytesIO()
+    reading.frame.write_ipc(buffer)
+    send(
+        answers,
+        {
+            "set_aside": reading.set_aside,
+            "notes": reading.notes,
+            "unreadable": [[u.row_no, u.sheet, u.rule, u.reason] for u in reading.unreadable],
+        },
+        buffer.getbuffer(),
+    )
 
 
 def _where(error: BaseException) -> str:

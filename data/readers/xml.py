@@ -11,8 +11,9 @@ from lxml import etree
 
 from data.contract import Form, Table
 from data.readers import header
-from data.readers.envelope import MAX_CELL, file_bytes
+from data.readers.envelope import MAX_CELL
 from data.readers.reading import Reading, RefusedFile, Unreadable, frame_of
+from data.readers.source import file_bytes
 
 _DECLARED = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]*encoding=[\"']([A-Za-z0-9_\-]+)[\"']")
 _CHINESE = {"gb2312", "gbk", "gb18030", "cp936"}

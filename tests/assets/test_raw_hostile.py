@@ -32,10 +32,10 @@ def _beside(name: str) -> ModuleType:
 
 
 hostile = _beside("hostile")
-CASES = [*hostile.cases(), *_beside("hostile_inside").cases()]
+CASES = [*hostile.cases(), *_beside("hostile_inside").cases(), *_beside("hostile_field").cases()]
 TABLES = (
     "market_baseinfo", "tax_vat", "industry_gradient", "agri_leading", "ip_patent", "labor_unit", "housing_qualification",
-    "apply_case", "apply_feedback", "reform_permit", "customs_registration",
+    "apply_case", "apply_feedback", "reform_permit", "customs_registration", "hotline_call",
 )  # fmt: skip
 SCOPE = datetime(2024, 12, 31, 23, 59, 59)
 
@@ -107,6 +107,11 @@ def test_each_hostile_delivery_is_answered_for_what_it_is(
     assert re.search(case.why, reason), reason
     assert not case.why or re.search(r"[\u4e00-\u9fff]", reason)
     assert "\x1b" not in reason, "a terminal would obey it"
+
+
+def test_what_a_snapshot_may_lack_is_said(attacked: tuple[DuckWarehouse, Passed, list[str]]) -> None:
+    sql = "SELECT notes FROM raw.delivery_load WHERE name = 'ZJT_SNAPSHOT_20220101_F_68.db'"
+    assert "预写日志" in attacked[0].frame(sql).item(0, 0)
 
 
 def test_links_folders_and_pipes_are_turned_away_and_never_followed(

@@ -242,13 +242,15 @@ def test_a_child_that_dies_refuses_only_its_file(tmp_path: Path) -> None:
 
 
 def test_memory_is_limited(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
+    # XML is read whole; text in parts would need no more memory than there is.
+    path = tmp_path / "a.xml"
     with path.open("w", encoding="utf-8") as out:
-        line = '{"XYDM": "91", "QYMC": "' + "甲" * 2000 + '"}\n'
+        out.write("<rows>")
         for _ in range(40_000):
-            out.write(line)
+            out.write("<row><XYDM>91</XYDM><QYMC>" + "甲" * 2000 + "</QYMC></row>")
+        out.write("</rows>")
     small = Pool(children=1, limits=Limits(memory_bytes=700 << 20))
-    probe = table("jsonl")
+    probe = table("xml", row="row")
     try:
         result = next(small.read([path], probe.forms["one"], probe))
     finally:

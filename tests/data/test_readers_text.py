@@ -1,7 +1,7 @@
 """Delimited text: what the strict door lets through, what it refuses, and what it says."""
 
 import gzip
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data import contract
 from data.contract import Form, Table, parse_feed
-from data.readers import Reading, RefusedFile, read
+from data.readers import Reading, RefusedFile, read, source
 from data.readers import text as delimited
 
 HEADER = "企业名称,信用代码,注册资本(万元)"
@@ -238,27 +238,30 @@ def test_a_second_declared_encoding_is_told_by_strict_decoding_and_noted(tmp_pat
 
 @given(
     lines=st.lists(st.text('a,"\n 合计;', max_size=14), max_size=12),
-    end=st.sampled_from(["\n", "\r\n"]),
+    end=st.sampled_from(["\n", "\r\n", "\r\r\n"]),
     quoted=st.booleans(),
     block=st.sampled_from([1, 5, 40]),
 )
 @settings(max_examples=120, deadline=None)
-def test_blocks_and_records_tell_the_same(lines: list[str], end: str, quoted: bool, block: int) -> None:
+def test_pieces_and_the_whole_tell_the_same(lines: list[str], end: str, quoted: bool, block: int) -> None:
     probe = table(min_rows=0)
     form = probe.forms["daily"]
     cells = [[f'"{c}"' if quoted else c for c in line.split(",")] for line in [*lines, *ROWS]]
-    body = end.join([HEADER, *[",".join(c) for c in cells]])
+    body = end.join([HEADER, *[",".join(c) for c in cells]]).encode(form.encoding)
 
-    def whole() -> Reading:
-        return delimited._whole(body.replace("\r\n", "\n"), form, probe, [])
-
-    def told(way: Callable[[], Reading | None]) -> object:
+    def told() -> object:
         try:
-            found = way() or whole()
+            found = read(path, form, probe)
         except RefusedFile as error:
             return str(error)
         return found.frame.to_dicts(), found.set_aside, found.unreadable, found.notes
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delimited, "BLOCK_CHARS", block)
-        assert told(lambda: delimited._in_blocks(body, form, probe, [])) == told(whole)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "d.csv"
+        path.write_bytes(body)
+        whole = told()
+        for where, name in ((source, "CHUNK"), (delimited, "BLOCK_CHARS")):
+            patch.setattr(where, name, block)
+        assert told() == whole
+        patch.setattr(source, "KEEP", 0)
+        assert told() == whole

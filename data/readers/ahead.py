@@ -1,0 +1,57 @@
+"""Text that comes in pieces: what is not yet taken, and more of it on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+class Ahead:
+    """The text that lies ahead. Places count characters from the next one that is not taken."""
+
+    def __init__(self, pieces: Iterator[str]) -> None:
+        self._pieces = pieces
+        self._text = ""
+        self._place = 0
+        self._next = next(self._pieces, None)
+
+    @property
+    def more(self) -> bool:
+        """Whether anything is left."""
+        self.reach(1)
+        return self._place < len(self._text)
+
+    def reach(self, chars: int) -> None:
+        """Makes at least so many characters lie ahead, or all there are."""
+        while self._next is not None and len(self._text) - self._place < chars:
+            self._text = self._text[self._place :] + self._next if self._place < len(self._text) else self._next
+            self._place = 0
+            self._next = next(self._pieces, None)
+
+    def line_end(self, place: int) -> int:
+        """The place after the first line end at or after `place`, or after all that lies ahead."""
+        return (self._text.find("\n", self._place + place) + 1 or len(self._text)) - self._place
+
+    def upto(self, place: int) -> str:
+        """What lies ahead up to `place`, its lines ending in LF."""
+        return self._text[self._place : self._place + place].replace("\r\n", "\n")
+
+    def lines(self, chars: int, most: int, start: int = 0) -> list[str]:
+        """At most so many lines from `start` on, of which the last may be cut off after `chars` characters."""
+        piece = self._text[self._place + start : self._place + start + chars].replace("\r\n", "\n")
+        lines = piece.split("\n", most)[:most]
+        return lines[:-1] if lines and lines[-1] == "" else lines
+
+    def reaches_end(self, chars: int, most: int | None = None, start: int = 0) -> bool:
+        """Whether the text ends within `chars` characters, and within `most` lines from `start` on."""
+        if self._next is not None or len(self._text) - self._place > chars:
+            return False
+        return most is None or self._text.count("\n", self._place + start) <= most
+
+    def skip(self, chars: int) -> None:
+        """Takes so many characters."""
+        self._place = min(self._place + chars, len(self._text))
+
+    def skip_lines(self, lines: int) -> None:
+        """Takes so many lines."""
+        for _ in range(lines):
+            self._place = self._text.find("\n", self._place) + 1 or len(self._text)
