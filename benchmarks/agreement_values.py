@@ -1,17 +1,15 @@
 """The indicators of a run beside the truth's, and why they differ: what was not declared, not due, not delivered, spoilt, rejected."""
 
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from benchmarks.agreement_definitions import DEFINITIONS, edges, financial
 from data import contract
 from data.indicators import Catalogue, load
 from evaluation import agreement, blame
-from evaluation.agreement import Definition
 
 BACK = {
     "last_year": 1,
@@ -22,30 +20,6 @@ BACK = {
     "last_3_years": 3,
     "total": 30,
     "ytd": 0,
-}
-# A line below 1,000 元 is not published, twelve months of two lines: what sums of trade may lack.
-_SUPPRESSED = "单行低于1000元的进出口海关不公布"
-DEFINITIONS: Mapping[str, Definition] = {
-    "first_time_above_scale": Definition("真值按年度名录，我方按报表中首次出现的月份；报表开始前的名录无从得知"),
-    "is_above_scale": Definition("真值按年度名录，我方按近十二个月有无报表"),
-    "patent_applications_last_year": Definition("申请在公布后才交付"),
-    "newly_settled": Definition("真值按365天和整月计一年，我方按周年"),
-    "taxpayer_status": Definition("真值按月末，我方按所问之日已收到的登记"),
-    "project_investment": Definition("真值按整月计竣工，我方按竣工日"),
-    "recognition_first": Definition("科技型中小企业名录不足五年，是否首次无从断定"),
-    **dict.fromkeys(("is_tech_sme", "certifications"), Definition("真值自四月起计全年，名录分批在四至八月公布")),
-    **dict.fromkeys(("is_abnormal_listed", "excluded_category"), Definition("移出名录要到下一份文件才送来")),
-    "zero_tariff_relief_last_year": Definition("真值按全年计，海关按季报、备案前的季度不报"),
-    "export_sales_last_year": Definition("季销售额30万元以下的，出口并入免税销售额申报"),
-    **{
-        f"{way}_value_{unit}_{period}": Definition(_SUPPRESSED, Decimal(24_000 if unit == "yuan" else 3_500))
-        for way in ("export", "import", "trade")
-        for unit in ("usd", "yuan")
-        for period in ("last_year", "before_last_year", "ytd")
-    },
-    "trade_growth_usd_delta": Definition(_SUPPRESSED, Decimal(7_000)),
-    "trade_growth_ratio": Definition(_SUPPRESSED),
-    "export_growth_ratio": Definition(_SUPPRESSED),
 }
 # The settlement of May, the science department's collection of May, the contract register of February.
 _SETTLED = (
@@ -116,7 +90,7 @@ def compared_on(
         feeds,
         starts,
         needs,
-        {**DEFINITIONS, "enterprise_size": _financial(profile)},
+        {**DEFINITIONS, **edges(frame, as_of), "enterprise_size": financial(profile)},
         {name: date(as_of.year, *day) for name, day in DUE.items()},
         _partial(frame, as_of, known_at),
         _behind(frame, catalogue, as_of) | _stale(frame, as_of, known_at),
@@ -188,15 +162,6 @@ def _first_hand(frame: Any, as_of: date, known_at: datetime) -> frozenset[tuple[
     return frozenset(found.iter_rows())
 
 
-def _financial(profile: pl.DataFrame) -> Definition:
-    """The size of financial enterprises goes by their assets (银发〔2015〕309号), the truth's of all others by staff."""
-    section = profile.filter(pl.col("industry").str.contains(r"^(66|67|68|69)"))
-    return Definition(
-        "金融业按银发〔2015〕309号以资产总额划型，真值按其他未列明行业的人数",
-        of=frozenset(section["uscc"].drop_nulls()),
-    )
-
-
 def _landed(table: str, known_at: datetime) -> str:
     """A SELECT of the rows of a raw table that had reached their enterprise by then."""
     return (
@@ -238,7 +203,9 @@ def _partial(frame: Any, as_of: date, known_at: datetime) -> frozenset[tuple[str
             CASE WHEN i.taxable IS NULL OR i.staff IS NULL THEN 'enterprise_size' END,
             CASE WHEN i.taxable IS NULL OR j.enterprise_id IS NULL THEN 'rd_expense_growth' END,
             CASE WHEN i.taxable IS NULL THEN 'rd_expense_last_year' END,
-            CASE WHEN i.taxable IS NULL THEN 'rd_expense_last_3_years' END,
+            CASE WHEN i.taxable IS NULL OR j.enterprise_id IS NULL THEN 'rd_expense_last_3_years' END,
+            CASE WHEN j.enterprise_id IS NULL THEN 'rd_expense_before_last_year' END,
+            CASE WHEN (r.enterprise_id IS NULL AND i.taxable IS NULL) OR y.last IS NULL THEN 'rd_ratio' END,
             CASE WHEN r.enterprise_id IS NULL THEN 'rd_staff' END,
             CASE WHEN r.enterprise_id IS NULL THEN 'high_tech_income_last_year' END,
             CASE WHEN r.enterprise_id IS NULL OR y.last IS NULL THEN 'high_tech_income_ratio' END,
@@ -346,7 +313,7 @@ def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date, catalogue: 
     return agreement.trail(
         records,
         pl.read_parquet(truth / "truth_delivery.parquet"),
-        frame("SELECT name, file_id, status FROM raw.delivery"),
+        frame("SELECT name, file_id, status, received_at FROM raw.delivery"),
         landed,
         frame("SELECT file_id, row_no FROM quality.reject"),
         known_at,

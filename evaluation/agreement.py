@@ -94,9 +94,9 @@ def trail(
     """What became of the rows a department wrote about an enterprise: uscc, feed, newest (last day of the newest period), marks.
 
     A mark (`blame.mark`) is the period's last day and `late`, `refused`, `rejected`, `unlinked`, `pending` or `defect:…`.
-    `records`: uscc, feed, file, row_no, sheet, defects (parted by semicolons, `kind` or `kind@column`) and, where a
-    record is pulled, stamped (when it became visible); `deliveries`: file, received_at; `ledger`: name, file_id, status; `landed`: feed,
-    file_id, row_no, sheet, uscc (null: nobody); `rejects`: file_id, row_no. Pulled records (`api/…`) are matched by enterprise and feed.
+    `records`: uscc, feed, file, row_no, sheet, defects (parted by semicolons, `kind` or `kind@column`) and, where a record is pulled, stamped
+    (when it became visible); `deliveries`: file, received_at; `ledger`: name, file_id, status and, by its own account, received_at;
+    `landed`: feed, file_id, row_no, sheet, uscc (null: nobody); `rejects`: file_id, row_no. Pulled records (`api/…`) are matched by enterprise and feed.
     A row received after `known_at` is late only if its file is of a period that had ended by `as_of`; of the others nobody could have
     known: `pending` where the file is of the period that was running, but for the feeds of `monthly`, whose next file says nothing of the day
     unless its row dates from before (`since` in `records`); of `dayless` lists also where it came after the day.
@@ -124,8 +124,9 @@ def trail(
         )
         | ((pl.col("received_at") <= known_at) | (_period_end(pl.col("name")) <= as_of)).fill_null(True)
     )
+    own = pl.col("received_at") if "received_at" in ledger.columns else pl.lit(None, pl.Datetime("us"))
     loaded = ledger.group_by("name").agg(
-        loaded=(pl.col("status") != "refused").any(), file_id=pl.col("file_id").unique()
+        loaded=(pl.col("status") != "refused").any(), file_id=pl.col("file_id").unique(), ours=own.min()
     )
     rows = rows.join(loaded, on="name", how="left")
     told = landed.select("feed", "file_id", "row_no", "sheet", told="uscc", landed=pl.lit(True))
@@ -139,7 +140,9 @@ def trail(
     pulled = rows.filter("pulled").join(known, on=["uscc", "feed"], how="left")
     stamped = pl.col("stamped") if "stamped" in records.columns else pl.lit(None, pl.Datetime)
     fates = {
-        "late": (pl.col("received_at") > known_at) | pl.col("received_at").is_null(),
+        # the ledger's own day counts too: a file without a receipt came when it was written, and one that is not in the ledger did not come
+        "late": pl.max_horizontal("received_at", "ours").gt(known_at).fill_null(value=True)
+        | pl.col("loaded").is_null(),
         "refused": pl.col("loaded").not_().fill_null(False),
         "rejected": pl.col("rejected").fill_null(False),
         "unlinked": pl.col("landed").fill_null(False) & pl.col("told").ne_missing(pl.col("uscc")),
@@ -289,7 +292,8 @@ def _cause(
     short = [feed for feed in wanted if begun is not None and feed in starts and starts[feed] > begun]
     if ours is None and short:
         return GAP, f"{short[0]} 自 {starts[short[0]]} 起才有交付"
-    if ours is None and true in ("0", "false", "", "无"):
+    ceased = indicator.endswith("_growth_rate") and number(true) == -1
+    if ours is None and (ceased or true in ("0", "false", "", "无")):
         return UNASSERTED, "没有记录时目录不判为零或否"
     used = stood.get((uscc, indicator))
     before = stood.get((uscc, _EARLIER.get(indicator, "")))

@@ -140,7 +140,11 @@ def _reach(indicator: Indicator) -> tuple[str, str]:
         return "strftime(getvariable('as_of') - INTERVAL 3 YEAR, '%Y%m')", ""
     if indicator.period == "ytd":
         due = "strftime(date_trunc('month', getvariable('as_of') - INTERVAL 20 DAY) - INTERVAL 1 MONTH, '%Y%m')"
-        return "", f"last_month >= {due}" if indicator.grain == "month" else ""
+        # of a year of which no quarter has been delivered yet nothing is known
+        return (
+            "",
+            f"last_month >= {due}" if indicator.grain == "month" else "last_month > year(getvariable('as_of')) || '00'",
+        )
     if indicator.period not in _YEARS:
         return "", ""
     first, last = _YEARS[indicator.period]

@@ -61,6 +61,8 @@ def world(tmp_path_factory):
     )
     w.deliver("reform_dishonest", [], "2024-12-30")
     w.deliver("reform_penalty", [], "2024-11-30")
+    for quarter in range(1, 5):
+        w.deliver("commerce_foreign_capital", [], "2024-12-18", f"2023Q{quarter}")
     return w.build()
 
 
@@ -115,6 +117,12 @@ def test_absence_in_a_year_counts_only_where_its_feed_holds_the_year(world):
         profile = world.profile(enterprise)
         assert profile["import_value_usd_before_last_year"] is None
         assert profile["trade_growth_usd_delta"] is None
+
+
+def test_absence_in_a_year_to_date_wants_a_quarter_of_that_year(world):
+    profile = world.profile("无数")
+    assert profile["foreign_capital_actual_ytd"] is None
+    assert profile["foreign_capital_actual_last_year"] == Decimal("0.00"), "every quarter of 2023 was delivered"
 
 
 def test_absence_counts_only_while_its_feed_is_fresh(world):
