@@ -27,7 +27,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "9": "司法行政部门登记的其他单位",
     },
     "4": {"1": "外国在华文化中心", "9": "文化部门登记的其他单位"},
-    # 4 and 5 are not in the table: civil affairs gives them to the committees of villages and neighbourhoods since 2017 (general knowledge).
+    # The published tables give 1, 2, 3 and 9. 4 and 5, the committees of villages and neighbourhoods since 2017, are general knowledge: unverified.
     "5": {
         "1": "社会团体",
         "2": "民办非企业单位",
