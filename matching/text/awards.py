@@ -30,7 +30,9 @@ _BASE = re.compile(
     r"(?:按照?|以|根据)(?:不超过|不高于)?(?P<base>[^，。；;%\n]{1,40}?)(?:的)?(?:不超过|最高|不高于|最高不超过)?\s?$"
 )
 _STEP = re.compile(r"每(?:增加|新增|增长|提高|超过|多|满)")
-_SCHEDULE = re.compile(r"分[一二三两\d]+年|第[一二三]年|首年|逐年|分期|分[一二三两\d]+(?:期|批|次)|拨付比例")
+_SCHEDULE = re.compile(
+    r"按照?\s?\d+%(?:、\d+%)+(?:的比例)?分[一二三两\d]+(?:年|次|期)|分[一二三两\d]+年|第[一二三]年|首年|逐年|分期|分[一二三两\d]+(?:期|批|次)|拨付比例"
+)
 _REDUCTION = re.compile(r"减免|减征|免征|减按|免收|减半征收|税率|免除|缓缴|减收|降低|减租|免租|即征即退")
 _LOAN = re.compile(r"贷款额度|授信额度|信用贷款|担保额度|贷款最高|额度最高|单户(?:贷款|担保)|创业担保贷款|贷款金额")
 
@@ -49,6 +51,10 @@ class Amount:
     loan: bool
 
 
+# 1亿元(含)至5亿元的，500万元；
+_BARE_SUM_FOLLOWS = re.compile(
+    r"\s*(?:\([^()]{0,8}\))?的[，,]\s?(?:按|给予|奖励|资助|补助)?\s?\d[\d.,]*\s?(?:万|亿)?元\s*(?=[；。;]|$)"
+)
 _CAP_WORDS = frozenset(
     {"最高", "最高可达", "最高达", "最高可", "最多可达", "不超过", "不高于", "不得超过", "最多", "以内", "不超出"}
 )
@@ -56,7 +62,11 @@ _CAP_WORDS = frozenset(
 
 def is_tier(text: str, quantity: Quantity) -> bool:
     """500—1000万元(含)的奖励10万元: a sum whose award follows at once is what is asked."""
-    return quantity.kind == "money" and bool(_SUM_FOLLOWS.match(text[quantity.right : quantity.right + 40]))
+    behind = text[quantity.right : quantity.right + 40]
+    of_tier = quantity.high is not None or quantity.op in (">=", ">")
+    return quantity.kind == "money" and bool(
+        _SUM_FOLLOWS.match(behind) or (of_tier and _BARE_SUM_FOLLOWS.match(behind))
+    )
 
 
 def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> bool:
@@ -146,7 +156,7 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
     if (
         quantity.kind == "money"
         and re.search(
-            r"(?:每[\u4e00-\u9fa5]{1,4}?|标准为|标准|金额为|最高|不超过|分别为|封顶)[^，。；]{0,6}$",
+            r"(?:每[\u4e00-\u9fa5]{1,4}?|标准为|标准|金额为|最高|不超过|分别为|封顶|上限为?)[^，。；]{0,6}$",
             before,
         )
         and quantity.unit == "元"
@@ -161,7 +171,7 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
 
 # 县财政当年安排500万元, 中央奖补资金1.5亿元: what there is for all
 _ALL_TOGETHER = re.compile(
-    r"(?:财政|预算|当年|每年)[^，。；\d]{0,8}安排[^，。；\d]{0,10}$|(?:中央|省级|上级|专项)(?:财政)?(?:奖补|补助|专项|扶持)?资金(?:总额|规模|共|约)?\s?$|经费总额\s?$"
+    r"(?:财政|预算|当年|每年)[^，。；\d]{0,8}安排[^，。；\d]{0,10}$|(?:中央|省级|上级|专项)(?:财政)?(?:奖补|补助|专项|扶持)?资金(?:总额|规模|共|约)?\s?$|(?:经费总额|发放额度|资金总盘子为?|总额度为?|首期拿出)\s?$"
 )
 # 可申请最高300万元创业担保贷款; 担保贷款金额最高400万元
 _LOAN_GIVEN = re.compile(r"(?:可以?|给予|提供|发放|申请)[^，。；\d]{0,12}$")

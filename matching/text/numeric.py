@@ -7,6 +7,7 @@ from typing import Any
 
 from matching.text.fields import Cue, field_in, field_of
 from matching.text.growth import growth_of, rise
+from matching.text.limits import is_window, limits_award
 from matching.text.model import Condition, plain_number
 from matching.text.outline import Span
 from matching.text.quantities import Quantity
@@ -55,6 +56,12 @@ def numeric_condition(
     (500万元至1000万元的，…；1000万元以上的，…: a later tier names no measure). `topic` is the intro of the list or the head of the
     table column the quantity stands in: it names the measure where the quantity's own words do not.
     """
+    if quantity.kind == "duration" and re.match(r"[^，。；\d]{0,10}(?:经历|经验)", text[quantity.right : clause.end]):
+        extra = {"metric": "从业年限", "unit": quantity.unit, "_kind": "duration"}
+        value = plain_number(quantity.value)
+        return Condition(quantity.left, quantity.right, "other_metric", ">=", value, extra) if quantity.op else None
+    if _of_a_child(text, quantity, clause):
+        return None
     if stay := _stay(text, quantity, clause) or _milestone(text, quantity, clause):
         return stay
     quantity = _counted(text, quantity, clause)
@@ -96,7 +103,7 @@ def numeric_condition(
         text[max(clause.start, quantity.left - 12) : quantity.left]
     ):
         return None
-    if _is_window(text, quantity, clause) or (not follows and _limits_award(text, quantity, clause, sentence)):
+    if is_window(text, quantity, clause) or (not follows and limits_award(text, quantity, clause, sentence)):
         return None
     lead = text[max(clause.start, quantity.left - 16) : quantity.left]
     if kind != "score" and re.search(r"得分|评分", lead) and not quantity.op:
@@ -135,7 +142,8 @@ def _measured(
     if last is not None and (own := _named_behind(text, quantity, clause)) and own.field != last.field:
         # 1件以上发明专利或3件以上实用新型专利: its own noun stands right behind it
         last = None
-    if last is None and carried is not None and _EASED.search(text[clause.start : quantity.left]):
+    lead = text[clause.start : quantity.left]
+    if last is None and carried is not None and (_EASED.search(lead) or _OF_A_SORT.match(lead)):
         last = carried
     if last is None and carried is not None and (opens or _names_nothing(text[clause.start : quantity.left])):
         last = carried
@@ -213,6 +221,15 @@ def _measured(
     return Condition(start, end, name, op, plain_number(quantity.value), extra)
 
 
+def _of_a_child(text: str, quantity: Quantity, clause: Span) -> bool:
+    """3周岁以下婴幼儿: the age of who is cared for, not of who asks."""
+    return quantity.kind == "age" and bool(
+        re.match(r"的?(?:婴幼儿|儿童|幼儿|子女|孩子)", text[quantity.right : clause.end])
+    )
+
+
+# 以劳务派遣为主业的须在5000万元以上: the same measure for a sub-group
+_OF_A_SORT = re.compile(r"^[^，。；\d]{2,24}的[，,]?(?:须|应当?|需)(?:在|达到?|不低于|不少于)?$")
 _EASED = re.compile(r"(?:放宽|降低|提高)(?:至|到)[^，。；\d]{0,10}$")
 
 
@@ -343,50 +360,3 @@ def _milestone(text: str, quantity: Quantity, clause: Span) -> Condition | None:
     extra = {"unit": quantity.unit, "_kind": "duration"}
     start = max(clause.start, text.rfind("自", clause.start, quantity.start))
     return Condition(start, clause.end, "project_status", "<=", plain_number(quantity.value), extra)
-
-
-def _limits_award(text: str, quantity: Quantity, clause: Span, sentence: Span) -> bool:
-    """补贴面积最高不超过500平方米, 期限最长不超过2年: a limit of what is given, not a test of who asks."""
-    if quantity.kind == "ratio" or quantity.op not in ("<=", ""):
-        return False
-    if quantity.kind == "duration" and (
-        quantity.word == "最长" or text[max(0, quantity.left - 2) : quantity.left] == "最长"
-    ):
-        return True
-    if quantity.kind == "area" and quantity.word in ("以内", "之内"):
-        return True
-    if quantity.kind == "count" and re.search(
-        r"(?:每|单)(?:家|户|个|次|年|届|批)[^，。；]{0,12}$|领取|名额|数量|专家", text[clause.start : quantity.left]
-    ):
-        return True
-    lead = text[clause.start : quantity.left]
-    if quantity.kind == "duration" and re.search(r"给予\s?$", lead):
-        return True
-    if re.search(
-        r"(?:补贴|补助|奖励|资助|扶持|享受|支持|贴息|减免|免租|返还|累计|发放|领取|租金|(?:贷款|担保|贴息|补贴)期限?)[^，。；]{0,10}$",
-        lead,
-    ):
-        return True
-    if quantity.kind in ("area", "duration") and re.search(r"面积|期限|时间|年限", lead):
-        gives = re.search(r"给予|补贴|补助|奖励|返还|贴息|享受|减免", text[sentence.start : clause.start])
-        if "最" in quantity.word or gives:
-            return True
-    return quantity.kind == "money" and quantity.word in ("最高", "封顶")
-
-
-def _is_window(text: str, quantity: Quantity, clause: Span) -> bool:
-    """近三年内, 三年内, 自…起两年: a time in which, not a length that is tested."""
-    if quantity.kind != "duration":
-        return False
-    before = text[max(0, quantity.start - 4) : quantity.start]
-    if re.search(r"近|最近|前|连续|自|每|第|未来|后|有效期|办法|给予|分|最长|为期|起", before):
-        if quantity.word in ("满", "已满", "累计满", "不少于", "不低于", "达到", "达") and not re.search(
-            r"给予|分|最长", before
-        ):
-            return False
-        return not re.search(r"连续[^，。；]{0,12}$", before) or not re.search(
-            r"缴|参保|经营|运营|举办", text[clause.start : clause.end]
-        )
-    if quantity.op == "<=" and quantity.word in ("以内", "之内"):
-        return not re.search(r"期限|租期|合同|成立|注册|设立|登记|存续|经营", text[clause.start : quantity.start])
-    return False

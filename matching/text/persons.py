@@ -98,8 +98,16 @@ def persons(text: str, start: int, end: int) -> list[Soft]:
     return _degrees(text, sorted(found + _qualified(text, start, end), key=lambda s: s.start))
 
 
+def _levels(words: str) -> list[str]:
+    """A类、B类、C类人才 are three levels; one alone keeps its own name."""
+    parts = re.split(r"[、和及]", words.removesuffix("人才"))
+    return [p if p.endswith("类") else p + "类" for p in parts] if len(parts) > 1 else [words]
+
+
 def _qualified(text: str, start: int, end: int) -> list[Soft]:
-    found = [Soft(m.start(), m.end(), "talent_level", "in", [m["level"]]) for m in _TALENT.finditer(text, start, end)]
+    found = [
+        Soft(m.start(), m.end(), "talent_level", "in", _levels(m["level"])) for m in _TALENT.finditer(text, start, end)
+    ]
     for match in _EDUCATION.finditer(text, start, end):
         if re.match(r"[^，。；]{0,24}(?:占|不低于|不少于)", text[match.end() : match.end() + 28]):
             continue

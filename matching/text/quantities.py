@@ -61,7 +61,7 @@ _UNIT = (
     r"|(?P<age>周岁|岁)"
     r"|(?P<duration>年(?!度|代|内新|级|均|产|[初中末底来前]|\d)|周年|个?完整的?(?:会计|自然|纳税)?年度|个?自然年|个?会计年度|个?纳税年度|个年度|个月|月(?!\d)|季度|个季度|天|个?工作日|日(?!\d))"
     r"|(?P<multiple>倍)"
-    r"|(?P<count>(?:万|千|百)?\s{0,2}(?:人次|立方米|m³|吨标准煤|吨标煤|台\(套\)|台套|课时|学时|小时|平方公里|万千瓦|人|名|件|项|户|台|套|笔|次|家|个|单|场|款|只|艘|架|辆|标箱|标准箱|TEU|吨|篇|种|类|间|张|万股|位|头|期|门|届|公里|千瓦时|千瓦|兆瓦|度|晚|夜|头|羽|尾|株|棵|部|集|座|条|床|周|枚|幅|根|片|班|亩次|车次|航次|班次|列|例|席|人月)(?!以?百分点))"
+    r"|(?P<count>(?:万|千|百)?\s{0,2}(?:人次|立方米|m³|吨标准煤|吨标煤|台\(套\)|台套|课时|学时|小时|平方公里|万千瓦|人|名|件|项|户|台|套|笔|次|家|个|单|场|款|只|艘|架|辆|标箱|标准箱|TEU|吨|篇|种|类|间|张|万股|位|头|期|门|届|公里|千瓦时|千瓦|兆瓦|度|晚|夜|头|羽|尾|株|棵|部|集|座|条|床|周|枚|幅|根|片|口|米(?![²2㎡])|班|亩次|车次|航次|班次|列|例|席|人月)(?!以?百分点))"
 )
 _NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<cn>{_CN})")
 _UNIT_RE = re.compile(rf"\s{{0,2}}(?:{_UNIT})", re.I)
@@ -70,7 +70,8 @@ _LIST = re.compile(r"\s?(?:、|和|及|或|/)\s?")
 _CN_DIGIT = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _CN_SCALE = {"十": 10, "百": 100, "千": 1000}
 _FRACTION = re.compile(rf"(?P<den>{_CN}|\d{{1,6}})分之(?P<num>{_CN}|\d{{1,6}}(?:\.\d{{1,8}})?)")
-# 占3/4以上; 运营半年以上
+# 占3/4以上; 占一半以上; 运营半年以上
+_ONE_HALF = re.compile(r"(?<=[占达])\s?(?P<half>一半)(?=以上|的|及以上)")
 _PARTS = re.compile(r"(?:占|达|为|不低于|不少于|超过)(?P<part>[1-9])/(?P<whole>[2-9])(?![\d/])")
 _HALF_YEAR = re.compile(r"半年(?=以上|及以上|以内|的)")
 # Measures that have no unit: PUE值低于1.25, 评价得分80分以上, 容积率不低于2.0
@@ -231,6 +232,8 @@ def _bare_runs(text: str) -> Iterator[tuple[int, int, Decimal, tuple[Kind, str, 
         if Decimal(part["whole"]):
             share = Decimal(part["part"]) * 100 / Decimal(part["whole"])
             yield part.start("part"), part.end(), share, ("ratio", "%", Decimal("0.01"))
+    for half in _ONE_HALF.finditer(text):
+        yield half.start("half"), half.end(), Decimal(50), ("ratio", "%", Decimal("0.01"))
     for half in _HALF_YEAR.finditer(text):
         yield half.start(), half.end(), Decimal(6), ("duration", "月", Decimal(1))
     for bare in _NAMED_NUMBER.finditer(text):
@@ -244,6 +247,7 @@ def _bare_runs(text: str) -> Iterator[tuple[int, int, Decimal, tuple[Kind, str, 
         *((f.start(), f.end()) for f in _FRACTION.finditer(text)),
         *((f.start("part"), f.end()) for f in _PARTS.finditer(text)),
         *((f.start(), f.end()) for f in _HALF_YEAR.finditer(text)),
+        *((f.start("half"), f.end()) for f in _ONE_HALF.finditer(text)),
         *((n.start("number"), n.end()) for n in _NAMED_NUMBER.finditer(text)),
         *((n.start("part"), n.end()) for n in _PAIR.finditer(text)),
     ]

@@ -169,7 +169,7 @@ def _joined(text: str, found: list[Soft]) -> list[Soft]:
     return out
 
 
-_GRADE_OF = r"(?:[一二三四五]星级?|[1-5]A级?|[甲乙丙]级|[金银铜]宿级)"
+_GRADE_OF = r"(?:[一二三四五]星级?|A{1,5}级|[1-5]A级?|[甲乙丙]级|[金银铜]宿级)"
 # 三星级、四星级、五星级的酒店; 4A、5A级旅游景区
 _GRADED = re.compile(
     rf"(?P<grades>{_GRADE_OF}(?:(?:、|和|及|或|以及|至){_GRADE_OF})*)(?:标准)?的?(?:国家)?(?P<noun>旅游星级饭店|旅游饭店|酒店|饭店|旅游民宿|民宿|旅游景区|景区|物流企业|养老机构|绿色建筑标识|绿色建筑|仓库|营地|露营地|乡村旅游点|社会组织)"
@@ -244,7 +244,7 @@ def beside_reference(text: str, quantity: Quantity, clause: Span) -> Condition |
 
 _GRADE = r"(?:优秀|良好|合格|优良|[A-D]类|[A-D]级|[一二三四]级|[一二三四]档)"
 _EVALUATED = re.compile(
-    rf"(?:评价|考核|评估|考评|绩效|分级|绩效分级|诊断)(?:结果|等次|等级|认定)?(?:首次)?(?:被)?(?:评定|评)?(?:为|达到){_R}{{0,2}}?(?P<grades>{_GRADE}(?:、{_GRADE})*)(?:等次|等级|及?以上)*(?=的|，|且|者)"
+    rf"(?:评价|考核|评估|考评|绩效|分级|绩效分级|诊断|信用评级|纳税信用|信用等级)(?:结果|等次|等级|认定)?(?:首次)?(?:被)?(?:评定|评)?(?:为|达到|(?<=信用)|(?<=等级)){_R}{{0,2}}?(?P<grades>{_GRADE}(?:、{_GRADE})*)(?:等次|等级|及?以上|\(含\))*(?=的|，|且|者|[\s。；]|$)"
 )
 _PERSON = r"(?:(?:城镇)?登记失业人员|就业困难人员|退役军人|复员转业退役军人|高校毕业生|返乡(?:入乡)?创业(?:人员|农民工)|返乡(?:入乡)?(?:人员|农牧民|青年)|返乡农民工|农民工|脱贫人口|残疾人|留学回国人员|在校大学生|建档立卡贫困人口|刑满释放人员|转岗职工|脱贫劳动力)"
 # 登记失业人员、退役军人、高校毕业生: whoever is one of them
@@ -345,11 +345,10 @@ def _first_before(text: str, start: int, at: int, stop: int) -> list[Soft]:
 
 
 def _split(words: str) -> list[str]:
-    return [
-        w
-        for part in re.split(r"[、和及]", words)
-        if (w := re.sub(r"(?:等|类|项目|企业|行业|开发项目|业)+$", "", part.strip()))
-    ]
+    parts = [re.sub(r"(?:等|类|项目|企业|行业|开发项目)+$", "", part.strip()) for part in re.split(r"[、和及]", words)]
+    # 房地产业、金融业 as written; 房地产、金融及类金融业: the last 业 stands for all
+    whole = all(part.endswith("业") for part in parts if part)
+    return [w for part in parts if (w := part if whole else part.removesuffix("业"))]
 
 
 def _without_overlap(found: list[Soft]) -> list[Soft]:
