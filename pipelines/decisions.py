@@ -16,6 +16,7 @@ import polars as pl
 from data.contract import feeds
 from data.corpus import POLICIES, in_force, load_defaults, load_items
 from data.indicators import Catalogue, load
+from matching.identity.keys import Key, classify
 from matching.rules import Program, RuleError
 from matching.rules.program import compile_sound
 from matching.rules.simulate import Simulation, simulate
@@ -131,7 +132,11 @@ class Desk:
                 asked,
             )
         if found.is_empty():
-            raise NotFoundError(f"没有找到“{key}”：请用统一社会信用代码、注册号、纳税人识别号或企业全称")
+            code = classify(key)
+            if code.valid and code.code != key.strip().upper():
+                # full width, blanks, hyphens: the code is readable all the same
+                return self.enterprise(code.code)
+            raise NotFoundError(f"没有找到“{key}”：{_amiss(code)}")
         if found.height > 1:
             several = "、".join(str(row["uscc"]) for row in found.head(5).to_dicts())
             raise NotFoundError(f"“{key}”对应 {found.height} 家企业（{several}…），请改用统一社会信用代码")
@@ -208,6 +213,14 @@ class Desk:
         for row in rows.iter_rows(named=True):
             found.setdefault(row["enterprise_id"], {})[row["indicator"]] = row
         return found
+
+
+def _amiss(code: Key) -> str:
+    """What to look at in a key that led nowhere. A repair that `classify` sees is not told: the code would be somebody else's."""
+    if code.kind == "uscc" and not code.valid:
+        said = code.why if code.why and not code.suspect else "校验位不符"
+        return f"这个统一社会信用代码有误（{said}），请核对"
+    return "请用统一社会信用代码、注册号、纳税人识别号或企业全称"
 
 
 def groups_of(profiles: pl.DataFrame, groups: Mapping[str, str] = GROUPS) -> pl.DataFrame:

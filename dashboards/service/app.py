@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, get_args
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -28,6 +28,7 @@ from pipelines.library import Ask, AskError
 from pipelines.published import NotPublishedError
 
 BODY_LIMIT = 64 * 1024
+BODY_SECONDS = 10
 """Bytes of a request's body."""
 WORDS_LIMIT = 200
 """Characters of one query parameter or of a key."""
@@ -198,12 +199,15 @@ async def _asked(request: Request) -> Simulate:
     body = bytearray()
     if not said.isdigit() or int(said) <= BODY_LIMIT:
         try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_LIMIT:
-                    break
+            with fail_after(BODY_SECONDS):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > BODY_LIMIT:
+                        break
         except ClientDisconnect:
             raise Refusal(400, "bad_request", "请求没有发完") from None
+        except TimeoutError:
+            raise Refusal(408, "timeout", f"请求体在 {BODY_SECONDS} 秒内没有送完", {"Connection": "close"}) from None
     if len(body) > BODY_LIMIT or (said.isdigit() and int(said) > BODY_LIMIT):
         raise Refusal(413, "too_large", f"请求体不能超过 {BODY_LIMIT // 1024} KB")
     try:

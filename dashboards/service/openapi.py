@@ -17,6 +17,7 @@ FAULTS = {
     401: "没有令牌，或令牌无效",
     404: "没有找到",
     405: "方法不对",
+    408: "请求体迟迟没有送完",
     413: "请求体过大",
     415: "请求体不是 application/json",
     422: "参数、条件或表达式不合要求",
@@ -84,7 +85,7 @@ def document() -> dict[str, Any]:
             "/simulate": {
                 "post": {
                     **_operation(
-                        "simulate", "改条件会多出谁、少掉谁、花多少；一次按 20 次请求计", "Simulation", [], (400, 404, 413, 415, 422)
+                        "simulate", "改条件会多出谁、少掉谁、花多少；一次按 20 次请求计", "Simulation", [], (400, 404, 408, 413, 415, 422)
                     ),
                     "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": _REF.format(model="Simulate")}}}},
                 }

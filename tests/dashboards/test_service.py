@@ -8,10 +8,13 @@ import os
 import re
 import stat
 import time
+from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 from urllib.parse import quote
 
+import anyio
+import httpx
 import jsonschema
 import pytest
 import typer
@@ -203,6 +206,26 @@ def test_a_chunked_body_that_never_ends_is_cut(client: TestClient) -> None:
         "/v1/simulate", content=(b"x" * 8192 for _ in range(100)), headers={"content-type": "application/json"}
     )
     assert answer.status_code == 413
+
+
+def test_a_body_that_trickles_in_is_not_waited_for(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        yield b"{"
+        await anyio.sleep(30)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(client.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=client.headers) as caller:
+            return await caller.post("/v1/simulate", content=trickle(), headers={"content-type": "application/json"})
+
+    monkeypatch.setattr("dashboards.service.app.BODY_SECONDS", 0.05)
+    answer = anyio.run(ask)
+    assert answer.status_code == 408 and answer.json()["error"]["code"] == "timeout"
+
+
+def test_a_code_with_a_slip_is_told_so(client: TestClient) -> None:
+    wrong = client.get("/v1/enterprises/914600002757159880/matches")
+    assert wrong.status_code == 404 and "校验位不符" in wrong.json()["error"]["message"]
 
 
 def test_a_position_is_told_for_a_broken_expression(client: TestClient) -> None:
