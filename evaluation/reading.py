@@ -53,9 +53,7 @@ class Passage:
     def _judged(self, kind: Kind, found: frozenset[str]) -> frozenset[str]:
         wanted = self.facts[kind]
         said = frozenset(
-            fact
-            for one in found
-            for fact in ([one] if one in wanted or kind == "any_of" else self.spellings.get(one, [one]))
+            fact for one in found for fact in ([one] if one in wanted or kind == "any_of" else self._meant(one))
         )
         if kind == "any_of":
             said = frozenset(self._pair(pair) for pair in said)
@@ -64,6 +62,14 @@ class Passage:
         else:
             doubtful = set(self.doubtful)
         return frozenset(fact for fact in said if fact in wanted or fact not in doubtful)
+
+    def _meant(self, fact: str) -> frozenset[str]:
+        """What a found fact stands for by its words, by its field and comparison with any value, or by its field alone."""
+        field_and_op = " ".join(fact.split(" ")[:2])
+        for key in (fact, f"{field_and_op} *", f"{field_and_op.split(' ')[0]} *"):
+            if key in self.spellings:
+                return self.spellings[key]
+        return frozenset({fact})
 
     def _pair(self, pair: str) -> str:
         sides = [
@@ -124,12 +130,16 @@ def _passage(path: Path, raw: Mapping[str, Any]) -> Passage:
 
 
 def _spellings(raw: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    """`also` of the labels: `股改|改制` (other values of the same field) or whole conditions, parted by bars."""
+    """`also` of the labels, parted by bars: other values of the same field (`股改`), whole conditions, or a field and comparison with any value."""
     found: dict[str, frozenset[str]] = {}
     for label in raw.get("labels", ()):
         meant = frozenset(_facts_of(label))
         for words in filter(None, str(label.get("also", "")).split("|")):
             parts = words.split(" ", 2)
+            if words.isascii() and len(parts) < 3 and parts[0].replace("_", "").isalpha() and parts[0].islower():
+                # a field, or a field and its comparison, with any value
+                found[f"{words} *"] = found.get(f"{words} *", frozenset()) | meant
+                continue
             try:
                 other = {"field": parts[0], "op": parts[1], "value": json.loads(parts[2])}
             except (IndexError, json.JSONDecodeError):
