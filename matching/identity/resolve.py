@@ -12,6 +12,8 @@ from matching.identity.fields import agreements
 
 AGREES = 0.85
 CONTRADICTS = 0.6
+# The probability from which the model's candidate is the one, if its name is also borne out.
+LIKELY = 0.95
 
 SUBJECT = pl.Schema(
     {
@@ -348,7 +350,9 @@ class _Bench:
         )
         told = ["_subject_id", "enterprise_id", pl.col("probability").alias("score"), "why"]
         self.defer(of_branch.select(told), "分支机构名称,可能属于此主体")
-        self.defer(doubtful.select(told), "名称相近,把握不足")
+        likely = pl.col("probability").max().over("_subject_id") >= LIKELY
+        self.defer(doubtful.filter(likely).select(told), "与一家很像,名称仍有出入")
+        self.defer(doubtful.filter(~likely).select(told), "名称相近,把握不足")
 
     def close(self, written: pl.DataFrame) -> None:
         """What is left: sound codes of nobody we know, and subjects that say too little."""

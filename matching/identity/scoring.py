@@ -22,11 +22,11 @@ from matching.identity.model import (
     size_step,
     within_reach,
 )
-from matching.identity.resolve import Register, Scorer
+from matching.identity.resolve import LIKELY, Register, Scorer
 
 # Accepted from here on; a pair below the floor is no candidate, what lies between is for a clerk. One whole core (or its sound) that speaks of
 # another place or form is below the floor, and is what a firm renamed before the first delivery looks like: the clerk is shown it from TRACE on.
-ACCEPT, FLOOR, TRACE = 0.95, 0.02, 0.0002
+ACCEPT, FLOOR, TRACE = LIKELY, 0.02, 0.0002
 # So that what Splink keeps of its pairs does not grow with the rows; of the 11 GB that 3 M enterprises and 1 M rows take, it is the smaller part.
 BATCH = 250_000
 

@@ -64,6 +64,7 @@ def test_what_the_model_accepts_and_what_it_leaves() -> None:
     assert found["s3"] == (None, "none")
     assert found["s4"] == (None, "review"), "分支不并入主体"
     assert found["s5"] == (None, "review"), "个体户不是由它转成的公司"
+    assert told.review.filter(pl.col("_subject_id") == "s5")["reason"].unique().to_list() == ["与一家很像,名称仍有出入"]
     why = told.subject.filter(pl.col("_subject_id") == "s0")["why"].item()
     assert "读音相同 +" in why and "法定代表人:相同 +" in why
 
