@@ -171,14 +171,32 @@ def workbook(forms: Sequence[Form]) -> bytes:
     for form in forms:
         _sheet(book.add_worksheet(_sheet_name(form.title, names)), form, styles)
     sheet = book.add_worksheet("指标定义")
-    for column, width in enumerate((24, 10, 70, 30)):
+    widths = (24, 10, 70, 30)
+    for column, width in enumerate(widths):
         sheet.set_column(column, column, width)
+    _on_paper(sheet)
     sheet.write_row(0, 0, ("指标", "单位", "定义", "成熟条件"), styles["head"])
     for row, one in enumerate(indicators(), 1):
         metric = one.metric
-        sheet.write_row(row, 0, (metric.label, metric.unit, metric.definition, metric.maturity), styles["cell"])
+        told = (metric.label, metric.unit, metric.definition, metric.maturity)
+        sheet.write_row(row, 0, told, styles["cell"])
+        sheet.set_row(row, _height(told, widths))
     book.close()
     return held.getvalue()
+
+
+def _on_paper(sheet: Any) -> None:
+    """A4 landscape, one page wide."""
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+
+
+def _height(texts: Sequence[str], widths: Sequence[int]) -> float:
+    """Points that the tallest cell needs: not every program makes a row of wrapped text high enough by itself."""
+    wide = [sum(1 if letter.isascii() else 2 for letter in text) for text in texts]
+    # a column's width counts digits, and a Chinese character is a little wider than two
+    return 15.0 * max(-(-int(length * 1.1) // width) or 1 for length, width in zip(wide, widths, strict=True))
 
 
 def _sheet_name(title: str, taken: set[str]) -> str:
@@ -195,9 +213,7 @@ def _sheet_name(title: str, taken: set[str]) -> str:
 def _sheet(sheet: Any, form: Form, styles: Mapping[str, Any]) -> None:
     for column, width in enumerate(WIDTHS):
         sheet.set_column(column, column, width)
-    sheet.set_landscape()
-    sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
+    _on_paper(sheet)
     sheet.repeat_rows(6, 6)
     sheet.merge_range(0, 0, 0, 7, f"项目支出绩效自评表（{form.year} 年度）", styles["title"])
     sheet.set_row(0, 30)
@@ -236,6 +252,7 @@ def _sheet(sheet: Any, form: Form, styles: Mapping[str, Any]) -> None:
         else:
             sheet.write_number(row, 6, float(line.score), styles["points"])
         sheet.write(row, 7, line.note, styles["cell"])
+        sheet.set_row(row, _height((one.first, one.second, one.metric.label, line.note), (*WIDTHS[:3], WIDTHS[7])))
     last = 7 + len(form.lines)
     points, possible = form.scored
     sheet.merge_range(last, 0, last, 4, f"合计（可评 {possible} 分，其余由主管部门评）", styles["head"])

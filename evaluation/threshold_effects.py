@@ -66,6 +66,8 @@ def threshold_effect(cases: pl.DataFrame) -> dict[str, object]:
     if not paid_above and not paid_below:
         return row | {"reason": "门槛附近没有企业获得拨付"}
     known = near.filter(pl.col("change").is_not_null())
+    if known.is_empty():
+        return row | {"reason": "最后一笔拨付之后与第一笔之前没有可比的同一季度"}
     sides = known.filter(~above).height, known.filter(above).height
     if min(sides) < FEWEST_NEAR:
         return row | {"reason": _too_few(*sides)}

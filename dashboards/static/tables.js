@@ -1,4 +1,5 @@
-// On a narrow screen a short table reads as labelled entries (app.css does the rest); a long one keeps its columns and scrolls.
+// On a narrow screen a short table, or one whose cells hold sentences (data-entries), reads as labelled entries (app.css does the rest);
+// a long one keeps its columns and scrolls.
 "use strict";
 (() => {
   const SHORT = 12;
@@ -6,7 +7,8 @@
     if (!table.tHead || table.closest("details.data")) continue;
     const heads = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
     const rows = [...table.tBodies].flatMap((body) => [...body.rows]);
-    if (heads.length < 3 || rows.length > SHORT || rows.some((row) => row.cells.length !== heads.length)) continue;
+    const many = rows.length > SHORT && !("entries" in table.dataset);
+    if (heads.length < 3 || many || rows.some((row) => row.cells.length !== heads.length)) continue;
     table.classList.add("labelled");
     // display: grid would take the table away from those who listen to it
     table.setAttribute("role", "table");

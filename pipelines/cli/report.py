@@ -69,7 +69,10 @@ def self_evaluation_form(
             forms = [self_evaluation(mart, year, one) for one in wanted]
         except (NoSuchYearError, LookupError) as error:
             raise Stop(str(error)) from error
-    target = out or where / "reports" / f"绩效自评表-{year}.xlsx"
+    named = f"绩效自评表-{year}.xlsx"
+    target = out or where / "reports" / named
+    # `huiqi report` takes a folder for --out: here a folder is where the file goes
+    target = target / named if target.is_dir() else target
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(workbook(forms))
     if json:

@@ -18,7 +18,7 @@ from dashboards.english import english, said
 from dashboards.mart import opened
 from dashboards.monthly import NoSuchMonthError, last_whole, month_of, monthly_report
 from dashboards.self_evaluation import self_evaluation
-from evaluation.self_evaluation import Figure, Indicator, filled, indicators, score, workbook
+from evaluation.self_evaluation import Figure, Indicator, _height, filled, indicators, score, workbook
 from pipelines import pdf
 from pipelines.parquet import export_mart
 from pipelines.report import monthly_report_job, monthly_schedule, write_report
@@ -198,3 +198,8 @@ def test_pictures_are_translated_and_markup_stays_escaped() -> None:
     page = '<html lang="zh-CN"><p>a &lt;b&gt; 总览</p><script type="application/json" class="option">{"name":"应享","x":"\\u003c/script>"}</script>'
     told = english(page)
     assert '"name":"Entitled"' in told and "\\u003c/script>" in told and "&lt;b&gt;" in told
+
+
+def test_a_row_of_the_form_is_as_high_as_its_longest_text() -> None:
+    assert _height(("预算执行率", "%"), (24, 10)) == 15.0
+    assert _height(("短", "有预算的现行事项本年净拨付金额占年度预算的比例" * 4), (24, 70)) == 45.0

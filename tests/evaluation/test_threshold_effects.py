@@ -75,7 +75,7 @@ def test_intervals_cover_and_nothing_is_found_where_nothing_is() -> None:
         (firms(7, above=0.0), "没有企业获得拨付"),
         (firms(8).head(150), "可比的企业太少"),
         (firms(9).filter(pl.col("distance") < 0.001), "上方 <5 户"),
-        (firms(10).with_columns(change=pl.lit(None, dtype=pl.Float64)), "下方 0 户、上方 0 户"),
+        (firms(10).with_columns(change=pl.lit(None, dtype=pl.Float64)), "没有可比的同一季度"),
         (firms(13).with_columns(distance=pl.col("distance").round(0)), "不同取值"),
     ],
 )  # fmt: skip
