@@ -118,6 +118,15 @@ def pair_frame(verdicts: Verdicts) -> pl.DataFrame:
     return found.select(*first, pl.exclude(first)).sort("item_id", "version", "enterprise_id")
 
 
+ENOUGH = 1_000
+"""Enterprises from which on a rule that all of them fail says something about the rule."""
+
+
+def met_by_nobody(counts: pl.DataFrame) -> list[str]:
+    """Items that every enterprise is known to fail: no list is stopped by that, but a threshold in the wrong unit looks like this."""
+    return counts.filter((pl.col("n") >= ENOUGH) & (pl.col("ineligible") == pl.col("n")))["item_id"].to_list()
+
+
 def _tables(**described: str) -> dict[str, dg.AssetOut]:
     """Tables of this group by name, each with what it holds."""
     return {
@@ -137,6 +146,9 @@ def pair(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehous
     """Evaluates, dates and stores the pairs; both tables change together."""
     program = program_in_force(scope, context.log)
     verdicts = evaluate(program, profiles(warehouse, program), scope.as_of)
+    nobody = met_by_nobody(verdicts.counts())
+    if nobody:
+        context.log.warning(f"没有一家企业可能符合的事项 {len(nobody)} 个，请核对门槛的单位和条件：{'、'.join(nobody)}")
     before = warehouse.frame("SELECT * FROM match.pair") if warehouse.exists("match.pair") else None
     current, past = dated(pair_frame(verdicts), before, scope)
     with warehouse.write() as transaction:
@@ -149,6 +161,7 @@ def pair(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehous
             "as_of": scope.as_of.isoformat(),
             "items": len(program.items),
             "atoms": len(verdicts.kernel.layout.atoms),
+            "met_by_nobody": "、".join(nobody) or "无",
         },
     )
     yield dg.MaterializeResult(asset_key=["match", "pair_past"], metadata=table_metadata(former, PAIR_LABELS))

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from assets import match
-from matching.rules import compile_items
+from matching.rules import compile_items, evaluate
 from pipelines.warehouse import DuckWarehouse
 
 INDICATORS = {
@@ -115,3 +115,13 @@ def test_a_day_adds_only_what_changed_and_a_rerun_changes_nothing(run):
 
 def replace_at(row, position, value):
     return (*row[:position], value, *row[position + 1 :])
+
+
+def test_items_that_everybody_fails_are_told_where_enough_are_known():
+    program = compile_items([ITEM, {**ITEM, "id": "open"}], INDICATORS)
+    firms = pl.DataFrame({"revenue_last_year": [1] * 1000, "employees_insured": [50] * 1000})
+    assert match.met_by_nobody(evaluate(program, firms, date(2024, 12, 31)).counts()) == ["x-item", "open"]
+    # one of whom it is not known, or too few to say
+    unsure = firms.with_columns(revenue_last_year=pl.Series([None] + [1] * 999))
+    assert match.met_by_nobody(evaluate(program, unsure, date(2024, 12, 31)).counts()) == []
+    assert match.met_by_nobody(evaluate(program, firms.head(999), date(2024, 12, 31)).counts()) == []
