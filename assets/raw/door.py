@@ -8,7 +8,7 @@ import shutil
 import stat
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -61,20 +61,34 @@ def admit(home: Path, known_at: datetime) -> Passed:
     bare = any(not os.path.lexists(path.with_name(path.name + RECEIPT)) for path in standing)
     newest = max(received_days(home), default=known_at) if bare else known_at
     first_seen = known_at if known_at.date() >= newest.date() else None
-    for path in standing:
+    growing = _judged(home, standing, known_at, first_seen, passed)
+    # By the time a long queue is let in, what came last has been quiet for long enough.
+    still = _judged(home, growing, known_at, first_seen, passed)
+    passed.waiting += [path.name for path in still]
+    _late_controls(home, known_at, passed)
+    return passed
+
+
+def _judged(
+    home: Path, paths: Sequence[Path], known_at: datetime, first_seen: datetime | None, passed: Passed
+) -> list[Path]:
+    """Lets in or turns away each of `paths`; those that may still be growing are handed back."""
+    growing = []
+    for path in paths:
         try:
-            _judge(home, path, known_at, first_seen, passed)
+            if _judge(home, path, known_at, first_seen, passed):
+                growing.append(path)
         except FileNotFoundError:
             # Renamed or taken back by the sender since the folder was listed: the next run sees what it has become.
             passed.waiting.append(printable(path.name))
         except OSError as error:
             # One file that cannot be moved must not keep the others out.
             passed.refused.append((printable(path.name), f"文件系统不让读或移动：{error.strerror}；文件仍在 landing/"))
-    _late_controls(home, known_at, passed)
-    return passed
+    return growing
 
 
-def _judge(home: Path, path: Path, known_at: datetime, first_seen: datetime | None, passed: Passed) -> None:
+def _judge(home: Path, path: Path, known_at: datetime, first_seen: datetime | None, passed: Passed) -> bool:
+    """True if nothing was done because the file may still be growing."""
     fault = _kind_fault(path)
     receipt = fault or receipt_of(path, first_seen)
     if isinstance(receipt, str):
@@ -82,9 +96,10 @@ def _judge(home: Path, path: Path, known_at: datetime, first_seen: datetime | No
     elif moment(receipt["received_at"]) > known_at:
         passed.later += 1
     elif "made_by" in receipt and recognised(path.name) and abs(time.time() - path.lstat().st_mtime) < QUIET_SECONDS:
-        passed.waiting.append(path.name)
+        return True
     else:
         _one(home, path, receipt, known_at, passed)
+    return False
 
 
 def _late_controls(home: Path, known_at: datetime, passed: Passed) -> None:

@@ -52,8 +52,12 @@ def late(deliveries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
 
 def _usual(table: Table, past: list[int], period: str) -> int | None:
     """Days from the end of a period to the day its delivery is expected; None where nothing can be expected."""
+    alike = len(past) >= 2 and max(past[-AFTER:]) - min(past[-AFTER:]) <= PATIENCE.days
+    if len(past) < AFTER and alike:
+        # Two that agree to the days we are patient for are a habit; of two that do not, nobody knows which was late.
+        return min(past)
     if len(period) == 4 and table.cadence != "year":
-        return None
+        return min(past[-AFTER:]) if alike else None
     if len(past) >= AFTER:
         # Nothing comes before its time, some come late: the lower quarter is nearer to the promise than the middle.
         low, _, high = quantiles(past, n=4, method="inclusive")

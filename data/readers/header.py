@@ -48,7 +48,9 @@ def match(headers: Sequence[str], table: Table) -> Match:
             raise RefusedFile(f"表头「{header.strip()}」的单位是{unit}，合同约定{declared}；量纲不明，不能载入")
         positions[target] = place
         ours = table.columns[target].header
-        if bare_mark(bare) != bare_mark(split_unit(ours)[0]):
+        aliases = {bare_mark(alias) for alias in table.columns[target].headers[1:]}
+        # A unit beside the same word is another way of writing it, unless the contract lists it as another name.
+        if bare_mark(bare) != bare_mark(split_unit(ours)[0]) or bare_mark(header) in aliases - {bare_mark(ours)}:
             renamed.append((header.strip(), ours))
     missing = tuple(n for n, c in table.columns.items() if n not in positions and not c.optional)
     return Match(positions, missing, tuple(extra), tuple(renamed))

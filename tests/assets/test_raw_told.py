@@ -15,7 +15,7 @@ from assets.raw.arrival import arrivals
 from assets.raw.late import late
 from assets.raw.ledger import deliveries
 from data import contract
-from data.readers import read
+from data.readers import header, read
 from pipelines.audit import trail
 from pipelines.control import ControlStore
 from pipelines.deliveries import release
@@ -155,6 +155,19 @@ def test_late_is_later_than_the_habit_and_what_is_sent_again_is_not() -> None:
 def test_the_first_deliveries_are_measured_by_the_contract() -> None:
     assert [r[2] for r in late(months("vat", "tax", 44))] == ["202301"]
     assert not list(late(months("vat", "tax", 19)))
+
+
+def test_two_that_agree_are_a_habit_and_two_that_do_not_are_none() -> None:
+    assert [r[2] for r in late(months("vat", "tax", 12, 13, 17))] == ["202303"]
+    assert not list(late(months("vat", "tax", 5, 13, 17)))
+
+
+def test_the_same_word_with_its_unit_is_named_where_the_contract_lists_it() -> None:
+    table = contract.table("science", "hnte")
+    usual = [c.header for c in table.columns.values()]
+    assert not header.match(usual, table).renamed
+    renamed = ["有效期（年）" if h == "有效期" else h for h in usual]
+    assert header.match(renamed, table).renamed == (("有效期（年）", "有效期"),)
 
 
 def test_a_renamed_column_is_read_and_named(tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""What a ranking of invitations could reach: the learned score, its two baselines and the planted probability of answering, side by side.
+
+    python -m benchmarks.ranking --home DIR [--rows 40000]
+
+DIR is a mock home whose lists a month of the world has answered (`make loop`, MONTHS_ON=1 or more). The pairs that were told in the first
+answered round, with the features of that day as the run published them, are split by firm: six tenths to learn, two to calibrate, two that
+nothing was learned from to judge. The planted probability is the world's own; nobody who ranks can do better on average.
+"""
+
+import argparse
+import datetime as dt
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from data.world.advance import propensity
+from data.world.parcel import World
+from evaluation.ranking import calibration_error, ndcg_at, precision_recall_area
+from matching.score.features import FEATURES
+from matching.score.model import ModelError, train
+from matching.score.weighted import weighted
+
+# Firms are dealt into what `train` takes for three months: learned from, calibrated on, judged on.
+PARTS = (dt.date(2000, 1, 1), dt.date(2000, 2, 1), dt.date(2000, 3, 1))
+DRAWS = 20
+
+
+def told(home: Path, rows: int) -> pl.DataFrame:
+    """(enterprise_id, item_id, eid, obtained, effort, FEATURES) of the pairs told in the first answered round; at most `rows`, by firm."""
+    answers = pl.read_parquet(home / "truth" / "truth_response.parquet").filter("told")
+    answers = answers.filter(pl.col("turn") == pl.col("turn").min())
+    for path in sorted(home.glob("mart-*.duckdb"), key=lambda p: p.stat().st_mtime):
+        with duckdb.connect(str(path), read_only=True) as con:
+            known = con.execute("SELECT count(*) FROM push.list WHERE list_id = ?", [answers["list_id"][0]]).fetchall()
+            if known[0][0]:
+                scores = con.sql(
+                    "SELECT s.enterprise_id, e.uscc, s.item_id, s.features FROM match.score s JOIN registry.enterprise e USING (enterprise_id)"
+                ).pl()
+                break
+    else:
+        raise SystemExit("没有一份发布含有被回答的名单；先运行 make loop")
+    shape = pl.Struct(dict.fromkeys(FEATURES, pl.Float64))
+    pairs = answers.join(scores, on=["uscc", "item_id"], how="inner").unique(["uscc", "item_id"], keep="first")
+    return (
+        pairs.with_columns(pl.col("features").str.json_decode(shape))
+        .unnest("features")
+        .with_columns(pl.col("applied").alias("obtained"), pl.col("enterprise_id").hash(7).alias("_deal"))
+        .sort("_deal", "item_id")
+        .head(rows)
+        .with_columns(
+            day=pl.when(pl.col("_deal") % 10 < 6)
+            .then(PARTS[0])
+            .when(pl.col("_deal") % 10 < 8)
+            .then(PARTS[1])
+            .otherwise(PARTS[2])
+        )
+    )
+
+
+def planted(home: Path, pairs: pl.DataFrame) -> pl.Series:
+    """The world's own chance that each pair answers."""
+    everyone = World.of(json.loads((home / "world.json").read_text(encoding="utf-8"))).everyone
+    people = everyone.take(pairs["eid"].to_numpy())
+    base = propensity(people, True)
+    return pl.Series("planted", np.clip(base / pairs["effort"].to_numpy(), 0.0, 1.0))
+
+
+def measured(pairs: pl.DataFrame, score: pl.Series, outcome: pl.Series | None = None) -> dict[str, float]:
+    y = pairs["obtained"] if outcome is None else outcome
+    truth = pl.DataFrame({"item_id": pairs["item_id"], "obtained": y})
+    return {
+        "pr_auc": round(precision_recall_area(y, score), 4),
+        "ndcg_at_10": round(ndcg_at(truth, score, 10), 4),
+        "ece": round(calibration_error(y, score), 4),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--home", type=Path, default=Path(os.environ.get("HUIQI_HOME", "warehouse")))
+    parser.add_argument("--rows", type=int, default=40_000)
+    options = parser.parse_args()
+    home = options.home.resolve()
+    pairs = told(home, options.rows)
+    chance = planted(home, pairs)
+    judge = pairs.with_columns(chance).filter(pl.col("day") == PARTS[2]).sort("day", "item_id", "enterprise_id")
+    report: dict[str, Any] = {
+        "pairs": pairs.height,
+        "judged": judge.height,
+        "answered": round(float(judge["obtained"].mean() or 0), 4),
+    }  # type: ignore[arg-type]
+    try:
+        model = train(pairs)
+        report |= {"model": measured(judge, model.score(judge))}
+    except ModelError as error:
+        report |= {"model": f"未采用：{error}"}
+    popular = pairs.filter(pl.col("day") == PARTS[0]).group_by("item_id").agg(pl.col("obtained").mean().alias("_rate"))
+    rates = judge.join(popular, on="item_id", how="left", maintain_order="left")["_rate"].fill_null(0.5)
+    report |= {"weighted": measured(judge, weighted(judge)), "popularity": measured(judge, rates)}
+    # one outcome is one draw of the planted chance: what its owner would see on average over draws is the ceiling
+    random = np.random.default_rng(7)
+    drawn = [
+        measured(judge, judge["planted"], pl.Series(random.random(judge.height) < judge["planted"].to_numpy()))
+        for _ in range(DRAWS)
+    ]
+    report["planted"] = measured(judge, judge["planted"])
+    report["ceiling"] = {name: round(float(np.mean([one[name] for one in drawn])), 4) for name in drawn[0]}
+    sys.stdout.write(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,152 @@
+"""After freezing: money is undone by two people only, what is not due any more stays in the house, and a changed export is found."""
+
+import csv
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from matching.push.fingerprint import message_key
+from pipelines import steps
+from pipelines.approval import Desk
+from pipelines.docket import RefusedError
+from tests.pipelines.test_approval import AFTER_NOTICE, PHRASE, approved, frozen, line, refused, status, submitted
+from tests.pipelines.test_approval import desk as bare_desk
+
+__all__ = ["bare_desk"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("pipelines.steps.rechecked", lambda home, lines, day, granted=False: {})
+    return tmp_path
+
+
+@pytest.fixture
+def desk(bare_desk: Desk, home: Path) -> Desk:
+    return dataclasses.replace(bare_desk, sent=home / "lists")
+
+
+def released(home: Path, desk: Desk, header: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return steps.release(home, desk, header["list_id"], "王经办", PHRASE, AFTER_NOTICE)
+
+
+def undone(home: Path, desk: Desk, header: Mapping[str, Any], officer: str, note: str = "账户有误") -> list[bool]:
+    return steps.reverse(home, desk, header["list_id"], "91461", note, officer, PHRASE, AFTER_NOTICE)
+
+
+def payments(home: Path, header: Mapping[str, Any]) -> list[str]:
+    with (home / "lists" / header["list_id"] / "payment.csv").open(encoding="utf-8") as file:
+        return [row["uscc"] for row in csv.DictReader(file)]
+
+
+def a_message(enterprise: int) -> dict[str, Any]:
+    key = message_key(f"E{enterprise}", "a", "2024", "invite.v1", 1)
+    sent = {"earliest_send": "2024-12-27T08:00:00", "latest_send": "2024-12-31T20:00:00"}
+    said = {"template": "invite.v1", "message": "回T退订", "contact_hash": "h", "contact_masked": "138****0000"}
+    return line(
+        enterprise, None, kind="invite", channel="sms", line_key=key, list_id="", arm=None, risk=None, **sent, **said
+    )
+
+
+PAID = {
+    "list_id": "",
+    "contact_hash": None,
+    "contact_masked": None,
+    "latest_send": None,
+    "message": None,
+    "arm": None,
+    "risk": None,
+    "template": None,
+}
+
+
+def test_two_approvers_undo_an_award_and_the_payment_file_is_without_it(home: Path, desk: Desk) -> None:
+    header = approved(desk, [line(1, **PAID), line(2, **PAID)])
+    frozen(desk, header)
+    assert undone(home, desk, header, "李审批") == [False]
+    refused("另一人", lambda: undone(home, desk, header, "李审批"), desk)
+    refused("角色", lambda: undone(home, desk, header, "王经办"), desk)
+    refused("写明原因", lambda: undone(home, desk, header, "赵审批", " "), desk)
+    assert undone(home, desk, header, "赵审批") == [True]
+    refused("已经冲销", lambda: undone(home, desk, header, "赵审批"), desk)
+    assert desk.control.rows("SELECT entity_id FROM active_award") == [{"entity_id": "E2"}]
+    assert desk.control.rows("SELECT committed_fen FROM fund") == [{"committed_fen": 10000}]
+    released(home, desk, header)
+    assert payments(home, header) == ["91462"]
+    control = (home / "lists" / header["list_id"] / "payment.ctl").read_text(encoding="utf-8")
+    assert "rows=1\namount=100.00\n" in control
+    people = (home / "lists" / header["list_id"] / "名单.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert "不发送" in people[1] and "已冲销" in people[1] and "100.00" not in people[1]
+    assert desk.trail.verify(desk.control) == [] and desk.changed_exports() == []
+
+
+def test_what_has_left_is_undone_only_when_it_came_back(
+    home: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = approved(desk, [line(1, **PAID)])
+    frozen(desk, header)
+    released(home, desk, header)
+    state = {"uscc": "91461", "cycle": "2024", "state": "waiting"}
+    monkeypatch.setattr("pipelines.steps.settlement", lambda home, list_id: {"open": 1, "lines": [state]})
+    refused("退回", lambda: undone(home, desk, header, "李审批"), desk)
+    state["state"] = "returned"
+    assert (undone(home, desk, header, "李审批"), undone(home, desk, header, "赵审批")) == ([False], [True])
+    assert desk.control.rows("SELECT 1 FROM active_award") == []
+
+
+def test_a_firm_barred_after_freezing_stops_the_payment_file(
+    home: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = approved(desk, [line(1, **PAID), line(2, **PAID)])
+    frozen(desk, header)
+    key = line(1)["line_key"]
+
+    def barred(home: Path, lines: Any, day: Any, granted: bool = False) -> dict[str, str]:
+        return {one["line_key"]: "命中排除情形" for one in lines if one["line_key"] == key}
+
+    monkeypatch.setattr("pipelines.steps.rechecked", barred)
+    refused("命中排除情形.*冲销", lambda: released(home, desk, header), desk)
+    assert status(desk, header) == "frozen" and not (home / "lists").exists()
+    undone(home, desk, header, "李审批")
+    undone(home, desk, header, "赵审批")
+    released(home, desk, header)
+    assert payments(home, header) == ["91462"]
+
+
+def test_a_message_is_checked_again_when_it_is_sent(home: Path, desk: Desk) -> None:
+    rows = [a_message(1), a_message(2)]
+    header = submitted(desk, rows, kind="invite")
+    desk.approve(header["list_id"], header["sha256"], "李审批", PHRASE, "", AFTER_NOTICE)
+    frozen(desk, header)
+    desk.opt_out("E2", "message", "电话", "王经办", PHRASE, AFTER_NOTICE)
+    released(home, desk, header)
+    folder = home / "lists" / header["list_id"]
+    sent = [
+        json.loads(text)["line_key"] for text in (folder / "gateway.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    assert sent == [rows[0]["line_key"]]
+    assert desk.control.rows("SELECT line_key, reason FROM withheld") == [
+        {"line_key": rows[1]["line_key"], "reason": "已退订或放弃"}
+    ]
+    detail = desk.control.rows("SELECT detail FROM audit WHERE action = 'exported'")[0]["detail"]
+    assert json.loads(detail)["withheld"] == 1
+
+
+def test_an_export_edited_on_disk_is_found_and_no_more_money_moves(home: Path, desk: Desk) -> None:
+    header = approved(desk, [line(1, **PAID)])
+    frozen(desk, header)
+    released(home, desk, header)
+    path = home / "lists" / header["list_id"] / "payment.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("100.00", "900.00"), encoding="utf-8")
+    (finding,) = desk.changed_exports()
+    assert "payment.csv 与导出时不同" in finding.reason
+    other = approved(desk, [line(2, **PAID)])
+    refused("与导出时不同", lambda: frozen(desk, other), desk)
+    with pytest.raises(RefusedError, match="与导出时不同"):
+        released(home, desk, header)
+    (home / "lists" / header["list_id"] / "名单.csv").unlink()
+    assert {finding.reason.split(" ")[-1] for finding in desk.changed_exports()} == {"不见了", "与导出时不同"}
