@@ -126,7 +126,7 @@ def trail(
     )
     own = pl.col("received_at") if "received_at" in ledger.columns else pl.lit(None, pl.Datetime("us"))
     loaded = ledger.group_by("name").agg(
-        loaded=(pl.col("status") != "refused").any(), file_id=pl.col("file_id").unique(), ours=own.min()
+        loaded=(~pl.col("status").is_in(["refused", "held"])).any(), file_id=pl.col("file_id").unique(), ours=own.min()
     )
     rows = rows.join(loaded, on="name", how="left")
     told = landed.select("feed", "file_id", "row_no", "sheet", told="uscc", landed=pl.lit(True))
