@@ -27,7 +27,7 @@ from matching.push.quiet import Calendar
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 HOLIDAYS = Path(contract.REFERENCE) / "holidays.csv"
 # Formats in which a file cut short does not open, so that no control file is needed to see it; pages are fetched by us, to the end.
-_SELF_CHECKING = frozenset({"xlsx", "xls", "xml", "dbf", "sqlite", "dump", "jsonl"})
+_SELF_CHECKING = frozenset({"xlsx", "xls", "xml", "dbf", "sqlite", "dump", "jsonl", "parquet"})
 
 
 def _columns(warehouse: Warehouse, table: str, wanted: Mapping[str, str], optional: Iterable[str] = ()) -> str:
