@@ -8,7 +8,7 @@ robust bias-corrected inference in regression discontinuity designs".
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal, get_args
 
@@ -42,9 +42,10 @@ class Design:
     errors: Errors
     treatments: int
     masspoints: bool
+    regularisation: float = 1.0
 
     def of_sharp(self) -> Design:
-        return Design(self.p, self.q, self.derivative, self.kernel, self.errors, 0, self.masspoints)
+        return replace(self, treatments=0)
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def bandwidth_terms(
     gap = 2 * (order + 1 - derivative)
     penalty = 0.0
     if regularised:
-        penalty = gap * 3 * constant**2 * variance(bend, far, contrast, design.errors)
+        penalty = design.regularisation * gap * 3 * constant**2 * variance(bend, far, contrast, design.errors)
     return Terms(
         variance=(2 * derivative + 1) * pilot ** (2 * derivative + 1) * variance(loads, fit, contrast, design.errors),
         bias=gap**0.5 * constant * float(bend @ (far.side.columns @ contrast)),

@@ -29,7 +29,6 @@ from evaluation.rdd_local import (
     variance,
 )
 
-QUANTILE = float(ndtri(0.975))
 # Fewer distinct values on a side leave nothing to choose a bandwidth from.
 FEWEST = 10
 # With clusters the residuals of single observations are no independent pieces of evidence.
@@ -53,7 +52,14 @@ class Estimate:
 
     @property
     def ci(self) -> tuple[float, float]:
-        return self.coef - QUANTILE * self.se, self.coef + QUANTILE * self.se
+        return self.interval(0.95)
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """The interval at another level than 95 %. Raises ValueError for a level that is no share."""
+        if not 0 < level < 1:
+            raise ValueError(f"level 须在 0 与 1 之间，收到 {level}")
+        reach = float(ndtri(0.5 + level / 2)) * self.se
+        return self.coef - reach, self.coef + reach
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,7 @@ def rdd(
     neighbours: int = NEIGHBOURS,
     weights: str | None = None,
     masspoints: bool = True,
+    regularisation: float = 1.0,
 ) -> RddResult:
     """Regression discontinuity of Calonico, Cattaneo and Titiunik (2014): treated at `running` ≥ `cutoff`.
 
@@ -122,11 +129,12 @@ def rdd(
     kink. `bandwidth` names a selector; `h` (and `b` or `rho` = h/b, else b = h) sets the width instead, one number or (left, right).
     `fuzzy` names the treatment received: the effect is the ratio of the two jumps. `covariates` enter additively with one slope on both
     sides. `cluster` with `vce` cr1 (default), cr2, cr3 or nncluster; without clusters nn, hc0 … hc3. `weights` multiply the kernel's.
-    `masspoints` widens the pilot widths where many values of `running` are tied. Rows with a missing value are left out and counted; the
+    `masspoints` widens the pilot widths where many values of `running` are tied; `regularisation` scales the term that keeps a width from
+    running away where the curvature is small (0: none). Rows with a missing value are left out and counted; the
     density test uses every row that has `running`.
     Raises ValueError (Chinese) for a missing column, an unknown option, or too few distinct values on a side.
     """
-    design = _design(kernel, p, q, derivative, fuzzy, cluster, vce, neighbours, masspoints)
+    design = _design(kernel, p, q, derivative, fuzzy, cluster, vce, neighbours, masspoints, regularisation)
     if bandwidth not in SELECTORS:
         raise ValueError(f"bandwidth 只能是 {'、'.join(SELECTORS)}，收到 {bandwidth!r}")
     complete, notes = _numbers(frame, running, outcome, cutoff, fuzzy, list(covariates or []), cluster, weights)
@@ -174,6 +182,7 @@ def _design(
     vce: str | None,
     neighbours: int,
     masspoints: bool,
+    regularisation: float,
 ) -> Design:
     kernels = get_args(Kernel)
     full = [name for name in kernels if kernel and name.startswith(kernel.lower())]
@@ -193,7 +202,10 @@ def _design(
         raise ValueError(f"vce={vce!r} 需要 cluster= 给出聚类列")
     if neighbours < 1:
         raise ValueError(f"neighbours 至少为 1，收到 {neighbours}")
-    return Design(order, correction, derivative, full[0], Errors(kind, neighbours), int(fuzzy is not None), masspoints)
+    if not (np.isfinite(regularisation) and regularisation >= 0):
+        raise ValueError(f"regularisation 不得为负，收到 {regularisation}")
+    errors = Errors(kind, neighbours)
+    return Design(order, correction, derivative, full[0], errors, int(fuzzy is not None), masspoints, regularisation)
 
 
 def _numbers(

@@ -111,6 +111,7 @@ def test_clusters_of_one_are_no_clusters() -> None:
         ({"b": 5}, "没有给 h"),
         ({"rho": 0}, "rho 须为正数"),
         ({"neighbours": 0}, "neighbours 至少为 1"),
+        ({"regularisation": -1}, "regularisation 不得为负"),
         ({"covariates": ["nothing"]}, "缺少列 nothing"),
         ({"covariates": ["state"]}, "列 state 应为数值"),
         ({"h": 0.02}, "不可解"),
@@ -124,3 +125,14 @@ def test_wrong_use_is_refused_in_words(options: dict[str, Any], said: str) -> No
 def test_an_outcome_that_never_changes_has_no_error_and_no_answer() -> None:
     with pytest.raises(ValueError, match="标准误"):
         rdd(SENATE.with_columns(vote=pl.lit(1.0)), "margin", "vote", 0, h=10)
+
+
+def test_an_interval_at_another_level() -> None:
+    robust = senate().robust
+    assert robust.interval(0.95) == robust.ci
+    # 1.6449 of a normal's standard deviations hold nine tenths
+    assert robust.interval(0.90) == pytest.approx(
+        (robust.coef - 1.644854 * robust.se, robust.coef + 1.644854 * robust.se), rel=1e-6
+    )
+    with pytest.raises(ValueError, match="level"):
+        robust.interval(95)
