@@ -23,16 +23,25 @@ _GROWS = {
 }
 
 
+_BARE_SHARE = re.compile(r"(?:[、，,\s]|且|并且?|同时|其)*占比(?:达到?|在|为)?\s?")
+# 研发费用不低于500万元、且占营业收入的5%: the share of what was just measured
+_SHARE_OF = re.compile(
+    r"(?:[、，,\s]|的|且|并且?|同时|其|每年|年均|平均|均)*占(?:同期|企业|当年|上年度?|年)?(?:的|总)?(?:营业|销售|主营|收入|职工|员工|从业|企业)"
+)
+
+
 def growth_of(text: str, clause: Span, quantity: Quantity, latest: Condition | None) -> str:
     """销售额2亿元以上且同比增长10%: growth of what was just measured."""
     lead = text[clause.start : quantity.left]
     if (
         quantity.kind == "ratio"
         and latest is not None
-        and re.match(
-            r"(?:且|并且|其|每年|年均|平均|均)*占(?:同期|企业|当年|上年度?|年)?(?:的|总)?(?:营业|销售|主营|职工|员工|从业|企业)",
-            lead,
-        )
+        and (_SHARE_OF.match(lead) or _SHARE_OF.match(text[max(latest.end, clause.start) : quantity.left]))
+    ) or (
+        quantity.kind == "ratio"
+        and latest is not None
+        and latest.field in ("rd_expense", "rd_staff")
+        and _BARE_SHARE.fullmatch(text[max(latest.end, clause.start) : quantity.left])
     ):
         share = {"rd_expense": "rd_ratio", "rd_staff": "rd_staff_ratio", "staff_qualified": "staff_qualified_ratio"}
         return share.get(latest.field, "other_metric")

@@ -198,7 +198,14 @@ def bounds_shared(text: str, conditions: list[Condition]) -> list[Condition]:
             out.append(replace(condition, op="<"))
     if not claimed:
         return out
-    return [_strict(c) if _floor(c) in claimed and "含" not in text[c.start : c.end] else c for c in out]
+    return [_strict(c) if _floor(c) in claimed and not _holds_floor(text[c.start : c.end], c.op) else c for c in out]
+
+
+def _holds_floor(words: str, op: str) -> bool:
+    """Whether the words say 含 of the lower number: 5000万元(含)至1亿元, not 5000万元至1亿元(含)."""
+    if op == "between":
+        words = re.split(r"[-—–~至到]", words)[0]
+    return "含" in words
 
 
 def _floor(condition: Condition) -> tuple[str, str]:

@@ -83,6 +83,8 @@ def numeric_condition(
     eased = re.search(r"(?:放宽|降低|提高)(?:至|到)[^，。；\d]{0,10}$", text[clause.start : quantity.left])
     if aside := _aside(text, quantity, last) or rise(text, quantity, clause, last):
         return aside
+    if not quantity.op and quantity.high is None and _listed_beside(text, quantity, last):
+        quantity = dataclasses.replace(quantity, op=">=")
     whole = _is_whole(text, quantity, clause)
     if not quantity.op and quantity.high is None and not (follows or eased or topic or whole):
         return None
@@ -188,7 +190,9 @@ def _measured(
         edge = max(clause.start, start - 14)
         if match := list(PERIOD.finditer(text[edge : quantity.start])):
             extra["period"] = match[-1][0]
-            start = min(start, edge + match[-1].start())
+            at = edge + match[-1].start()
+            # the year of a list stands before its first measure only
+            start = min(start, at) if latest is None or at >= latest.end else start
         if quantity.kind == "area" and name in ("planting_area", "site_area"):
             name = (
                 "planting_area"
@@ -231,6 +235,19 @@ def _of_a_child(text: str, quantity: Quantity, clause: Span) -> bool:
 # 以劳务派遣为主业的须在5000万元以上: the same measure for a sub-group
 _OF_A_SORT = re.compile(r"^[^，。；\d]{2,24}的[，,]?(?:须|应当?|需)(?:在|达到?|不低于|不少于)?$")
 _EASED = re.compile(r"(?:放宽|降低|提高)(?:至|到)[^，。；\d]{0,10}$")
+
+
+def _listed_beside(text: str, quantity: Quantity, last: Condition | None) -> bool:
+    """营业收入达到2000万元、纳税100万元、员工30人以上的: one comparison for a list of measures, each with a number of its own."""
+    if last is None or last.op not in (">=", ">"):
+        return False
+    match = re.fullmatch(r"[、，,]\s?(?:且|并)?(?P<measure>[\u4e00-\u9fa5()]{2,10})", text[last.end : quantity.left])
+    return (
+        match is not None
+        and re.match(r"\s*[、，,]\s?[\u4e00-\u9fa5()]{2,12}\s?\d|的(?:企业|单位|，)", text[quantity.right :][:24])
+        is not None
+        and field_in(match["measure"], quantity.kind, quantity.unit) is not None
+    )
 
 
 def _is_whole(text: str, quantity: Quantity, clause: Span) -> bool:

@@ -104,7 +104,7 @@ def unit_read(
         if bars.heads_bars(words) and words.rstrip().endswith(("：", ":")):
             continue
         begins = bars.begins_bars(words)
-        if unit.barred or barring or begins or bars.is_bar(words, gives=bool(given)):
+        if (unit.barred and not given) or barring or begins or bars.is_bar(words, gives=bool(given)):
             first = text.index("：", sentence.start, sentence.end) + 1 if begins and "：" in words else sentence.start
             here_asked = bars.barred(text, first, sentence.end, [c for c in here_asked if c.start >= first])
         elif not here_asked and not given and unit.asks:

@@ -79,6 +79,7 @@ def units(text: str, root: Paragraph) -> list[Unit]:
                 gives=any(_AWARD.search(h[:18]) and not _CONDITIONS.search(h[:18]) for h in headings),
                 lead=_lead(text, node),
                 barred=any(heads_bars(_own(text, a)[-60:]) for a in chain[1:])
+                or (bool(node.rank >= 0) and _announces_bars(text, root))
                 or any(heads_bars(h[:24]) for h in headings),
                 preamble=node is root and bool(root.children) and not _ASKS.search(_own(text, root)[-40:]),
                 line=not node.children and node.rank >= _LIST_RANK,
@@ -153,6 +154,12 @@ def _at_least(words: str) -> int:
         if match
         else 0
     )
+
+
+def _announces_bars(text: str, root: Paragraph) -> bool:
+    """有下列情形之一的，不予受理：before the first number heads the list that begins there."""
+    own = _own(text, root)[-60:]
+    return own.endswith(("：", ":")) and heads_bars(re.split(r"[。；\n]", own)[-1])
 
 
 def _own(text: str, node: Paragraph) -> str:

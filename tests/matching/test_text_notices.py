@@ -103,6 +103,30 @@ def test_words(text: str, expected: tuple[str, str, Any]) -> None:
     assert expected in _said(text)
 
 
+def test_bars_before_the_first_number_head_the_list_below() -> None:
+    text = "有下列情形之一的，不予受理：1.申报前两年内有弄虚作假行为的；2.资产负债率超过80%的；3.处于停产状态的。\n每家补助5万元。"
+    said = _conditions(text)
+    assert [(c["field"], c["op"], c["value"], c.get("any_of")) for c in said] == [
+        ("fraud", "==", False, None),
+        ("other_metric", "<=", 0.8, None),
+        ("other_requirement", "==", False, None),
+    ]
+
+
+def test_one_comparison_for_a_list_of_measures() -> None:
+    said = _said("年营业收入达到2000万元、纳税100万元、从业人员30人以上的企业，奖励1万元。")
+    assert ("tax_paid", ">=", 1_000_000) in said
+    said = _said("研发费用300万元以上且占比5%以上的企业，奖励1万元。")
+    assert ("rd_ratio", ">=", 0.05) in said
+    said = _said("对上年度研发费用不低于500万元、且占营业收入比例达到4%以上的企业，奖励1万元。")
+    assert ("rd_ratio", ">=", 0.04) in said
+
+
+def test_included_above_is_not_included_below() -> None:
+    said = _conditions("营业收入1000万元至5000万元（含）、5000万元至1亿元（含）的企业，分别奖励1万元、2万元。")
+    assert [c["bounds"] for c in said] == ["[]", "(]"]
+
+
 def test_two_of_a_list_are_enough() -> None:
     text = (
         "第五条 满足下列任意两项的，给予5万元补贴：（1）展览面积600㎡以上；（2）参会人数200人以上；（3）会期不少于2天。"
