@@ -1,17 +1,22 @@
-"""Rates of the mock world: entities, monthly facts to Parquet and to text, peak memory; and of a whole build, department by department.
+"""Rates of the mock world on two processors: entities, monthly facts to Parquet and to text, peak memory; and of a whole build by department.
 
-python -m benchmarks.world [entities]
+python -m benchmarks.world [ENTITIES] [PROCESSES]
 python -m benchmarks.world whole ENTITIES MONTHS
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,17 +27,8 @@ from data.world.population import Population, population
 from data.world.views import vat
 
 CHUNK = 250_000
-
-
-def _timed(label: str, work: Callable[[], int], unit: str) -> None:
-    wall, cpu = time.perf_counter(), time.process_time()
-    rows = work()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    print(f"{label}: {rows:,} {unit}, {wall:.1f} s ({rows / wall:,.0f}/s), CPU {cpu:.1f} s ({rows / cpu:,.0f}/s)")
-
-
-def _chunks(entities: int) -> list[Population]:
-    return [population(7, a, min(a + CHUNK, entities)) for a in range(0, entities, CHUNK)]
+# The deliveries of one quarter: two small months and the one in which the quarterly filers declare.
+_QUARTER = (412, 413, 414)
 
 
 def _entities(people: Population) -> pl.DataFrame:
@@ -48,46 +44,89 @@ def _entities(people: Population) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def main(entities: int) -> None:
-    """Print the table."""
-    _timed("entities", lambda: sum(len(_entities(p)) for p in _chunks(entities)), "entities")
-    people = population(7, 0, min(CHUNK, entities))
-    _entities(people)
+def _panel(people: Population, folder: Path) -> int:
+    """A year of monthly facts of every living entity to Parquet: rows."""
+    rows = 0
+    for month in range(408, 420):
+        keep = np.flatnonzero(people.lives_at(month))
+        frame = pl.DataFrame(
+            {
+                "eid": people.ids[keep], "month": np.full(len(keep), month), "revenue": state.revenue_cents(people, month)[keep],
+                "staff": state.staff(people, month)[keep], "insured": state.insured(people, month)[keep],
+            }
+        )  # fmt: skip
+        frame.write_parquet(folder / f"{month}.parquet")
+        rows += len(frame)
+    return rows
+
+
+def _vat(people: Population, path: Path) -> int:
+    """VAT declarations as ② delivers them in the months of a quarter: made and written, rows."""
+    frames = (vat.vat_delivery(people, month) for month in _QUARTER)
+    return _text(path, frames)
+
+
+def _text(path: Path, frames: Any) -> int:
+    return writers.csv(
+        path, frames, encoding="gb18030", separator="\x01", header=False, end="\n", null="\\N"
+    ).rows  # fmt: skip
+
+
+def _stages(people: Population, folder: Path) -> list[tuple[str, str, Callable[[], int]]]:
+    """(label, unit, work) one after another; what one leaves with the entities the next has at hand, as in a build."""
+    made: list[pl.DataFrame] = []
+
+    def again() -> int:
+        made[:] = [vat.vat_delivery(people, month) for month in _QUARTER]
+        return sum(len(f) for f in made)
+
+    return [
+        ("entities", "entities", lambda: len(_entities(people))),
+        ("facts to Parquet", "rows", lambda: _panel(people, folder)),
+        ("VAT rows made and written to \\x01 text", "rows", lambda: _vat(people, folder / "vat.txt")),
+        ("VAT rows made", "rows", again),
+        ("VAT rows to \\x01 text", "rows", lambda: _text(folder / "vat.txt", made)),
+        ("VAT rows to \\x01 text, packed", "rows", lambda: _text(folder / "vat.txt.gz", made)),
+    ]
+
+
+def _work(number: int, entities: int, folder: Path, start: Barrier, told: Connection) -> None:
+    """One process's share: every stage begins when all processes have come to it."""
+    people = population(7, number * CHUNK, number * CHUNK + entities)
+    # Tables and first calls cost what a build pays once.
+    _entities(population(7, 2_900_000, 2_900_500))
+    mine = folder / str(number)
+    mine.mkdir()
+    for label, unit, work in _stages(people, mine):
+        start.wait()
+        begun, cpu = time.monotonic(), time.process_time()
+        rows = work()
+        told.send((label, unit, rows, begun, time.monotonic(), time.process_time() - cpu))
+    told.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def main(entities: int, processes: int) -> None:
+    """Print the table: rows of all processes by the wall clock, and by a second of CPU."""
+    os.environ["POLARS_MAX_THREADS"] = "1"
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(processes)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-
-        def panel() -> int:
-            rows = 0
-            for month in range(408, 420):
-                keep = np.flatnonzero(people.lives_at(month))
-                frame = pl.DataFrame(
-                    {
-                        "eid": people.ids[keep], "month": np.full(len(keep), month), "revenue": state.revenue_cents(people, month)[keep],
-                        "staff": state.staff(people, month)[keep], "insured": state.insured(people, month)[keep],
-                    }
-                )  # fmt: skip
-                frame.write_parquet(path / f"{month}.parquet")
-                rows += len(frame)
-            return rows
-
-        _timed("facts to Parquet", panel, "rows")
-        # The deliveries of one quarter: two small months and the one in which the quarterly filers declare.
-        quarter = (412, 413, 414)
-        frames: list[pl.DataFrame] = []
-
-        def made() -> int:
-            frames[:] = [vat.vat_delivery(people, month) for month in quarter]
-            return sum(len(f) for f in frames)
-
-        def text() -> int:
-            return writers.csv(
-                path / "vat.txt", frames, encoding="gb18030", separator="\x01", header=False, end="\n", null="\\N"
-            ).rows
-
-        _timed("VAT rows made", made, "rows")
-        _timed("VAT rows to \\x01 text", text, "rows")
-        _timed("VAT rows made and written", lambda: made() and text(), "rows")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB")
+        ends = []
+        for number in range(processes):
+            receive, send = context.Pipe(duplex=False)
+            share = min(CHUNK, entities // processes)
+            context.Process(target=_work, args=(number, share, Path(folder), start, send)).start()
+            ends.append(receive)
+        for _ in range(6):
+            told = [end.recv() for end in ends]
+            label, unit = told[0][:2]
+            rows = sum(t[2] for t in told)
+            wall, cpu = max(t[4] for t in told) - min(t[3] for t in told), sum(t[5] for t in told)
+            print(
+                f"{label}: {rows:,} {unit} by {processes}, {wall:.2f} s ({rows / wall:,.0f}/s), CPU {cpu:.2f} s ({rows / cpu:,.0f}/s)"
+            )
+        peaks = [end.recv() / 1024 for end in ends]
+        print(f"peak memory {max(peaks):,.0f} MiB a process, {sum(peaks):,.0f} MiB together")
 
 
 def whole(entities: int, months: int) -> None:
@@ -105,4 +144,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["whole"]:
         whole(int(sys.argv[2]), int(sys.argv[3]))
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 300_000)
+        main(*(int(a) for a in (*sys.argv[1:3], *("500000", "2")[len(sys.argv[1:3]) :])))

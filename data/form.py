@@ -11,7 +11,7 @@ from pydantic import Field
 
 from data.column import Strict
 
-Format = Literal["csv", "text", "dump", "xlsx", "xls", "dbf", "xml", "sqlite", "jsonl"]
+Format = Literal["csv", "text", "dump", "xlsx", "xls", "dbf", "xml", "sqlite", "jsonl", "parquet"]
 Encoding = Literal["gb18030", "utf-8", "utf-8-sig", "utf-16"]
 
 

@@ -11,12 +11,13 @@ WITH registered AS (
         ORDER BY r._received_at DESC, r._file_id DESC, r._row_no DESC
     ) = 1
 ), registration AS (
-    -- a firm that moved may stand under two numbers: the one still normal and last reported speaks for it
+    -- a firm that moved may stand under two numbers: the one still normal and last reported speaks for it; a branch that stands
+    -- under its parent's number does not
     SELECT * FROM registered
     WHERE _op <> 'D'
     QUALIFY row_number() OVER (
         PARTITION BY enterprise_id
-        ORDER BY status = 'normal' DESC NULLS LAST, _received_at DESC, _file_id DESC, _row_no DESC
+        ORDER BY coalesce(name LIKE '%分公司%', FALSE), status = 'normal' DESC NULLS LAST, _received_at DESC, _file_id DESC, _row_no DESC
     ) = 1
 ), recent AS (
     SELECT

@@ -20,6 +20,7 @@ _MODULES = {
     "xml": "xml",
     "sqlite": "sqlite",
     "jsonl": "jsonl",
+    "parquet": "parquet",
 }
 
 # Formats that are read in parts: their readers never hold a large delivery whole.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
+from data.world import pools
 from data.world.streams import Bools, Ints, Streams
 
 HOMOPHONES = dict(
@@ -38,6 +39,10 @@ TRADITIONAL = dict(
         strict=True,
     )
 )
+
+
+# Where the sender's font had no place for a rare character, it drew it at a place of its own (䶮 stood at U+E863 in old GBK tables).
+PRIVATE_USE = {"䶮": "\ue863"} | {c: chr(0xE5E6 + k) for k, c in enumerate(c for c in pools.RARE if c != "䶮")}
 
 
 def _org_form(name: str) -> str:
@@ -101,6 +106,7 @@ NAME_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
     ("dropped_character", 0.02, _drop),
     ("swapped_characters", 0.01, _swap),
     ("brackets", 0.03, _brackets),
+    ("private_use_glyph", 0.25, lambda n: "".join(PRIVATE_USE.get(c, c) for c in n)),
     ("truncated", 0.03, truncate),
     ("abbreviation", 0.02, lambda n: n.replace("有限公司", "").replace("股份", "")),
     ("in_preparation", 0.005, lambda n: n.replace("有限公司", "（筹）有限公司") if n.endswith("有限公司") else n),
@@ -119,6 +125,11 @@ def _o_for_zero(code: str) -> str:
     return code if place < 0 else code[:place] + "O" + code[place + 1 :]
 
 
+def _i_for_one(code: str) -> str:
+    place = code.find("1", 2)
+    return code if place < 0 else code[:place] + "I" + code[place + 1 :]
+
+
 def _as_number(code: str) -> str:
     """An all-digit code as a spreadsheet number keeps it: fifteen significant digits."""
     return code[:15] + "000" if code.isdigit() and len(code) == 18 else code
@@ -127,6 +138,7 @@ def _as_number(code: str) -> str:
 KEY_DEFECTS: tuple[tuple[str, float, Callable[[str], str]], ...] = (
     ("key_typo", 0.01, _typo),
     ("key_letter_o", 0.005, _o_for_zero),
+    ("key_letter_i", 0.003, _i_for_one),
     ("key_full_width", 0.004, full_width),
     ("key_lower_case", 0.006, str.lower),
     ("key_tab", 0.004, lambda c: c + "\t"),

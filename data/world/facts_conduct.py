@@ -22,7 +22,7 @@ def credit(facts: Vantage) -> dict[str, Column]:
         kind = p.streams.below(len(reform._WRONGS), "penalty.kind", p.ids, year)
         count += live
         total += np.where(live, fine, 0)
-        major |= live & (fine >= 10_000_000)
+        major |= live & ((fine >= 10_000_000) | reform.stops_business(p, year))
         safety |= live & np.isin(kind, (1, 4))
         green |= live & (kind == 6)
     listed = disclosure.abnormal_at(p, facts.number)

@@ -49,6 +49,32 @@ _SURVIVAL = _survival_table()
 _TAIL = np.array([0.0] + [round(-log(k / 1024) / 1.08, 9) for k in range(1, 1024)])
 
 
+# The free-trade port's first summer: from June to November 2020 enterprises were born in numbers that Shenzhen's ages do not hold,
+# of those of the months before and of 2021; traders of the first half year and of that summer came a year later (feeds.md 4.1).
+_RUSH = calendar.month_index(2020, 6)
+_FIRMS_BROUGHT_BACK, _FIRMS_HELD_BACK = 0.19, 0.45
+_TRADERS_BEFORE, _TRADERS_THEN = 0.51, 0.26
+
+
+def _rushed(people: Lives, month: Ints) -> Ints:
+    draw = people.streams.uniform("birth.rush", people.ids)
+    spring = (month >= _RUSH - 5) & (month < _RUSH)
+    summer = (month >= _RUSH) & (month < _RUSH + 6)
+    after = (month >= _RUSH + 7) & (month < _RUSH + 19)
+    comes = people.is_firm & (spring & (draw < _FIRMS_HELD_BACK) | after & (draw < _FIRMS_BROUGHT_BACK))
+    waits = ~people.is_firm & (spring & (draw < _TRADERS_BEFORE) | summer & (draw < _TRADERS_THEN))
+    then = _RUSH + people.streams.below(6, "birth.rush.month", people.ids)
+    return np.where(comes, then, np.where(waits, month + 12, month))
+
+
+# Parks drew the young: in the first half of 2021 more were born there than before (feeds.md 4.1).
+_PARK_PULL = (
+    (calendar.month_index(2021, 1), 0.72),
+    (calendar.month_index(2021, 7), 1.8),
+    (calendar.LAST_MONTH + 999, 1.0),
+)
+
+
 @dataclass(frozen=True)
 class Lives(Chunk):
     """One value per entity. Months count from 1990-01, days from 1970-01-01."""
@@ -112,7 +138,9 @@ class Lives(Chunk):
     def park(self) -> Ints:
         """Index into pools.PARKS or -1."""
         result = np.full(len(self), -1, dtype=np.int64)
-        draw = self.streams.uniform("park", self.ids)
+        edges, pulls = zip(*_PARK_PULL, strict=True)
+        pull = np.array(pulls)[np.searchsorted(edges, self.birth_month, side="right")]
+        draw = self.streams.uniform("park", self.ids) / pull
         for number, park in enumerate(pools.PARKS):
             result[(self.region == park.region) & (draw < park.share) & self.is_firm] = number
         return np.where(self.seat == self.ids, result, -1)
@@ -153,7 +181,7 @@ class Lives(Chunk):
         age = np.floor(np.interp(draw, xs, ys)).astype(np.int64)
         # The head is older: applicants of tested items mostly have a past.
         older = self.streams.chance(0.6 * self.head, "age.head", self.ids)
-        known = np.maximum(calendar.LAST_MONTH - age - np.where(older, 30, 0), 0)
+        known = _rushed(self, np.maximum(calendar.LAST_MONTH - age - np.where(older, 30, 0), 0))
         born = calendar.LAST_MONTH + 1 + (self.ids - NEWBORN) % NEWBORN_MONTHS
         # Shells are set up within ninety days of the round they are for.
         first, _ = rings.months_of(self)

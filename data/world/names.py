@@ -1,4 +1,4 @@
-"""Enterprise names: region, 字号, industry word, form; unique over the whole world because the 字号 is a permutation of the id."""
+"""Enterprise names: region, 字号, industry word, form; unique because the 字号 is a permutation of the id, but for a few given again."""
 
 from __future__ import annotations
 
@@ -124,4 +124,14 @@ def compose_names(people: Population) -> tuple[pl.Series, pl.Series, pl.Series]:
     named = frame.select(name.alias("n"), renamed.alias("m"), "z")
     changes = pl.Series(people.renamed_month < 100_000)
     after = pl.DataFrame({"m": named["m"], "c": changes}).select(pl.when("c").then("m").alias("m"))["m"]
-    return named["n"], after, named["z"]
+    return _given(people, named["n"]), after, named["z"]
+
+
+def _given(people: Population, name: pl.Series) -> pl.Series:
+    """The names with those that are no permutation: of owners who trade in person, and of enterprises whose name is given again."""
+    again = np.flatnonzero(succession.name_again(people))
+    if len(again):
+        before = type(people)(people.streams, people.ids[again] - 1)
+        name = name.scatter(again, before.name)
+    owners = np.flatnonzero(succession.trades_in_person(people))
+    return name.scatter(owners, people.take(owners).person) if len(owners) else name

@@ -86,7 +86,7 @@ class Population(Lives):
 
     @attribute
     def name(self) -> pl.Series:
-        """Registered name at birth, unique among all entities."""
+        """Registered name at birth; unique among the living but for traders under their own person's name."""
         return self._names[0]
 
     @attribute

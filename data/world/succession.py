@@ -20,6 +20,8 @@ CONVERSION, MERGER = 1, 2
 WORDS = {CONVERSION: "个转企", MERGER: "吸收合并"}
 _FIRST = calendar.month_index(2020, 1)
 _STEP = 4
+# Beyond any month of the world.
+_FAR = 2_000
 
 
 def handed_over(people: Lives) -> tuple[Ints, Ints]:
@@ -32,6 +34,32 @@ def taken_over(people: Lives) -> tuple[Ints, Ints]:
     """(kind, month) of taking over the business of the number before; kind 0 for those who do not."""
     packed = people.kept("taken_over", _taken_over)
     return packed % _STEP, packed // _STEP
+
+
+def name_again(people: Lives) -> Bools:
+    """Bears the name of the enterprise before it, which closed a year or more before it was born: a registrar gives such a name again."""
+    return people.kept("name_again", _name_again)
+
+
+def trades_in_person(people: Lives) -> Bools:
+    """A trader without a 字号, registered under the name of its owner; one who turns company has a 字号 to hand on."""
+    own = (people.kind == INDIVIDUAL) & people.streams.chance(0.03, "name.person", people.ids)
+    chosen = np.flatnonzero(own)
+    kind, _ = handed_over(people.take(chosen))
+    result = np.zeros(len(people), dtype=np.bool_)
+    result[chosen[kind == 0]] = True
+    return result
+
+
+def _name_again(people: Lives) -> Bools:
+    near = (people.ids % 2 == 1) & (people.ids < NEWBORN) & (people.kind == LLC)
+    chosen = np.flatnonzero(near & people.streams.chance(0.5, "name.again", people.ids))
+    result = np.zeros(len(people), dtype=np.bool_)
+    gone = type(people)(people.streams, people.ids[chosen] - 1)
+    heirs = people.take(chosen)
+    free = (gone.kind == LLC) & (gone.death_month + 12 <= heirs.birth_month) & (handed_over(gone)[0] == 0)
+    result[chosen] = free & (gone.renamed_month > _FAR) & ~rings.is_shell(heirs)
+    return result
 
 
 def _drawn(people: Lives, before: Ints) -> Bools:

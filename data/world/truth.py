@@ -10,7 +10,7 @@ from types import TracebackType
 import numpy as np
 import polars as pl
 
-from data.world import calendar, programs, revenue, rings, succession
+from data.world import calendar, programs, revenue
 from data.world.delivery import Arrival
 from data.world.entity import KINDS
 from data.world.indicators import monthly_state
@@ -18,6 +18,7 @@ from data.world.origins import CLEAN_ROWS, Origins, Sent, origins
 from data.world.parcel import World, given
 from data.world.population import Population
 from data.world.streams import Ints
+from data.world.truth_links import date_of, displacements, fraud, links, month_start, successions
 from data.world.views import disclosure, persons
 from data.world.views.customs import customs_code, is_trader
 from data.world.views.labor import insures, offices, unit_number
@@ -123,18 +124,6 @@ def _join(parts: list[Path], path: Path, told: list[pl.LazyFrame]) -> None:
         part.unlink()
 
 
-def _date(days: np.ndarray) -> pl.Series:
-    far = pl.Series(days > 100_000)
-    frame = pl.DataFrame({"d": pl.Series(np.where(days > 100_000, 0, days).astype(np.int32)).cast(pl.Date), "f": far})
-    return frame.select(pl.when("f").then(None).otherwise("d").alias("d"))["d"]
-
-
-def _month_start(months: np.ndarray) -> pl.Series:
-    far = months > 2_000
-    days = calendar.day_number(np.where(far, 0, months), np.zeros(len(months), dtype=np.int64))
-    return _date(np.where(far, 999_999, days))
-
-
 def entities(people: Population, last: int) -> pl.DataFrame:
     """truth_entity: one row per entity with all codes and names, and the changes up to the month `last`."""
 
@@ -159,19 +148,19 @@ def entities(people: Population, last: int) -> pl.DataFrame:
             "customs_code": customs_code(people),
             "name": people.name,
             "new_name": pl.select(pl.when(pl.Series(people.renamed_month <= last)).then(people.new_name)).to_series(),
-            "renamed_month": _month_start(until(people.renamed_month)),
+            "renamed_month": month_start(until(people.renamed_month)),
             "legal_person": people.person,
             "next_legal_person": pl.select(
                 pl.when(pl.Series(people.change_at(last, 1))).then(people.next_person)
             ).to_series(),
-            "changed_month": _month_start(changed),
+            "changed_month": month_start(changed),
             "phone": people.phone,
             "region": people.region,
             "new_region": people.region_at(last),
-            "moved_month": _month_start(until(people.moved_month)),
-            "returned_month": _month_start(until(people.returned_month)),
-            "birth": _date(people.birth_day),
-            "death_month": _month_start(people.death_month),
+            "moved_month": month_start(until(people.moved_month)),
+            "returned_month": month_start(until(people.returned_month)),
+            "birth": date_of(people.birth_day),
+            "death_month": month_start(people.death_month),
             "death_kind": pl.Series(["注销", "吊销"]).gather(people.death_kind),
             "cluster": people.cluster,
         }
@@ -206,7 +195,7 @@ def treatments(people: Population, months: range) -> pl.DataFrame:
                         "shape": pl.Series([programme.shape] * len(sub), dtype=pl.String),
                         "selection": pl.Series([programme.selection] * len(sub), dtype=pl.String),
                         "propensity": chance,
-                        "pay_month": _month_start(paid[keep]),
+                        "pay_month": month_start(paid[keep]),
                         "month": pl.Series([calendar.first_day(month)] * len(sub), dtype=pl.Date),
                         "effect": own,
                         "revenue": np.floor(base * (1 + total) + 0.5) / 100,
@@ -216,23 +205,6 @@ def treatments(people: Population, months: range) -> pl.DataFrame:
                 )
             )
     return pl.concat(parts)
-
-
-def successions(people: Population) -> pl.DataFrame:
-    """truth_succession: who goes on with whose business since which month, as 个转企 or 吸收合并."""
-    kind, month = succession.taken_over(people)
-    keep = np.flatnonzero(kind > 0)
-    before = Population(people.streams, people.ids[keep] - 1)
-    return pl.DataFrame(
-        {
-            "eid": people.ids[keep],
-            "uscc": people.uscc.gather(keep),
-            "predecessor_eid": before.ids,
-            "predecessor_uscc": before.uscc,
-            "kind": pl.Series([succession.WORDS[k] for k in kind[keep].tolist()], dtype=pl.String),
-            "month": _month_start(month[keep]),
-        }
-    )
 
 
 def listings(people: Population, world: World) -> pl.DataFrame:
@@ -249,27 +221,12 @@ def listings(people: Population, world: World) -> pl.DataFrame:
                         "eid": sub.ids,
                         "uscc": sub.uscc,
                         "reason": pl.Series([reason] * len(sub), dtype=pl.String),
-                        "listed": _date(day),
-                        "restored": _date(np.where(out <= closing, out, 999_999)),
+                        "listed": date_of(day),
+                        "restored": date_of(np.where(out <= closing, out, 999_999)),
                     }
                 ).filter(pl.Series(day <= closing))
             )
     return pl.concat(parts)
-
-
-def displacements(people: Population) -> pl.DataFrame:
-    """truth_displacement: firms that lose to a competitor paid by W2, from the month after its payment."""
-    month = programs.displaced_month(people)
-    keep = np.flatnonzero(month < 100_000)
-    return pl.DataFrame(
-        {
-            "eid": people.ids[keep],
-            "competitor_eid": people.ids[keep] ^ 1,
-            "programme": pl.Series(["W2"] * len(keep), dtype=pl.String),
-            "pay_month": _month_start(month[keep]),
-            "effect": np.full(len(keep), programs.DISPLACED),
-        }
-    )
 
 
 def bunching(people: Population) -> pl.DataFrame:
@@ -284,25 +241,6 @@ def bunching(people: Population) -> pl.DataFrame:
             "threshold": np.full(len(keep), revenue.THRESHOLD_CENTS / 100),
             "earned": revenue.earned_year_cents(sub, 2023) / 100,
             "moved": moved[keep] / 100,
-        }
-    )
-
-
-def fraud(people: Population) -> pl.DataFrame:
-    """truth_fraud: members of rings and of their innocent look-alikes."""
-    members = rings.membership(people)
-    keep = np.flatnonzero(members.ring >= 0)
-    first, last = rings.months_of(people.take(keep))
-    return pl.DataFrame(
-        {
-            "ring_id": members.ring[keep],
-            "kind": pl.Series([k for k, _ in rings.KINDS]).gather(members.kind[keep]),
-            "evidence": pl.Series([e for _, e in rings.KINDS]).gather(members.kind[keep]),
-            "innocent": members.innocent[keep],
-            "eid": people.ids[keep],
-            "uscc": people.uscc.gather(keep),
-            "first_month": _month_start(first),
-            "last_month": _month_start(last),
         }
     )
 
@@ -357,6 +295,7 @@ def write_tables(world: World, folder: Path) -> None:
         ("truth_treatment", _yearly(treatments, world)),
         ("truth_fraud", [fraud]),
         ("truth_succession", [successions]),
+        ("truth_link", [given(links, world.last_month)]),
         ("truth_listing", [given(listings, world)]),
         ("truth_displacement", [displacements]),
         ("truth_bunching", [bunching]),

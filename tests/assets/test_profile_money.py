@@ -132,8 +132,17 @@ def world(tmp_path_factory):
     w.deliver(
         "tax_registration",
         [
-            {"of": e, "djxh": f"D{e}", "name": e, "status": "normal", "tax_office_code": "14601060000"}
-            for e in ("月报户", "汇缴户")
+            *(
+                {"of": e, "djxh": f"D{e}", "name": e, "status": "normal", "tax_office_code": "14601060000"}
+                for e in ("月报户", "汇缴户")
+            ),
+            {
+                "of": "月报户",
+                "djxh": "D分",
+                "name": "月报户三亚分公司",
+                "status": "normal",
+                "tax_office_code": "14602040000",
+            },
         ],
         "2024-12-18",
         "202411",
@@ -391,3 +400,7 @@ def test_no_trade_is_zero_only_while_customs_delivers(world):
     assert world.profile("汇缴户")["export_value_usd_last_year"] is None, (
         "the last customs file is older than its limit"
     )
+
+
+def test_a_branch_under_its_parents_number_does_not_speak_for_the_parent(world):
+    assert world.profile("月报户")["tax_region"] == "460106"

@@ -18,6 +18,8 @@ from data.world.streams import Bools, Ints, log, permuted
 from data.world.views.register import current_name
 from data.world.writers import Written
 
+# Beyond any month of the world.
+_FAR = 2_000
 _RATES = {2019: 6.8985, 2020: 6.8974, 2021: 6.4512, 2022: 6.7261, 2023: 7.0467, 2024: 7.1217}
 
 
@@ -50,11 +52,16 @@ def is_importer(people: Population) -> Bools:
     return is_trader(people) & people.streams.chance(0.6, "customs.imports", people.ids)
 
 
-def customs_code(people: Population) -> pl.Series:
-    """区划4, 经济区划1 (洋浦 2, else 1), 企业性质1, 序号4 in the USCC alphabet: unique for ids below 923,521."""
-    area = np.where(people.park == 0, 2, 1)
+def customs_code(people: Population, moved: Bools | None = None) -> pl.Series:
+    """区划4, 经济区划1 (洋浦 2, else 1), 企业性质1, 序号4 in the USCC alphabet: unique for ids below 923,521.
+
+    Before the move, or after it where `moved` holds: another district gives another code.
+    """
+    moved = np.zeros(len(people), dtype=np.bool_) if moved is None else moved
+    region = np.array([r.code for r in pools.REGIONS])[np.where(moved, people.new_region_index, people.region_index)]
+    area = np.where((people.park == 0) & ~moved, 2, 1)
     nature = np.where(people.kind == FOREIGN, 4, 6)
-    head = codes.digits(people.region // 100, 4)
+    head = codes.digits(region // 100, 4)
     tail = codes.letters(permuted(people.ids, 31**4, 570_137, 17), 4)
     mid = np.stack([area + 48, nature + 48], axis=1).astype(np.uint8)
     return codes.text(np.concatenate([head, mid, tail], axis=1))
@@ -94,15 +101,44 @@ def registered_month(people: Population) -> Ints:
     return people.birth_month + 2 + people.streams.below(10, "customs.month", people.ids)
 
 
+def _recoded(people: Population, month: int) -> Bools:
+    """Filed anew under the code of where it moved to: in the second month there, and back again likewise."""
+    result: Bools = people.is_away(month - 1) & (registered_month(people) < people.moved_month)
+    return result
+
+
+def changes_code(people: Population) -> Bools:
+    """Has or had a second customs code: moved to another district after it had registered with customs."""
+    other = customs_code(people) != customs_code(people, np.ones(len(people), dtype=np.bool_))
+    late = (registered_month(people) < people.moved_month) & (people.moved_month < _FAR)
+    result: Bools = is_trader(people) & other.to_numpy() & late
+    return result
+
+
 def registration(people: Population, month: int) -> pl.DataFrame:
-    """HG_QY: all filings in force (a full list each month)."""
+    """HG_QY: all filings in force (a full list each month); the code given up with a move stays on it, cancelled, for half a year."""
     sub = people.take(
         positions(is_trader(people) & (registered_month(people) <= month) & (people.death_month > month - 6))
     )
-    day = calendar.day_number(registered_month(sub), sub.ids % 27)
-    frame = pl.DataFrame(
+    now, before = _recoded(sub, month), _recoded(sub, month - 6)
+    old = positions(now != before)
+    frame = _filings(sub, month, now)
+    left = _filings(sub.take(old), month, before[old]).with_columns(状态=pl.lit("注销"))
+    left = left.filter(left["海关编码"] != frame["海关编码"].gather(old))
+    left = defects.mark(left, np.ones(len(left), dtype=np.bool_), "customs_code_given_up")
+    frame = pl.concat([frame, left])
+    sub = sub.take(np.concatenate([np.arange(len(sub)), np.searchsorted(sub.ids, left["_eid"].to_numpy())]))
+    frame = defects.mark(frame, (sub.renamed_month <= month) & (sub.renamed_month > month - 8), "former_name")
+    frame = defects.dirty_keys(frame, "信用代码", sub.streams, "customs.key", 0, tabbed=True)
+    return defects.dirty_names(frame, "名称", sub.streams, "customs.name", 0, 0.4)
+
+
+def _filings(sub: Population, month: int, recoded: Bools) -> pl.DataFrame:
+    first = np.where(recoded, sub.moved_month + 1, registered_month(sub))
+    day = calendar.day_number(first, sub.ids % 27)
+    return pl.DataFrame(
         {
-            "海关编码": customs_code(sub),
+            "海关编码": customs_code(sub, recoded),
             "信用代码": sub.uscc,
             "名称": current_name(sub, month - 8),
             "信用等级": credit_level(sub),
@@ -112,14 +148,14 @@ def registration(people: Population, month: int) -> pl.DataFrame:
             "_defects": pl.Series([""] * len(sub), dtype=pl.String),
         }
     )
-    frame = defects.mark(frame, (sub.renamed_month <= month) & (sub.renamed_month > month - 8), "former_name")
-    frame = defects.dirty_keys(frame, "信用代码", sub.streams, "customs.key", 0, tabbed=True)
-    return defects.dirty_names(frame, "名称", sub.streams, "customs.name", 0, 0.4)
 
 
 def trade(people: Population, month: int) -> pl.DataFrame:
     """HG_JCK of the month: one or two products and markets per direction, dollars rounded, yuan at the month's rate."""
     traders = people.take(positions(is_trader(people) & people.lives_at(month) & (registered_month(people) <= month)))
+    # Half of those filed anew declare under the old code for two months more.
+    slow = traders.streams.chance(0.5, "customs.old_code", traders.ids)
+    recoded = np.where(slow, _recoded(traders, month - 2), _recoded(traders, month))
     parts = []
     rate = dollar_rate(month)
     for direction, goods in (
@@ -141,7 +177,7 @@ def trade(people: Population, month: int) -> pl.DataFrame:
             parts.append(
                 pl.DataFrame(
                     {
-                        "海关编码": customs_code(sub),
+                        "海关编码": customs_code(sub, recoded[keep]),
                         "月": pl.Series([calendar.month_text(month)] * len(sub), dtype=pl.String),
                         "进出口标志": pl.Series([direction] * len(sub), dtype=pl.String),
                         "监管方式": mode,
@@ -200,7 +236,7 @@ def relief(people: Population, quarter_end: int) -> pl.DataFrame:
     added = sub.streams.chance(0.3, "relief.added", sub.ids)
     return pl.DataFrame(
         {
-            "海关编码": customs_code(sub),
+            "海关编码": customs_code(sub, _recoded(sub, quarter_end)),
             "申报日": formats.dates(day, "%Y%m%d"),
             "货值": formats.yuan(value),
             "减免税额": formats.yuan(saved[keep]),
@@ -225,11 +261,26 @@ def parcels(world: World) -> Iterator[Parcel]:
             if table == "HG_LSH" and sent % 3:
                 continue
 
+            anomalies = []
+            if table == "HG_QY" and world.age(sent) >= _REORDERED:
+                view = partial(_reordered, month=sent - 1)
+                anomalies = ["column_reordered"] if world.age(sent) == _REORDERED else []
             draft = partial(_wrong_trade, sent=sent) if table == "HG_JCK" else None
             yield Parcel(
                 "customs", table, period, kind, "01", "txt", due, _writer(world, view), control=True,
-                draft=_writer(world, draft) if draft else None,
+                anomalies=anomalies, draft=_writer(world, draft) if draft else None,
             )  # fmt: skip
+
+
+# From this month of the world on the list has its columns in another order.
+_REORDERED = 16
+
+
+def _reordered(people: Population, month: int) -> pl.DataFrame:
+    frame = registration(people, month)
+    return frame.select(
+        "信用代码", "海关编码", "名称", "状态", pl.all().exclude("信用代码", "海关编码", "名称", "状态")
+    )
 
 
 def _wrong_trade(people: Population, sent: int) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import polars as pl
 from data.world import defects, formats, pools
 from data.world.parcel import World, positions
 from data.world.population import Population, person_names
-from data.world.streams import Ints
+from data.world.streams import Bools, Ints
 
 
 def investors(people: Population, world: World) -> pl.DataFrame:
@@ -48,17 +48,37 @@ def investors(people: Population, world: World) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+# Branch numbers use ids beyond any world's entities.
+_BRANCHES = 50_000_000
+
+
+def has_branch(people: Population) -> Bools:
+    """One firm in fifteen has a branch."""
+    result: Bools = people.is_firm & people.streams.chance(1 / 15, "branch", people.ids)
+    return result
+
+
+def branch_region_index(people: Population) -> Ints:
+    return people.streams.pick([r.weight for r in pools.REGIONS], "branch.region", people.ids)
+
+
+def branch_name(people: Population) -> pl.Series:
+    """The parent's name at birth, the branch's county, 分公司."""
+    short = pl.Series([r.short for r in pools.REGIONS]).gather(branch_region_index(people))
+    frame = pl.DataFrame({"n": people.name, "s": short})
+    return frame.select(pl.concat_str("n", "s", pl.lit("分公司")).alias("b"))["b"]
+
+
+def as_branch(people: Population) -> Population:
+    """Whose numbers the branches have."""
+    return Population(people.streams, people.ids + _BRANCHES)
+
+
 def branch_keys(people: Population) -> tuple[Ints, pl.Series, pl.Series]:
-    """(positions of parents, branch names, branch codes): one branch for one firm in fifteen, with a code of its own."""
-    keep = positions(people.is_firm & people.streams.chance(1 / 15, "branch", people.ids))
+    """(positions of parents, branch names, branch codes), each branch with a code of its own."""
+    keep = positions(has_branch(people))
     sub = people.take(keep)
-    # Branch codes use ids beyond any world's entities.
-    code = Population(sub.streams, sub.ids + 50_000_000)
-    short = pl.Series([r.short for r in pools.REGIONS]).gather(
-        sub.streams.pick([r.weight for r in pools.REGIONS], "branch.region", sub.ids)
-    )
-    name = pl.DataFrame({"n": sub.name, "s": short}).select(pl.concat_str("n", "s", pl.lit("分公司")).alias("b"))["b"]
-    return keep, name, code.branch_uscc
+    return keep, branch_name(sub), as_branch(sub).branch_uscc
 
 
 def branches(people: Population, world: World) -> pl.DataFrame:

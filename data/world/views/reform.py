@@ -85,7 +85,7 @@ def permits(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.Dat
 def penalty(people: Population, year: int) -> tuple[Bools, Ints, Ints]:
     """(penalised in the year, decision day, fine in 分)."""
     alive = people.lives_at(min(calendar.month_index(year, 1), calendar.LAST_MONTH))
-    rate = np.where(people.is_firm, 0.022, 0.006)
+    rate = np.where(people.is_firm, 0.04, 0.012)
     hit = alive & people.streams.chance(rate, "penalty", people.ids, year)
     day = calendar.day_number(
         calendar.month_index(year, 1) + people.streams.below(12, "penalty.month", people.ids, year), people.ids % 27
@@ -95,6 +95,17 @@ def penalty(people: Population, year: int) -> tuple[Bools, Ints, Ints]:
     return hit, day, fine
 
 
+def penalty_words(people: Population, year: int) -> Ints:
+    """Index into what was decided: a fine, a fine and gains taken away, a warning with the fine, business stopped, licence revoked."""
+    return people.streams.pick((0.62, 0.16, 0.16, 0.045, 0.015), "penalty.decided", people.ids, year)
+
+
+def stops_business(people: Population, year: int) -> Bools:
+    """Ordered to stop business, or a licence revoked: grave whatever the fine."""
+    result: Bools = penalty_words(people, year) >= _STOPS
+    return result
+
+
 def repaired_day(people: Population, year: int) -> Ints:
     """Day of 信用修复 (45 % of penalties, three to twelve months on), or far in the future."""
     _, day, _ = penalty(people, year)
@@ -102,6 +113,13 @@ def repaired_day(people: Population, year: int) -> Ints:
     return np.where(repaired, day + 90 + people.streams.below(270, "penalty.repair.day", people.ids, year), 999_999)
 
 
+_DECIDED = ("罚款", "没收违法所得；罚款", "警告；罚款", "责令停产停业；罚款", "吊销许可证件；罚款")
+_STOPS = 3
+_AUTHORITIES = {
+    "未按期申报纳税": ("国家税务总局海南省税务局稽查局", "税稽罚"),
+    "安全生产管理不到位": ("海南省应急管理厅", "应急罚"),
+    "违法排放污染物": ("海南省生态环境厅", "环罚"),
+}
 _WRONGS = (
     "未按规定公示年度报告",
     "销售不符合标准的食品",
@@ -124,6 +142,9 @@ def penalties(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.D
         repaired = repaired_day(sub, year)
         done = repaired <= closing
         kind = pl.Series(_WRONGS).gather(sub.streams.below(len(_WRONGS), "penalty.kind", sub.ids, year))
+        office = [_AUTHORITIES.get(k, ("海南省市场监督管理局", "市监处罚")) for k in kind.to_list()]
+        word = pl.Series([w for _, w in office], dtype=pl.String)
+        number = pl.DataFrame({"w": word, "n": formats.whole(1000 + sub.ids)})
         frame = pl.DataFrame(
             {
                 "cf_xdr_mc": current_name(sub, calendar.month_index(year, 1)),
@@ -131,16 +152,16 @@ def penalties(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.D
                 "cf_xdr_gszc": sub.regno,
                 "cf_xdr_zzjg": sub.org_code,
                 "cf_frdb": sub.person,
-                "cf_wsh": pl.select(pl.concat_str(pl.lit(f"琼市监处罚〔{year}〕"), formats.whole(1000 + sub.ids), pl.lit("号"))).to_series(),
+                "cf_wsh": number.select(pl.concat_str(pl.lit("琼"), "w", pl.lit(f"〔{year}〕"), "n", pl.lit("号")).alias("x"))["x"],
                 "cf_wfxw": kind,
                 "cf_yj": pl.Series(["有关法律法规相应条款"] * len(sub), dtype=pl.String),
-                "cf_nr": pl.Series(["罚款"] * len(sub), dtype=pl.String),
+                "cf_nr": pl.Series(_DECIDED).gather(penalty_words(sub, year)),
                 "cf_nr_fk": formats.wan(fine[keep], 4),
                 "cf_jdrq": formats.dates(day[keep], "%Y/%m/%d"),
                 "cf_gsjzq": formats.dates(day[keep] + 1096, "%Y/%m/%d"),
                 "cf_xyxf": pl.Series(np.where(done, "1", "0").tolist(), dtype=pl.String),
                 "cf_xyxfrq": pl.Series(np.where(done, formats.dates(np.minimum(repaired, 30_000), "%Y/%m/%d").to_numpy(), "").tolist(), dtype=pl.String),
-                "cf_cfjg": pl.Series(["海南省市场监督管理局"] * len(sub), dtype=pl.String),
+                "cf_cfjg": pl.Series([name for name, _ in office], dtype=pl.String),
                 "cf_cfjgdm": pl.Series(["460000"] * len(sub), dtype=pl.String),
             }
         )  # fmt: skip

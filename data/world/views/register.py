@@ -11,12 +11,13 @@ from data.world.population import Population
 from data.world.streams import Ints
 from data.world.value_defects import dirty_values
 
+# As the system really has them: what holds words and misspelt figures is text there (PostgreSQL would refuse the dump otherwise).
 TYPES = {
     "PRIPID": "varchar(36)", "UNISCID": "varchar(18)", "REGNO": "varchar(15)", "ENTNAME": "varchar(300)",
-    "ENTTYPE": "varchar(4)", "INDUSTRYPHY": "varchar(1)", "INDUSTRYCO": "varchar(4)", "LEREP": "varchar(100)",
-    "REGCAP": "numeric(18,6)", "REGCAPCUR": "varchar(3)", "ESTDATE": "date", "APPRDATE": "date", "OPFROM": "date",
+    "ENTTYPE": "varchar(4)", "INDUSTRYPHY": "varchar(1)", "INDUSTRYCO": "varchar(8)", "LEREP": "varchar(100)",
+    "REGCAP": "varchar(30)", "REGCAPCUR": "varchar(3)", "ESTDATE": "date", "APPRDATE": "varchar(20)", "OPFROM": "date",
     "OPTO": "date", "DOM": "varchar(600)", "DOMDISTRICT": "varchar(6)", "OPSCOPE": "varchar(4000)", "REGORG": "varchar(9)",
-    "REGSTATE": "varchar(2)", "TEL": "varchar(30)", "EMPNUM": "integer", "S_EXT_OP": "varchar(1)", "S_EXT_TIME": "timestamp",
+    "REGSTATE": "varchar(60)", "TEL": "varchar(30)", "EMPNUM": "integer", "S_EXT_OP": "varchar(1)", "S_EXT_TIME": "timestamp",
 }  # fmt: skip
 # Two ways to say each state, and its code.
 _STATE_WORDS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -150,7 +151,12 @@ def parcels(world: World) -> Iterator[Parcel]:
         if month in (1, 4, 6, 7, 10):
             year = calendar.year_of(sent)
             label = f"{year - 1}" if month == 6 else f"{calendar.year_of(sent - 1)}Q{(sent - 1) % 12 // 3 + 1}"
-            yield parcel("SB_QYSDS", label, "I", given(income_tax, sent))
+            if month == 6:
+                # The settlement of the year is passed on by the province's data centre, from its Hive tables.
+                write = partial(_write_parquet, world, given(income_tax, sent))
+                yield Parcel("tax", "SB_QYSDS", label, "I", "01", "parquet", due, write, control=True)
+            else:
+                yield parcel("SB_QYSDS", label, "I", given(income_tax, sent))
         if month == 4:
             yield parcel(
                 "SW_XYDJ",
@@ -158,6 +164,19 @@ def parcels(world: World) -> Iterator[Parcel]:
                 "I",
                 given(credit, calendar.year_of(sent) - 1),
             )
+
+
+_TYPED: dict[str, pl.DataType | type[pl.DataType]] = {
+    "SKSSQQ": pl.Date,
+    "SKSSQZ": pl.Date,
+    "YYSR": pl.Decimal(18, 2),
+    "YFFY": pl.Decimal(18, 2),
+    "CYRS": pl.Int64,
+}
+
+
+def _write_parquet(world: World, view: Callable[[Population], pl.DataFrame], path: Path) -> Written:
+    return writers.parquet(path, (view(people) for people in world.chunks()), _TYPED)
 
 
 def _writer(world: World, view: Callable[[Population], pl.DataFrame]) -> Callable[[Path], Written]:

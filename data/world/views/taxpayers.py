@@ -10,6 +10,7 @@ from data.world.entity import INDIVIDUAL
 from data.world.parcel import positions
 from data.world.population import Population
 from data.world.streams import Bools, Ints
+from data.world.views import branch_tax
 from data.world.views.register import current_name
 
 # One month the export used the old identifiers throughout.
@@ -89,7 +90,7 @@ def registration(people: Population, month: int, stock: bool = False) -> pl.Data
     person = (sub.kind == INDIVIDUAL) & sub.streams.chance(0.08, "tax.person_id", sub.ids)
     frame = defects.change(frame, "NSRSBH", person, "tax_id_20", lambda c: "460000190001" + c[9:17].translate(_DIGITS))
     frame = defects.put(frame, "SHXYDM", person, "key_blank", None)
-    frame = pl.concat([_former_office(frame, sub, month), frame])
+    frame = pl.concat([_former_office(frame, sub, month), branch_tax.registrations(people, month, stock), frame])
     return defects.dirty_names(frame, "NSRMC", sub.streams, "tax.name", 0, 0.15)
 
 

@@ -10,7 +10,7 @@ from data.world.parcel import positions
 from data.world.population import Population
 from data.world.streams import Ints, Streams
 from data.world.value_defects import dirty_values
-from data.world.views import taxpayers
+from data.world.views import branch_tax, taxpayers
 from data.world.views.customs import export_share
 
 # P(late <= 5 d) 70 %, <= 15 d 22 %, <= 45 d 6 %, never 2 % (feeds.md 1.5): in whole months 0, 0, 1 or 2, never.
@@ -58,18 +58,39 @@ def vat(people: Population, month: int, only: int | None = None) -> pl.DataFrame
     taken = np.where(span == 3, 0.0, 0.6 + 0.38 * sub.streams.uniform("vat.input", sub.ids, month))
     taken = np.where(circular, 1.0, taken)
     deducted = np.floor(output * taken).astype(np.int64)
-    owed = output - deducted
     filed = calendar.day_number(np.full(len(sub), month + 1), sub.streams.below(15, "vat.day", sub.ids, month))
     filed = filed + np.where(late > 0, 30 * late, 0)
-    serial = pl.select(
-        pl.concat_str(pl.lit(f"ZZS{calendar.month_text(month)}"), pl.Series(sub.ids).cast(pl.String).str.zfill(9))
-    ).to_series()
+    amounts = np.stack([taxable, exempt, exports, output, deducted])
+    apart = positions(branch_tax.files_at(sub, month, span))
+    if not len(apart):
+        frame = _declarations(sub, month, span, filed, late, amounts, sub.tax_serial)
+        return defects.mark(frame, bunch, "threshold_bunching")
+    # What the branch declares the parent does not.
+    of_branch = np.floor(amounts[:, apart] * branch_tax.share(sub.take(apart))).astype(np.int64)
+    amounts[:, apart] -= of_branch
+    frame = _declarations(sub, month, span, filed, late, amounts, sub.tax_serial)
+    frame = defects.mark(frame, bunch, "threshold_bunching")
+    parents = sub.take(apart)
+    serial = branch_tax.serial(parents)
+    branches = _declarations(parents, month, span[apart], filed[apart], late[apart], of_branch, serial, "F")
+    return pl.concat([frame, defects.mark(branches, np.ones(len(branches), dtype=np.bool_), branch_tax.DEFECT)])
+
+
+def _declarations(
+    sub: Population, month: int, span: Ints, filed: Ints, late: Ints, amounts: Ints, serial: pl.Series, ending: str = ""
+) -> pl.DataFrame:
+    """Rows of SB_ZZS; `amounts` in 分: taxable, exempt and export sales, output tax, input tax, a row each."""
+    taxable, exempt, exports, output, deducted = amounts
+    owed = output - deducted
+    number = pl.Series(sub.ids).cast(pl.String).str.zfill(9)
     start = calendar.day_number(month - span + 1, np.zeros(len(sub), dtype=np.int64))
     end = np.full(len(sub), calendar.number_of(calendar.last_day(month)))
     frame = pl.DataFrame(
         {
-            "SBXH": serial,
-            "DJXH": sub.tax_serial,
+            "SBXH": pl.select(
+                pl.concat_str(pl.lit(f"ZZS{calendar.month_text(month)}"), number, pl.lit(ending))
+            ).to_series(),
+            "DJXH": serial,
             "SKSSQQ": formats.dates(start),
             "SKSSQZ": formats.dates(end),
             "SBRQ": formats.dates(filed),
@@ -86,8 +107,7 @@ def vat(people: Population, month: int, only: int | None = None) -> pl.DataFrame
             "_cents": pl.Series(owed),
         }
     )
-    frame = taxpayers.row_ends(frame, sub)
-    return defects.mark(frame, bunch, "threshold_bunching") if bunch.any() else frame
+    return taxpayers.row_ends(frame, sub)
 
 
 def _rate_class(people: Population) -> Ints:
