@@ -114,12 +114,14 @@ def _plan(layout: Layout, item: Item) -> Plan:
         if literal.id in slots
     )
     demands_absence = any(literal.negated and literal.id in item.outside for literal in item.literals)
+    # a condition asked for both ways is met one way only: the counter would take its halves for two conditions
+    contrary = len({literal.id for literal in item.literals}) < len(item.literals)
     return Plan(
         item=item,
         slots=slots,
         required=required,
         bars=tuple(layout.slot(bar.term) for bar in item.bars),
-        is_conjunction=item.is_conjunction and not demands_absence,
+        is_conjunction=item.is_conjunction and not demands_absence and not contrary,
         has_outside=bool(item.outside),
         has_deny=any(c.on_unknown == "deny" for c in item.text.conditions if not c.outside),
         repeated=_repeated(item),

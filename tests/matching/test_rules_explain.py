@@ -125,6 +125,8 @@ ALTERNATIVES = {
         ("(c1 AND c2) OR c3", (1, 1, "0.01"), "ineligible", ("c3",), "x：不符合。只差一项：研发费用占比 1%，距 3% 还差 2 个百分点。"),
         ("c1 AND c2 AND c3", (1, 1, "0.01"), "ineligible", (), "x：不符合。上年度营业收入 1 元，距 100 元还差 99 元；社保参保人数 1 人，距 5 人还差 4 人；研发费用占比 1%，距 3% 还差 2 个百分点。"),
         ("c1 AND NOT c2 AND c3", (200, 9, "0.05"), "ineligible", ("c2",), "x：不符合。只有一项不符合：社保参保人数 9 人，达到 5 人，而本事项要求不属于这一情形。"),
+        # asked for both ways: no single step helps
+        ("c1 AND NOT c1 AND c2 AND c3", (200, 9, "0.05"), "ineligible", (), "x：不符合。上年度营业收入 200 元，达到 100 元，而本事项要求不属于这一情形。"),
         # what is missing inside an alternative that another carries is not asked for, nor is a promise
         ("(c1 OR c2) AND c3", (None, 9, None), "unknown", (), "x：缺少数据，暂不能判定。缺少研发费用占比（部门数据中没有，可由企业申报），用于判断“rd_ratio >= 0.03”；须由企业承诺或提供材料：项目尚未开工。"),
         ("(c1 OR o1) AND c2 AND c3", (200, 9, None), "unknown", (), "x：缺少数据，暂不能判定。缺少研发费用占比（部门数据中没有，可由企业申报），用于判断“rd_ratio >= 0.03”。"),
