@@ -86,7 +86,8 @@ def threshold_effect(cases: pl.DataFrame) -> dict[str, object]:
     }
     if min(found.n_effective) < FEWEST_NEAR:
         return row | {"reason": _too_few(*found.n_effective)}
-    if not sharp and first.robust.z**2 < WEAK:
+    # whoever qualifies must be paid more often, not less
+    if not sharp and (first.robust.coef <= 0 or first.robust.z**2 < WEAK):
         return row | {
             "reason": f"拨付在门槛处没有明显跳升（F = {first.robust.z**2:.1f}，至少 {WEAK:g}），门槛不决定谁受益"
         }
