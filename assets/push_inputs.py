@@ -10,6 +10,7 @@ import polars as pl
 
 from assets.ports import Control, Scope, Warehouse
 from assets.push_fund import pooled
+from assets.push_gap import gaps
 from assets.push_history import arm_key, history, taken_up
 from assets.push_people import person_facts, person_pairs, persons
 from assets.push_return import payments, refusals_by_phone, settlement
@@ -248,14 +249,21 @@ def unfit(
     feeds = unfit_feeds(
         pl.DataFrame(rows, schema=TABLES), shapes.shaped(deliveries, DELIVERIES, "raw.delivery"), scope.known_at
     )
+    used = rested_on(warehouse, named, catalogue).iter_rows()
+    sources = [(item, version, *feed) for item, version, name in used for feed in _feeds(catalogue[name])]
+    return shapes.shaped(unfit_items(sources, feeds), shapes.UNFIT, "交付状态")
+
+
+def rested_on(warehouse: Warehouse, named: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    """(item_id, version, indicator): what an item's conditions (`named`) or its award name."""
     awards = warehouse.frame("SELECT item_id, version, award_expr FROM policy.item ORDER BY item_id, version")
-    used = {(row["item_id"], row["version"], row["indicator"]) for row in named.iter_rows(named=True)} | {
+    of_awards = [
         (row["item_id"], row["version"], name)
         for row in awards.iter_rows(named=True)
         for name in named_in(row["award_expr"], catalogue)
-    }
-    sources = [(item, version, *feed) for item, version, name in used for feed in _feeds(catalogue[name])]
-    return shapes.shaped(unfit_items(sources, feeds), shapes.UNFIT, "交付状态")
+    ]
+    wanted = named.select("item_id", "version", "indicator")
+    return pl.concat([wanted, pl.DataFrame(of_awards, schema=wanted.schema, orient="row")]).unique(maintain_order=True)
 
 
 def _feeds(indicator: Indicator) -> list[tuple[str, str]]:
@@ -306,6 +314,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
         unfit=unfit(warehouse, scope, item_rows, named, catalogue),
         facts=pl.concat([facts(warehouse, named, catalogue), person_facts(warehouse, named, catalogue)]),
         indicators_of=named,
+        gaps=gaps(warehouse, rested_on(warehouse, named, catalogue)),
         risk=risk(warehouse, pair_rows, item_rows, scope.as_of, filed),
         spent=spent,
         opt_outs=pl.concat([opt_outs, refusals_by_phone(warehouse, control)]),

@@ -108,9 +108,11 @@ def sent_lines(control: Control) -> pl.DataFrame:
         control,
         "SELECT l.list_id, l.line_key, l.enterprise_id, json_extract(l.body, '$.covers') AS covers FROM push_line l"
         " JOIN push_list p USING (list_id) WHERE p.status = 'exported' AND json_extract(l.body, '$.channel') = 'sms'"
+        " AND NOT EXISTS (SELECT 1 FROM withheld w WHERE w.list_id = l.list_id AND w.line_key = l.line_key)"
         " ORDER BY l.list_id, l.line_no",
         "push_list",
         "push_line",
+        "withheld",
     )
     rows = {
         (row["list_id"], row["line_key"], firm)

@@ -1,8 +1,9 @@
 """The life of a list: checked, shown to the public, approved by people, frozen in one transaction, exported, reconciled."""
 
+import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,13 +14,15 @@ from typing import Any, NoReturn
 from assets.ports import Control
 from matching.push.fingerprint import canonical, list_sha256
 from matching.push.kinds import DECISION, DIGEST, MESSAGE, MONEY
-from pipelines.audit import Trail
+from pipelines.audit import Finding, Trail
 from pipelines.docket import OutdatedError, RefusedError, approvers_of, content_sha256, lines_of, needed, row_of, stored
 from pipelines.export import payments_sent
 from pipelines.ledger import LedgerError, Pool, award_of, fen, grant, open_fund, open_pool
-from pipelines.officers import OfficerError, prove
+from pipelines.ledger import reverse as undo
+from pipelines.officers import OfficerError, is_active_approver, prove
 
 NOTICE_DAYS = 5
+CHANGED = "与导出时不同"
 
 Recheck = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, str]]
 """Line key → Chinese reason, for the lines that may not go out any more (bars, validity, status, as known now)."""
@@ -209,12 +212,58 @@ class Desk:
         for line in lines:
             grant(db, award_of(line), row["list_id"], row["as_of"])
 
-    def mark(self, list_id: str, status: str, actor: str, at: datetime, detail: Mapping[str, Any]) -> None:
-        """frozen → exported, or exported → reconciled, with what was done as the audit detail."""
+    def mark(
+        self,
+        list_id: str,
+        status: str,
+        actor: str,
+        at: datetime,
+        detail: Mapping[str, Any],
+        withheld: Mapping[str, str] | None = None,
+    ) -> None:
+        """frozen → exported, or exported → reconciled, with what was done as the audit detail; `withheld` (line key → reason) were not sent."""
         before = {"exported": "frozen", "reconciled": "exported"}[status]
         with self._act(at, actor, status, list_id, detail) as db:
             row_of(db, list_id, before)
+            db.executemany(
+                "INSERT INTO withheld VALUES (?, ?, ?, ?)",
+                [(list_id, key, reason, at.isoformat()) for key, reason in sorted((withheld or {}).items())],
+            )
             db.execute("UPDATE push_list SET status = ? WHERE list_id = ?", (status, list_id))
+
+    def reverse(
+        self, list_id: str, line_key: str, reason: str, officer: str, phrase: str, at: datetime, returned: bool
+    ) -> bool:
+        """One approver's word that an award is to be undone (冲销); with a second one's it is, and True is returned.
+
+        Undoing frees the award's key for another payment, so once the payment file has left only money that is known to have come back
+        (`returned`) may be undone.
+        """
+        with self._act(at, officer, "reverse", list_id, {"line_key": line_key, "note": reason}) as db:
+            prove(db, officer, phrase, "approver")
+            row = row_of(db, list_id, "frozen", "exported", "reconciled")
+            found = db.execute(
+                "SELECT award_id FROM active_award WHERE list_id = ? AND award_key = ?", (list_id, line_key)
+            ).fetchone()
+            if found is None:
+                raise RefusedError(f"名单 {list_id} 没有这笔兑付，或已经冲销")
+            if officer == row["maker"]:
+                raise RefusedError(f"{officer} 是这份名单的经办人，不能冲销自己提交的兑付")
+            if row["status"] != "frozen" and not returned:
+                raise RefusedError("付款文件已经送出，财政退回这笔钱之后才能冲销")
+            if not reason.strip():
+                raise RefusedError("冲销必须写明原因")
+            award = found["award_id"]
+            if db.execute(
+                "SELECT 1 FROM reversal_wish WHERE award_id = ? AND officer = ?", (award, officer)
+            ).fetchone():
+                raise RefusedError(f"{officer} 已经同意冲销，另一人同意才算数")
+            db.execute("INSERT INTO reversal_wish VALUES (?, ?, ?, ?)", (award, officer, reason, at.isoformat()))
+            agreed = db.execute("SELECT officer FROM reversal_wish WHERE award_id = ?", (award,))
+            if sum(is_active_approver(db, name) for (name,) in agreed) < needed(row["kind"]):
+                return False
+            undo(db, award, reason, at.date().isoformat())
+            return True
 
     def identify(self, list_id: str, actor: str, phrase: str, action: str, at: datetime) -> None:
         """Proves who is asking before a step that reads or writes files; a failure is refused and noted."""
@@ -229,12 +278,29 @@ class Desk:
             raise RefusedError(
                 f"审计台账不完整（{findings[0].reason}），像是从旧备份恢复的；先运行 huiqi audit verify 查清，补回之前不冻结也不导出"
             )
+        forged = [found for found in self.changed_exports() if found.reason.endswith(CHANGED)]
+        if forged:
+            raise RefusedError(f"{forged[0].reason}；查清之前不冻结也不导出")
         known = {(row["list_id"], row["award_key"]) for row in db.execute("SELECT list_id, award_key FROM award")}
         missing = sorted(payments_sent(self.sent) - known) if self.sent else []
         if missing:
             raise RefusedError(
                 f"名单 {missing[0][0]} 的付款文件里有 {len(missing)} 笔不在台账中（如 {missing[0][1]}），台账比已付的旧；先恢复较新的 control.sqlite"
             )
+
+    def changed_exports(self) -> list[Finding]:
+        """Every exported file that is not what the audit trail says it was when it was written."""
+        if self.sent is None:
+            return []
+        found: list[Finding] = []
+        for row in self.control.rows("SELECT seq, subject, detail FROM audit WHERE action = 'exported' ORDER BY seq"):
+            for file in json.loads(row["detail"]).get("files", []):
+                path = self.sent.parent / file["path"]
+                if not path.is_file():
+                    found.append(Finding(row["seq"], f"名单 {row['subject']} 的导出文件 {path.name} 不见了"))
+                elif hashlib.sha256(path.read_bytes()).hexdigest() != file["sha256"]:
+                    found.append(Finding(row["seq"], f"名单 {row['subject']} 的导出文件 {path.name} {CHANGED}"))
+        return found
 
     def refuse(self, list_id: str, actor: str, action: str, reason: str, at: datetime) -> NoReturn:
         """Refuses a step that was asked for at the wrong time, and notes it."""
@@ -270,13 +336,10 @@ def _refuse_outdated(
 ) -> None:
     if header.get("valid_until") and at.date() > date.fromisoformat(header["valid_until"]):
         raise OutdatedError(f"名单有效期到 {header['valid_until']}，已过期")
-    scope = "award" if row["kind"] in MONEY else "message"
-    gone = dict(recheck(lines))
+    scope = scope_of(row["kind"])
     # who has applied wants the money, whatever he said of awards and messages nobody asked for
-    unasked = {line["enterprise_id"] for line in lines if row["kind"] != DECISION}
-    for enterprise, wish in _wishes(db, unasked):
-        if wish in (scope, "all"):
-            gone |= {line["line_key"]: "已退订或放弃" for line in lines if line["enterprise_id"] == enterprise}
+    unasked = lines if row["kind"] != DECISION else []
+    gone = dict(recheck(lines)) | declined(db, unasked, scope)
     if gone:
         first = next(line for line in lines if line["line_key"] in gone)
         raise OutdatedError(
@@ -284,9 +347,15 @@ def _refuse_outdated(
         )
 
 
-def _wishes(db: sqlite3.Connection, enterprises: Iterable[str]) -> list[tuple[str, str]]:
-    wanted = set(enterprises)
-    return [(e, s) for e, s in db.execute("SELECT enterprise_id, scope FROM opt_out ORDER BY 1, 2") if e in wanted]
+def scope_of(kind: str) -> str:
+    """What a firm would have to decline so as not to stand on a list of this kind."""
+    return "award" if kind in MONEY else "message"
+
+
+def declined(db: sqlite3.Connection, lines: Sequence[Mapping[str, Any]], scope: str) -> dict[str, str]:
+    """Line key → reason, for the lines of firms that want none of it."""
+    wishes = {e for e, s in db.execute("SELECT enterprise_id, scope FROM opt_out") if s in (scope, "all")}
+    return {line["line_key"]: "已退订或放弃" for line in lines if line["enterprise_id"] in wishes}
 
 
 def _send_once(db: sqlite3.Connection, row: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> None:

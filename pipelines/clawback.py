@@ -43,6 +43,7 @@ def granted(home: Path, since: dt.date) -> dict[dt.date, pl.DataFrame]:
 def reviewed(home: Path, since: dt.date, say: Callable[[str], None] = lambda text: None) -> pl.DataFrame:
     """The differences (DIFFERENCE) of all awards since a day. Facts are those of each award's day as known now; rules those of that day."""
     scope = resolve(home)
+    scope.seal()
     parts = [pl.DataFrame(schema=DIFFERENCE)]
     for day, awards in granted(home, since).items():
         say(f"{day}：{awards.height} 笔")

@@ -64,6 +64,26 @@ CREATE TABLE IF NOT EXISTS message (
     as_of TEXT NOT NULL,
     list_id TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS withheld (
+    list_id TEXT NOT NULL REFERENCES push_list (list_id),
+    line_key TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (list_id, line_key)
+);
+CREATE TABLE IF NOT EXISTS reversal_wish (
+    award_id INTEGER NOT NULL,
+    officer TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (award_id, officer)
+);
+CREATE TRIGGER IF NOT EXISTS withheld_fixed BEFORE UPDATE ON withheld BEGIN SELECT RAISE(ABORT, '停发记录不可修改'); END;
+CREATE TRIGGER IF NOT EXISTS withheld_kept BEFORE DELETE ON withheld BEGIN SELECT RAISE(ABORT, '停发记录不可删除'); END;
+CREATE TRIGGER IF NOT EXISTS reversal_wish_fixed BEFORE UPDATE ON reversal_wish
+    BEGIN SELECT RAISE(ABORT, '冲销意见不可修改'); END;
+CREATE TRIGGER IF NOT EXISTS reversal_wish_kept BEFORE DELETE ON reversal_wish
+    BEGIN SELECT RAISE(ABORT, '冲销意见不可删除'); END;
 CREATE TABLE IF NOT EXISTS payout_judgement (
     judgement_id INTEGER PRIMARY KEY,
     voucher_no TEXT NOT NULL,

@@ -109,10 +109,23 @@ def _signs(line: Mapping[str, Any]) -> str:
     )
 
 
-def people_rows(lines: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]] = ()) -> list[list[str]]:
-    """The cells of the human copies, header first, masked and neutral; the control group (`held`) stands at the end, not sent."""
+NOTHING_WITHHELD: Mapping[str, str] = {}
+
+
+def people_rows(
+    lines: Sequence[Mapping[str, Any]],
+    held: Sequence[Mapping[str, Any]] = (),
+    withheld: Mapping[str, str] = NOTHING_WITHHELD,
+) -> list[list[str]]:
+    """The cells of the human copies, header first, masked and neutral; the control group (`held`) stands at the end, not sent.
+
+    What is `withheld` (line key → reason) stands in its place, not sent and without an amount, the reason where the contact would be.
+    """
     rows = [list(PEOPLE.values())]
     for line in lines:
+        if line["line_key"] in withheld:
+            stopped = {"channel": HELD_CHANNEL, "amount_yuan": None, "contact_masked": withheld[line["line_key"]]}
+            line = {**line, **stopped}
         lacks = "；".join(f"{entry['text']}（{entry['why']}）" for entry in json.loads(line["missing"] or "[]"))
         shown = {**line, "why": _why(line), "lacks": lacks, "risk": _signs(line) or None}
         rows.append([neutral(masked(str(shown[name]))) if shown.get(name) is not None else "" for name in PEOPLE])
@@ -122,16 +135,14 @@ def people_rows(lines: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, 
     return rows
 
 
-def people_csv(lines: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]] = ()) -> bytes:
-    """UTF-8 with BOM, so that a double click shows Chinese."""
+def people_csv(rows: Sequence[Sequence[str]]) -> bytes:
+    """The rows of `people_rows` in UTF-8 with BOM, so that a double click shows Chinese."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(people_rows(lines, held))
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
-def people_xlsx(
-    header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]] = ()
-) -> bytes:
+def people_xlsx(header: Mapping[str, Any], rows: Sequence[Sequence[str]]) -> bytes:
     """The same cells as a workbook, every one written as a string; the second sheet is the header. Equal lists give equal bytes."""
     import xlsxwriter
 
@@ -139,7 +150,7 @@ def people_xlsx(
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
         book.set_properties({"created": datetime.fromisoformat(str(header["as_of"])), "title": str(header["list_id"])})
         sheet, about = book.add_worksheet("名单"), book.add_worksheet("说明")
-        for r, row in enumerate(people_rows(lines, held)):
+        for r, row in enumerate(rows):
             for c, cell in enumerate(row):
                 sheet.write_string(r, c, cell)
         sheet.freeze_panes(1, 0)
@@ -149,11 +160,15 @@ def people_xlsx(
     return out.getvalue()
 
 
-def gateway_lines(lines: Sequence[Mapping[str, Any]], phone: Callable[[str], str | None] | None = None) -> bytes:
+def gateway_lines(
+    lines: Sequence[Mapping[str, Any]],
+    phone: Callable[[str], str | None] | None = None,
+    withheld: Mapping[str, str] = NOTHING_WITHHELD,
+) -> bytes:
     """JSON Lines for the SMS gateway: only lines that are sent. `phone` opens the vault; without it the keyed hash is the reference."""
     out = []
     for line in lines:
-        if line["channel"] != "sms":
+        if line["channel"] != "sms" or line["line_key"] in withheld:
             continue
         number = phone(line["contact_hash"]) if phone else None
         if phone and number is None:
@@ -175,18 +190,26 @@ PAYMENT = ("idempotency_key", "list_id", "uscc", "name", "item_id", "cycle", "cl
 _MACHINE_UNFIT = re.compile(r"[\x00-\x1f\x7f\"]")
 
 
-def payment_file(header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> tuple[bytes, bytes]:
+def payment_file(
+    header: Mapping[str, Any],
+    lines: Sequence[Mapping[str, Any]],
+    withheld: Mapping[str, str] = NOTHING_WITHHELD,
+) -> tuple[bytes, bytes]:
     """(payment CSV, control): one payment per line with its idempotency key, then rows, amount and sha256 as control totals.
 
-    The machine copy is never altered: a cell that could not be read back is refused, naming the line.
+    What was undone before the export (`withheld`) is not paid, and counts towards the header's total. The machine copy is never altered:
+    a cell that could not be read back is refused, naming the line.
     """
     if header["kind"] not in MONEY:
         raise ExportError("只有兑付类名单有付款文件")
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(PAYMENT)
-    total = Decimal(0)
+    total = undone = Decimal(0)
     for line in lines:
+        if line["line_key"] in withheld:
+            undone += Decimal(str(line["amount_yuan"]))
+            continue
         cells = {**line, "idempotency_key": line["line_key"], "amount_yuan": f"{Decimal(str(line['amount_yuan'])):.2f}"}
         for name in PAYMENT:
             value = str(cells[name] or "")
@@ -196,11 +219,11 @@ def payment_file(header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) 
                 )
         writer.writerow([cells[name] or "" for name in PAYMENT])
         total += Decimal(cells["amount_yuan"])
-    if total != Decimal(str(header["amount_yuan"])):
+    if total + undone != Decimal(str(header["amount_yuan"])):
         raise ExportError(f"付款合计 {total} 元与表头 {header['amount_yuan']} 元不符")
     body = text.getvalue().encode()
     control = (
-        f"list_id={header['list_id']}\nrows={len(lines)}\namount={total:.2f}\n"
+        f"list_id={header['list_id']}\nrows={sum(line['line_key'] not in withheld for line in lines)}\namount={total:.2f}\n"
         f"sha256={hashlib.sha256(body).hexdigest()}\nlist_sha256={header['sha256']}\n"
     )
     return body, control.encode()
@@ -235,21 +258,23 @@ def export(
     lines: Sequence[Mapping[str, Any]],
     phone: Callable[[str], str | None] | None = None,
     held: Sequence[Mapping[str, Any]] = (),
+    withheld: Mapping[str, str] = NOTHING_WITHHELD,
 ) -> list[Written]:
     """Writes everything a frozen list needs under `lists/<list_id>/`. Raises ExportError; the same list gives the same bytes."""
     name = str(header["list_id"])
     if not _SAFE_NAME.fullmatch(name):
         raise ExportError(f"名单号 {name!r} 不能作文件名")
     folder = home / "lists" / name
+    rows = people_rows(lines, held, withheld)
     files = [
-        written(folder, "名单.csv", people_csv(lines, held), "供人查看"),
-        written(folder, "名单.xlsx", people_xlsx(header, lines, held), "供人查看"),
+        written(folder, "名单.csv", people_csv(rows), "供人查看"),
+        written(folder, "名单.xlsx", people_xlsx(header, rows), "供人查看"),
     ]
     if header["kind"] in MONEY:
-        body, control = payment_file(header, lines)
+        body, control = payment_file(header, lines, withheld)
         files.append(written(folder, "payment.csv", body, "付款文件", 0o600))
         files.append(written(folder, "payment.ctl", control, "付款控制文件", 0o600))
-    gateway = gateway_lines(lines, phone)
+    gateway = gateway_lines(lines, phone, withheld)
     if gateway:
         files.append(written(folder, "gateway.jsonl", gateway, "短信网关", 0o600))
     return files

@@ -4,17 +4,21 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import sqlglot
 from sqlglot import exp
 
+from assets.policy import condition_frame, item_frame
+from data.corpus import POLICIES, in_force, parse_item
 from data.indicators import Catalogue, Indicator
 from data.indicators import load as load_indicators
 from matching.push.decision import ANSWERS
-from matching.push.kinds import DECISION, MONEY, TALENT
+from matching.push.kinds import DECISION, DIGEST, MONEY, TALENT
 from pipelines.ledger import Pool
 from pipelines.published import open_published
 
@@ -178,8 +182,10 @@ def pool_of_item(home: Path, item_id: str) -> Pool | None:
     return Pool(found[0][0], found[0][1], tuple(found[0][2]), found[0][3].isoformat()) if found else None
 
 
-def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Line key → reason, for lines that the newest publication no longer carries: barred, not eligible, version replaced or expired."""
+def rechecked(home: Path, lines: Sequence[Mapping[str, Any]], day: date, granted: bool = False) -> dict[str, str]:
+    """Line key → reason, for lines that may not go out on `day`: the newest publication has them barred or not eligible any more, or the
+    policy has expired, been replaced or been rewritten since the run. `granted`: the list is frozen, so a case that is closed is in order.
+    """
     with closing(open_published(home)) as con:
         # What was true of a line when it was proposed must still be true of its pair in the newest build.
         asked = {name: sorted({line[name] for line in lines}) for name in ("enterprise_id", "item_id")}
@@ -197,27 +203,28 @@ def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
             else {}
         )
         as_of = con.execute("SELECT max(as_of) FROM push.list").fetchall()[0][0]
-        expired = {
-            (item, version)
-            for item, version in con.execute(
-                "SELECT item_id, version FROM policy.item WHERE valid_to < $as_of OR valid_from > $as_of",
-                {"as_of": as_of},
-            ).fetchall()
+        outdated = {
+            (item, int(version)): why
+            for item, version in {
+                (line["item_id"], line["version"]) for line in lines if line["kind"] not in (DECISION, DIGEST)
+            }
+            if (why := overtaken(con, item, int(version), max(as_of, day)))
         }
     gone: dict[str, str] = {}
     for line in lines:
-        if line["item_id"] == "*":
+        if line["kind"] == DIGEST:
             continue
         if line["kind"] == DECISION:
-            if (now := answers.get(line["case_no"])) != "approve":
+            now = answers.get(line["case_no"])
+            if now != "approve" and not (granted and now is None):
                 gone[line["line_key"]] = (
                     f"办件 {line['case_no']} {'已办结或撤回' if now is None else f'现在的答复是“{ANSWERS[now]}”'}"
                 )
             continue
         money = line["kind"] in MONEY
         pair = pairs.get((line["enterprise_id"], line["item_id"], int(line["version"])))
-        if (line["item_id"], int(line["version"])) in expired:
-            gone[line["line_key"]] = "事项版本已失效"
+        if (line["item_id"], int(line["version"])) in outdated:
+            gone[line["line_key"]] = outdated[(line["item_id"], int(line["version"]))]
         elif pair is None:
             gone[line["line_key"]] = "最新判定里已没有这一户"
         elif pair[1] == "barred":
@@ -225,6 +232,34 @@ def rechecked(home: Path, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         elif money and (pair[0] != "eligible" or pair[1] != "clear"):
             gone[line["line_key"]] = f"最新判定为 {pair[0]}，排除情形 {pair[1]}"
     return gone
+
+
+def overtaken(con: Any, item_id: str, version: int, day: date) -> str | None:
+    """Why a list made by this version of an item may not go out on `day`: what the policy file says now against what the run judged by."""
+    found = con.execute(
+        "SELECT valid_from, valid_to, logic, award_expr FROM policy.item WHERE item_id = $item AND version = $version",
+        {"item": item_id, "version": version},
+    ).fetchall()
+    if not found or not (found[0][0] or date.min) <= day <= (found[0][1] or date.max):
+        return "事项版本已失效"
+    conditions = con.execute(
+        "SELECT condition_id, expr, on_unknown FROM policy.condition WHERE item_id = $item AND version = $version AND NOT outside",
+        {"item": item_id, "version": version},
+    ).fetchall()
+    written = [
+        parse_item(path.read_text(encoding="utf-8"), path)
+        for path in sorted([*POLICIES.glob(f"{item_id}.md"), *POLICIES.glob(f"{item_id}.v*.md")])
+    ]
+    now = next((item for item in written if item.version == version), None)
+    if now is None:
+        return "事项文件已撤下"
+    if any(item.version != version for item in in_force(written, day)):
+        return "事项已换新版本"
+    said = condition_frame([now]).filter(~pl.col("outside")).select("condition_id", "expr", "on_unknown")
+    same = item_frame([now]).select("valid_from", "valid_to", "logic", "award_expr").row(0) == found[0] and sorted(
+        said.rows()
+    ) == sorted(conditions)
+    return None if same else "事项的规则在生成名单之后改过"
 
 
 def _persons(con: Any) -> str:

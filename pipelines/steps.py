@@ -1,7 +1,7 @@
 """The steps a person takes on one list, the same from the command line and from the page: what is read and written around the desk's decision."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from matching.push.holdout import HELD
-from matching.push.kinds import MESSAGE, MONEY
+from matching.push.kinds import DECISION, MESSAGE, MONEY
 from matching.push.review import checks
-from pipelines.approval import Desk
+from pipelines.approval import Desk, declined, scope_of
 from pipelines.audit import trail
 from pipelines.control import ControlStore
 from pipelines.docket import RefusedError
@@ -97,24 +97,56 @@ def freeze(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: da
         actor,
         phrase,
         at,
-        lambda lines: rechecked(home, lines),
+        lambda lines: rechecked(home, lines, at.date()),
         lambda header, lines: recomputed(home, header, lines),
         lambda item: pool_of_item(home, item),
     )
 
 
 def release(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: datetime) -> list[Row]:
-    """frozen → exported: writes what leaves the house, once; returns the files (path below home, bytes, sha256, purpose). Raises RefusedError."""
+    """frozen → exported: writes what leaves the house, once; returns the files (path below home, bytes, sha256, purpose). Raises RefusedError.
+
+    Every line is checked once more: a message that is not due any more stays in the house, and a payment that is not stops the export.
+    """
     desk.identify(list_id, actor, phrase, "export", at)
     row = kept(desk, list_id)
     if row is None or row["status"] != "frozen":
         desk.refuse(list_id, actor, "export", "只有刚冻结的清单可以导出，且只导出一次", at)
     arms = [json.loads(text) for text in json.loads(row["arms"])]
     held = [arm for arm in arms if arm["arm"] == HELD]
-    files = export(home, json.loads(row["header"]), kept_lines(desk, list_id), held=held)
+    lines = kept_lines(desk, list_id)
+    withheld = _withheld(home, desk, row, lines, actor, at)
+    files = export(home, json.loads(row["header"]), lines, held=held, withheld=withheld)
     told = [{**asdict(file), "path": str(file.path.relative_to(home))} for file in files]
-    desk.mark(list_id, "exported", actor, at, {"files": told})
+    detail = {"files": told, **({"withheld": len(withheld)} if withheld else {})}
+    desk.mark(list_id, "exported", actor, at, detail, withheld)
     return told
+
+
+def _withheld(
+    home: Path, desk: Desk, row: Mapping[str, Any], lines: Sequence[Row], actor: str, at: datetime
+) -> dict[str, str]:
+    """Line key → reason, for the lines of a frozen list that stay in the house. Raises RefusedError where money would go to who may not have it."""
+    money, list_id = row["kind"] in MONEY, row["list_id"]
+    undone: dict[str, str] = {}
+    if money:
+        granted = desk.control.rows("SELECT award_key FROM active_award WHERE list_id = ?", (list_id,))
+        live = {str(award["award_key"]) for award in granted}
+        undone = {line["line_key"]: "已冲销" for line in lines if line["line_key"] not in live}
+    standing = [line for line in lines if line["line_key"] not in undone]
+    with desk.control.transaction() as db:
+        wishes = declined(db, standing, scope_of(row["kind"])) if row["kind"] != DECISION else {}
+    gone = rechecked(home, standing, at.date(), granted=True) | wishes
+    if money and gone:
+        first = next(line for line in standing if line["line_key"] in gone)
+        desk.refuse(
+            list_id,
+            actor,
+            "export",
+            f"冻结之后 {len(gone)} 户情况已变，如 {first['uscc']}：{gone[first['line_key']]}；先由两人冲销（huiqi reverse），再导出",
+            at,
+        )
+    return undone | gone
 
 
 def reconcile(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: datetime) -> Row:
@@ -127,6 +159,25 @@ def reconcile(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at:
     if row["status"] == "exported" and not result["open"]:
         desk.mark(list_id, "reconciled", actor, at, {k: v for k, v in result.items() if k != "lines"})
     return result
+
+
+def reverse(
+    home: Path, desk: Desk, list_id: str, uscc: str, reason: str, actor: str, phrase: str, at: datetime
+) -> list[bool]:
+    """One approver's word to undo (冲销) what a list grants a firm; per award whether it is undone now. Raises RefusedError, UnknownListError."""
+    found = [line for line in kept_lines(desk, list_id) if line["uscc"] == uscc]
+    if not found:
+        raise UnknownListError(f"清单 {list_id} 里没有 {uscc}")
+    row = kept(desk, list_id)
+    back: set[tuple[str, str]] = set()
+    if row is not None and row["status"] != "frozen":
+        back = {
+            (line["uscc"], line["cycle"]) for line in settlement(home, list_id)["lines"] if line["state"] == "returned"
+        }
+    return [
+        desk.reverse(list_id, line["line_key"], reason, actor, phrase, at, (uscc, line["cycle"]) in back)
+        for line in found
+    ]
 
 
 def settlement(home: Path, list_id: str) -> Row:

@@ -6,8 +6,8 @@ import numpy as np
 
 from data.world import calendar, pools, state
 from data.world.entity import FOREIGN, INDIVIDUAL, SOLE
-from data.world.streams import Ints
-from data.world.vantage import Column, Vantage, flags, months_between, ratio, where, years_between, yuan
+from data.world.streams import Bools, Ints
+from data.world.vantage import Column, Vantage, flags, months_between, numbers, ratio, where, years_between, yuan
 from data.world.views import commerce, industry
 
 
@@ -71,6 +71,8 @@ def scale(facts: Vantage) -> dict[str, Column]:
     return {
         "is_above_scale": where(in_scope, flags(now)),
         "first_time_above_scale": where(in_scope, flags(first)),
+        # what the works really used, also in the months whose report leaves it out
+        "electricity_kwh_last_year": where(output[facts.year - 1] > 0, numbers(_electricity(facts, facts.year - 1))),
         "output_value_last_year": where(output[facts.year - 1] > 0, yuan(output[facts.year - 1])),
         "output_value_before_last_year": where(output[facts.year - 2] > 0, yuan(output[facts.year - 2])),
         "output_value_growth_rate": ratio(output[facts.year - 1] - output[facts.year - 2], output[facts.year - 2]),
@@ -90,9 +92,14 @@ def scale(facts: Vantage) -> dict[str, Column]:
 
 def _output(facts: Vantage, year: int) -> Ints:
     listed = industry.is_above_scale(facts.people, year)
+    return facts.yearly(lambda month: _output_of(facts, listed, month), year)
 
-    def monthly(month: int) -> Ints:
-        swing = 0.97 + 0.1 * facts.people.streams.uniform("output", facts.people.ids, month)
-        return np.where(listed, np.floor(state.revenue_cents(facts.people, month) * swing), 0).astype(np.int64)
 
-    return facts.yearly(monthly, year)
+def _electricity(facts: Vantage, year: int) -> Ints:
+    listed = industry.is_above_scale(facts.people, year)
+    return facts.yearly(lambda month: _output_of(facts, listed, month) // 100 // 14, year)
+
+
+def _output_of(facts: Vantage, listed: Bools, month: int) -> Ints:
+    swing = 0.97 + 0.1 * facts.people.streams.uniform("output", facts.people.ids, month)
+    return np.where(listed, np.floor(state.revenue_cents(facts.people, month) * swing), 0).astype(np.int64)

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import polars as pl
 
-GRANTED: Final = {
+from matching.push.inputs import Schema
+
+GRANTED: Final[Schema] = {
     "list_id": pl.String,
     "enterprise_id": pl.String,
     "uscc": pl.String,
@@ -16,7 +18,7 @@ GRANTED: Final = {
     "granted_yuan": pl.Decimal(18, 2),
 }
 PROPOSALS: Final = {"clawback": "追回", "topup": "补发", "review": "核实"}
-DIFFERENCE: Final = {**GRANTED, "proposal": pl.String, "difference_yuan": pl.Decimal(18, 2), "why": pl.String}
+DIFFERENCE: Final[Schema] = {**GRANTED, "proposal": pl.String, "difference_yuan": pl.Decimal(18, 2), "why": pl.String}
 
 
 def differences(granted: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from matching.push.groups import lower_awards
 from matching.push.inputs import (
     AWARDS,
     CASES,
+    GAPS,
     ITEMS,
     LISTED,
     OPT_OUTS,
@@ -28,6 +29,7 @@ from matching.push.inputs import (
     Limits,
     shaped,
 )
+from matching.push.pilot import outside_pilot
 from matching.push.pools import beyond_pool
 from matching.push.quiet import next_send
 from matching.push.units import claimed_units, unknown_units
@@ -93,33 +95,9 @@ def bar_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limit
     return _hits(doubtful, pl.format("未核实的排除情形：{}", _texts("bars")))
 
 
-def _covered(code: str) -> str:
-    """The prefix that every region below `code` shares: 460100 → 4601, 460000 → 46."""
-    prefix = code
-    while len(prefix) > 2 and prefix.endswith("00"):
-        prefix = prefix[:-2]
-    return prefix
-
-
 def not_pilot_region(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
     """事项只在部分市县试点，企业登记地不在其中。"""
-    piloted = frame.filter(pl.col("pilot").list.len() > 0)
-    if piloted.is_empty():
-        return _hits(piloted, pl.lit(""))
-    prefixes = pl.col("pilot").list.eval(pl.element().map_elements(_covered, return_dtype=pl.String))
-    lines = (
-        piloted.with_columns(prefixes.alias("_prefix")).select("row", "region", "pilot", "_prefix").explode("_prefix")
-    )
-    within = (
-        lines.group_by("row")
-        .agg(pl.col("region").str.starts_with(pl.col("_prefix")).any().fill_null(False).alias("_in"))
-        .filter("_in")
-    )
-    outside = piloted.join(within, on="row", how="anti", maintain_order="left")
-    return _hits(
-        outside,
-        pl.format("登记地 {}，试点区域 {}", pl.col("region").fill_null("未知"), pl.col("pilot").list.join("、")),
-    )
+    return outside_pilot(frame)
 
 
 def window_closed(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
@@ -145,6 +123,14 @@ def feed_unfit(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits
 def rule_too_wide(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
     """符合条件的企业占全部企业的份额超过上限：规则更可能写宽了，改正或收窄之前不付钱。"""
     return frame.join(too_wide(inputs, limits), on=["item_id", "version"], how="inner").select("row", "detail")
+
+
+def series_gap(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """增速的上期里，企业有一个月没有数而前后两月都有，当月文件里又有认不出是谁的行：先查清，不付钱。"""
+    gaps = shaped(inputs.gaps, GAPS, "缺月").unique(
+        subset=["enterprise_id", "item_id", "version"], keep="first", maintain_order=True
+    )
+    return frame.join(gaps, on=["enterprise_id", "item_id", "version"], how="inner").select("row", "detail")
 
 
 LEDGER_OF_FINANCE: Final = "兑现台账"
@@ -302,7 +288,9 @@ def outranked(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits)
 
 def exclusion_group(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
     """就高不重复：同组事项只留金额较高的一项。"""
-    return lower_awards(frame, grouped_awards(inputs.awards, inputs.items, dates.as_of))
+    return lower_awards(
+        frame, grouped_awards(inputs.awards, inputs.items, dates.as_of), inputs.sent, dates.as_of, limits
+    )
 
 
 def budget_exhausted(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
@@ -379,6 +367,7 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate("not_money", kinds.MONEY, not_money),
     Gate("feed_unfit", kinds.MONEY, feed_unfit),
     Gate("rule_too_wide", kinds.MONEY, rule_too_wide),
+    Gate("series_gap", kinds.MONEY, series_gap),
     Gate("unit_unknown", kinds.MONEY, unit_unknown),
     Gate("unit_claimed", kinds.MONEY, unit_claimed),
     Gate("amount_unknown", kinds.MONEY, amount_unknown),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import polars as pl
 
 from matching.push import kinds
+from matching.push.inputs import SENT, Limits, shaped
 
 
 def exclusion_groups(excludes: Mapping[str, Iterable[str]]) -> dict[str, str]:
@@ -31,11 +34,41 @@ def exclusion_groups(excludes: Mapping[str, Iterable[str]]) -> dict[str, str]:
     return {item: root(item) for item in sorted(parent)}
 
 
-def lower_awards(candidates: pl.DataFrame, awards: pl.DataFrame) -> pl.DataFrame:
+_GROUP: Final = ("enterprise_id", "group", "group_cycle")
+
+
+def _chance(candidates: pl.DataFrame, sent: pl.DataFrame, as_of: dt.date, limits: Limits) -> pl.Expr:
+    """Whether an item that must be applied for may keep money waiting that needs no application.
+
+    It may while the firm is surely entitled to it, can be told, has not been told as often as it may be, and the money itself has days
+    left. Otherwise a firm that never applies would end with neither.
+    """
+    told = (
+        shaped(sent, SENT, "已发送")
+        .group_by("enterprise_id", "item_id", "cycle")
+        .len("_n")
+        .filter(pl.col("_n") >= limits.messages_per_cycle)
+    )
+    given_up = candidates.join(told, on=["enterprise_id", "item_id", "cycle"], how="semi")["row"]
+    sure = pl.col("verdict").is_in(["eligible", "declarable"]) & (pl.col("bar") == "clear").fill_null(False)
+    unasked = pl.col("kind").is_in(sorted(kinds.UNASKED))
+    last_call = unasked & (pl.col("deadline") <= as_of + dt.timedelta(days=limits.award_days)).fill_null(False)
+    return (
+        sure
+        & pl.col("contact_hash").is_not_null()
+        & ~pl.col("row").is_in(given_up.implode())
+        & ~last_call.any().over(*_GROUP)
+    )
+
+
+def lower_awards(
+    candidates: pl.DataFrame, awards: pl.DataFrame, sent: pl.DataFrame, as_of: dt.date, limits: Limits
+) -> pl.DataFrame:
     """(row, detail) of the candidates that lose to another item of their group for the same firm in the same year.
 
-    A firm that has applied keeps what it applied for before what it might apply for. Else the higher amount wins; an amount that is not known ranks last; ties go to the smaller item id. What has been awarded
-    already always wins: public money is not taken back to pay a little more.
+    The higher amount wins; an amount that is not known ranks last; ties go to the smaller item id. What is paid anyway loses to something
+    higher that must be applied for only while there is a fair chance that it will be (`_chance`), and what was applied for only to other
+    money. What has been awarded already always wins: public money is not taken back to pay a little more.
     """
     grouped = candidates.filter(pl.col("group").is_not_null())
     if grouped.is_empty():
@@ -45,18 +78,11 @@ def lower_awards(candidates: pl.DataFrame, awards: pl.DataFrame) -> pl.DataFrame
         .group_by("enterprise_id", "group", "group_cycle", maintain_order=True)
         .agg(pl.col("item_id").first().alias("had"))
     )
-    group = ("enterprise_id", "group", "group_cycle")
-    applied = (pl.col("kind") == kinds.DECISION).any().over(*group)
+    applied = (pl.col("kind") == kinds.DECISION).any().over(*_GROUP)
+    money = pl.col("kind").is_in(sorted(kinds.MONEY))
     possible = pl.col("kind").is_in(sorted(kinds.MESSAGE))
-    rank = (
-        pl.when(pl.col("kind").is_in(sorted(kinds.MONEY)))
-        .then(2)
-        .when(possible & applied)
-        .then(1)
-        .when(possible)
-        .then(2)
-        .otherwise(0)
-    )
+    hopeless = money.any().over(*_GROUP) & ~_chance(grouped, sent, as_of, limits)
+    rank = pl.when(money).then(2).when(possible & (applied | hopeless)).then(1).when(possible).then(2).otherwise(0)
     ranked = (
         grouped.join(taken, on=["enterprise_id", "group", "group_cycle"], how="left")
         .with_columns(
@@ -97,13 +123,19 @@ def lower_awards(candidates: pl.DataFrame, awards: pl.DataFrame) -> pl.DataFrame
     lost_to_better = (
         pl.col("had").is_null() & pl.col("_someone") & pl.col("_contends") & (pl.col("_best") != pl.col("item_id"))
     )
+    # what is certain may be the smaller one
+    better = (
+        pl.when((pl.col("_whole") > pl.col("_best_amount")).fill_null(False))
+        .then(pl.lit("已确定"))
+        .otherwise(pl.lit("较高"))
+    )
     amount = pl.coalesce(pl.col("_best_amount").cast(pl.String) + pl.lit(" 元"), pl.lit("金额待定"))
     return (
         ranked.with_columns(
             pl.when(lost_to_award)
             .then(pl.format("同组事项 {} 本年度已兑付", pl.col("had")))
             .when(lost_to_better)
-            .then(pl.format("保留同组较高的 {}（{}，{}）", pl.col("_best"), pl.col("_best_title"), amount))
+            .then(pl.format("保留同组{}的 {}（{}，{}）", better, pl.col("_best"), pl.col("_best_title"), amount))
             .alias("detail")
         )
         .filter(pl.col("detail").is_not_null())

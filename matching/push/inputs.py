@@ -134,6 +134,7 @@ NAMED: Final[Schema] = {
     "indicator": pl.String,
 }
 FREE: Final[Schema] = {"pool": pl.String, "label": pl.String, "free_yuan": MONEY_TYPE, "items": TEXTS}
+GAPS: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "version": pl.Int64, "detail": pl.String}
 RISK: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "flag": pl.String, "detail": pl.String}
 
 
@@ -156,6 +157,8 @@ class Limits:
     release_days: int = 10
     # of the items a firm can not yet be judged for, only its best so many are mentioned: what the weekly cap has room for
     undecided_at_once: int = 2
+    # from list to money an award takes so many days at most: public notice, two signatures, the treasury
+    award_days: int = 30
     holdout_share: float = 0.08
     # a control group that could not show even this effect (in percentage points of take-up) is not formed
     largest_useful_effect: float = 0.20
@@ -185,6 +188,7 @@ class Inputs:
     (item_id, version, condition_id, indicator); `unfit` the items whose feeds may not pay, with the Chinese reason.
     `units` are the patents or projects a firm holds, for items paid per unit; `claimed` those an award has paid for, ever.
     `approved` are the applications that may be paid. `risk` are signs on pairs (risk.flags). `funds` are the fund pools with what is free in each (pools.funds).
+    `gaps` are pairs whose growth is measured against a year with a month that may be missing.
     `spent` is the money already committed: (item_id, cycle) → 元.
     `corrects` names the list of the same day that a changed proposal follows: (kind, item_id, cycle) → list_id.
     """
@@ -207,6 +211,7 @@ class Inputs:
     indicators_of: pl.DataFrame = field(default_factory=partial(empty, NAMED))
     funds: pl.DataFrame = field(default_factory=partial(empty, FREE))
     risk: pl.DataFrame = field(default_factory=partial(empty, RISK))
+    gaps: pl.DataFrame = field(default_factory=partial(empty, GAPS))
     spent: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     watermarks: dict[str, str] = field(default_factory=dict)

@@ -197,10 +197,10 @@ def propose(inputs: Inputs, dates: Dates, limits: Limits = Limits()) -> Proposal
 
     kept = lines(sieve.standing, inputs, dates.as_of, dates.build_id)
     suppressed = _suppressions(sieve.stopped, dates)
-    lists, numbered = _headed(kept, suppressed, inputs, dates, told)
+    lists, numbered = _headed(kept, suppressed, inputs, dates, told, limits)
     bundled = digest_lines(suppressed, inputs, dates)
     if bundled.height:
-        digest_header, digest_rows = _headed(bundled, suppressed.clear(), inputs, dates, {})
+        digest_header, digest_rows = _headed(bundled, suppressed.clear(), inputs, dates, {}, limits)
         lists, numbered = pl.concat([lists, digest_header]), pl.concat([numbered, digest_rows])
     return Proposal(
         lists=lists.sort("kind", "item_id", "version", "cycle", "list_id"),
@@ -225,12 +225,28 @@ def _suppressions(stopped: list[pl.DataFrame], dates: Dates) -> pl.DataFrame:
     return together.sort("item_id", "version", "kind", "enterprise_id")
 
 
+def _valid_until(kind: str, deadlines: pl.Series, as_of: dt.date, limits: Limits) -> dt.date | None:
+    """The last day on which a list may be frozen.
+
+    A message is in time until the last of its deadlines. What is paid unasked needs no claim in time: it is good for as long as notice,
+    signatures and the treasury take, and judged anew when it is frozen. An application that was filed in time does not lapse.
+    """
+    if kind == kinds.DECISION:
+        return None
+    if kind in kinds.MONEY:
+        return as_of + dt.timedelta(days=limits.award_days)
+    latest = deadlines.max()
+    assert latest is None or isinstance(latest, dt.date)
+    return latest
+
+
 def _headed(
     kept: pl.DataFrame,
     suppressed: pl.DataFrame,
     inputs: Inputs,
     dates: Dates,
     told: dict[tuple[str, str], dict[str, Any]],
+    limits: Limits,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """One header per kind × item × version × cycle that has lines, and the lines numbered under it."""
     held_back = {tuple(row[:4]): row[4] for row in suppressed.group_by(_TOPIC).len().iter_rows()}
@@ -262,8 +278,7 @@ def _headed(
             "amount_yuan": body["amount_yuan"].sum() if kind in kinds.MONEY else None,
             "budget_yuan": item.get("budget_yuan"),
             "watermarks": watermarks,
-            # an application filed in time does not lapse; whether it may be paid is judged anew when the list is frozen
-            "valid_until": deadlines.max() if len(deadlines) and not asked else None,
+            "valid_until": _valid_until(kind, deadlines, dates.as_of, limits),
             "author": AUTHOR,
             "cut_rule": "；".join(rules) or None,
             "holdout_share": 0.0,

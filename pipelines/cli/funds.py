@@ -1,12 +1,15 @@
-"""`huiqi funds`, `huiqi payouts`, `huiqi payout`: what every fund pool holds, and which item a treasury payment was for."""
+"""`huiqi funds`, `payouts`, `payout`, `differences`: what every pool holds, which item a payment was for, and what should come back."""
 
 from contextlib import closing
+from datetime import date
 from typing import Annotated, Any
 
 import typer
 
+from matching.push.clawback import PROPOSALS
 from matching.push.payout import STATES as PAYOUT_STATES
 from matching.push.pools import KINDS, STATES
+from pipelines.clawback import reviewed
 from pipelines.cli import output
 from pipelines.cli.acting import As, desk_of, moment_of, phrase_of, refusals, tell
 from pipelines.cli.output import Home, Json, Stop
@@ -17,10 +20,39 @@ _LOW = ("alarm", "exhausted", "overdrawn")
 
 def register(app: typer.Typer) -> None:
     app.command("funds", help="资金池：期初、补充、已付、余额、告警。示例：huiqi funds --pool jobs")(funds)
+    app.command(
+        "differences",
+        help="差异清单：已兑付的按现在的资料重判，该追回、补发、核实的。示例：huiqi differences --since 2025-01-01",
+    )(differences)
     app.command("payouts", help="国库支付归到哪个事项，哪些待人认定。示例：huiqi payouts --state unsure")(payouts)
     app.command(
         "payout", help="认定一笔国库支付属于哪个事项。示例：huiqi payout ZF10000000453 hn-jobs-added --as 王经办"
     )(judge)
+
+
+def differences(
+    home: Home = None,
+    since: Annotated[
+        str, typer.Option("--since", help="只看这一天及以后的名单 YYYY-MM-DD", show_default=False)
+    ] = "2000-01-01",
+    json: Json = False,
+) -> None:
+    try:
+        first = date.fromisoformat(since)
+    except ValueError as error:
+        raise Stop(f"日期应为 YYYY-MM-DD：{error}") from error
+    found = reviewed(output.home_of(home), first, lambda text: output.messages.print(text, markup=False)).to_dicts()
+    if json:
+        output.print_json(found)
+    elif found:
+        columns = {
+            "list_id": "清单", "uscc": "信用代码", "item_id": "事项", "granted_yuan": "已批（元）", "proposal": "建议",
+            "difference_yuan": "差额（元）", "why": "依据",
+        }  # fmt: skip
+        output.print_table([{**row, "proposal": PROPOSALS[row["proposal"]]} for row in found], columns)
+    else:
+        output.console.print("已兑付的按现在的资料重判，没有差异")
+    raise typer.Exit(output.ATTENTION if found else output.DONE)
 
 
 def _rows(home: Any, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:

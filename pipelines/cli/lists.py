@@ -42,6 +42,10 @@ def register(app: typer.Typer) -> None:
         freeze
     )
     app.command("export", help="导出：人看的表、短信网关文件、付款文件。示例：huiqi export ID --as 王经办")(export_)
+    app.command(
+        "reverse",
+        help="冲销一户的兑付（两名审批人各办一次；已导出的须财政先退回）。示例：huiqi reverse ID USCC --as 李审批 --note 账户有误",
+    )(reverse)
     app.command("reconcile", help="与财政兑现台账对账。示例：huiqi reconcile ID --as 王经办")(reconcile)
     people.register(app)
     funds.register(app)
@@ -278,6 +282,21 @@ def export_(list_id: ListId, by: As, home: Home = None, json: Json = False) -> N
         {"list_id": list_id, "status": "exported", "files": told},
         "\n".join(f"{f['purpose']}  {f['path']}" for f in told),
     )
+
+
+def reverse(
+    list_id: ListId,
+    uscc: Annotated[str, typer.Argument(metavar="USCC", help="统一社会信用代码")],
+    by: As,
+    note: Note = "",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    where = output.home_of(home)
+    with refusals():
+        done = steps.reverse(where, desk_of(where), list_id, uscc, note, by, phrase_of(by), moment_of(where))
+    said = "已冲销，这笔可以另行兑付" if all(done) else "已记下，另一名审批人同意后冲销"
+    tell(json, {"list_id": list_id, "uscc": uscc, "reversed": sum(done), "waiting": len(done) - sum(done)}, said)
 
 
 def reconcile(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:

@@ -15,7 +15,9 @@ from pipelines.published import open_published
 
 def register(app: typer.Typer) -> None:
     audit = typer.Typer(help="审计记录。示例：huiqi audit verify", no_args_is_help=True)
-    audit.command("verify", help="证明审计记录没有被改、删、截断。示例：huiqi audit verify")(verify)
+    audit.command(
+        "verify", help="证明审计记录没有被改、删、截断，导出的文件还是导出时的样子。示例：huiqi audit verify"
+    )(verify)
     app.add_typer(audit, name="audit")
     people = typer.Typer(
         help="办理人员：登记、离岗。示例：huiqi officers add 李审批 --role approver", no_args_is_help=True
@@ -33,7 +35,7 @@ def verify(home: Home = None, json: Json = False) -> None:
     if not (where / "control.sqlite").exists():
         raise Stop(f"{where} 没有审计台账（缺 control.sqlite）；检查 --home，或先运行 huiqi run")
     desk = desk_of(where)
-    findings = [asdict(finding) for finding in desk.trail.verify(desk.control)]
+    findings = [asdict(finding) for finding in (*desk.trail.verify(desk.control), *desk.changed_exports())]
     rows = desk.control.rows("SELECT count(*) AS n FROM audit")[0]["n"]
     if rows == 0 and not findings:
         raise Stop(f"{where} 的审计台账里还没有一行记录：还没有人登记或办理过")

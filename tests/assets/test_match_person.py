@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from assets.match_person import PERSON_MATCH_ASSETS
+from assets.policy import condition_frame, item_frame
 from assets.push_people import person_facts, person_pairs, persons
 from data.corpus import in_force, load_items
 from data.indicators import load
@@ -165,9 +166,9 @@ def test_talent_lists_take_persons_and_only_the_eligible_are_paid(warehouse: Duc
 def test_amounts_and_verdicts_of_persons_are_checked_again_before_freezing(warehouse: DuckWarehouse) -> None:
     item = ITEMS[MONTHLY]
     with warehouse.write() as w:
+        w.replace("policy.item", item_frame([item]))
+        w.replace("policy.condition", condition_frame([item]))
         w.execute(
-            f"CREATE SCHEMA IF NOT EXISTS policy; CREATE TABLE policy.item AS SELECT '{MONTHLY}' AS item_id, {item.version} AS version,"
-            f" '{(item.award.expr if item.award else '').replace(chr(39), chr(39) * 2)}' AS award_expr, DATE '2023-01-01' AS valid_from, NULL::DATE AS valid_to;"
             "CREATE SCHEMA IF NOT EXISTS push; CREATE TABLE push.list AS SELECT DATE '2025-01-25' AS as_of;"
             "CREATE TABLE match.pair (enterprise_id VARCHAR, item_id VARCHAR, version BIGINT, verdict VARCHAR, bar VARCHAR)"
         )
@@ -179,4 +180,4 @@ def test_amounts_and_verdicts_of_persons_are_checked_again_before_freezing(wareh
     header = {"item_id": MONTHLY, "version": item.version, "as_of": "2025-01-25", "kind": "talent"}
     again = recomputed(warehouse.home, header, lines)
     assert again["0"] == Decimal(3000) and again["1"] == Decimal(10000)
-    assert set(rechecked(warehouse.home, lines)) == {"2"}
+    assert set(rechecked(warehouse.home, lines, date(2025, 1, 25))) == {"2"}

@@ -183,7 +183,7 @@ def acted_by(app: Any, name: str, step: str, **more: str) -> Response:
 
 
 def test_from_approval_to_payment_file_on_the_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.steps.rechecked", lambda home, lines: {})
+    monkeypatch.setattr("pipelines.steps.rechecked", lambda home, lines, day, granted=False: {})
     monkeypatch.setattr(
         "pipelines.steps.recomputed",
         lambda home, header, lines: {line["line_key"]: Decimal(line["amount_yuan"]) for line in lines},

@@ -133,6 +133,65 @@ def test_the_higher_award_is_kept_and_the_lower_says_so() -> None:
     assert proposal.lines["exclusion_group"].unique().to_list() == ["a"]
 
 
+def test_growth_over_a_month_that_may_be_missing_pays_nobody_yet() -> None:
+    gap = {"enterprise_id": "E1", "item_id": "a", "version": 1, "detail": "2023-10 没有进出口数据"}
+    gaps = pl.DataFrame([gap], schema=shapes.GAPS)
+    assert only_reason(propose(given_inputs([item("a")], [pair("E1", "a")], gaps=gaps), DATES, LIMITS)) == (
+        "series_gap",
+        "2023-10 没有进出口数据",
+    )
+    others = [pair("E2", "a"), pair("E1", "b"), pair("E1", "c")]
+    proposal = propose(given_inputs([item("a"), item("b"), item("c", "即申即享")], others, gaps=gaps), DATES, LIMITS)
+    assert proposal.suppressions.is_empty() and proposal.lines.height == 3
+
+
+def test_money_nobody_must_ask_for_outlives_the_last_day_to_ask() -> None:
+    """A monthly allowance proposed on the 18th cannot be signed within its month: notice alone takes five days."""
+    monthly = item("a", cycle="month")
+    money = propose(given_inputs([monthly], [pair("E1", "a")]), DATES, LIMITS).lists.row(0, named=True)
+    assert money["valid_until"] == AS_OF + dt.timedelta(days=LIMITS.award_days) > dt.date(2024, 12, 31)
+    told = propose(given_inputs([item("a", "即申即享", cycle="month")], [pair("E1", "a")]), DATES, LIMITS)
+    assert told.lists["valid_until"].to_list() == [dt.date(2024, 12, 31)]
+
+
+def _automatic_against_higher(**changes: Any) -> dict[str, str]:
+    """item → list kind for a firm with an automatic award `a` of 100 元 and the higher `b` of 300 元 that must be applied for."""
+    verdict = changes.pop("verdict", "eligible")
+    firms = [firm("E1", **({"contact_hash": None} if changes.pop("mute", False) else {}))]
+    told = changes.pop("told", 0)
+    sent = [
+        {"enterprise_id": "E1", "item_id": "b", "cycle": "2024", "sent_on": AS_OF - dt.timedelta(days=40 + 20 * n)}
+        for n in range(told)
+    ]
+    items = [
+        item(
+            "a",
+            excludes=["b"],
+            cycle="once",
+            window_to=AS_OF + changes.pop("left", dt.timedelta(90)),
+        ),
+        item("b", "即申即享"),
+    ]
+    pairs = [pair("E1", "a", amount_yuan=Decimal(100)), pair("E1", "b", verdict, amount_yuan=Decimal(300), **changes)]
+    given = given_inputs(items, pairs, firms, sent=pl.DataFrame(sent, schema=shapes.SENT))
+    proposal = propose(given, DATES, LIMITS)
+    return dict(proposal.lines.select("item_id", "kind").rows())
+
+
+def test_an_automatic_award_waits_for_a_higher_one_only_while_that_is_likely_to_come() -> None:
+    """就高: the firm is told of the higher award; but who cannot be told, is told in vain, or may not be entitled is paid what is certain."""
+    assert _automatic_against_higher() == {"b": "invite"}
+    assert _automatic_against_higher(told=2) == {"b": "invite"}
+    for certain in (
+        {"told": 3},
+        {"mute": True},
+        {"verdict": "unknown", "unknown": ["c1"], "met": []},
+        {"bar": "unknown", "bars": ["x"]},
+        {"left": dt.timedelta(30)},
+    ):
+        assert _automatic_against_higher(**certain) == {"a": "auto_award"}, certain
+
+
 def test_an_award_already_paid_wins_over_a_higher_one() -> None:
     items = [item("a", excludes=["b"]), item("b")]
     paid = {"enterprise_id": "E1", "item_id": "a", "cycle": "2024", "paid_on": dt.date(2024, 5, 1)}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.export import ExportError, export, masked, neutral, payment_file, people_csv, people_xlsx
+from pipelines.export import ExportError, export, masked, neutral, payment_file, people_csv, people_rows, people_xlsx
 
 HEADER: dict[str, Any] = {
     "list_id": "auto_award.a.2024.0123456789",
@@ -56,7 +56,11 @@ def line(n: int, **changes: Any) -> dict[str, Any]:
 )
 def test_a_cell_that_could_be_a_formula_is_made_text(cell: str) -> None:
     assert neutral(cell).startswith("'")
-    row = next(r for r in csv.reader(io.StringIO(people_csv([line(1, name=cell)]).decode("utf-8-sig"))) if r[0] == "1")
+    row = next(
+        r
+        for r in csv.reader(io.StringIO(people_csv(people_rows([line(1, name=cell)])).decode("utf-8-sig")))
+        if r[0] == "1"
+    )
     assert row[2].startswith("'")
 
 
@@ -68,7 +72,7 @@ def test_no_neutral_cell_begins_as_a_formula(text: str) -> None:
 
 def test_people_read_risk_signs_in_words() -> None:
     signs = json.dumps([{"flag": "shared_account", "detail": "3 家企业同一收款账户"}], ensure_ascii=False)
-    rows = people_csv([line(1, risk=signs)]).decode("utf-8-sig").splitlines()
+    rows = people_csv(people_rows([line(1, risk=signs)])).decode("utf-8-sig").splitlines()
     assert "多家企业的收款账户相同：3 家企业同一收款账户" in rows[1] and "shared_account" not in rows[1]
 
 
@@ -77,7 +81,7 @@ def test_people_read_masked_numbers_and_a_bom() -> None:
     # a USCC of digits alone is not an identity number; one with a wrong check character may be anything
     assert masked("914602004137654908") == "914602004137654908"
     assert masked("914602004137654907") == "914602********4907"
-    content = people_csv([line(1, message="联系13812345678")])
+    content = people_csv(people_rows([line(1, message="联系13812345678")]))
     assert content.startswith(b"\xef\xbb\xbf") and b"13812345678" not in content
     # the USCC is 18 characters long as well, but not all digits: it must stay whole
     assert "91460100MA5T000001" in content.decode("utf-8-sig")
@@ -85,8 +89,8 @@ def test_people_read_masked_numbers_and_a_bom() -> None:
 
 def test_the_workbook_holds_strings_only_and_is_the_same_again() -> None:
     lines = [line(1, name="=HYPERLINK(1)"), line(2)]
-    first = people_xlsx(HEADER, lines)
-    assert first == people_xlsx(HEADER, lines)
+    first = people_xlsx(HEADER, people_rows(lines))
+    assert first == people_xlsx(HEADER, people_rows(lines))
     with zipfile.ZipFile(io.BytesIO(first)) as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
     assert "<f>" not in sheet and 't="s"' in sheet

@@ -42,7 +42,7 @@ class Site(NamedTuple):
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("HUIQI_MOCK_CLOCK", "2024-12-26T10:00:00")
     # the literal mart holds no amounts to recompute; what the desk does with a differing one is tried in test_approval
-    monkeypatch.setattr("pipelines.steps.rechecked", lambda home, lines: {})
+    monkeypatch.setattr("pipelines.steps.rechecked", lambda home, lines, day, granted=False: {})
     monkeypatch.setattr(
         "pipelines.steps.recomputed",
         lambda home, header, lines: {line["line_key"]: Decimal(line["amount_yuan"]) for line in lines},
