@@ -64,6 +64,7 @@ def main() -> int:
     parser.add_argument("--enterprises", type=int, default=300_000)
     options = parser.parse_args()
     scope = resolve(options.home.resolve())
+    scope.seal()
     warehouse = DuckWarehouse(home=options.home.resolve(), scope=scope)
     control = ControlStore(options.home.resolve() / "control.sqlite")
     program = program_in_force(scope)

@@ -63,6 +63,7 @@ def examples(home: Path, months: int, say: Callable[[str], None] = lambda text: 
     Rules are today's, facts and what had been received are that day's. Each month rebuilds the profiles of its own firms (pipelines.replay).
     """
     scope = resolve(home)
+    scope.seal()
     held = DuckWarehouse(home=home, scope=scope)
     decided, item_rows, condition_rows = cases(held), items(held), conditions(held)
     control = ControlStore(home / "control.sqlite")
