@@ -86,11 +86,11 @@ def threshold_effect(cases: pl.DataFrame) -> dict[str, object]:
     }
     if min(found.n_effective) < FEWEST_NEAR:
         return row | {"reason": _too_few(*found.n_effective)}
-    # whoever qualifies must be paid more often, not less
-    if not sharp and (first.robust.coef <= 0 or first.robust.z**2 < WEAK):
-        return row | {
-            "reason": f"拨付在门槛处没有明显跳升（F = {first.robust.z**2:.1f}，至少 {WEAK:g}），门槛不决定谁受益"
-        }
+    if not sharp and first.robust.coef <= 0:
+        return row | {"reason": "够线的企业并不更常获得拨付，门槛不决定谁受益"}
+    if not sharp and first.robust.z**2 < WEAK:
+        strength = f"F = {first.robust.z**2:.1f}，至少 {WEAK:g}"
+        return row | {"reason": f"拨付在门槛处没有明显跳升（{strength}），门槛不决定谁受益"}
     low, high = found.robust.ci
     density = None if found.density is None else found.density.p
     placebo, earlier = _placebo_p(near), _earlier_p(near)

@@ -68,8 +68,8 @@ def test_intervals_cover_and_nothing_is_found_where_nothing_is() -> None:
 @pytest.mark.parametrize(
     ("cases", "said"),
     [
-        (firms(3, above=0.5, below=0.5), "拨付在门槛处没有明显跳升"),
-        (firms(14, above=0.1, below=0.7), "拨付在门槛处没有明显跳升"),
+        (firms(3, above=0.5, below=0.5), "门槛不决定谁受益"),
+        (firms(14, above=0.1, below=0.7), "并不更常获得拨付"),
         (firms(4, bunched=0.8), "分布不连续"),
         (firms(5, earlier=0.3), "受益之前门槛两侧已有差别"),
         (firms(6).with_columns(change=pl.col("change") + 0.4 * (pl.col("distance") > pl.col("distance").filter(pl.col("distance") >= 0).median())), "假门槛"),
