@@ -1,6 +1,6 @@
 """Rows per CPU second of our reading, typing and judging against the bare library on the same bytes with no checks, per physical format.
 
-    python -m benchmarks.ingest --home HOME [--seconds 2] [--grow TIMES]
+    python -m benchmarks.ingest --home HOME [--seconds 2]
 
 HOME is a finished run: the largest accepted delivery of each format is read again and again in this process, one thread, nothing written.
 """
@@ -9,10 +9,8 @@ import argparse
 import gzip
 import io
 import os
-import resource
 import sqlite3
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -125,34 +123,11 @@ def measured(home: Path, seconds: float) -> pl.DataFrame:
     return pl.DataFrame(rows).sort("format")
 
 
-def grown(home: Path, times: int) -> str:
-    """Peak memory of this process after reading and typing the largest daily CSV with its lines repeated; to be asked of a fresh process each time."""
-    arrived = arrivals(home).filter((pl.col("form") == "daily") & (pl.col("status") == "accepted")).sort("bytes")
-    last = arrived.row(-1, named=True)
-    table = contract.table(last["department"], last["tables"])
-    lines = (home / last["path"]).read_bytes().split(b"\r\n")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "grown.csv"
-        # Each copy begins with another digit, so that none is a repetition of a row before.
-        copies = (line[:1] + b"%d" % k + line[1:] for k in range(times) for line in lines[1:-1])
-        place.write_bytes(b"\r\n".join([lines[0], *copies, b""]))
-        text = frame_of(place, table.forms[last["form"]], table, last["received_at"])
-        conform(text, table, KEY)
-        size = place.stat().st_size >> 20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return f"CSV {size} MB，{text.height:,} 行：内存峰值多出 {(peak - before) >> 10} MB"
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="读入速度：每 CPU 秒行数，与不做任何检查的裸库相比")
     parser.add_argument("--home", type=Path, required=True, help="一次运行过的目录")
     parser.add_argument("--seconds", type=float, default=2.0, help="每项至少量多少 CPU 秒")
-    parser.add_argument("--grow", type=int, help="只量内存：最大的一份 CSV 的行重复这么多次")
     asked = parser.parse_args()
-    if asked.grow:
-        sys.stdout.write(grown(asked.home, asked.grow) + "\n")
-        return 0
     with pl.Config(tbl_rows=50, tbl_cols=20, tbl_width_chars=200, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):  # fmt: skip
         sys.stdout.write(f"{measured(asked.home, asked.seconds)}\n")
     return 0

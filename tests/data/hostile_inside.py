@@ -89,7 +89,7 @@ def csv_cases() -> Iterator[Case]:
         (good.replace(b"\r\n", b"\r\r\n"), "", {"loads": True}),
         (good + b"\x00" * 4096, "NUL", {}),
         ("\ufeff".encode() + h.TEXT.encode("utf-8"), "UTF-8", {}),
-        (h.TEXT.encode("big5", "ignore"), "合法的|乱码|表头|代码表|应有|不合格", {}),
+        (h.TEXT.encode("big5", "ignore"), "合法的|乱码|表头|代码表|应有|不合格|别的编码", {}),
     ]  # fmt: skip
     for i, (raw, why, more) in enumerate(raws, 60):
         yield Case(market(i), raw, why, **more)
