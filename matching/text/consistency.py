@@ -84,6 +84,14 @@ def _of_item(item: Item, vocabulary: Vocabulary) -> Iterator[Finding]:
         yield finding("award", "amount-differs", message)
     for message in _unpaid(compiled.award, every, item):
         yield finding("award", "amount-not-in-rule", message, "info")
+    if not any(example.verdict in ("eligible", "declarable") for example in item.examples):
+        # a rule that nobody can meet makes no list and no complaint: an example that meets it is what tells (reliability.md, row 41)
+        yield finding(
+            "examples",
+            "nobody-meets",
+            "没有一个例子能够享受：请补一个判定为 eligible 或 declarable 的例子，证明条件有人能满足",
+            "info",
+        )
     if message := _title_differs(item.text, item):
         yield finding("region", "region-differs", message)
     for key, message in _validity_differs(item):

@@ -33,6 +33,10 @@ conditions:
 award: {expr: "least(rd_expense_last_year * 0.08, 500000)"}
 examples:
   - {name: 缺数据, given: {registered_region: "460100"}, verdict: unknown}
+  - name: 全部满足
+    given: {registered_region: "460100", established_years: 5, rd_expense_last_year: 2000000, employees: 50}
+    verdict: declarable
+    award: 160000
 ---
 
 第一条　在海口市注册、成立满三年、从业人员300人以下的企业，上年度研发费用不低于100万元的，按研发费用的8%给予补助，最高50万元。
@@ -80,6 +84,10 @@ def test_one_difference_is_told_where_it_is(before: str, after: str, condition: 
     assert POLICY.count(before) == 1
     told = [(f.condition, f.rule) for f in _told(POLICY.replace(before, after)) if f.severity != "info"]
     assert (condition, rule) in told
+
+
+def test_a_rule_that_no_example_meets_is_worth_a_look() -> None:
+    assert [f.rule for f in _told(POLICY.replace("verdict: declarable", "verdict: ineligible"))] == ["nobody-meets"]
 
 
 def test_what_a_policy_asks_and_no_rule_holds_is_worth_knowing() -> None:
