@@ -218,29 +218,38 @@ def json_lines(path: Path, frame: pl.DataFrame) -> Written:
     return written
 
 
-def dbase(path: Path, fields: dict[str, int], frame: pl.DataFrame) -> Written:
+def dbase(path: Path, fields: dict[str, int], frames: Iterable[pl.DataFrame]) -> Written:
     """A dBASE III table of character fields in cp936 (language driver 0x4D). Row numbers are record numbers.
 
     By hand: the dbf package writes 3,000 records a second, a world has millions.
     """
-    body = payload(frame)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = Written()
+    day = (STAMP.year - 1900, STAMP.month, STAMP.day)
     size = 1 + sum(fields.values())
-    out = bytearray(
-        struct.pack(
-            "<4BIHH17xB2x",
-            3,
-            STAMP.year - 1900,
-            STAMP.month,
-            STAMP.day,
-            len(body),
-            33 + 32 * len(fields),
-            size,
-            0x4D,
-        )
-    )
-    for name, width in fields.items():
-        out += struct.pack("<11sc4xB15x", name.encode(), b"C", width)
-    out += b"\r"
+
+    def head() -> bytes:
+        return struct.pack("<4BIHH17xB2x", 3, *day, written.rows, 33 + 32 * len(fields), size, 0x4D)
+
+    with path.open("wb") as file:
+        file.write(head())
+        for name, width in fields.items():
+            file.write(struct.pack("<11sc4xB15x", name.encode(), b"C", width))
+        file.write(b"\r")
+        for frame in frames:
+            told, records = _records(frame, fields)
+            file.write(records)
+            written.add(told, ordinals(written.rows + 1, len(told)))
+        file.write(b"\x1a")
+        # How many there are is known now.
+        file.seek(0)
+        file.write(head())
+    return written
+
+
+def _records(frame: pl.DataFrame, fields: dict[str, int]) -> tuple[pl.DataFrame, bytes]:
+    """The frame, with what became of cells that cp936 cannot hold, and its records."""
+    body = payload(frame)
     cells = [np.full((len(body), 1), ord(" "), dtype=np.uint8)]
     for name, width in fields.items():
         values = body[name].fill_null("")
@@ -248,11 +257,7 @@ def dbase(path: Path, fields: dict[str, int], frame: pl.DataFrame) -> Written:
         if len(padded) != width * len(values):
             frame, padded = _in_code_page(frame, name, values, width)
         cells.append(np.frombuffer(padded, dtype=np.uint8).reshape(len(values), width))
-    out += np.concatenate(cells, axis=1).tobytes() + b"\x1a"
-    _store(path, bytes(out))
-    written = Written()
-    written.add(frame, ordinals(1, len(frame)))
-    return written
+    return frame, np.concatenate(cells, axis=1).tobytes()
 
 
 def _in_code_page(frame: pl.DataFrame, name: str, values: pl.Series, width: int) -> tuple[pl.DataFrame, bytes]:

@@ -286,7 +286,7 @@ def _monthly(world: World) -> Iterator[Parcel]:
         period = calendar.month_text(month)
         full = world.gather(given(units, month))
         yield Parcel(
-            "labor", "AB01", period, "F", "01", "dbf", due, partial(writers.dbase, fields=_UNIT_FIELDS, frame=full)
+            "labor", "AB01", period, "F", "01", "dbf", due, partial(writers.dbase, fields=_UNIT_FIELDS, frames=[full])
         )
         rows = world.gather(given(headcount, month))
         held = _held(rows)
@@ -323,7 +323,7 @@ def _monthly_text(world: World) -> Iterator[Parcel]:
 
 
 def _write_units(world: World, month: int, path: Path) -> Written:
-    return writers.dbase(path, _UNIT_FIELDS, world.gather(given(units, month)))
+    return writers.dbase(path, _UNIT_FIELDS, (units(people, month) for people in world.chunks()))
 
 
 def _write_text(world: World, month: int, path: Path) -> Written:
