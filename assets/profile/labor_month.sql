@@ -1,10 +1,20 @@
 -- 人社厅月度：每户每月参保人数与缴费；同一经办机构以最近一次送来的为准，各经办机构相加
-WITH reported AS (
+WITH replaced AS (
+    -- a file sent again under its name takes the place of the one before, whoever stood there: an office's file once held another office's rows
+    SELECT DISTINCT old.file_id
+    FROM raw.delivery old
+    JOIN raw.delivery new ON new.period = old.period AND new.kind = old.kind AND new.batch = old.batch AND new.received_at > old.received_at
+    WHERE old.department = 'labor' AND old.table_name = 'headcount' AND old.status = 'superseded'
+        AND new.department = 'labor' AND new.table_name = 'headcount'
+        AND new.status IN ('loaded', 'superseded') AND new.received_at <= getvariable('known_at')
+    ORDER BY old.file_id
+), reported AS (
     SELECT s.enterprise_id, h.*, coalesce(h.office, d.batch, '') AS handled_by
     FROM raw.labor_headcount h
     JOIN registry.subject s USING (_subject_id)
     LEFT JOIN raw.delivery d ON d.file_id = h._file_id
     WHERE s.enterprise_id IS NOT NULL
+        AND h._file_id NOT IN (SELECT file_id FROM replaced)
         AND h._received_at <= getvariable('known_at')
         AND h.pay_month <= getvariable('as_of')
         AND h._op <> 'D'
