@@ -38,6 +38,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS award_once
     ON award (entity_id, item_id, cycle, claim_unit, generation) WHERE kind = 'award';
 CREATE UNIQUE INDEX IF NOT EXISTS award_group_once
     ON award (entity_id, exclusion_group, group_cycle, claim_unit, generation) WHERE kind = 'award';
+CREATE INDEX IF NOT EXISTS award_reversed
+    ON award (entity_id, exclusion_group, group_cycle) WHERE kind = 'reversal';
 CREATE VIEW IF NOT EXISTS active_award AS
     SELECT a.* FROM award a WHERE a.kind = 'award' AND NOT EXISTS (SELECT 1 FROM award r WHERE r.reverses = a.award_id);
 CREATE TRIGGER IF NOT EXISTS award_guard BEFORE INSERT ON award WHEN NEW.kind = 'award' BEGIN
