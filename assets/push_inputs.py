@@ -3,7 +3,6 @@
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -24,6 +23,7 @@ from matching.push.cycle import cycle
 from matching.push.feeds import DELIVERIES, TABLES, unfit_feeds, unfit_items
 from matching.push.inputs import Dates, Inputs
 from matching.push.quiet import Calendar
+from matching.push.settle import kept
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 HOLIDAYS = Path(contract.REFERENCE) / "holidays.csv"
@@ -144,14 +144,8 @@ def approved(warehouse: Warehouse) -> pl.DataFrame:
 
 
 def paid(warehouse: Warehouse, item_rows: pl.DataFrame) -> pl.DataFrame:
-    """What the finance ledger (兑现台账) says was paid, in the shape of AWARDS: shares of province and county summed."""
-    frame = (
-        payments(warehouse)
-        .group_by("enterprise_id", "item_id", "paid_on")
-        .agg(pl.col("paid_yuan").sum().alias("amount_yuan"))
-        .filter(pl.col("amount_yuan") > pl.lit(Decimal(0), dtype=shapes.MONEY_TYPE))
-        .sort("enterprise_id", "item_id", "paid_on")
-    )
+    """What finance paid and did not get back, in the shape of AWARDS: shares of province and county summed."""
+    frame = kept(payments(warehouse)).rename({"paid_yuan": "amount_yuan"})
     kinds = {row["item_id"]: row["cycle"] for row in item_rows.iter_rows(named=True)}
     openings: dict[str, list[dt.date]] = {}
     for row in item_rows.iter_rows(named=True):

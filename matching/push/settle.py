@@ -18,7 +18,7 @@ GRANTED: Final = {
     "cycle": pl.String,
     "granted_yuan": pl.Decimal(18, 2),
 }
-PAID: Final = {
+PAID: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "enterprise_id": pl.String,
     "item_id": pl.String,
     "paid_on": pl.Date,
@@ -73,3 +73,41 @@ def settled(granted: pl.DataFrame, paid: pl.DataFrame, since: dt.date) -> pl.Dat
         .drop("_returned")
         .sort("item_id", "cycle", "enterprise_id")
     )
+
+
+def kept(paid: pl.DataFrame) -> pl.DataFrame:
+    """Of payments (PAID) what stayed with the firm, a row per firm, item and day: money that came back is no payment, on whichever day it came.
+
+    A return takes back the newest payment before it of the same amount, or else the newest ones. What it exceeds them by is nobody's here.
+    """
+    keys = ["enterprise_id", "item_id"]
+    nothing = pl.lit(Decimal(0), dtype=PAID["paid_yuan"])
+    days = paid.group_by(*keys, "paid_on").agg(pl.col("paid_yuan").sum().cast(PAID["paid_yuan"])).sort(*keys, "paid_on")
+    back = days.filter(pl.col("paid_yuan") < nothing).select(keys).unique()
+    untouched = days.join(back, on=keys, how="anti", maintain_order="left")
+    standing: list[tuple[str, str, dt.date, Decimal]] = []
+    for (enterprise, item), rows in days.join(back, on=keys, how="semi").group_by(keys, maintain_order=True):
+        left = _taken_back(list(rows.select("paid_on", "paid_yuan").iter_rows()))
+        standing += [(str(enterprise), str(item), day, amount) for day, amount in left]
+    found = pl.concat([untouched, pl.DataFrame(standing, schema=PAID, orient="row")])
+    return found.filter(pl.col("paid_yuan") > nothing).sort(*keys, "paid_on")
+
+
+def _taken_back(days: list[tuple[dt.date, Decimal]]) -> list[tuple[dt.date, Decimal]]:
+    """Payments of one firm and item by day, each return (negative) taken off those before it."""
+    left: list[tuple[dt.date, Decimal]] = []
+    for day, amount in days:
+        if amount > 0:
+            left.append((day, amount))
+            continue
+        owed = -amount
+        same = next((at for at in reversed(range(len(left))) if left[at][1] == owed), None)
+        if same is not None:
+            del left[same]
+            continue
+        while left and owed > 0:
+            newest, had = left.pop()
+            if had > owed:
+                left.append((newest, had - owed))
+            owed -= min(owed, had)
+    return left

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching.push.receipts import RECEIPTS, SENT_LINES, answered, wishes
-from matching.push.settle import GRANTED, PAID, STATES, settled
+from matching.push.settle import GRANTED, PAID, STATES, kept, settled
 
 SINCE = dt.date(2025, 1, 26)
 AWARD = ("E1", "9146", "a", "2025", Decimal("100.00"))
@@ -53,6 +53,29 @@ def test_paid_in_full_means_to_the_fen(fen: list[int]) -> None:
 def test_another_firms_money_settles_nothing() -> None:
     row = after((SINCE, "100.00"), award=("E2", "9147", "a", "2025", Decimal("100.00")))
     assert row["state"] == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("payments", "stays"),
+    [
+        ((("2024-02-08", "60"), ("2024-02-08", "40")), [("2024-02-08", "100")]),
+        ((("2024-02-08", "100"), ("2024-03-01", "-100")), []),
+        ((("2024-02-08", "100"), ("2024-03-01", "-100"), ("2024-03-09", "100")), [("2024-03-09", "100")]),
+        ((("2024-02-08", "50"), ("2024-06-08", "30"), ("2024-07-01", "-50")), [("2024-06-08", "30")]),
+        ((("2024-02-08", "50"), ("2024-06-08", "30"), ("2024-07-01", "-40")), [("2024-02-08", "40")]),
+        ((("2024-03-01", "-100"), ("2024-03-09", "100")), [("2024-03-09", "100")]),
+        ((("2024-02-08", "100"), ("2024-03-01", "-130")), []),
+    ],
+)
+def test_money_that_came_back_is_no_payment(
+    payments: tuple[tuple[str, str], ...], stays: list[tuple[str, str]]
+) -> None:
+    mine = [("E1", "a", dt.date.fromisoformat(day), Decimal(amount)) for day, amount in payments]
+    others = [("E1", "b", dt.date(2024, 1, 5), Decimal(7)), ("E2", "a", dt.date(2024, 1, 5), Decimal(7))]
+    found = kept(pl.DataFrame(mine + others, schema=PAID, orient="row"))
+    assert found.schema == pl.Schema(PAID)
+    expected = [("E1", "a", dt.date.fromisoformat(day), Decimal(amount)) for day, amount in stays]
+    assert found.rows() == [*expected, *others]
 
 
 AT = dt.datetime(2025, 1, 27, 9)
