@@ -14,6 +14,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from assets.policy import condition_frame, item_frame
+from data.corpus import load_items
 from matching.push import inputs as shapes
 from matching.push.inputs import Dates, Inputs
 from matching.push.select import propose
@@ -23,7 +25,8 @@ from pipelines.publish import publish
 from pipelines.warehouse import DuckWarehouse
 
 AS_OF = dt.date(2024, 12, 10)
-SCHEMA_ITEM = {**shapes.ITEMS, "award_expr": pl.String}
+# A fifth of the taxable income: an item of the corpus, because a list is held against the policy file as it stands.
+ITEM = next(item for item in load_items() if item.id == "hn-small-profit-relief")
 
 
 @dataclass(frozen=True)
@@ -34,28 +37,21 @@ class FixedScope:
     build_id: str = "b0"
 
 
-def published(home: Path, revenue: int = 1_000_000) -> str:
+def published(home: Path, income: int = 400_000) -> str:
     """A home with one published award list of two firms; returns its id."""
-    item = {
-        "item_id": "a", "version": 1, "title": "稳岗返还", "issuer": "海南省人社厅", "mode": "免申即享",
-        "entity": "enterprise", "cycle": "year", "claim_unit": "entity", "valid_from": dt.date(2024, 1, 1),
-        "valid_to": dt.date(2025, 12, 31), "window_from": None, "window_to": None, "budget_yuan": Decimal(500000),
-        "promise_days": 5, "excludes": [], "pilot": [], "materials": [],
-        "award_expr": "least(revenue_last_year * 0.1, 80000)",
-    }  # fmt: skip
-    items = pl.DataFrame([item], schema=SCHEMA_ITEM, orient="row")
+    items = item_frame([ITEM])
     firms = [
         {
             "enterprise_id": f"E{n}",
             "uscc": f"91460100MA5T00000{n}",
             "name": f"海南{n}有限公司",
-            "revenue_last_year": Decimal(r),
+            "taxable_income_last_year": Decimal(r),
         }
-        for n, r in ((1, revenue), (2, 300_000))
+        for n, r in ((1, income), (2, 150_000))
     ]
     pairs = [
         {
-            "enterprise_id": firm["enterprise_id"], "uscc": firm["uscc"], "item_id": "a", "version": 1, "verdict": "eligible",
+            "enterprise_id": firm["enterprise_id"], "uscc": firm["uscc"], "item_id": ITEM.id, "version": ITEM.version, "verdict": "eligible",
             "met": [], "failed": [], "unknown": [], "near_miss": False, "bar": "clear", "bars": [],
             "amount_yuan": amount, "score": 0.5,
         }
@@ -67,12 +63,12 @@ def published(home: Path, revenue: int = 1_000_000) -> str:
             "enterprise_id": pl.String,
             "uscc": pl.String,
             "name": pl.String,
-            "revenue_last_year": pl.Decimal(18, 2),
+            "taxable_income_last_year": pl.Decimal(18, 2),
         },
     )
     inputs = Inputs(
         pairs=pl.DataFrame(pairs, schema=shapes.PAIRS, orient="row"),
-        items=items.select(*shapes.ITEMS),
+        items=shapes.shaped(items, shapes.ITEMS, "policy.item"),
         conditions=shapes.empty(shapes.CONDITIONS),
         enterprises=shapes.shaped(
             frame.with_columns(
@@ -89,6 +85,7 @@ def published(home: Path, revenue: int = 1_000_000) -> str:
                   "granted_yuan": pl.Decimal(18, 2), "paid_yuan": pl.Decimal(18, 2), "payments": pl.Int64, "last_paid_on": pl.Date}  # fmt: skip
     with warehouse.write() as w:
         w.replace("policy.item", items)
+        w.replace("policy.condition", condition_frame([ITEM]))
         w.replace("profile.enterprise", frame)
         w.replace("match.pair", inputs.pairs)
         w.replace("push.list", proposal.lists)
@@ -158,7 +155,7 @@ def test_from_proposal_to_payment_file(huiqi: Any, tmp_path: Path) -> None:
 
 
 def test_the_kernels_amount_must_be_confirmed_by_sql(huiqi: Any, tmp_path: Path) -> None:
-    name = published(tmp_path, revenue=700_000)  # 70,000 by the rule, 80,000 on the list
+    name = published(tmp_path, income=350_000)  # 70,000 by the rule, 80,000 on the list
     huiqi("list", "check", name, "--as", "王经办")
     huiqi("list", "notice", name, "--as", "王经办", "--from", "2024-12-11", "--to", "2024-12-18")
     for officer in ("李审批", "赵审批"):
