@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from evaluation import blame
+from evaluation.agreement_sources import EARLIER, LESSER, ROUNDING, SOURCES
 from evaluation.values import compare_indicators as compare_indicators
 from evaluation.values import long_profile as long_profile
 from evaluation.values import number, same
@@ -25,42 +26,6 @@ PLANTED, ROUNDED, SUBSTITUTE = "交付内容有误（植入）", "单位取整",
 UNASSERTED, GAP, SILENT, DEFINITION = "无记录不作零", "无人交付", "真值未设", "口径不同"
 NOT_DUE, PARTIAL = "未到交付期", "月份不全"
 
-# Half a unit of the delivered figure, in the indicator's unit, times the rows a year's figure is a sum of.
-_ROUNDING: Mapping[str, int | Decimal] = {
-    "commerce.sales_month": 6_000, "industry.output_month": 6_000, "commerce.duty_free": 600, "science.rd_input": 300, "industry.software": 600,
-    "industry.tech_upgrade": 100, "reform.project": 100, "agri.collective": 100, "commerce.foreign_capital": 5, "customs.trade_month": 100, "tax.income_tax": 50,
-    # a quarter's export is a share of the quarter's sales, the truth's of each month's: a cent each way twelve times
-    "tax.vat": Decimal("0.12"),
-}  # fmt: skip
-# What rows a derived indicator stands on besides its own table, best source first.
-SOURCES: Mapping[str, tuple[str, ...]] = {
-    "revenue": ("tax.income_tax", "tax.vat", "market.annual_report"),
-    "revenue_last_12_months": ("tax.vat",),
-    "revenue_ytd": ("tax.vat",),
-    "total_assets": ("tax.income_tax", "market.annual_report"),
-    "employees_insured": ("labor.headcount",),
-    "employees": ("tax.income_tax", "market.annual_report", "market.baseinfo"),
-    "enterprise_size": ("tax.income_tax", "tax.vat", "market.annual_report", "labor.headcount"),
-    "rd_": ("tax.income_tax", "science.rd_input"),
-    "high_tech": ("science.rd_input", "tax.income_tax"),
-    "certifications": ("science.hnte", "science.tech_sme", "industry.gradient", "agri.certification", "customs.registration"),
-    "recognition_first": ("science.hnte", "science.tech_sme", "industry.gradient"),
-    "honors": ("agri.leading", "agri.coop"),
-    "excluded_category": ("market.abnormal", "tax.registration", "tax.credit", "housing.developer", "market.baseinfo"),
-    "first_time_above_scale": ("industry.output_month", "commerce.sales_month"),
-    "is_above_scale": ("industry.output_month", "commerce.sales_month"),
-    "patent": ("ip.patent", "ip.patent_status"),
-    "ip_count": ("ip.patent", "ip.patent_status", "ip.trademark"),
-    "major_violation": ("reform.penalty", "market.abnormal"),
-    "export_sales": ("tax.vat",),
-    "newly_settled": ("market.baseinfo", "market.alter"),
-    "tax_paid": ("tax.payment", "tax.registration"),
-    "park_residency": ("market.baseinfo",),
-}  # fmt: skip
-# Indicators that a lesser source may stand in for: its figure is another one by nature. Anywhere else another table is an error of ours.
-LESSER = ("revenue", "total_assets", "employees", "enterprise_size", "rd_", "high_tech")
-# A growth stands on two years; the evidence beside it is of the later one.
-_EARLIER = {"revenue_growth_rate": "revenue_before_last_year", "revenue_growth_yuan": "revenue_before_last_year"}
 PAIR_KEY = ["uscc", "item_id", "version"]
 
 
@@ -296,7 +261,7 @@ def _cause(
     if ours is None and (ceased or true in ("0", "false", "", "无")):
         return UNASSERTED, "没有记录时目录不判为零或否"
     used = stood.get((uscc, indicator))
-    before = stood.get((uscc, _EARLIER.get(indicator, "")))
+    before = stood.get((uscc, EARLIER.get(indicator, "")))
     used = before if before is not None and wanted and before != wanted[0] else used
     if _is_rounding(ours, true, used, wanted):
         return ROUNDED, used or wanted[0]
@@ -331,7 +296,7 @@ def _is_rounding(ours: str | None, true: str | None, used: str | None, wanted: t
     a, b = number(ours), number(true)
     if a is None or b is None:
         return False
-    unit = max((_ROUNDING.get(feed, 0) for feed in ((used,) if used else wanted)), default=0)
+    unit = max((ROUNDING.get(feed, 0) for feed in ((used,) if used else wanted)), default=0)
     if unit == 0:
         return False
     # a ratio of rounded figures is as good as the smaller of them
