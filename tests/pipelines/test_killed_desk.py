@@ -51,8 +51,11 @@ def test_killed_anywhere_a_list_is_paid_once(tmp_path: Path) -> None:
     officers(steps.desk_of(untouched))
     whole = tmp_path / "whole"
     shutil.copytree(untouched, whole)
-    started = time.monotonic()
-    assert begun(whole, name).wait(120) == 0
+    work, started = (
+        begun(whole, name),
+        time.monotonic(),
+    )  # from when it is ready: the imports before are no work to kill
+    assert work.wait(120) == 0
     span = time.monotonic() - started
 
     home, chance, stopped = tmp_path / "home", random.Random(3), set()
