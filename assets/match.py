@@ -27,6 +27,7 @@ PAIR_LABELS: Mapping[str, str] = {
     "bar": "排除情形：clear 无、barred 命中、unknown 待核",
     "bars": "命中或待核的排除情形",
     "amount_yuan": "测算金额（元）；空为不能测算或非资金",
+    "short_of": "差一步时还差的条件：补上其中一个即符合",
     "valid_from": "此判定自哪一天起未变",
     "valid_to": "此判定最后一天；空为现行",
 }

@@ -84,7 +84,7 @@ def named_in(expr: str | None, catalogue: Catalogue) -> list[str]:
 def pairs(warehouse: Warehouse) -> pl.DataFrame:
     """`match.pair` with its score, in the shape of PAIRS."""
     frame = warehouse.frame(
-        "SELECT p.enterprise_id, p.uscc, p.item_id, p.version, p.verdict, p.met, p.failed, p.unknown, p.near_miss, p.bar,"
+        "SELECT p.enterprise_id, p.uscc, p.item_id, p.version, p.verdict, p.met, p.failed, p.unknown, p.near_miss, p.short_of, p.bar,"
         " p.bars, p.amount_yuan, s.score FROM match.pair p LEFT JOIN match.score s USING (enterprise_id, item_id, version)"
         " ORDER BY p.item_id, p.version, p.enterprise_id"
     )

@@ -18,7 +18,7 @@ def person_pairs(warehouse: Warehouse) -> pl.DataFrame:
     if not warehouse.exists("match.person_pair"):
         return shapes.empty(shapes.PAIRS)
     frame = warehouse.frame(
-        "SELECT person_id AS enterprise_id, person_id AS uscc, item_id, version, verdict, met, failed, unknown, near_miss, bar, bars,"
+        "SELECT person_id AS enterprise_id, person_id AS uscc, item_id, version, verdict, met, failed, unknown, near_miss, short_of, bar, bars,"
         " amount_yuan, NULL::DOUBLE AS score FROM match.person_pair WHERE verdict <> 'ineligible' ORDER BY item_id, version, person_id"
     )
     return shapes.shaped(frame, shapes.PAIRS, "match.person_pair")

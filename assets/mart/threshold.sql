@@ -1,6 +1,6 @@
 -- 门槛：现行事项每个条件上只差这一条的企业（近失）与已符合的企业；只有与数值比较的条件才谈得上偏严一线。
 WITH near AS (
-    SELECT item_id, version, unnest(failed) AS condition_id
+    SELECT item_id, version, unnest(short_of) AS condition_id
     FROM match.pair
     WHERE near_miss
 ),

@@ -10,7 +10,7 @@ import polars as pl
 from matching.push import kinds
 from matching.push.cycle import cycle, deadline, group_cycle
 from matching.push.groups import exclusion_groups
-from matching.push.inputs import APPROVED, AWARDS, CONDITIONS, ITEMS, PAIRS, Dates, Inputs, Limits, shaped
+from matching.push.inputs import APPROVED, AWARDS, CONDITIONS, ITEMS, PAIRS, TEXTS, Dates, Inputs, Limits, shaped
 from matching.push.units import per_unit
 
 
@@ -132,6 +132,7 @@ def _approved(inputs: Inputs, items: pl.DataFrame) -> pl.DataFrame:
         pl.col("item_id").replace_strict(groups, default=None, return_dtype=pl.String).alias("group"),
         pl.lit(False).alias("hurried"),
         pl.lit(False).alias("near_miss"),
+        pl.lit([], dtype=TEXTS).alias("short_of"),
         pl.lit(None, dtype=pl.Float64).alias("score"),
         pl.lit(None, dtype=pl.Boolean).alias("_review"),
         pl.lit(None, dtype=pl.Boolean).alias("_deny"),

@@ -28,6 +28,7 @@ PAIRS: Final[Schema] = {
     "failed": TEXTS,
     "unknown": TEXTS,
     "near_miss": pl.Boolean,
+    "short_of": TEXTS,
     "bar": pl.String,
     "bars": TEXTS,
     "amount_yuan": MONEY_TYPE,
@@ -83,7 +84,7 @@ CASES: Final[Schema] = {
 # Applications for 即申即享 that were answered with `approve`: the pair as judged with what the applicant declared (a JSON array of
 # indicator, value, submitted_on), waiting to be paid.
 APPROVED: Final[Schema] = {
-    **{name: dtype for name, dtype in PAIRS.items() if name not in ("near_miss", "score")},
+    **{name: dtype for name, dtype in PAIRS.items() if name not in ("near_miss", "short_of", "score")},
     "case_no": pl.String,
     "applied_on": pl.Date,
     "due_on": pl.Date,

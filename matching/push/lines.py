@@ -131,10 +131,10 @@ def _missing(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
         kept.filter(relevant)
         .select("row", "item_id", "version", pl.col(column).alias("condition_id"), pl.lit(column).alias("_from"))
         .explode("condition_id", empty_as_null=True)
-        for column, relevant in (("unknown", open_pair), ("failed", pl.col("kind") == kinds.NEAR_MISS))
+        for column, relevant in (("unknown", open_pair), ("short_of", pl.col("kind") == kinds.NEAR_MISS))
     ]
     why = (
-        pl.when(pl.col("_from") == "failed")
+        pl.when(pl.col("_from") == "short_of")
         .then(pl.lit("未达到"))
         .when(pl.col("outside").fill_null(True))
         .then(pl.lit("需承诺"))

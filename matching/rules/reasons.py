@@ -23,13 +23,37 @@ def reasons(item: Item, states: States, outcome: bool | None) -> tuple[Literal, 
 def short_of(item: Item, states: States) -> tuple[Literal, ...]:
     """The data requirements that fail and of which one alone, once met, would carry the logic with outside_data granted."""
     granted = {**states, **dict.fromkeys(item.outside, True)}
-    found = []
-    for literal in item.literals:
-        if literal.id in item.outside or _of(literal, states) is not False:
-            continue
-        if _value(item.logic, {**granted, literal.id: not literal.negated}) is True:
-            found.append(literal)
-    return tuple(found)
+    _, carrying = _steps(item.logic, granted)
+    asked = frozenset(item.literals)
+    return tuple(
+        literal
+        for literal in item.literals
+        if literal in carrying
+        and literal.id not in item.outside
+        and _of(literal, states) is False
+        # what is also asked the other way round would fail there
+        and (
+            Literal(literal.id, not literal.negated) not in asked
+            or _value(item.logic, {**granted, literal.id: not literal.negated}) is True
+        )
+    )
+
+
+def _steps(term: Term, states: States) -> tuple[bool | None, frozenset[Literal]]:
+    """A term's value and, unless it is TRUE, the requirements of which one alone, once met wherever it is asked for, makes it so."""
+    if not isinstance(term, And | Or):
+        value, literal = _of(_literal(term), states), _literal(term)
+        return value, frozenset() if value is True else frozenset({literal})
+    parts = [_steps(arg, states) for arg in term.args]
+    values = [value for value, _ in parts]
+    if isinstance(term, Or):
+        if True in values:
+            return True, frozenset()
+        return None if None in values else False, frozenset().union(*(steps for _, steps in parts))
+    wanting = [steps for value, steps in parts if value is not True]
+    if not wanting:
+        return True, frozenset()
+    return False if False in values else None, wanting[0].intersection(*wanting[1:])
 
 
 def _leaves(term: Term, states: States, outcome: bool | None) -> list[Literal]:

@@ -19,7 +19,8 @@ from matching.rules.errors import refused
 from matching.rules.given import day_of, frame_of
 from matching.rules.kernel import BLOCK, ItemPlanes, Kernel, Plan, even, lay_out, roomy
 from matching.rules.planes import Slot, positions
-from matching.rules.program import Program
+from matching.rules.program import Item, Program
+from matching.rules.reasons import short_of
 
 Verdict = Literal["eligible", "declarable", "unknown", "ineligible"]
 VERDICTS: tuple[Verdict, ...] = ("eligible", "declarable", "unknown", "ineligible")
@@ -40,6 +41,7 @@ PAIR_SCHEMA: dict[str, Any] = {
     "bar": pl.String,
     "bars": pl.List(pl.String),
     "amount_yuan": MONEY,
+    "short_of": pl.List(pl.String),
 }
 
 
@@ -194,7 +196,8 @@ class Verdicts:
 
         Columns: `enterprise_id` (the subject), `item_id, version, verdict`, the condition ids `met, failed, unknown` (outside_data are
         among the unknown), `near_miss, one_unknown`, `bar` (`clear barred unknown`), `bars` (the ids that hold or are unknown) and
-        `amount_yuan` DECIMAL(18,2), NULL where the award is not money or cannot be computed. `everything` keeps all pairs: for small frames.
+        `amount_yuan` DECIMAL(18,2), NULL where the award is not money or cannot be computed, and `short_of`, of a near-miss the conditions of
+        which one alone is wanting: where alternatives carry each other, not every one that failed. `everything` keeps all pairs: for small frames.
         """
         frames = list(self.iter_pairs(items, everything=everything))
         if not frames:
@@ -244,6 +247,7 @@ class Verdicts:
                 "bar": pl.Series(bar.tolist(), dtype=pl.String),
                 "bars": self._bars(plan, at),
                 "amount_yuan": awards(plan, block, at, self._subjects(found.start, at)),
+                "short_of": named(ids, _short_of(item, picked(planes.near_miss, at), true, false)),
             }
         )
 
@@ -357,6 +361,22 @@ def named(ids: npt.NDArray[np.object_], holds: npt.NDArray[np.bool_]) -> pl.Seri
     chosen = np.nonzero(holds)[1]
     names = pa.array(ids[chosen].tolist(), pa.large_string())
     return pl.Series(pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), names), dtype=pl.List(pl.String))
+
+
+def _short_of(
+    item: Item, near: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_], false: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Per row and condition (in the item's order) whether a near-miss is short of that condition alone; judged once per pattern of states."""
+    wanting = np.zeros_like(false)
+    patterns, which = np.unique(true[near] + 2 * false[near].astype(np.uint8), axis=0, return_inverse=True)
+    ids = [condition.id for condition in item.text.conditions]
+    short = np.zeros(patterns.shape, bool)
+    for row, pattern in enumerate(patterns.tolist()):
+        states = {name: (None, True, False)[state] for name, state in zip(ids, pattern, strict=True)}
+        for literal in short_of(item, states):
+            short[row, ids.index(literal.id)] = True
+    wanting[near] = short[which.reshape(-1)]
+    return wanting
 
 
 def _ones(plane: Plane) -> int:

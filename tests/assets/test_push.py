@@ -55,7 +55,7 @@ TABLES = {
         FROM (VALUES ('E1'), ('E2'), ('E3')) e(enterprise_id),
              (VALUES ('rd_expense_last_year', 'tax', 'income_tax'), ('revenue_last_year', 'tax', 'income_tax'), ('is_hnte', 'science', 'hnte')) i(indicator, department, table_name)""",
     "match.pair": """
-        SELECT * FROM (VALUES
+        SELECT *, []::VARCHAR[] AS short_of FROM (VALUES
           ('E1', '91460100A', 'auto', 1, 'eligible', ['c1'], []::VARCHAR[], []::VARCHAR[], false, 'clear', []::VARCHAR[], 90000.00::DECIMAL(18,2)),
           ('E2', '91460100B', 'auto', 1, 'eligible', ['c1'], [], [], false, 'unknown', ['dishonest'], 70000.00),
           ('E1', '91460100A', 'invite', 1, 'eligible', ['c1'], [], [], false, 'clear', [], 200000.00),

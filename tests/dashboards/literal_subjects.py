@@ -219,6 +219,7 @@ def matches(firms: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFra
                     "enterprise_id": firm["enterprise_id"], "uscc": firm["uscc"], "item_id": item, "version": version, "verdict": verdict,
                     "met": ["c1"] if verdict != "eligible" else ["c1", "c2"], "failed": ["c2"] if near else [],
                     "unknown": ["c2"] if verdict in ("unknown", "declarable") else [], "near_miss": near, "one_unknown": verdict == "unknown",
+                    "short_of": ["c2"] if near else [],
                     "bar": "barred" if firm["is_dishonest"] else "clear", "bars": ["dishonest"] if firm["is_dishonest"] else [],
                     "amount_yuan": amount, "valid_from": dt.date(2024, 2, 1), "valid_to": None,
                 }

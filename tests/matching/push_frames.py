@@ -49,6 +49,7 @@ def pair(enterprise: str, item_id: str, verdict: str = "eligible", **changes: An
         "failed": [],
         "unknown": [],
         "near_miss": False,
+        "short_of": [],
         "bar": "clear",
         "bars": [],
         "amount_yuan": Decimal("100000.00"),

@@ -24,7 +24,9 @@ FILED = dt.date(2024, 12, 10)
 
 
 def case(number: str, enterprise: str, **changes: Any) -> dict[str, Any]:
-    row = {name: value for name, value in pair(enterprise, "b").items() if name not in ("near_miss", "score")}
+    row = {
+        name: value for name, value in pair(enterprise, "b").items() if name not in ("near_miss", "short_of", "score")
+    }
     return row | {"case_no": number, "applied_on": FILED, "due_on": dt.date(2024, 12, 24), "declared": None} | changes
 
 

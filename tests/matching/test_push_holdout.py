@@ -112,7 +112,7 @@ def proposal_of(n: int, mode: str = "即申即享", **changes: object) -> object
         pl.lit("a").alias("item_id"), pl.lit(1).alias("version"), pl.lit("eligible").alias("verdict"),
         pl.lit("clear").alias("bar"), pl.lit(0.9).alias("score"), pl.lit(False).alias("near_miss"),
         pl.lit(100).alias("amount_yuan"), pl.col("enterprise_id").alias("uscc"),
-        *(pl.lit([], dtype=pl.List(pl.String)).alias(c) for c in ("met", "failed", "unknown", "bars")),
+        *(pl.lit([], dtype=pl.List(pl.String)).alias(c) for c in ("met", "failed", "unknown", "short_of", "bars")),
     ).select(pl.col(c).cast(t) for c, t in shapes.PAIRS.items())  # fmt: skip
     firms = blank.with_columns(
         pl.col("enterprise_id").alias("uscc"), pl.lit("甲").alias("name"), pl.lit("460105").alias("region"),

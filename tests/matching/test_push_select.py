@@ -47,7 +47,7 @@ def test_a_verdict_that_only_a_person_can_settle_goes_to_the_department() -> Non
         pair("E3", "b", "unknown", unknown=["look"]),
         pair("E4", "b", "unknown", unknown=["must"]),
         pair("E5", "b", "declarable", unknown=["o1"]),
-        pair("E6", "b", "ineligible", failed=["ask"], near_miss=True),
+        pair("E6", "b", "ineligible", failed=["ask"], near_miss=True, short_of=["ask"]),
         pair("E7", "b", "eligible", failed=["ask"], unknown=["look"]),
     ]
     proposal = propose(given_inputs(items, pairs, conditions=rules), DATES, LIMITS)
