@@ -13,7 +13,7 @@ from pipelines import audit, deliveries, dispute, docket, ledger, officers
 
 SCHEMAS = (officers.SCHEMA, audit.SCHEMA, docket.SCHEMA, ledger.SCHEMA, deliveries.SCHEMA, dispute.SCHEMA)
 # Raised with every change of a schema above, so that a store is brought up to date once and not at every connection.
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,9 @@ CREATE TABLE IF NOT EXISTS award (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS award_once
     ON award (entity_id, item_id, cycle, claim_unit, generation) WHERE kind = 'award';
-CREATE UNIQUE INDEX IF NOT EXISTS award_group_once
-    ON award (entity_id, exclusion_group, group_cycle, claim_unit, generation) WHERE kind = 'award';
+DROP INDEX IF EXISTS award_group_once;
+CREATE UNIQUE INDEX IF NOT EXISTS award_group_cycle_once
+    ON award (entity_id, exclusion_group, group_cycle, cycle, claim_unit, generation) WHERE kind = 'award';
 CREATE INDEX IF NOT EXISTS award_reversed
     ON award (entity_id, exclusion_group, group_cycle) WHERE kind = 'reversal';
 CREATE VIEW IF NOT EXISTS active_award AS

@@ -189,3 +189,16 @@ def test_a_pool_holds_for_all_its_items_together(control: ControlStore) -> None:
     with control.transaction() as db:  # counted anew from a later opening
         open_pool(db, Pool("jobs", Decimal("700.00"), ("a", "c"), "2024-12-19"))
     assert control.rows("SELECT committed_fen FROM pool") == [{"committed_fen": 30000}]
+
+
+def test_an_item_of_a_group_is_paid_in_each_of_its_own_cycles_and_no_other_beside_it(tmp_path: Path) -> None:
+    control = ControlStore(tmp_path / "control.sqlite")
+    with control.transaction() as db:
+        for item, cycle in (("a", "2024-11"), ("a", "2024-12"), ("b", "2024"), ("b", "2024-12")):
+            open_fund(db, item, cycle, BUDGET)
+        grant(db, award("E1", "a", cycle="2024-11"), "L1", "2024-11-30")
+        grant(db, award("E1", "a", cycle="2024-12"), "L2", "2024-12-31")
+    for refused in (award("E1", "a", cycle="2024-12"), award("E1", "b"), award("E1", "b", cycle="2024-12")):
+        with pytest.raises(LedgerError), control.transaction() as db:
+            grant(db, refused, "L3", "2024-12-31")
+    assert len(control.rows("SELECT * FROM active_award")) == 2
