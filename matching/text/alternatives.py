@@ -1,8 +1,9 @@
 """Conditions that are alternatives: said by 或, listed under 符合以下条件之一, k of n, or one for each sort of enterprise."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 
 from matching.text.model import Condition
 from matching.text.units import ONE_OF
@@ -24,24 +25,22 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
     """Marks what the text joins by 或, or lists under 符合以下条件之一, as one OR group.
 
     Lines of such a list are its alternatives; a line that asks for several things holds them together by `alt`. `closings` are the
-    places of the document where a sentence says behind its list that one is enough (`closings_of`).
+    places of the document where a sentence says behind its list that one is enough (`closings_of`). Groups are numbered as they are met.
     """
+    free = count(1)
     numbers: dict[int, int] = {}
     branches: dict[int, list[int]] = {}
     conditions = _forked(text, conditions)
     for condition in conditions:
         if choice := condition.extra.get("_choice"):
-            numbers.setdefault(choice, len(numbers) + 1)
+            if choice not in numbers:
+                numbers[choice] = next(free)
             branches.setdefault(choice, []).append(condition.extra["_branch"])
     out: list[Condition] = []
-    group = len(numbers)
-    conditions = _one_size(conditions, 1 + group)
-    group += any("any_of" in c.extra for c in conditions)
-    conditions = _two_sorts(text, conditions, 1 + group)
-    group += any("any_of" in c.extra for c in conditions)
     one_of: int | None = None
-    conditions = _closed_by(text, conditions, closings)
-    group += len({c.extra["any_of"] for c in conditions if "any_of" in c.extra})
+    conditions = _one_size(conditions, free)
+    conditions = _two_sorts(text, conditions, free)
+    conditions = _closed_by(text, conditions, closings, free)
     for condition in conditions:
         extra = dict(condition.extra)
         if (choice := extra.get("_choice")) and len(set(branches[choice])) > 1:
@@ -62,8 +61,7 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
             else text[max(0, condition.start - 60) : condition.start]
         )
         if len(between) <= 400 and (match := ONE_OF.search(between)) and _ANNOUNCES.match(between[match.end() :]):
-            group += 1
-            one_of = group
+            one_of = next(free)
         elif one_of is not None and (len(between) > 60 or re.search(r"。|给予|奖励|补助", between)):
             one_of = None
         if one_of is not None:
@@ -74,8 +72,7 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
             or (earlier.field in _SORTS and condition.field in _SORTS and _LISTED.fullmatch(between))
         ):
             if "any_of" not in earlier.extra:
-                group += 1
-                out[-1] = replace(earlier, extra={**earlier.extra, "any_of": group})
+                out[-1] = replace(earlier, extra={**earlier.extra, "any_of": next(free)})
             extra["any_of"] = out[-1].extra["any_of"]
         elif (
             earlier is not None
@@ -116,18 +113,19 @@ def _forked(text: str, conditions: list[Condition]) -> list[Condition]:
     return out
 
 
-def _one_size(conditions: list[Condition], group: int) -> list[Condition]:
+def _one_size(conditions: list[Condition], free: Iterator[int]) -> list[Condition]:
     """大型企业按30%，中小微企业按60%: nobody has two sizes, so several are alternatives."""
     sizes = [c for c in conditions if c.field == "enterprise_size" and "_choice" not in c.extra]
     if len(sizes) < 2 or set.intersection(*(set(c.value) for c in sizes)):
         return conditions
+    group = next(free)
     return [replace(c, extra={**c.extra, "any_of": group}) if c in sizes else c for c in conditions]
 
 
 _SORTS_JOINED = re.compile(r"[，,]?(?:以及|和|及|或者?)")
 
 
-def _two_sorts(text: str, conditions: list[Condition], group: int) -> list[Condition]:
+def _two_sorts(text: str, conditions: list[Condition], free: Iterator[int]) -> list[Condition]:
     """对产值4000万元以上的工业企业，以及营业收入2000万元以上的软件企业: each trade has conditions of its own, nobody is both."""
     trades = [c for c in conditions if c.field == "industry"]
     if (
@@ -141,6 +139,7 @@ def _two_sorts(text: str, conditions: list[Condition], group: int) -> list[Condi
     start = max(text.rfind(end, 0, first.start) for end in "。；\n") + 1
     if start > first.start or any(mark in text[first.end : second.start] for mark in "。；\n"):
         return conditions
+    group = next(free)
     return [
         replace(c, extra={**c.extra, "any_of": group, "alt": 1 if c.end <= first.end else 2})
         if start <= c.start and c.end <= second.end
@@ -161,18 +160,14 @@ def closings_of(text: str) -> list[int]:
     return [mark.start() for mark in _ANY_WILL_DO.finditer(text)]
 
 
-def _closed_by(text: str, conditions: list[Condition], closings: Sequence[int]) -> list[Condition]:
+def _closed_by(text: str, conditions: list[Condition], closings: Sequence[int], free: Iterator[int]) -> list[Condition]:
     """Conditions of a sentence that ends by saying that one of them is enough."""
-    if not conditions or not closings:
-        return conditions
     out = list(conditions)
-    numbers = {c.extra["_choice"] for c in conditions if "_choice" in c.extra}
-    group = len(numbers)
     for mark in closings:
         start = max(text.rfind(end, 0, mark) for end in "。；\n") + 1
         inside = [n for n, c in enumerate(out) if start <= c.start < mark and "_choice" not in c.extra]
         if len(inside) > 1:
-            group += 1
+            group = next(free)
             for n in inside:
                 out[n] = replace(out[n], extra={**out[n].extra, "any_of": group})
     return out

@@ -6,6 +6,8 @@ import pytest
 
 from evaluation.reading import passages
 from matching.text import read
+from matching.text.alternatives import closings_of, grouped
+from matching.text.model import Condition
 from tests.matching.test_text_genre import _awards, _conditions, _said
 from tests.matching.test_text_reading import GOLD
 
@@ -168,3 +170,24 @@ def test_bounds_and_quotes_of_every_labelled_passage_stand_in_its_text() -> None
             said = document.to_dict()
             for quoted in [*said["common_conditions"], *(c for item in said["items"] for c in item["conditions"])]:
                 assert quoted["text"] in passage.text
+
+
+def test_alternatives_of_different_kinds_are_different_groups() -> None:
+    """Sizes that exclude each other, and a list closed by "one of these will do": joined into one, any of the four would carry all."""
+    text = "对大型企业、中小微企业按比例返还。企业为高新技术企业、上年度营业收入2000万元以上(以上满足其一即可)。"
+
+    def said(words: str, field: str, op: str, value: Any) -> Condition:
+        start = text.index(words)
+        return Condition(start, start + len(words), field, op, value)
+
+    found = grouped(
+        text,
+        [
+            said("大型企业", "enterprise_size", "in", ["大型"]),
+            said("中小微企业", "enterprise_size", "in", ["中型", "小型", "微型"]),
+            said("高新技术企业", "certifications", "in", ["高新技术企业"]),
+            said("营业收入2000万元以上", "revenue", ">=", 20_000_000),
+        ],
+        closings_of(text),
+    )
+    assert [c.extra["any_of"] for c in found] == [1, 1, 2, 2]
