@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -75,9 +76,9 @@ def test_an_item_as_it_was_judged_may_go_out(judged: duckdb.DuckDBPyConnection) 
     ],
 )
 def test_a_rewritten_item_stops_its_lists(
-    judged: duckdb.DuckDBPyConnection, tmp_path: Path, change: dict[str, str], reason: str
+    judged: duckdb.DuckDBPyConnection, tmp_path: Path, change: dict[str, Any], reason: str
 ) -> None:
-    written(tmp_path, **change)  # type: ignore[arg-type]
+    written(tmp_path, **change)
     assert reason in str(recompute.overtaken(judged, "hn-a", 1, DAY))
 
 

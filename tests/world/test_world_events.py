@@ -10,13 +10,13 @@ import pytest
 
 from data.world import calendar, programs, rings, succession
 from data.world.entity import INDIVIDUAL
-from data.world.population import population
+from data.world.population import Population, population
 from data.world.views import disclosure, finance, ip
 from matching.identity.relations import successions
 
 
 @pytest.fixture(scope="module")
-def people():  # type: ignore[no-untyped-def]
+def people() -> Population:
     return population(7, 0, 20_000)
 
 
@@ -28,7 +28,7 @@ def clean(home: Path, name: str) -> pl.DataFrame:
     return pl.read_parquet(home / "truth" / "truth_clean" / f"{name}.parquet")
 
 
-def test_a_trader_turned_company_has_a_new_code_and_keeps_name_person_and_seat(people) -> None:  # type: ignore[no-untyped-def]
+def test_a_trader_turned_company_has_a_new_code_and_keeps_name_person_and_seat(people: Population) -> None:
     kind, month = succession.handed_over(people)
     before = np.flatnonzero(kind == succession.CONVERSION)
     assert len(before) > 30
@@ -43,7 +43,7 @@ def test_a_trader_turned_company_has_a_new_code_and_keeps_name_person_and_seat(p
     assert old.phone.to_list() == new.phone.to_list()
 
 
-def test_the_register_shows_enough_for_the_registry_to_see_the_succession(people) -> None:  # type: ignore[no-untyped-def]
+def test_the_register_shows_enough_for_the_registry_to_see_the_succession(people: Population) -> None:
     kind, _ = succession.handed_over(people)
     ends = people.death_month < 2_000
     day = calendar.day_number(np.where(ends, people.death_month, 0), people.streams.below(28, "death.day", people.ids))
@@ -77,7 +77,7 @@ def test_alterations_tell_of_conversions_and_mergers(home: Path) -> None:
             assert hit["predecessor_uscc"][0] in row[column]
 
 
-def test_the_seriously_dishonest_follow_three_years_of_absence(people) -> None:  # type: ignore[no-untyped-def]
+def test_the_seriously_dishonest_follow_three_years_of_absence(people: Population) -> None:
     day = calendar.number_of(calendar.CLOSING_DAY)
     serious, abnormal = disclosure.abnormal_at(people, day, serious=True), disclosure.abnormal_at(people, day)
     assert 10 < serious.sum() < 0.01 * len(people)
@@ -98,7 +98,7 @@ def test_each_kind_of_ring_happens_in_a_small_world(home: Path) -> None:
     assert set(guilty["kind"]) == {kind for kind, _ in rings.KINDS}
 
 
-def test_shells_share_person_phone_address_and_account_and_are_young(people) -> None:  # type: ignore[no-untyped-def]
+def test_shells_share_person_phone_address_and_account_and_are_young(people: Population) -> None:
     shells = np.flatnonzero(rings.is_shell(people))
     assert len(shells) >= 10
     sub = people.take(shells)
@@ -144,7 +144,7 @@ def test_movers_come_are_paid_and_go(home: Path) -> None:
         assert row["ALTAF"][0] == row["ALTBE"][1]
 
 
-def test_a_sold_patent_leaves_its_applicant(people) -> None:  # type: ignore[no-untyped-def]
+def test_a_sold_patent_leaves_its_applicant(people: Population) -> None:
     patents = ip.Patents(people)
     sold = np.flatnonzero(patents.sold < 900_000)
     assert len(sold) > 3
