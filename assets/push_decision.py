@@ -1,5 +1,9 @@
 """push/decision: 即申即享 cases answered with their declarations filled in, as soon as they arrive."""
 
+import datetime as dt
+from collections.abc import Collection, Mapping
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
@@ -8,10 +12,13 @@ from assets.ports import Scope, Warehouse
 from assets.push_inputs import calendar, cases, conditions, indicators_of, items
 from assets.sql import table_metadata
 from data import indicators
-from matching.push.decision import DECISIONS, DECLARATIONS, Declared, decisions, declared
+from data.contract import feeds
+from matching.push.decision import DECISIONS, DECLARATIONS, Declared, Grounds, decisions, declared
 from matching.push.inputs import shaped
 from matching.push.kinds import MODE_INSTANT
-from matching.rules import evaluate
+from matching.rules import Program, evaluate, explain
+from matching.rules.explain import VERDICT_WORDS
+from matching.rules.reasons import reasons, short_of
 from matching.rules.terms import columns
 
 LABELS = {
@@ -93,6 +100,7 @@ def _read(text: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     kinds={"duckdb", "polars"},
     deps=[
         ["profile", "enterprise"],
+        ["profile", "evidence"],
         ["policy", "item"],
         ["policy", "condition"],
         ["registry", "subject"],
@@ -147,7 +155,8 @@ def _answers(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
         if str(case) in held
     }
     wanted = sorted(set(waiting["item_id"]) & program.by_id.keys())
-    pairs = evaluate(program, _with_declared(firms, said), scope.as_of).pairs(wanted)
+    filled = _with_declared(firms, said)
+    pairs = _own_pairs(program, filled, waiting.filter(pl.col("item_id").is_in(wanted)))
     by_case = waiting.with_columns(pl.col("case_no").alias("enterprise_id"))
     answered = decisions(
         by_case,
@@ -157,6 +166,9 @@ def _answers(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
         said,
         calendar().is_working,
         {(item, program.by_id[item].text.version) for item in wanted},
+        _grounds(warehouse, program, pairs, filled, waiting),
+        {name: indicator.label for name, indicator in catalogue.items()}
+        | {bar.text.id: bar.text.label for compiled in program.by_id.values() for bar in compiled.bars},
     )
     owners = waiting.select("case_no", pl.col("enterprise_id").alias("_owner"))
     return (
@@ -164,3 +176,75 @@ def _answers(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
         .with_columns(pl.col("_owner").alias("enterprise_id"))
         .drop("_owner")
     )
+
+
+def _own_pairs(program: Program, firms: pl.DataFrame, waiting: pl.DataFrame) -> pl.DataFrame:
+    """Each case with the item it asks for, however far it is from it, judged for the day it was filed; `enterprise_id` holds the case number.
+
+    The facts are those of today. But who was young enough, or held a certificate, on the day of filing is not refused because the answer took a week.
+    """
+    parts = [evaluate(program, firms.head(0), dt.date.min).pairs([])]
+    for (day,), filed in waiting.sort("applied_on").group_by("applied_on", maintain_order=True):
+        asked = filed.select(pl.col("case_no").alias("enterprise_id"), "item_id")
+        wanted = sorted(set(asked["item_id"]))
+        judged = evaluate(program, firms.join(asked, on="enterprise_id", how="semi"), day).pairs(
+            wanted, everything=True
+        )
+        parts.append(judged.join(asked, on=["enterprise_id", "item_id"], how="semi", maintain_order="left"))
+    return pl.concat(parts)
+
+
+def _grounds(
+    warehouse: Warehouse,
+    program: Program,
+    pairs: pl.DataFrame,
+    firms: pl.DataFrame,
+    waiting: pl.DataFrame,
+) -> dict[str, Grounds]:
+    """Case → what its verdict rests on; of a refusal in words, with the values that departments hold and their sources."""
+    owner_of = dict(waiting.select("case_no", "enterprise_id").iter_rows())
+    filed_on = dict(waiting.select("case_no", "applied_on").iter_rows())
+    refused = pairs.filter((pl.col("verdict") == "ineligible") & (pl.col("bar") != "barred"))["enterprise_id"]
+    rows = {
+        row["enterprise_id"]: row
+        for row in firms.filter(pl.col("enterprise_id").is_in(refused.implode())).iter_rows(named=True)
+    }
+    held = _evidence(warehouse, {owner_of[case] for case in rows})
+    departments = {key: feed.name.removeprefix("海南省") for key, feed in feeds().items()}
+    found: dict[str, Grounds] = {}
+    for pair in pairs.filter(pl.col("verdict") != "eligible").iter_rows(named=True):
+        case, item = pair["enterprise_id"], pair["item_id"]
+        states = {name: state for column, state in _STATES.items() for name in pair[column]}
+        lacking = tuple(literal.id for literal in reasons(program.by_id[item], states, None))
+        # one alone would do: what `short_of` says of a pair in which every unknown had failed
+        enough = short_of(program.by_id[item], {name: bool(state) for name, state in states.items()})
+        why = ""
+        if case in rows:
+            told = explain(
+                program,
+                rows[case],
+                item,
+                filed_on[case],
+                evidence=held.get(owner_of[case], {}),
+                departments=departments,
+            )
+            why = told.sentence.removeprefix(f"{told.title}：{VERDICT_WORDS[told.verdict]}。")
+        found[case] = Grounds(lacking, frozenset(literal.id for literal in enough), why)
+    return found
+
+
+_STATES: Mapping[str, bool | None] = {"met": True, "failed": False, "unknown": None}
+
+
+def _evidence(warehouse: Warehouse, owners: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Enterprise → indicator → where its value comes from."""
+    if not owners or not warehouse.exists("profile.evidence"):
+        return {}
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    frame = warehouse.frame(
+        "SELECT * FROM profile.evidence WHERE enterprise_id IN (SELECT unnest($e)) ORDER BY enterprise_id, indicator",
+        {"e": sorted(owners)},
+    )
+    for row in frame.iter_rows(named=True):
+        found.setdefault(row["enterprise_id"], {})[row["indicator"]] = row
+    return found

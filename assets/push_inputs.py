@@ -17,6 +17,7 @@ from assets.push_risk import risk
 from assets.push_units import units
 from data import contract, indicators
 from data.contract import Table
+from data.corpus import load_defaults
 from data.indicators import Catalogue, Indicator
 from matching.push import inputs as shapes
 from matching.push.cycle import cycle
@@ -281,6 +282,11 @@ def calendar() -> Calendar:
     )
 
 
+def bar_labels() -> dict[str, str]:
+    """Bar → its name as people say it."""
+    return {bar.id: bar.label for bar in load_defaults().bars}
+
+
 def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool = False) -> tuple[Inputs, Dates]:
     """Everything `propose` needs. `follow` counts the lists of the day itself as history, and names them as corrected."""
     catalogue = indicators.load()
@@ -314,6 +320,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
         opt_outs=pl.concat([opt_outs, refusals_by_phone(warehouse, control)]),
         calendar=calendar(),
         watermarks=dict(watermarks.iter_rows()),
+        bar_labels=bar_labels(),
         corrects=taken_up(control, scope.as_of) if follow else {},
         **{name: frame for name, frame in past.items() if isinstance(frame, pl.DataFrame)},
     )

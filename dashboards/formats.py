@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from markupsafe import Markup
+
+from data.corpus import load_defaults
 
 FEWEST = 5
 HIDDEN = "<5"
@@ -93,6 +96,16 @@ def figure(value: Decimal | float | None, unit: str, n: int | None) -> str:
 
 def cycle(value: str | None) -> str:
     return "一次性" if value == "once" else value or NOTHING
+
+
+@cache
+def _bars() -> dict[str, str]:
+    return {bar.id: bar.label for bar in load_defaults().bars}
+
+
+def bar_named(bar: str) -> str:
+    """A bar as people call it; one that no file defines any more keeps its id."""
+    return _bars().get(bar, bar)
 
 
 def day(value: dt.date | dt.datetime | None) -> str:

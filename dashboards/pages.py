@@ -39,7 +39,7 @@ NAVIGATION = [
 
 LANGUAGES = {"zh": "中文", "en": "English"}
 # What templates may use of `formats`: as filters, and by name.
-FILTERS = ("yuan", "exact_yuan", "share", "count", "shown_count", "day", "cycle")
+FILTERS = ("yuan", "exact_yuan", "share", "count", "shown_count", "day", "cycle", "bar_named")
 WORDS = ("figure", "few", "VERDICTS", "DECISIONS", "BARS", "SOURCES", "OUTCOMES", "PER_WAN", "COMPLAINT_STATES")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -116,42 +116,77 @@ def due(applied_on: dt.date, working_days: int | None, is_working: Any) -> dt.da
     return day
 
 
+@dataclass(frozen=True)
+class Grounds:
+    """What one case's verdict rests on: of a logic with alternatives, not every condition that fails or is unknown.
+
+    `lacking` are the conditions through which it is undecided, in the order of the item, and `enough` those of which one alone would do;
+    `why` says in words, values and sources why it is refused.
+    """
+
+    lacking: tuple[str, ...] = ()
+    enough: frozenset[str] = frozenset()
+    why: str = ""
+
+
+NO_GROUNDS: Final[Mapping[str, Grounds]] = {}
+NO_NAMES: Final[Mapping[str, str]] = {}
+REMEDY: Final = "认为部门记载有误的，可申请疑义核校；情况有变化的，可再次申报"
+
+
 def answer(
-    pair: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]], conflicts: Mapping[str, tuple[str, str]]
+    pair: Mapping[str, Any],
+    conditions: Mapping[str, Mapping[str, Any]],
+    conflicts: Mapping[str, tuple[str, str]],
+    grounds: Grounds | None = None,
+    names: Mapping[str, str] = NO_NAMES,
 ) -> tuple[str, str]:
     """(answer, reason) for one case, from the verdict of its pair with the declarations filled in.
 
     `pair` has the columns of match.pair; `conditions` maps condition id → row of policy.condition. Money goes out only on
-    `eligible`, or on `declarable` whose promises were made by applying, with every bar clear.
+    `eligible`, or on `declarable` whose promises were made by applying, with every bar clear. Without `grounds` the pair's own lists
+    speak: of a near-miss what alone is wanting, else every condition that failed or is unknown. `names` are the labels of indicators and bars.
     """
     texts = {name: str(row["text"]) for name, row in conditions.items()}
 
-    def said(names: list[str]) -> str:
-        return "；".join(texts.get(name, name) for name in sorted(names))
+    def said(ids: Iterable[str]) -> str:
+        return "；".join(texts.get(name, name) for name in ids)
 
+    bars = "、".join(names.get(name, name) for name in pair["bars"])
     if pair["bar"] == "barred":
-        return "refuse", f"命中排除情形：{'、'.join(pair['bars'])}"
+        return "refuse", f"命中排除情形：{bars}。{REMEDY}"
     if pair["verdict"] == "ineligible":
-        return "refuse", f"未达到：{said(pair['failed'])}"
+        why = grounds.why if grounds else _short(pair, texts)
+        return "refuse", f"{why.rstrip('。')}。{REMEDY}"
     if conflicts:
         shown = "；".join(
-            f"{name} 部门记载 {held}，申报 {claimed}" for name, (held, claimed) in sorted(conflicts.items())
+            f"{names.get(name, name)} 部门记载 {held}，申报 {claimed}"
+            for name, (held, claimed) in sorted(conflicts.items())
         )
         return "review", f"申报与部门数据不一致：{shown}"
     if pair["bar"] != "clear":
-        return "review", f"排除情形未核实：{'、'.join(pair['bars'])}"
+        return "review", f"排除情形未核实：{bars}"
     # With OR in the logic an eligible pair may have unknown branches; they are no gaps.
-    unknown = [] if pair["verdict"] == "eligible" else pair["unknown"]
+    lacking = grounds.lacking if grounds else pair["unknown"]
+    unknown = [] if pair["verdict"] == "eligible" else lacking
     data_gaps = [name for name in unknown if name in conditions and not conditions[name]["outside"]]
     to_review = [name for name in data_gaps if conditions[name]["on_unknown"] == "review"]
     if to_review:
         return "review", f"须部门核实：{said(to_review)}"
+    if len(data_gaps) > 1 and grounds and grounds.enough.issuperset(data_gaps):
+        return "ask", f"请补充以下任一项：{'；或者'.join(texts.get(name, name) for name in data_gaps)}"
     if data_gaps:
         return "ask", f"请补充：{said(data_gaps)}"
     if pair["amount_yuan"] is None or pair["amount_yuan"] <= 0:
         return "review", "条件符合，金额须人工核定"
     promised = [name for name in unknown if name not in data_gaps]
     return "approve", "全部条件符合" + (f"，以承诺为准：{said(promised)}" if promised else "")
+
+
+def _short(pair: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+    wanting = [texts.get(name, name) for name in sorted(pair.get("short_of") or pair["failed"])]
+    one_of = len(wanting) > 1 and bool(pair.get("short_of"))
+    return f"未达到以下任一项：{'；或者'.join(wanting)}" if one_of else f"未达到：{'；'.join(wanting)}"
 
 
 def _applicable(cases: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
@@ -179,11 +214,14 @@ def decisions(
     said: Mapping[str, Declared],
     is_working: Any,
     judged: Collection[tuple[str, int]],
+    grounds: Mapping[str, Grounds] = NO_GROUNDS,
+    names: Mapping[str, str] = NO_NAMES,
 ) -> pl.DataFrame:
     """Answers (DECISIONS) to the open 即申即享 cases, ordered by case; `pairs` were evaluated with each case's declarations (`said`).
 
     The version in force on the day of application counts; where it is not among the `judged` versions (item, version) any more, a
     person answers. So does it for a case without a pair: that alone does not say whether conditions are failed or unknown.
+    `grounds` (case → what its verdict rests on) and `names` (indicator or bar → label) give the words.
     """
     rules: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
     for row in conditions.iter_rows(named=True):
@@ -201,10 +239,15 @@ def decisions(
             _untimely(case)
             or _outlived(case, judged)
             or (
-                answer(pair, rules.get((case["item_id"], case["version"]), {}), declared_by.conflicts)
+                answer(
+                    pair,
+                    rules.get((case["item_id"], case["version"]), {}),
+                    declared_by.conflicts,
+                    grounds.get(case["case_no"]),
+                    names,
+                )
                 if pair is not None
-                # no row is kept for a pair that is far from the item, nor for one with more gaps than a list could ask for
-                else ("review", "与条件差距较大，或所缺数据较多，须人工核对；逐条结果见 huiqi explain")
+                else ("review", "现行档案里没有这家企业，须人工核对")
             )
         )
         rows.append(

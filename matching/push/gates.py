@@ -54,6 +54,11 @@ def _texts(column: str) -> pl.Expr:
     return pl.col(column).list.join("、").fill_null("")
 
 
+def _bars(inputs: Inputs) -> pl.Expr:
+    named = pl.element().replace(inputs.bar_labels) if inputs.bar_labels else pl.element()
+    return pl.col("bars").list.eval(named).list.join("、").fill_null("")
+
+
 def verdict_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
     """缺数据的条件规定“缺则不予”，不能邀请。"""
     denied = frame.filter((pl.col("verdict") == "unknown") & pl.col("_deny").fill_null(False))
@@ -86,13 +91,13 @@ def not_current(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limit
 
 def barred(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
     """命中失信、严重违法、吊销注销等排除情形。"""
-    return _hits(frame.filter(pl.col("bar") == "barred"), pl.format("排除情形：{}", _texts("bars")))
+    return _hits(frame.filter(pl.col("bar") == "barred"), pl.format("排除情形：{}", _bars(inputs)))
 
 
 def bar_unknown(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
     """排除情形查不清时不付钱，但可以邀请。"""
     doubtful = frame.filter(pl.col("bar").fill_null("unknown") != "clear")
-    return _hits(doubtful, pl.format("未核实的排除情形：{}", _texts("bars")))
+    return _hits(doubtful, pl.format("未核实的排除情形：{}", _bars(inputs)))
 
 
 def not_pilot_region(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:

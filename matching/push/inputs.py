@@ -190,6 +190,7 @@ class Inputs:
     `units` are the patents or projects a firm holds, for items paid per unit; `claimed` those an award has paid for, ever.
     `approved` are the applications that may be paid. `risk` are signs on pairs (risk.flags). `funds` are the fund pools with what is free in each (pools.funds).
     `gaps` are pairs whose growth is measured against a year with a month that may be missing.
+    `bar_labels` are the names of the bars as people say them.
     `spent` is the money already committed: (item_id, cycle) → 元.
     `corrects` names the list of the same day that a changed proposal follows: (kind, item_id, cycle) → list_id.
     """
@@ -216,6 +217,7 @@ class Inputs:
     spent: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     watermarks: dict[str, str] = field(default_factory=dict)
+    bar_labels: dict[str, str] = field(default_factory=dict)
     corrects: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
 

@@ -97,9 +97,37 @@ def test_each_case_has_its_answer_and_only_a_clear_one_has_money(home: DuckWareh
     }  # fmt: skip
     assert found["C1"][2] == Decimal("250000.00")
     assert [amount for case, (_, _, amount) in found.items() if case != "C1"] == [None] * 4
-    assert "参保不少于50人" in found["C2"][1] and "dishonest" in found["C3"][1]
+    assert "参保不少于50人" in found["C2"][1] and found["C3"][1].startswith("命中排除情形：失信。")
+    assert "1,900 万元" in found["C5"][1] and "可申请疑义核校" in found["C5"][1]
     firm = home.frame("SELECT enterprise_id, due_on FROM push.decision WHERE case_no = 'C1'").row(0)
     assert firm == ("e1", date(2024, 12, 23))
+
+
+def test_a_refusal_names_what_it_rests_on_and_no_alternative_that_another_carries(
+    home: DuckWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """c2 carries the alternative, so c3 is no reason; with c2 and c1 failing the firm is far from the item and is still told why."""
+    conditions = [
+        *ITEM["conditions"],
+        {"id": "c3", "text": "营业收入不低于9000万元", "expr": "revenue_last_year >= 90000000"},
+    ]
+    monkeypatch.setattr(
+        push_decision,
+        "program_in_force",
+        lambda scope: compile_items(
+            [{**ITEM, "conditions": conditions, "logic": "c1 AND (c2 OR c3)"}], INDICATORS, BARS
+        ),
+    )
+    with home.write() as w:
+        w.execute(
+            "UPDATE profile.enterprise SET revenue_last_year = 19000000, employees_insured = 40 WHERE enterprise_id = 'e1'"
+        )
+    found = answers(home)
+    assert found["C5"][0] == "refuse" and "2,000 万元" in found["C5"][1] and "9,000 万元" not in found["C5"][1]
+    assert found["C1"][0] == "refuse"
+    assert all(words in found["C1"][1] for words in ("2,000 万元", "9,000 万元", "50 人"))
+    # c2 unknown: with it the alternative would be carried, and c3, which fails, is not asked for
+    assert found["C2"][0] == "ask" and "参保不少于50人" in found["C2"][1] and "9000" not in found["C2"][1]
 
 
 def test_a_declaration_fills_a_gap_and_never_overrides_a_department(home: DuckWarehouse) -> None:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from matching.push import inputs as shapes
-from matching.push.decision import DECLARATIONS, Declared, answer, decisions, declared, due
+from matching.push.decision import DECLARATIONS, REMEDY, Declared, answer, decisions, declared, due
 from matching.push.form import proof_of, saving
 from matching.push.quiet import Calendar
 
@@ -35,8 +35,14 @@ def pair(verdict: str = "eligible", **changes: Any) -> dict[str, Any]:
         (pair("declarable", unknown=["o1"]), {}, ("approve", "全部条件符合，以承诺为准：项目未重复申报")),
         (pair("unknown", unknown=["c1"]), {}, ("ask", "请补充：营收达标")),
         (pair("unknown", unknown=["c1", "c2"]), {}, ("review", "须部门核实：无欠薪")),
-        (pair("ineligible", failed=["c1"]), {}, ("refuse", "未达到：营收达标")),
-        (pair(bar="barred", bars=["失信"]), {}, ("refuse", "命中排除情形：失信")),
+        (pair("ineligible", failed=["c1"]), {}, ("refuse", f"未达到：营收达标。{REMEDY}")),
+        (pair("ineligible", failed=["c1", "c2"], short_of=["c2"]), {}, ("refuse", f"未达到：无欠薪。{REMEDY}")),
+        (
+            pair("ineligible", failed=["c1", "c2"], short_of=["c1", "c2"]),
+            {},
+            ("refuse", f"未达到以下任一项：营收达标；或者无欠薪。{REMEDY}"),
+        ),
+        (pair(bar="barred", bars=["失信"]), {}, ("refuse", f"命中排除情形：失信。{REMEDY}")),
         (pair(bar="unknown", bars=["失信"]), {}, ("review", "排除情形未核实：失信")),
         (pair(amount_yuan=None), {}, ("review", "条件符合，金额须人工核定")),
         (pair(), {"revenue": ("1", "2")}, ("review", "申报与部门数据不一致：revenue 部门记载 1，申报 2")),
