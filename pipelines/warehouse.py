@@ -221,8 +221,10 @@ class DuckWarehouse:
             "SET TimeZone = 'Asia/Shanghai'",
             "SET enable_progress_bar = false",
         ]
-        if not self.memory:
-            said.append(f"SET temp_directory = '{self.home / 'spill'}'")
+        spill = str(self.home / "spill")
+        # A database that has spilled once refuses to be told the same folder again.
+        if not self.memory and con.execute("SELECT current_setting('temp_directory')").fetchall() != [(spill,)]:
+            said.append(f"SET temp_directory = '{spill}'")
         if self.scope is not None:
             said += [
                 f"SET VARIABLE {name} = DATE '{getattr(self.scope, name).isoformat()}'"

@@ -132,3 +132,17 @@ def test_kill_in_mid_transaction_leaves_the_old_table(tmp_path: Path) -> None:
     writer.kill()
     writer.wait()
     assert DuckWarehouse(tmp_path).frame("SELECT k FROM raw.a").rows() == [(1,)]
+
+
+def test_a_database_that_has_spilled_goes_on(tmp_path: Path) -> None:
+    warehouse = DuckWarehouse(home=tmp_path)
+    with warehouse.held():
+        with warehouse.write() as transaction:
+            for setting in ("memory_limit = '30MB'", "threads = 1"):
+                transaction.execute(f"SET {setting}")
+            transaction.execute("CREATE SCHEMA raw")
+            transaction.execute(
+                "CREATE TABLE raw.x AS SELECT i, hash(i)::VARCHAR || hash(i + 1)::VARCHAR AS s FROM range(600000) t(i) ORDER BY s"
+            )
+        assert list((tmp_path / "spill").iterdir()), "it has spilled"
+        assert warehouse.frame("SELECT count(*) FROM raw.x").item() == 600_000
