@@ -201,18 +201,29 @@ def _displaced_month(people: Population) -> Ints:
     return np.where(pay_month(people, _DISPLACING) < _NEVER, _NEVER, result)
 
 
-def _payments(people: Population) -> list[tuple[Programme, Ints, Ints]]:
-    """Who is paid by each programme (positions) and when: few, so the rest need no arithmetic. A whole chunk keeps it."""
-    known: list[tuple[Programme, Ints, Ints]] | None = people.__dict__.get("_payments")
+def _payments(people: Population) -> list[tuple[Programme | None, Ints, Ints]]:
+    """Who is paid by each programme (positions) and when, and last, with no programme, whose competitor is: few, so the rest need no arithmetic.
+
+    A whole chunk keeps it, its parts look it up there.
+    """
+    whole = people.whole or people
+    known: list[tuple[Programme | None, Ints, Ints]] | None = whole.__dict__.get("_payments")
     if known is None:
         known = []
-        for programme in PROGRAMMES:
-            paid = pay_month(people, programme)
-            places = np.flatnonzero(paid < _NEVER)
-            known.append((programme, places, paid[places]))
-        if people.whole is None:
-            people.__dict__["_payments"] = known
-    return known
+        for programme, month in (*((p, pay_month(whole, p)) for p in PROGRAMMES), (None, displaced_month(whole))):
+            places = np.flatnonzero(month < _NEVER)
+            known.append((programme, places, month[places]))
+        whole.__dict__["_payments"] = known
+    return known if people.whole is None else [(p, *_found(people.places, at, month)) for p, at, month in known]
+
+
+def _found(places: Ints, at: Ints, month: Ints) -> tuple[Ints, Ints]:
+    """Of months at positions (ascending) of a whole: those of a part that holds the whole's `places`, by the part's positions."""
+    if len(at) == 0:
+        return at, month
+    near = np.minimum(np.searchsorted(at, places), len(at) - 1)
+    mine = np.flatnonzero(at[near] == places)
+    return mine, month[near[mine]]
 
 
 def effect(people: Population, month: int) -> Floats:
@@ -221,8 +232,9 @@ def effect(people: Population, month: int) -> Floats:
     for programme, places, paid in _payments(people):
         on = paid < month
         here = places[on]
-        result[here] += _size(programme, people.log_revenue[here], month - paid[on])
-    return result + np.where(month > displaced_month(people), DISPLACED, 0.0)
+        size = _size(programme, people.log_revenue[here], month - paid[on]) if programme else DISPLACED
+        result[here] += size
+    return result
 
 
 def surge(people: Population, month: int) -> Ints:

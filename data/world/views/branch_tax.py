@@ -25,7 +25,7 @@ def since(people: Population) -> Ints:
     return people.birth_month + 8
 
 
-def files_at(people: Population, month: int, span: Ints) -> Bools:
+def files_at(people: Population, month: Ints, span: Ints) -> Bools:
     """Whether the branch files a declaration of its own for the period of `span` months that ends with the month."""
     result: Bools = stands_under_parent(people) & (since(people) <= month - span)
     return result

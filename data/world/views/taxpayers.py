@@ -17,7 +17,7 @@ from data.world.views.register import current_name
 _FIFTEEN_MONTH = calendar.month_index(2023, 11)
 
 
-def registered(people: Population, month: int) -> Bools:
+def registered(people: Population, month: int | Ints) -> Bools:
     """On the tax register: most, a month after birth; kept a year after closing."""
     on = people.is_firm | people.streams.chance(0.75, "tax.registered", people.ids)
     result: Bools = on & (people.birth_month + 1 <= month) & (people.death_month + 12 > month)

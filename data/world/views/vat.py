@@ -18,8 +18,8 @@ _LATE = (0.92, 0.045, 0.015, 0.02)
 _NEVER = 3
 
 
-def _spans(people: Population, month: int) -> tuple[Ints, Ints]:
-    """(positions that owe a declaration whose period ends this month, months it covers)."""
+def _due(people: Population, month: int | Ints) -> tuple[Ints, Ints]:
+    """(positions that owe a declaration whose period ends with the month, each its own or one for all, months it covers)."""
     quarterly = taxpayers.is_quarterly(people)
     files = taxpayers.registered(people, month) & (people.death_month + 1 > month)
     due = files & (~quarterly | (month % 3 == 2))
@@ -32,15 +32,32 @@ def vat(people: Population, month: int, only: int | None = None) -> pl.DataFrame
 
     `only` those that late: of three months in every delivery, two give one row in twenty.
     """
-    keep, span = _spans(people, month)
+    keep, span = _due(people, month)
     late = people.streams.pick(_LATE, "vat.late", people.ids[keep], month)
     if only is not None:
         here = late == only
         keep, span, late = keep[here], span[here], late[here]
-    sub = people.take(keep)
-    one = state.revenue_cents(sub, month)
-    three = one + state.revenue_cents(sub, month - 1) + state.revenue_cents(sub, month - 2)
-    sales = np.where(span == 3, three, one)
+    return _filed(people.take(keep), np.full(len(keep), month), span, late)
+
+
+def _sales(people: Population, month: Ints, span: Ints) -> Ints:
+    """True sales (分) of the `span` months that end with each entity's month."""
+    result = np.zeros(len(people), dtype=np.int64)
+    for last in np.unique(month).tolist():
+        here = positions(month == last)
+        part = people if len(here) == len(people) else people.take(here)
+        total = state.revenue_cents(part, last).copy()
+        longer = positions(span[here] == 3)
+        if len(longer):
+            quarter = part.take(longer)
+            total[longer] += state.revenue_cents(quarter, last - 1) + state.revenue_cents(quarter, last - 2)
+        result[here] = total
+    return result
+
+
+def _filed(sub: Population, month: Ints, span: Ints, late: Ints) -> pl.DataFrame:
+    """The declarations, one an entity for the period that ends with its month, and behind them those of their branches."""
+    sales = _sales(sub, month, span)
     members = rings.membership(sub)
     first, last = rings.months_of(sub)
     circular = (members.ring >= 0) & (members.kind == 1) & ~members.innocent & (month >= first) & (month <= last)
@@ -58,7 +75,7 @@ def vat(people: Population, month: int, only: int | None = None) -> pl.DataFrame
     taken = np.where(span == 3, 0.0, 0.6 + 0.38 * sub.streams.uniform("vat.input", sub.ids, month))
     taken = np.where(circular, 1.0, taken)
     deducted = np.floor(output * taken).astype(np.int64)
-    filed = calendar.day_number(np.full(len(sub), month + 1), sub.streams.below(15, "vat.day", sub.ids, month))
+    filed = calendar.day_number(month + 1, sub.streams.below(15, "vat.day", sub.ids, month))
     filed = filed + np.where(late > 0, 30 * late, 0)
     amounts = np.stack([taxable, exempt, exports, output, deducted])
     apart = positions(branch_tax.files_at(sub, month, span))
@@ -72,42 +89,49 @@ def vat(people: Population, month: int, only: int | None = None) -> pl.DataFrame
     frame = defects.mark(frame, bunch, "threshold_bunching")
     parents = sub.take(apart)
     serial = branch_tax.serial(parents)
-    branches = _declarations(parents, month, span[apart], filed[apart], late[apart], of_branch, serial, "F")
+    branches = _declarations(parents, month[apart], span[apart], filed[apart], late[apart], of_branch, serial, "F")
     return pl.concat([frame, defects.mark(branches, np.ones(len(branches), dtype=np.bool_), branch_tax.DEFECT)])
 
 
 def _declarations(
-    sub: Population, month: int, span: Ints, filed: Ints, late: Ints, amounts: Ints, serial: pl.Series, ending: str = ""
+    sub: Population,
+    month: Ints,
+    span: Ints,
+    filed: Ints,
+    late: Ints,
+    amounts: Ints,
+    serial: pl.Series,
+    ending: str = "",
 ) -> pl.DataFrame:
     """Rows of SB_ZZS; `amounts` in 分: taxable, exempt and export sales, output tax, input tax, a row each."""
     taxable, exempt, exports, output, deducted = amounts
-    owed = output - deducted
+    owed = formats.yuan(output - deducted)
     number = pl.Series(sub.ids).cast(pl.String).str.zfill(9)
-    start = calendar.day_number(month - span + 1, np.zeros(len(sub), dtype=np.int64))
-    end = np.full(len(sub), calendar.number_of(calendar.last_day(month)))
-    frame = pl.DataFrame(
+    low, high = (int(month.min()), int(month.max())) if len(month) else (0, 0)
+    prefix = pl.Series([f"ZZS{calendar.month_text(m)}" for m in range(low, high + 1)]).gather(month - low)
+    nothing = np.zeros(len(sub), dtype=np.int64)
+    return pl.DataFrame(
         {
-            "SBXH": pl.select(
-                pl.concat_str(pl.lit(f"ZZS{calendar.month_text(month)}"), number, pl.lit(ending))
-            ).to_series(),
+            "SBXH": prefix + number + ending,
             "DJXH": serial,
-            "SKSSQQ": formats.dates(start),
-            "SKSSQZ": formats.dates(end),
+            "SKSSQQ": formats.dates(calendar.day_number(month - span + 1, nothing)),
+            "SKSSQZ": formats.dates(calendar.day_number(month + 1, nothing) - 1),
             "SBRQ": formats.dates(filed),
             "YSXSE": formats.yuan(taxable),
             "MSXSE": formats.yuan(exempt),
             "CKXSE": formats.yuan(exports),
             "XXSE": formats.yuan(output),
             "JXSE": formats.yuan(deducted),
-            "YNSE": formats.yuan(owed),
-            "YBTSE": formats.yuan(owed),
-            "GZLX": pl.Series(["0"] * len(sub), dtype=pl.String),
-            "ZFBZ": pl.Series(["N"] * len(sub), dtype=pl.String),
-            "_late": pl.Series(late),
-            "_cents": pl.Series(owed),
+            "YNSE": owed,
+            "YBTSE": owed,
+            "GZLX": pl.repeat("0", len(sub), eager=True),
+            "ZFBZ": pl.repeat("N", len(sub), eager=True),
+            "_late": late,
+            "_cents": output - deducted,
+            "_eid": sub.ids,
+            "_defects": pl.repeat("", len(sub), eager=True),
         }
     )
-    return taxpayers.row_ends(frame, sub)
 
 
 def _rate_class(people: Population) -> Ints:
@@ -122,38 +146,37 @@ def _corrections(people: Population, sent: int) -> pl.DataFrame:
     _, last = rings.months_of(people)
     ring = (members.ring >= 0) & (members.kind == 5) & (last + 3 == sent)
     back = np.where(ring, 3, back)
-    parts = []
-    for months in np.unique(back[chosen | ring]).tolist():
-        sub = people.take(positions((chosen | ring) & (back == months)))
-        original = vat(sub, sent - months).filter((pl.col("_late") < _NEVER) & (pl.col("_late") < months))
-        if len(original) == 0:
-            continue
-        voided = _red(original.with_columns(pl.lit("Y").alias("ZFBZ")), people.streams, sent)
-        factor = (sub.streams.uniform("vat.correction.factor", original["_eid"].to_numpy(), sent) * 40).astype(
-            np.int64
-        ) + 60
-        ringed = np.isin(original["_eid"].to_numpy(), people.ids[ring])
-        factor = np.where(
-            ringed & ~members.innocent[np.searchsorted(people.ids, original["_eid"].to_numpy())], 25, factor
-        )
+    asked = positions(chosen | ring)
+    sub, month = people.take(asked), sent - back[asked]
+    keep, span = _due(sub, month)
+    sub, month = sub.take(keep), month[keep]
+    late = people.streams.pick(_LATE, "vat.late", sub.ids, month)
+    # What never came, or has not come yet, is not corrected.
+    came = positions((late < _NEVER) & (late < sent - month))
+    original = _filed(sub.take(came), month[came], span[came], late[came])
+    at = np.searchsorted(people.ids, original["_eid"].to_numpy())
+    voided = _red(original.with_columns(pl.lit("Y").alias("ZFBZ")), people.streams, sent)
+    factor = (people.streams.uniform("vat.correction.factor", people.ids[at], sent) * 40).astype(np.int64) + 60
+    factor = np.where(ring[at] & ~members.innocent[at], 25, factor)
 
-        def scaled(name: str, rows: pl.DataFrame = original, by: Ints = factor) -> pl.Series:
-            cents = (rows[name].str.replace(".", "", literal=True).cast(pl.Int64).to_numpy() * by) // 100
-            return formats.yuan(cents).alias(name)
+    def scaled(name: str) -> pl.Series:
+        cents = (original[name].str.replace(".", "", literal=True).cast(pl.Int64).to_numpy() * factor) // 100
+        return formats.yuan(cents).alias(name)
 
-        day = calendar.number_of(calendar.first_day(sent)) + 4
-        corrected = original.with_columns(
-            [scaled(n) for n in _AMOUNTS]
-            + [
-                pl.concat_str(pl.col("SBXH"), pl.lit("G")).alias("SBXH"),
-                pl.lit("1").alias("GZLX"),
-                pl.lit(calendar.date_of(day).isoformat()).alias("SBRQ"),
-                (pl.col("_cents") * pl.Series(factor) // 100).alias("_cents"),
-            ]
-        )
-        for rows, defect in ((voided, "voided"), (corrected, "corrected_filing")):
-            parts.append(defects.mark(rows, np.ones(len(rows), dtype=np.bool_), defect))
-    return pl.concat(parts) if parts else vat(people.take(positions(np.zeros(len(people), dtype=np.bool_))), sent)
+    day = calendar.number_of(calendar.first_day(sent)) + 4
+    corrected = original.with_columns(
+        [scaled(n) for n in _AMOUNTS]
+        + [
+            pl.concat_str(pl.col("SBXH"), pl.lit("G")).alias("SBXH"),
+            pl.lit("1").alias("GZLX"),
+            pl.lit(calendar.date_of(day).isoformat()).alias("SBRQ"),
+            (pl.col("_cents") * pl.Series(factor) // 100).alias("_cents"),
+        ]
+    )
+    every = np.ones(len(original), dtype=np.bool_)
+    pairs = pl.concat([defects.mark(voided, every, "voided"), defects.mark(corrected, every, "corrected_filing")])
+    # By the month corrected, the voided ones before those that take their place.
+    return pairs[np.lexsort((np.repeat([0, 1], len(original)), np.tile(back[at], 2)))]
 
 
 _AMOUNTS = ("YSXSE", "MSXSE", "CKXSE", "XXSE", "JXSE", "YNSE", "YBTSE")
