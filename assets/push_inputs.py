@@ -3,7 +3,6 @@
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import polars as pl
 
@@ -23,11 +22,10 @@ from matching.push import inputs as shapes
 from matching.push.cycle import cycle
 from matching.push.feeds import DELIVERIES, TABLES, unfit_feeds, unfit_items
 from matching.push.inputs import Dates, Inputs
-from matching.push.quiet import Calendar
+from matching.push.quiet import calendar as calendar
 from matching.push.settle import kept
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
-HOLIDAYS = Path(contract.REFERENCE) / "holidays.csv"
 # Formats in which a file cut short does not open, so that no control file is needed to see it; pages are fetched by us, to the end.
 _SELF_CHECKING = frozenset({"xlsx", "xls", "xml", "dbf", "sqlite", "dump", "jsonl", "parquet"})
 
@@ -267,19 +265,6 @@ def _feeds(indicator: Indicator) -> list[tuple[str, str]]:
         return []
     named = [tuple(feed.split(".", 1)) for feed in indicator.feeds]
     return [(department, table) for department, table in named] or [(indicator.department or "", indicator.table or "")]
-
-
-def calendar() -> Calendar:
-    """Statutory days off and make-up working days from the reference table; empty, and so visibly uncovered, without it."""
-    if not HOLIDAYS.exists():
-        return Calendar()
-    table = pl.read_csv(HOLIDAYS, infer_schema=False, comment_prefix="#")
-    days = [(dt.date.fromisoformat(row["date"]), row["kind"]) for row in table.iter_rows(named=True)]
-    return Calendar(
-        off=frozenset(day for day, kind in days if kind in ("off", "holiday", "休")),
-        working=frozenset(day for day, kind in days if kind in ("working", "workday", "班")),
-        years=frozenset(day.year for day, _ in days),
-    )
 
 
 def bar_labels() -> dict[str, str]:

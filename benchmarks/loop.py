@@ -60,8 +60,9 @@ def officers(desk: Desk) -> None:
 
 
 def one_list(home: Path, desk: Desk, draft: tuple[str, str, str], day: dt.datetime, later: dt.datetime) -> None:
-    """One list from where it stands to its export; a step already taken is not taken again."""
+    """One list from where it stands to its export; a step already taken is not taken again. Only money waits for a notice."""
     list_id, kind, sha256 = draft
+    later = later if kind in MONEY else day + dt.timedelta(hours=2)
 
     def status() -> str | None:
         row = steps.kept(desk, list_id)

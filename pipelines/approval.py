@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from assets.ports import Control
 from matching.push.fingerprint import canonical, list_sha256
 from matching.push.kinds import DECISION, DIGEST, MESSAGE, MONEY
+from matching.push.sending import covered
 from pipelines.audit import Finding, Trail
 from pipelines.docket import OutdatedError, RefusedError, approvers_of, content_sha256, lines_of, needed, row_of, stored
 from pipelines.export import payments_sent
@@ -23,6 +24,8 @@ from pipelines.officers import OfficerError, is_active_approver, prove
 
 NOTICE_DAYS = 5
 CHANGED = "与导出时不同"
+NOT_SENT = """EXISTS (SELECT 1 FROM withheld w WHERE w.list_id = message.list_id
+    AND (message.message_key = w.line_key OR message.message_key GLOB w.line_key || '.*'))"""
 
 Recheck = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, str]]
 """Line key → Chinese reason, for the lines that may not go out any more (bars, validity, status, as known now)."""
@@ -220,8 +223,10 @@ class Desk:
         at: datetime,
         detail: Mapping[str, Any],
         withheld: Mapping[str, str] | None = None,
+        left_on: date | None = None,
     ) -> None:
-        """frozen → exported, or exported → reconciled, with what was done as the audit detail; `withheld` (line key → reason) were not sent."""
+        """frozen → exported, or exported → reconciled, with what was done as the audit detail; `withheld` (line key → reason) were not sent,
+        the messages left on `left_on`, from which day on the caps count them."""
         before = {"exported": "frozen", "reconciled": "exported"}[status]
         with self._act(at, actor, status, list_id, detail) as db:
             row_of(db, list_id, before)
@@ -229,6 +234,11 @@ class Desk:
                 "INSERT INTO withheld VALUES (?, ?, ?, ?)",
                 [(list_id, key, reason, at.isoformat()) for key, reason in sorted((withheld or {}).items())],
             )
+            if left_on is not None:
+                db.execute(
+                    f"UPDATE message SET sent_on = ? WHERE list_id = ? AND NOT {NOT_SENT}",
+                    (left_on.isoformat(), list_id),
+                )
             db.execute("UPDATE push_list SET status = ? WHERE list_id = ?", (status, list_id))
 
     def reverse(
@@ -365,11 +375,9 @@ def _send_once(db: sqlite3.Connection, row: Mapping[str, Any], lines: Sequence[M
     for line in lines:
         if line["channel"] != "sms":
             continue
-        covered = (
-            json.loads(line["covers"]) if line["covers"] else [[line["enterprise_id"], line["item_id"], line["cycle"]]]
-        )
-        for number, (enterprise, item, cycle) in enumerate(covered):
-            key = line["line_key"] if len(covered) == 1 else f"{line['line_key']}.{number}"
+        told = covered(line)
+        for number, (enterprise, item, cycle) in enumerate(told):
+            key = line["line_key"] if len(told) == 1 else f"{line['line_key']}.{number}"
             try:
                 db.execute(
                     "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",

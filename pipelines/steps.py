@@ -4,14 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from matching.push.holdout import HELD
+from matching.push.inputs import Limits
 from matching.push.kinds import DECISION, MESSAGE, MONEY
+from matching.push.quiet import calendar
 from matching.push.review import checks
-from pipelines.approval import Desk, declined, scope_of
+from matching.push.sending import Told, leaving, timed
+from pipelines.approval import NOT_SENT, Desk, declined, scope_of
 from pipelines.audit import trail
 from pipelines.control import ControlStore
 from pipelines.docket import RefusedError
@@ -106,7 +109,8 @@ def freeze(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: da
 def release(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: datetime) -> list[Row]:
     """frozen → exported: writes what leaves the house, once; returns the files (path below home, bytes, sha256, purpose). Raises RefusedError.
 
-    Every line is checked once more: a message that is not due any more stays in the house, and a payment that is not stops the export.
+    Every line is checked once more: a message that is not due any more, or would leave too late or beyond a cap of the day it really
+    leaves, stays in the house; a payment that is not due stops the export.
     """
     desk.identify(list_id, actor, phrase, "export", at)
     row = kept(desk, list_id)
@@ -116,11 +120,32 @@ def release(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: d
     held = [arm for arm in arms if arm["arm"] == HELD]
     lines = kept_lines(desk, list_id)
     withheld = _withheld(home, desk, row, lines, actor, at)
+    leaves = None
+    if row["kind"] not in MONEY:
+        leaves, late = leaving(
+            [line for line in lines if line["line_key"] not in withheld],
+            _left(desk, list_id),
+            at,
+            calendar(),
+            Limits(),
+        )
+        withheld |= late
+        lines = timed(lines, leaves)
     files = export(home, json.loads(row["header"]), lines, held=held, withheld=withheld)
     told = [{**asdict(file), "path": str(file.path.relative_to(home))} for file in files]
     detail = {"files": told, **({"withheld": len(withheld)} if withheld else {})}
-    desk.mark(list_id, "exported", actor, at, detail, withheld)
+    desk.mark(list_id, "exported", actor, at, detail, withheld, leaves.date() if leaves else None)
     return told
+
+
+def _left(desk: Desk, list_id: str) -> list[Told]:
+    """The messages of other lists that have left, by the day they left."""
+    rows = desk.control.rows(
+        "SELECT enterprise_id, item_id, sent_on FROM message WHERE list_id IN"
+        f" (SELECT list_id FROM push_list WHERE status = 'exported' AND list_id <> ?) AND NOT {NOT_SENT}",
+        (list_id,),
+    )
+    return [(row["enterprise_id"], row["item_id"], date.fromisoformat(row["sent_on"])) for row in rows]
 
 
 def _withheld(

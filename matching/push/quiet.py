@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
+from data.contract import REFERENCE
+
+HOLIDAYS = Path(REFERENCE) / "holidays.csv"
 OPENS = dt.time(8, 0)
 CLOSES = dt.time(20, 0)
 
@@ -25,6 +31,21 @@ class Calendar:
 
     def covers(self, day: dt.date) -> bool:
         return day.year in self.years
+
+
+@cache
+def calendar(path: Path = HOLIDAYS) -> Calendar:
+    """Statutory days off and make-up working days from the reference table; empty, and so visibly uncovered, without it."""
+    if not path.exists():
+        return Calendar()
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [*csv.DictReader(line for line in file if not line.startswith("#"))]
+    days = [(dt.date.fromisoformat(row["date"]), row["kind"]) for row in rows]
+    return Calendar(
+        off=frozenset(day for day, kind in days if kind in ("off", "holiday", "休")),
+        working=frozenset(day for day, kind in days if kind in ("working", "workday", "班")),
+        years=frozenset(day.year for day, _ in days),
+    )
 
 
 def next_send(at: dt.datetime, calendar: Calendar) -> dt.datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from collections import Counter
@@ -14,10 +15,16 @@ from matching.push.kinds import MONEY
 # A total this many times the last one, or its inverse, is called unusual; chosen, not fitted.
 JUMP: Final = Decimal(2)
 SAMPLE: Final = 10
+# A list that lapses within so many days of its date is signed now or never.
+HURRY_DAYS: Final = 7
 
 
 def _amount(value: object) -> Decimal | None:
     return None if value is None else Decimal(str(value))
+
+
+def _day(value: object) -> dt.date:
+    return dt.date.fromisoformat(str(value)[:10])
 
 
 def _evidence_days(lines: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -56,6 +63,11 @@ def checks(
     without = sum(1 for line in lines if json.loads(line["reasons"] or "[]") == [])
     if without and header["kind"] in MONEY:
         warnings.append(f"{without} 行没有依据记录")
+    until = header.get("valid_until")
+    if until is not None and header["kind"] not in MONEY:
+        left = (_day(until) - _day(header["as_of"])).days
+        if left <= HURRY_DAYS:
+            warnings.append(f"有效至 {until}，只剩 {left} 天：提醒不必公示，过期未发的不再发出")
     if flags:
         warnings.append(f"{sum(1 for line in lines if json.loads(line.get('risk') or '[]'))} 行有风险提示")
     return {

@@ -136,6 +136,32 @@ def test_a_message_is_checked_again_when_it_is_sent(home: Path, desk: Desk) -> N
     assert json.loads(detail)["withheld"] == 1
 
 
+def test_a_message_list_signed_late_keeps_caps_deadlines_and_quiet_hours(home: Path, desk: Desk) -> None:
+    """Two lists were planned for the 27th and leave on the evening of the 30th: what the second would be too much of stays in the house."""
+    late = AFTER_NOTICE.replace(month=12, day=30, hour=21)
+    for item, keys in (("a", (1, 2)), ("b", (1, 3)), ("c", (1, 4))):
+        rows = [
+            {**a_message(n), "item_id": item, "line_key": message_key(f"E{n}", item, "2024", "invite.v1", 1)}
+            for n in keys
+        ]
+        if item == "c":
+            rows[1]["latest_send"] = "2024-12-30T20:00:00"
+        header = submitted(desk, rows, kind="invite", item_id=item)
+        desk.approve(header["list_id"], header["sha256"], "李审批", PHRASE, "", late)
+        frozen(desk, header)
+        steps.release(home, desk, header["list_id"], "王经办", PHRASE, late)
+    reasons = [row["reason"] for row in desk.control.rows("SELECT reason FROM withheld ORDER BY reason")]
+    assert len(reasons) == 2 and "7 天内已发 2 条" in reasons[0] and "已过最晚发送时间" in reasons[1]
+    sent = [
+        json.loads(text)
+        for path in sorted(home.glob("lists/*/gateway.jsonl"))
+        for text in path.read_text(encoding="utf-8").splitlines()
+    ]
+    assert len(sent) == 4 and {entry["not_before"] for entry in sent} == {"2024-12-31T08:00:00"}
+    left = desk.control.rows("SELECT DISTINCT sent_on FROM message ORDER BY sent_on")
+    assert [row["sent_on"] for row in left] == ["2024-12-27", "2024-12-31"], "what was withheld keeps its planned day"
+
+
 def test_an_export_edited_on_disk_is_found_and_no_more_money_moves(home: Path, desk: Desk) -> None:
     header = approved(desk, [line(1, **PAID)])
     frozen(desk, header)
