@@ -5,7 +5,7 @@ WITH counted AS (
         count(*) FILTER (WHERE state = 'known') AS known,
         count(*) FILTER (WHERE state = 'not_applicable') AS not_applicable,
         count(*) FILTER (WHERE state = 'known' AND row_no IS NULL) AS known_by_absence
-    FROM profile.evidence
+    FROM profile.sourced
     GROUP BY indicator
 ), said AS (
     SELECT indicator, count(*) AS declared FROM profile.declaration GROUP BY indicator
