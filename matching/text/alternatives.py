@@ -115,7 +115,7 @@ def _forked(text: str, conditions: list[Condition]) -> list[Condition]:
 
 def _one_size(conditions: list[Condition], free: Iterator[int]) -> list[Condition]:
     """大型企业按30%，中小微企业按60%: nobody has two sizes, so several are alternatives."""
-    sizes = [c for c in conditions if c.field == "enterprise_size" and "_choice" not in c.extra]
+    sizes = [c for c in conditions if c.field == "enterprise_size" and not {"_choice", "when"} & set(c.extra)]
     if len(sizes) < 2 or set.intersection(*(set(c.value) for c in sizes)):
         return conditions
     group = next(free)

@@ -31,7 +31,7 @@ _BASE = re.compile(
 )
 _STEP = re.compile(r"每(?:增加|新增|增长|提高|超过|多|满)")
 _SCHEDULE = re.compile(
-    r"按照?\s?\d+%(?:、\d+%)+(?:的比例)?分[一二三两\d]+(?:年|次|期)|分[一二三两\d]+年|第[一二三]年|首年|逐年|分期|分[一二三两\d]+(?:期|批|次)|拨付比例"
+    r"按照?\s?\d+%(?:、\d+%)+(?:的?比例)?[，,]?分[一二三两\d]+(?:年|次|期)|分[一二三两\d]+年|第[一二三]年|首年|逐年|分期|分[一二三两\d]+(?:期|批|次)|拨付比例|[两二三四\d]个?(?:阶段|环节|节点)[，,]?(?:分别|依次)?(?:给予|拨付|兑付|兑现|按)"
 )
 _REDUCTION = re.compile(r"减免|减征|免征|减按|免收|减半征收|税率|免除|缓缴|减收|降低|减租|免租|即征即退")
 _LOAN = re.compile(r"贷款额度|授信额度|信用贷款|担保额度|贷款最高|额度最高|单户(?:贷款|担保)|创业担保贷款|贷款金额")
@@ -83,10 +83,16 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
     if (
         _NOT_AWARD.search(around)
         or _ALL_TOGETHER.search(before)
-        or re.match(r"\s?的?[，,]?(?:一律)?(?:不予|不再)(?:奖|补|兑|支|发)", text[quantity.right : sentence.end])
+        or re.match(
+            r"\s?的?[，,]?(?:一律)?(?:不予|不再)(?:奖|补|兑|支|发|安排|拨|受理|考虑)",
+            text[quantity.right : sentence.end],
+        )
     ):
         return False
     if re.search(r"每(?:(?:增加|新增|增长|超过|提高|引进|招用|吸纳|培育|满|多)[^，。；\d给奖补]{0,6})?$", before):
+        return False
+    if quantity.kind == "money" and quantity.op in (">=", ">", "<") and field_in(before[-14:], "money") is not None:
+        # 享受加计扣除的研发费用总额在200万元以上
         return False
     if _PER_SUM.search(before) and _SUM_FOLLOWS.match(after):
         return False
@@ -171,7 +177,7 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
 
 # 县财政当年安排500万元, 中央奖补资金1.5亿元: what there is for all
 _ALL_TOGETHER = re.compile(
-    r"(?:财政|预算|当年|每年)[^，。；\d]{0,8}安排[^，。；\d]{0,10}$|(?:中央|省级|上级|专项)(?:财政)?(?:奖补|补助|专项|扶持)?资金(?:总额|规模|共|约)?\s?$|(?:经费总额|发放额度|资金总盘子为?|总额度为?|首期拿出)\s?$"
+    r"(?:财政|预算|当年|每年)[^，。；\d]{0,8}安排[^，。；\d]{0,10}$|(?:中央|省级|上级|专项)(?:财政)?(?:奖补|补助|专项|扶持)?资金(?:总额|规模|共|约)?\s?$|(?:经费总额|发放额度|资金总盘子为?|总额度为?|首期拿出|资金(?:总额)?(?:暂定|核定|控制)为?)\s?$"
 )
 # 可申请最高300万元创业担保贷款; 担保贷款金额最高400万元
 _LOAN_GIVEN = re.compile(r"(?:可以?|给予|提供|发放|申请)[^，。；\d]{0,12}$")
@@ -183,6 +189,23 @@ _LOAN_LIMIT = re.compile(r"(?:贷款|担保)(?:金额|额度|总额)(?:上限)?(
 _LIMIT = re.compile(
     r"^\s*(?:但|且|并且|其中)?(?:原则上)?(?:(?:单[个户项家次][^，。；\d]{0,10}|同一[^，。；\d]{0,10}|每[家户个年人项][^，。；\d]{0,10}|年度|累计|合计|总计|全年)*(?:补[贴助]|奖励|资助|扶持|支持|奖补|贴息|资金)?(?:总?额度?|金额|资金)?(?:累计|合计|每年|全年|原则上)?)$"
 )
+
+
+_TOPS = frozenset({"最高", "最高可达", "最高达", "最高可", "最多可达", "最多"})
+# 国家级最高3000万元，省、市级最高500万元: which of those who are given something may have how much
+_WHO_OF_THEM = re.compile(
+    r"[^，。；：\d]{0,10}(?:级|类|等|层次|档|项目|企业|机构|平台|团队|人才|单位|产业|行业|领域|个人|户|家|次|年)(?:的|可|按)?\s?$"
+)
+
+
+def tops_what_is_given(text: str, quantity: Quantity, clause: Span) -> bool:
+    """…的50%给予配套。其中，国家级最高3000万元: a highest sum for some of those who are given something."""
+    return (
+        quantity.kind == "money"
+        and quantity.word in _TOPS
+        and bool(_WHO_OF_THEM.match(text[clause.start : quantity.left]))
+        and field_in(text[clause.start : quantity.left], "money") is None
+    )
 
 
 def limits_what_is_given(text: str, quantity: Quantity, clause: Span) -> bool:
@@ -214,7 +237,7 @@ def amount_of(text: str, quantity: Quantity, sentence: Span, clause: Span) -> Am
     lead = text[clause.start : quantity.start]
     base = ""
     if quantity.kind == "ratio" and (match := _BASE.search(text[clause.start : quantity.start])):
-        base = re.sub(r"^(?:不超过|最高)", "", match["base"]).strip()
+        base = re.sub(r"^(?:不超过|最高|照)|(?:给予|予以|给)$", "", match["base"]).strip()
     per = ""
     if match := list(_PER.finditer(lead)):  # type: ignore[assignment]
         per = match[-1]["per"]  # type: ignore[index]
@@ -241,7 +264,7 @@ def amount_of(text: str, quantity: Quantity, sentence: Span, clause: Span) -> Am
     )
 
 
-_PAID_OUT = re.compile(r"%\s?的?(?:比例)?(?:拨付|兑付|发放|支付|到位)")
+_PAID_OUT = re.compile(r"%\s?的?(?:比例)?(?:拨付|兑付|发放|支付|到位)|补助总额\s?\d+%")
 
 
 def schedule_from(words: str) -> int | None:
@@ -250,7 +273,7 @@ def schedule_from(words: str) -> int | None:
     if (
         match is None
         or (words.count("%", match.start()) < 2 and not _PAID_OUT.search(words, match.start()))
-        or not re.search(r"拨付|兑现|发放|兑付|到位|支付", words)
+        or not re.search(r"拨付|兑现|发放|兑付|到位|支付|(?:补助|奖励|资助|奖补)总额", words)
     ):
         return None
     return match.start()
@@ -289,6 +312,23 @@ def in_list_of_sums(text: str, quantity: Quantity, start: int) -> bool:
     )
 
 
+_EACH_ONE = re.compile(r"每[\u4e00-\u9fa5㎡]{1,6}$")
+
+
+def gives_each(text: str, quantity: Quantity, clause: Span) -> bool:
+    """按每人20元奖励；过夜两晚以上的，每人40元: a bare sum for each of something, where sums have been given before."""
+    return (
+        quantity.kind == "money"
+        and not quantity.op
+        and bool(_EACH_ONE.search(text[clause.start : quantity.left]))
+        and not re.search(
+            r"每(?:再|递)?(?:增|新|出口|进口|投|满|超|提)[^，。；]{0,6}$", text[clause.start : quantity.left]
+        )
+        and not _NOT_AWARD.search(text[clause.start : clause.end])
+        and not _SUM_FOLLOWS.match(text[quantity.right : quantity.right + 40])
+    )
+
+
 def goes_on_giving(text: str, quantity: Quantity, clause: Span) -> bool:
     """完成股改的50万元，成功上市的300万元; 个体工商户5000元: a sum without comparator, whose clause names no measure, in a sentence that has
     already given."""
@@ -298,26 +338,9 @@ def goes_on_giving(text: str, quantity: Quantity, clause: Span) -> bool:
     return field_in(lead, "money") is None and not re.search(r"\d|[为达到在于]$|投资|规模|每增", lead)
 
 
-_TABLE_HEAD = re.compile(r"(?:奖励|补助|补贴|资助|扶持|奖补)(?:金额|标准|额度)|金额[(]?万?元|标准[(]?万?元")
-
-
 def gives(words: str) -> bool:
     """Whether the words give anything at all."""
     return bool(_GIVE.search(words))
-
-
-def gives_column(head: str) -> bool:
-    """Whether the head of a column says that its cells are given."""
-    return bool(_GIVE.search(head)) or "金额" in head or head.strip() in ("标准", "额度")
-
-
-def heads_table(words: str) -> bool:
-    """Whether a line heads a flattened table whose last column is the award: several cells, no digit, no full stop."""
-    cells = [
-        cell for cell in re.split(r"[\t|]" if re.search(r"[\t|]", words) else r"\s+", words.strip()) if cell.strip()
-    ]
-    named = _TABLE_HEAD.search(words) or (len(cells) > 2 and any(gives_column(cell.strip()) for cell in cells))
-    return bool(named) and len(cells) >= 2 and not re.search(r"[\d。；，]", words)
 
 
 def is_replaced(text: str, quantity: Quantity) -> bool:

@@ -8,10 +8,10 @@ from matching.text.model import Condition
 _INVERSE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 # the head of a list of bars, or a sentence that is one
 _LIST = re.compile(
-    r"(?:情形|情况|行为|条件)(?:之一)?(?:的)?[^。；\n]{0,24}(?:不予|不得|不享受|不支持|不纳入|不受理|取消|除外|暂停)|不予(?:受理|支持|资助|奖励|补[贴助]|扶持|认定|返还|申报)(?:的)?(?:情形|情况|范围)?[：:]?\s*$|(?:下列|以下)[^。；，\n]{0,8}(?:单位|企业|人员|项目|主体|机构|对象)[^。；，\n]{0,10}(?:不予|不得|不享受|不支持|不纳入|除外|不在)"
+    r"(?:情形|情况|行为|条件)(?:之一)?(?:的)?[^。；\n]{0,24}(?:不予|不得|不享受|不支持|不纳入|不受理|不奖|不补|不能[申报享]|取消|除外|暂停)|不予(?:受理|支持|资助|奖励|补[贴助]|扶持|认定|返还|申报)(?:的)?(?:情形|情况|范围)?[：:]?\s*$|(?:下列|以下)[^。；，\n]{0,8}(?:单位|企业|人员|项目|主体|机构|对象)[^。；，\n]{0,10}(?:不予|不得|不享受|不支持|不纳入|除外|不在)"
 )
 _SENTENCE = re.compile(
-    r"(?:有|存在|发生|列入|纳入|被|因|曾|受到)[^。；\n]{2,80}?(?:的|者)[^。；，\n]{0,10}[，,]?(?:一律|均)?(?:不予(?!收)|不适用|不得(?:享受|申[报请]|给予|支持|参与)|不享受|不再(?:享受|支持|受理|给予|安排)|取消|暂停)"
+    r"(?:有|存在|发生|列入|纳入|被|因|曾|受到|已)[^。；\n]{2,80}?(?:的|者)[^。；，\n]{0,10}[，,]?(?:一律|均)?(?:不予(?!收)|不适用|不得(?:享受|申[报请]|给予|支持|参与|重复)|不享受|不能(?:申报|报|享受)|不再(?:享受|支持|受理|给予|安排|补助|补贴|奖励|奖补)|取消|暂停)"
 )
 # what is too little, or of a wrong sort, shuts out where the sentence gives nothing
 _SHORT = re.compile(
@@ -23,7 +23,12 @@ _BAD: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"骗取|套取|弄虚作假|虚假|虚报|造假|伪造"), "fraud"),
     (re.compile(r"(?:安全|质量|生产|交通|较大|重特?大|责任)[^，。；\n]{0,12}(?:事故|事件)"), "safety_accident"),
     (re.compile(r"(?:环境|环保|污染)[^，。；\n]{0,10}(?:违法|事故|处罚|事件)"), "environmental_violation"),
-    (re.compile(r"(?<!失信)(?:违法|违规|行政处罚|刑事|偷税|逃税|骗税|抗税|欠税)(?!失信)"), "major_violation"),
+    (
+        re.compile(
+            r"(?<!失信)(?:违法|违规|行政处罚|刑事|偷税|逃税|骗税|抗税|欠税|偷漏税|受到[^，。；\n]{0,6}处罚|被[^，。；\n]{0,4}处罚|查处)(?!失信)"
+        ),
+        "major_violation",
+    ),
     (
         re.compile(
             r"(?:已|曾)(?:经)?(?:享受|获得|列入|取得)[^，。；\n]{0,20}(?:资金|支持|补[贴助]|奖励|资助|政策)|重复(?:申报|享受)"
@@ -48,7 +53,7 @@ _INLINE = re.compile(_LIST.pattern.replace(r"[：:]?\s*$", "") + r"[^。；\n：
 _COUNTED_CONDUCT = re.compile(r"(?:处罚|投诉|违法|违规|通报|事故)")
 # 房地产、烟草制品企业不在支持之列: who is shut out by what he is
 _SHUT_OUT = re.compile(
-    r"^\s*(?:\([一二三四五六七八九十\d]+\)|\d+[.、])?(?P<names>[\u4e00-\u9fa5\"“”A-Z、和及（）()]{2,80}?)(?:(?:以及|及|和)?(?:被|列入|存在|发生|有)[^。；，\n]{2,40}的?(?:企业|单位|项目)?)?(?:均|一律)?"
+    r"^\s*(?:\([一二三四五六七八九十\d]+\)|\d+[.、]|注：)?(?P<names>[\u4e00-\u9fa5\"“”A-Z、和及（）()]{2,80}?)(?:(?:以及|及|和)?(?:被|列入|存在|发生|有)[^。；，\n]{2,40}的?(?:企业|单位|项目)?)?(?:均|一律)?"
     r"(?:除外|不适用|不予(?:认定|支持|受理|补[贴助]|奖励|返还|扶持)|不得(?:申报|申请|享受|参与)|不在[^。；，\n]{0,12}(?:之列|范围)|不列入)"
 )
 _NO_CATEGORY = re.compile(r"被|列入|存在|发生|未|无|不|已|有|因|受|近|的$|申[报请]|同一|年")
@@ -57,7 +62,7 @@ _NO_CATEGORY = re.compile(r"被|列入|存在|发生|未|无|不|已|有|因|受
 def _categories(text: str, start: int, end: int, known: list[Condition]) -> list[Condition]:
     if any(c.field == "excluded_category" for c in known) or not (match := _SHUT_OUT.match(text[start:end])):
         return []
-    pieces = [re.sub(r"[\"“”]", "", w) for w in re.split(r"、|以及|和|及", match["names"])]
+    pieces = [re.sub(r"[\"“”]", "", w) for w in re.split(r"、|以及|和(?!商务|信息|技术|相关)|及", match["names"])]
     pieces = [w.removesuffix("的") for w in pieces]
     names = [w for w in pieces if 2 <= len(w) <= 12 and not _NO_CATEGORY.search(w)]
     if not names or len(names) < len(pieces) - 1:

@@ -4,8 +4,8 @@ import re
 from calendar import monthrange
 from typing import Any
 
+from matching.text.numerals import chinese_number
 from matching.text.plain import Flat
-from matching.text.quantities import chinese_number
 
 _STACKING = re.compile(
     r"就高不重复|不重复(?:享受|支持|奖励|资助|计算)|不得(?:重复|同时)(?:享受|申报)|不可(?:重复|同时)享受|补差|差额(?:部分|补|奖)|只(?:享受|奖励|补助|补贴)一次|仅(?:享受|奖励|补助)一次|从高(?:不重复|原则|执行)|就高|不叠加|可叠加|叠加享受|择优(?:不重复|享受)|不再(?:重复)?(?:享受|奖励)|从新从优"

@@ -4,16 +4,16 @@ import re
 from datetime import date
 
 from matching.text.model import Soft
-from matching.text.quantities import chinese_number
+from matching.text.numerals import chinese_number
 
 _R = r"[^，。；：;\n]"
 
 _SINCE = re.compile(
     r"(?P<a>20\d\d)\s?年\s?(?P<am>\d{1,2})\s?月\s?(?P<ad>\d{1,2})\s?日"
-    r"(?:(?:\(含\))?(?:至|到|-|—)(?P<b>20\d\d)\s?年\s?(?P<bm>\d{1,2})\s?月\s?(?P<bd>\d{1,2})\s?日|\(?含?\)?(?P<up>以后|之后|后|起|以来)|\(?含?\)?(?P<down>以前|之前|前))"
+    r"(?:(?:\(含\))?\s?(?:至|到|-|—|－)\s?(?:(?P<b>20\d\d)\s?年)?\s?(?P<bm>\d{1,2})\s?月\s?(?P<bd>\d{1,2})\s?日|\(?含?\)?(?P<up>以后|之后|后|起|以来)|\(?含?\)?(?P<down>以前|之前|前))"
 )
 _NOT_EVENT = re.compile(
-    r"施行|实施之日|有效|执行|申[报请领](?!时)|受理|截止|印发|发布|提交|报送|公示|报名|文件|第.{1,3}条|政策"
+    r"施行|实施之日|有效|执行|申[报请领](?!时)|受理|截止|印发|发布|提交|报送|公示|报名|文件|请[于各在]|务必|第.{1,3}条|政策"
 )
 _EVENT = re.compile(
     r"新设|增资|完成|引进|注册|成立|设立|落户|迁入|签订|取得|获得|认定|开工|竣工|投产|开业|上市|购置|购买|发放|招用|新增|入职|引进|入驻|授权|纳统|备案|毕业|完工|建成|验收|投入|交付|举办|参展|运营|营业|迁移|发生"
@@ -24,13 +24,14 @@ def events(text: str, start: int, end: int) -> list[Soft]:
     """What must have happened since, before or between calendar days (policies.md §8 rule 2: the day itself is included)."""
     found = []
     for match in _SINCE.finditer(text, start, end):
-        around = re.split(r"[，。；：】\n]", text[max(start, match.start() - 14) : match.start()])[-1]
-        around += text[match.start() : min(end, match.end() + 24)]
-        if _NOT_EVENT.search(around) or not _EVENT.search(around):
+        lead = re.split(r"[，。；：】\n]", text[max(start, match.start() - 14) : match.start()])[-1]
+        around = lead + text[match.start() : min(end, match.end() + 24)]
+        here = lead + re.split(r"[，。；、]", text[match.start() : min(end, match.end() + 24)])[0]
+        if _NOT_EVENT.search(here) or not _EVENT.search(around):
             continue
         first = _iso(match["a"], match["am"], match["ad"])
-        last = _iso(match["b"], match["bm"], match["bd"]) if match["b"] else ""
-        if not first or (match["b"] and not last):
+        last = _iso(match["b"] or match["a"], match["bm"], match["bd"]) if match["bm"] else ""
+        if not first or (match["bm"] and not last):
             continue
         value: object = [first, last] if last else first
         op = "between" if last else ">=" if match["up"] else "<="

@@ -112,7 +112,8 @@ _CONTINUES = re.compile(
 
 def _opening(text: str, stretch: Span | Condition) -> str:
     words = text[stretch.start : stretch.end].strip()
-    return re.split(r"[。；：:，\n]", words)[0][:40]
+    pieces = [piece.strip() for piece in re.split(r"[。；：:，\n]", words)]
+    return next((piece for piece in pieces if len(piece) > 4), pieces[0])[:40]
 
 
 def _tiered(conditions: list[Condition]) -> list[Condition]:
@@ -179,7 +180,7 @@ def bounds_shared(text: str, conditions: list[Condition]) -> list[Condition]:
     out = []
     for condition in conditions:
         if condition.op == "<=" and re.search(
-            r"或者?[^，。；]{0,12}$", text[max(0, condition.start - 14) : condition.start]
+            r"或者?[^，。；：]{0,12}$", text[max(0, condition.start - 14) : condition.start]
         ):
             # 1000万元以上，或1000万元以下但…: two ways, no tiers
             out.append(condition)
@@ -189,7 +190,7 @@ def bounds_shared(text: str, conditions: list[Condition]) -> list[Condition]:
         if top is None or key not in starts:
             out.append(condition)
             continue
-        if re.search(r"\(含[^()不]{0,12}\)(?:及?以下)?$", text[condition.start : condition.end]):
+        if _says_top(text, condition):
             claimed.add(key)
             out.append(condition)
         elif condition.op == "between":
@@ -201,8 +202,25 @@ def bounds_shared(text: str, conditions: list[Condition]) -> list[Condition]:
     return [_strict(c) if _floor(c) in claimed and not _holds_floor(text[c.start : c.end], c.op) else c for c in out]
 
 
+_REPEATS = re.compile(r"\((?:含|包含|包括)\s?(?P<number>\d[\d,.]*)[^()]{0,8}\)")
+
+
+def _says_top(text: str, condition: Condition) -> bool:
+    """Whether the words say 含 of the upper number: 100万元至300万元(含), 100万元-300万元(含300万元), not 100万元-300万元(含100万元)."""
+    words = text[condition.start : condition.end]
+    if condition.op == "<=" and re.search(r"不超过|不高于|不大于|不多于|≤|小于等于|小于或等于|至多", words):
+        return True
+    if (match := _REPEATS.search(words)) and condition.op == "between":
+        numbers = re.findall(r"\d[\d,.]*", words[: match.start()])
+        return bool(numbers) and match["number"] == numbers[-1]
+    return bool(re.search(r"\(含[^()不]{0,12}\)(?:及?以下)?$", words))
+
+
 def _holds_floor(words: str, op: str) -> bool:
     """Whether the words say 含 of the lower number: 5000万元(含)至1亿元, not 5000万元至1亿元(含)."""
+    if op == "between" and (match := _REPEATS.search(words)):
+        numbers = re.findall(r"\d[\d,.]*", words[: match.start()])
+        return len(numbers) > 1 and match["number"] == numbers[-2]
     if op == "between":
         words = re.split(r"[-—–~至到]", words)[0]
     return "含" in words

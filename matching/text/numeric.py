@@ -22,7 +22,7 @@ _UNIT_KINDS = ("count", "area", "duration", "age", "multiple")
 _INVERSE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 # What a share or a count is measured against is no condition: 员工总数的, 较2020年增长
 _NOT_CONDITION = re.compile(
-    r"分值|满分|权重|(?:测算|核算|应发|应补|实补|兑现|拨付|补[贴助]|奖励|资助)(?:资金)?(?:总)?(?:金)?额(?:度)?|利率上浮|罚款|处以|滞纳|放大|抽查|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:安排|总)[^，。；]{0,6}规模|设立[^，。；]{0,10}(?:专项资金|基金)规模|基金规模|安排|(?:补[贴助]|奖励|奖补|资助)(?:金?额|资金)|(?:培养|培训|建设|实施|执行|办理|有效)期限?[^，。；\d]{0,4}$"
+    r"分值|满分|权重|(?:测算|核算|应发|应补|实补|兑现|拨付|补[贴助]|奖励|资助)(?:资金)?(?:总)?(?:金)?额(?:度)?|利率上浮|罚款|处以|滞纳|放大(?!倍)|基金[^，。；]{0,4}放大|抽查|踏勘|复核|核查|误差|偏差|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:安排|总)[^，。；]{0,6}规模|设立[^，。；]{0,10}(?:专项资金|基金)规模|基金规模|安排|(?:补[贴助]|奖励|奖补|资助)(?:金?额|资金)|(?:培养|培训|建设|实施|执行|办理|有效)期限?[^，。；\d]{0,4}$"
 )
 _PROCEDURE = re.compile(r"答复|公示|受理|审核|审批|办结|报送|拨付到|提交|反馈|评审|送达|备查|保存|归档|完成拨付")
 
@@ -37,6 +37,8 @@ _EVERY = re.compile(
 )
 
 
+# 批发业达到2亿元、零售业达到5000万元: the same measure for another sort
+_OTHER_SORT = re.compile(r"的?、[\u4e00-\u9fa5]{1,8}(?:业|类|型|企业|单位|项目|机构)的?(?:为|在)?")
 # 除购房贷款及5万元以下小额贷款外: what does not count
 _EXCEPTED = re.compile(r"(?:^|[，；、：(])除[^。；外]{0,40}$")
 
@@ -66,6 +68,9 @@ def numeric_condition(
         return stay
     quantity = _counted(text, quantity, clause)
     kind = quantity.kind
+    if kind == "duration" and re.search(r"享受\s?$", text[clause.start : quantity.left]):
+        # 享受未满三年的，可继续享受至期满
+        return None
     if kind == "duration" and re.search(r"处罚|处分|失信|移出|通报|撤销|取消", text[clause.start : quantity.left]):
         # 受到处罚未满三年: how long ago, not how long
         return None
@@ -80,6 +85,12 @@ def numeric_condition(
             r"[\s、和及或;,，至]*(?:以上|不足|但|且|并|、|达到)*[\s、和及或,，]*", text[last.end : quantity.left]
         )
     )
+    follows = follows or bool(
+        last
+        and last.extra.get("_kind") == kind
+        and quantity.op
+        and _OTHER_SORT.fullmatch(text[last.end : quantity.left])
+    )
     eased = re.search(r"(?:放宽|降低|提高)(?:至|到)[^，。；\d]{0,10}$", text[clause.start : quantity.left])
     if aside := _aside(text, quantity, last) or rise(text, quantity, clause, last):
         return aside
@@ -88,10 +99,10 @@ def numeric_condition(
     whole = _is_whole(text, quantity, clause)
     if not quantity.op and quantity.high is None and not (follows or eased or topic or whole):
         return None
-    if quantity.op in (">", ">=") and re.match(r"\s?的?部分", text[quantity.right : clause.end]):
+    if quantity.op in (">", ">=") and re.match(r"\s?的?部分(?!按|给予|予以)", text[quantity.right : sentence.end]):
         return None
     if re.match(
-        r"\s?(?:的比例)?时?[，,]?[^，。；\d]{0,4}(?:放大|暂停|停止|终止|启动|触发)",
+        r"\s?(?:的比例)?时?[，,]?[^，。；\d]{0,4}(?:放大(?!倍)|暂停|停止|终止|启动|触发)",
         text[quantity.right : quantity.right + 12],
     ):
         return None
@@ -99,7 +110,7 @@ def numeric_condition(
         r"[^，。；]{0,24}外", text[quantity.right : sentence.end]
     ):
         return None
-    if re.search(r"专家|评委|评审组|工作人员", text[clause.start : quantity.left]):
+    if re.search(r"专家|评委|评审组|(?<!专职)(?<!专业)(?<!研发)(?<!技术)工作人员", text[clause.start : quantity.left]):
         return None
     if _EXPLAINS.search(text[max(clause.start, quantity.left - 40) : quantity.left]) or _EVERY.search(
         text[max(clause.start, quantity.left - 12) : quantity.left]
@@ -118,7 +129,8 @@ def numeric_condition(
     if condition is None:
         return None
     if re.match(
-        r"的?[^，。；：\d]{0,10}[，,]?(?:不予|不得|不享受|不适用|不纳入|除外|不再)", text[quantity.right : sentence.end]
+        r"的?[^，。；：()\d]{0,10}[，,]?(?:不予|不得|不享受|不适用|不纳入|除外|不再)",
+        text[quantity.right : sentence.end],
     ):
         turned = {**condition.extra, "_turned": True}
         condition = replace(condition, op=_INVERSE.get(condition.op, condition.op), extra=turned)
@@ -182,8 +194,10 @@ def _measured(
         else:
             cue, left, right = hung.cue, hung.start, hung.end
             name = cue.field
-            if name == "established_years" and quantity.unit == "日":
-                cue, name = replace(cue, metric="天数"), "other_metric"
+            if name == "established_years" and (
+                quantity.unit == "日" or re.search(r"航线|班列|航班|线路|班轮", text[clause.start : quantity.left])
+            ):
+                cue, name = replace(cue, metric="运营时间"), "other_metric"
             extra = {"metric": _worded(cue.metric, text[left:right])} if cue.metric else {}
             if left >= clause.start or right > quantity.right:
                 start = min(left, quantity.left)

@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 from matching.text.model import Soft
-from matching.text.quantities import chinese_number
+from matching.text.numerals import chinese_number
 
 _TALENT = re.compile(
     r"(?P<level>[A-F]类?(?:[、和及][A-F]类?)*(?:及以上)?(?:高层次)?人才|领军人才|高层次人才|拔尖人才|急需紧缺人才|顶尖人才)"
@@ -19,14 +19,14 @@ _JOB_TITLE = re.compile(r"(?P<title>正高级|副高级|(?<!正)(?<!副)高级|�
 
 # 位列同行业前三位; 全省第一位
 _RANK = re.compile(
-    r"(?:排名|位列|位居|居|名列|进入|占有率)[^，。；：\d\n]{0,20}?前(?P<n>\d{1,2}|[一二三四五六七八九十]{1,2})(?:位|名)|(?:位列|位居|居|名列|或者?)(?:全[国省市区县]|本[省市区县]|行业)[^，。；\d\n]{0,6}第(?P<one>一)(?:位|名)?"
+    r"(?:排名|位列|位居|居|名列|列|进入|占有率|额|产值|收入|税收|产量|销量)[^，。；：\d\n]{0,20}?前(?P<n>\d{1,2}|[一二三四五六七八九十]{1,2})(?:位|名)|(?:全[国省市区县]|国内|省内|市内|同品种|同行业)[^，。；：\d\n]{0,8}前(?P<m>\d{1,2}|[一二三四五六七八九十]{1,2})[位名家]|(?:位列|位居|居|名列|或者?)(?:全[国省市区县]|本[省市区县]|行业)[^，。；\d\n]{0,6}第(?P<one>一)(?:位|名)?"
 )
 
 
 def ranks(text: str, start: int, end: int) -> list[Soft]:
     found = []
     for match in _RANK.finditer(text, start, end):
-        word = match["n"] or match["one"]
+        word = match["n"] or match["m"] or match["one"]
         number = int(word) if word.isdigit() else int(chinese_number(word) or 0)
         if number:
             extra: dict[str, object] = {"metric": "名次"}

@@ -12,11 +12,14 @@ _OURS = re.compile(
 _NAMED = re.compile(
     rf"(?:在|于(?!在)|至|到|均为|落户|入驻|迁入|位于)(?P<place>(?!在)[\u4e00-\u9fa5]{{1,12}}?(?:{_ZONE}))(?!域|级|属)|在(?P<short>琼|京|沪|渝|深|浙|苏|粤|鲁|鄂|湘|皖|赣|闽|川|黔|滇|桂|宁|杭|蓉|汉)(?=依法|登记|注册|纳税|设立)"
 )
+_BARE_NAMED = re.compile(rf"(?P<place>[\u4e00-\u9fa5]{{1,12}}?(?:{_ZONE}))(?P<short>)(?=行政区|辖区|境|区域|范围|市域)")
 _REGISTERED = re.compile(
     rf"(?:在|于){_R}{{1,22}}?(?:依法|合法|工商|办理)*(?:登记注册|注册登记|工商注册|(?<!商标)注册|登记|开办|设立|成立)(?!资本|会计|商标|证|上牌|失业)"
     rf"|(?:注册|登记|工商)(?:登记)?(?:注册)?(?:地址?|所在地)?(?:、|和|及|，)?(?:[^。；\n]{{0,24}}?)(?:均|都)?(?:在|于|位于){_R}{{1,16}}"
     r"|在(?:我|本)(?:省|市|区|县|州|旗)(?:行政区域|行政区划|辖区|境|区域)(?:范围)?内(?:依法|合法)?(?:从事|生产|经营|开展)"
     r"|(?:我|本)(?:省|市|区|县|州|旗)(?:注册|登记|依法)"
+    r"|[\u4e00-\u9fa5]{1,12}?(?:省|市|区|县|州|旗|新区|园区)(?:行政区域|行政区划|辖区|境|区域|范围|市域)(?:范围)?内(?:依法|工商|合法)*(?:登记注册|注册登记|注册|登记|设立)(?!资本|会计|商标)"
+    r"|(?:：|，|。|^|\n|、|为|对|\))(?:我|本|全)(?:省|市|区|县|州|旗)(?:行政区域|行政区划|辖区|境|区域)(?:范围)?内的?(?:企业|单位|法人|机构|合作社|高校)"
     r"|(?:对|凡|支持|鼓励|，|。|：|为|^|\n)(?:我|本)(?:省|市|区|县|州|旗)(?:内|辖区内|范围内)?(?:[^，。；：、的局委]{0,6})(?:企业|单位|法人|机构|合作社|家庭农场|农户|经营主体)(?!技术|家|开办|服务|名录)"
 )
 _COUNTED = re.compile(
@@ -65,7 +68,7 @@ def placed(text: str, start: int, end: int, here: Here) -> list[Placed]:
         at = start + match.start()
         found.append(Placed(at, start + match.end(), "registered_region", place))
         beside = _SAME_BREATH.match(bare, match.end())
-        stretch = bare[match.start() : beside.end() if beside else match.end()]
+        stretch = bare[match.start() : beside.end() if beside else match.end()].rstrip("、，, ")
         for field, words in (("tax_region", _TAX), ("stat_region", _STAT)):
             if words.search(stretch):
                 found.append(Placed(at, at + len(stretch), field, place))
@@ -82,7 +85,11 @@ def placed(text: str, start: int, end: int, here: Here) -> list[Placed]:
 def place_in(words: str, here: Here) -> str:
     """The place that `words` name, in full where they mean the place the document speaks for; empty if they name none."""
     own = _OURS.search(words)
-    if own and own[0][0] not in "我本全" and (named := _NAMED.search(words)) and named["place"]:
+    if (
+        own
+        and own[0][0] not in "我本全"
+        and ((named := _NAMED.search(words) or _BARE_NAMED.match(words)) and named["place"])
+    ):
         # 在安徽省境内: the place is named
         place = str(named["place"])
         return here.name if here.name and (place in here.name or here.name.endswith(place)) else place
@@ -91,7 +98,11 @@ def place_in(words: str, here: Here) -> str:
         if here.name and (not mine or not here.level or mine[0] == here.level or mine[0] in here.name):
             return here.name
         return match[0] if not here.name or match[0][0] in "我本" else ""
-    if match := _NAMED.search(words):
+    short = re.match(r"于?在?(?P<short>[\u4e00-\u9fa5]{2,4}?)(?:依法|工商|合法)*(?:注册|登记)", words)
+    if here.name and short and short["short"] in here.name:
+        # 在都安注册, where 都安瑶族自治县 speaks
+        return here.name
+    if match := _NAMED.search(words) or _BARE_NAMED.match(words):
         place = match["place"] or match["short"]
         return here.name if here.name and (place in here.name or here.name.endswith(place)) else place
     return ""

@@ -50,11 +50,27 @@ def _converter() -> opencc.OpenCC:
 
 def plain(text: str) -> str:
     """`text` with one plain character for each of its characters: same length, same positions."""
-    wide = text.translate(_WIDE)
+    wide = _with_chinese_marks(text.translate(_WIDE))
     if all(ord(char) < 0x80 or not "\u4e00" <= char <= "\u9fff" for char in wide):
         return wide
     table = {char: _simplified(char) for char in set(wide) if "\u4e00" <= char <= "\u9fff"}
     return "".join(table.get(char, char) for char in wide)
+
+
+# Pages taken over by machines write ， ； ： 。 half-width. Between digits they belong to the number (1,000; 1:1; 2.5); a stop behind a
+# Chinese word ends its sentence, also 一. as the number of a heading.
+_HALF = re.compile(
+    r"(?<!\d),|,(?!\d)|;|(?<![\d/\w]):(?!//)|(?<=[\u3400-\u9fff)]):|(?<=[\u4e00-\u9fff)%\"”])\.(?![\d.\w])|(?<=[\u4e00-\u9fff]{2})\.(?=[\u4e00-\u9fff])"
+)
+_FULL = {",": "，", ";": "；", ":": "：", ".": "。"}
+_NUMERAL_AHEAD = re.compile(r"(?:^|\n)[ \t]*[一二三四五六七八九十]{1,3}(\.)(?!\d)")
+
+
+def _with_chinese_marks(text: str) -> str:
+    if not any(mark in text for mark in _FULL):
+        return text
+    text = _NUMERAL_AHEAD.sub(lambda m: m[0][:-1] + "、", text)
+    return _HALF.sub(lambda m: _FULL[m[0]], text)
 
 
 @dataclass(frozen=True)
@@ -86,6 +102,7 @@ def flat(text: str) -> Flat:
         _without_tags,
         _without_entities,
         _without_invisible,
+        _without_glosses,
         _without_pages,
         _without_bare_pages,
         _without_blanks,
@@ -137,6 +154,19 @@ def _without_entities(text: str) -> list[Cut]:
 
 def _without_invisible(text: str) -> list[Cut]:
     return [(m.start(), m.end(), "") for m in _INVISIBLE.finditer(text)]
+
+
+# 產(chǎn)業(yè): how a word sounds, put in behind it; 0 . 2 万元: a decimal that was scanned
+_GLOSS = re.compile(
+    rf"(?<=[{_HAN}])\(\s?(?=[a-zü]{{0,5}}[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜńňǹ])[a-züāáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜńňǹ]{{1,6}}\s?\)"
+)
+_SCANNED_POINT = re.compile(r"(?<=\d)(?: \.|\. | \. )(?=\d{1,4}\s?(?:[万亿%‰元]|个百分点))")
+
+
+def _without_glosses(text: str) -> list[Cut]:
+    found = [(m.start(), m.end(), "") for m in _GLOSS.finditer(text)]
+    found += [(m.start(), m.end(), ".") for m in _SCANNED_POINT.finditer(text)]
+    return sorted(found)
 
 
 def _without_pages(text: str) -> list[Cut]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
+from matching.text.numerals import chinese_number
+
 Kind = Literal["money", "ratio", "count", "area", "duration", "age", "multiple", "score"]
 Op = Literal[">=", ">", "<=", "<", ""]
 
@@ -57,7 +59,7 @@ _UNIT = (
     rf"(?P<money>(?:十万|百万|千万|亿|万|千|百)?\s{{0,2}}(?:{_CURRENCY}))"
     rf"|(?P<bare>(?:千万|百万|亿|万)(?!\s?(?:{_NOT_MONEY})))"
     r"|(?P<ratio>%|‰|个百分点|个点|成(?=以上|以下|的|左右|且|及|[、，；。)]))"
-    r"|(?P<area>(?:万|千)?\s{0,2}(?:平方米|㎡|平米|m2|m²|亩|公顷)(?!产))"
+    r"|(?P<area>(?:万|千)?\s{0,2}(?:平方米|㎡|平米|平方(?!公|千)|m2|m²|亩|公顷|平(?=(?:及?以[上下]|[，。、；)])))(?!产))"
     r"|(?P<age>周岁|岁)"
     r"|(?P<duration>年(?!度|代|内新|级|均|产|[初中末底来前]|\d)|周年|个?完整的?(?:会计|自然|纳税)?年度|个?自然年|个?会计年度|个?纳税年度|个年度|个月|月(?!\d)|季度|个季度|天|个?工作日|日(?!\d))"
     r"|(?P<multiple>倍)"
@@ -67,8 +69,6 @@ _NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<cn>{_CN})")
 _UNIT_RE = re.compile(rf"\s{{0,2}}(?:{_UNIT})", re.I)
 _RANGE = re.compile(r"\s?(?:\(不?含(?:本数)?\)|及?以[上下]|\(不?含\)及?以上|起)?\s?(?:-|—|–|~|至|到|―|－|～)+\s?")
 _LIST = re.compile(r"\s?(?:、|和|及|或|/)\s?")
-_CN_DIGIT = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
-_CN_SCALE = {"十": 10, "百": 100, "千": 1000}
 _FRACTION = re.compile(rf"(?P<den>{_CN}|\d{{1,6}})分之(?P<num>{_CN}|\d{{1,6}}(?:\.\d{{1,8}})?)")
 # 占3/4以上; 占一半以上; 运营半年以上
 _ONE_HALF = re.compile(r"(?<=[占达])\s?(?P<half>一半)(?=以上|的|及以上)")
@@ -122,25 +122,6 @@ _SUFFIX_RE = re.compile(
 _BEHIND = frozenset({"及以上", "及其以上", "或以上", "或者以上", "以上", "之上", "及以下", "以下"})
 # （含5%）repeats the number before it
 _REPEATED = re.compile(r"\((?:不?含|包括|包含)\s?$")
-
-
-def chinese_number(word: str) -> Decimal | None:
-    """三 → 3, 十二 → 12, 一百零五 → 105, 两千 → 2000, 三点五 → 3.5; None if the word is not a number."""
-    whole, _, part = word.partition("点")
-    total, digit = 0, 0
-    seen = False
-    for char in whole:
-        if char in _CN_DIGIT:
-            digit, seen = _CN_DIGIT[char], True
-        elif char in _CN_SCALE:
-            total += (digit if seen else 1) * _CN_SCALE[char]
-            digit, seen = 0, False
-        else:
-            return None
-    total += digit
-    if part:
-        return Decimal(f"{total}." + "".join(str(_CN_DIGIT[c]) for c in part))
-    return Decimal(total)
 
 
 def _number(match: re.Match[str]) -> Decimal | None:
@@ -328,6 +309,19 @@ def quantities(text: str) -> list[Quantity]:
             opened = "不含" in text[earlier.end : start]
             found.append(replace(earlier, end=end, right=end, high=quantity.value, open_low=opened))
             continue
+        if (
+            unit not in ("元", "%", "‰")
+            and kind == "money"
+            and found
+            and found[-1].unit == "元"
+            and text[found[-1].end - 1] in "万亿"
+            and _joins(text[found[-1].end : start])
+        ):
+            # 100万—500万美元, 50万、80万美元: the currency stands behind the last
+            found[-1] = replace(found[-1], unit=unit)
+            if _RANGE.fullmatch(text[found[-1].end : start]):
+                found.append(replace(found.pop(), end=end, right=end, high=quantity.value))
+                continue
         found.append(quantity)
     return _shared(text, [_compared(text, quantity) for quantity in found])
 

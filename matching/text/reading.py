@@ -146,6 +146,9 @@ def _assembled(made: Flat, found: list[UnitRead], title: str) -> tuple[list[Cond
             subtitle = new[-1] if _is_subtitle(made.text, new[-1], unit) else None
         elif not conditions:
             continue
+        elif _gives_without_sum(made.text, unit):
+            items.append(ReadItem(unit.name, tuple(distinct(conditions)), {}, unit.start, unit.end))
+            subtitle = None
         elif unit.common:
             common += conditions
         elif subtitle is not None:
@@ -167,6 +170,18 @@ def _assembled(made: Flat, found: list[UnitRead], title: str) -> tuple[list[Cond
     if len(items) == 1:
         return common, [replace(items[0], conditions=tuple(distinct([*left, *items[0].conditions])))]
     return [*common, *left], items
+
+
+# 对新迁入我区的上市公司，按照本区上市企业予以奖励: who it names need be nobody else
+_GIVES_LIKE = re.compile(
+    r"(?:^|[。\n])[^。；，\n]{0,20}(?:对|凡|支持|鼓励)[^。；\n]{6,160}(?:给予|予以|享受|参照|按照?)[^。；\n\d]{2,40}(?:奖励|补助|补贴|资助|支持|扶持|优惠|待遇|政策)[。；\s]*(?:$|[。；\n])"
+)
+
+
+def _gives_without_sum(text: str, unit: Unit) -> bool:
+    return not (unit.asks or unit.common or unit.barred or unit.choice or unit.gives or unit.preamble) and bool(
+        _GIVES_LIKE.search(text[unit.start : unit.end])
+    )
 
 
 def _is_subtitle(text: str, item: ReadItem, unit: Unit) -> bool:

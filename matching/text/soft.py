@@ -23,12 +23,12 @@ _FIRST = re.compile(
 _SIZES: tuple[tuple[re.Pattern[str], list[str]], ...] = (
     (
         re.compile(
-            r"中小微企业|中小(?:微)?企业(?!公共|服务|发展|局|特色|创新创业|数字化转型|认定|主管)|中小(?=工业企业|商贸企业|服务业企业)"
+            r"中小微企业|中小(?:微)?企业(?!公共|服务|发展|局|特色|创新创业|数字化转型|认定|主管|股份|专项)|中小(?=工业企业|商贸企业|服务业企业)"
         ),
         ["中型", "小型", "微型"],
     ),
-    (re.compile(r"小微企业|小型微利企业|小型和微型企业|小型微型企业"), ["小型", "微型"]),
-    (re.compile(r"大型企业|大企业"), ["大型"]),
+    (re.compile(r"(?<!中)小微企业|小型微利企业|小型和微型企业|小型微型企业"), ["小型", "微型"]),
+    (re.compile(r"大型企业|(?<!广)(?<!较)大企业"), ["大型"]),
     (re.compile(r"个体工商户"), ["个体工商户"]),
 )
 _BARS = re.compile(
@@ -95,6 +95,8 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
         ):
             who = [re.sub(r"^(?:城镇|离校)", "", w) for w in re.findall(_PERSON, match["who"])]
             found.append(Soft(match.start(), match.end(), "person_status", "in", who))
+    for match in _WHO.finditer(text, start, end):
+        found.append(Soft(match.start("who"), match.end("who"), "person_status", "in", [match["who"]]))
     for match in _RESIDES.finditer(text, start, end):
         named = here.name[:2] and here.name[:2] in match["park"]
         park: object = [match["park"]] if named else True
@@ -143,8 +145,8 @@ def _unnamed(between: str, field: str) -> list[str] | None:
     """The names between two names of a list that no list of ours holds; None where the list does not go on."""
     if _BETWEEN.fullmatch(between):
         return []
-    inner = re.fullmatch(r"、(?P<names>[\u4e00-\u9fa5、]{3,60})、(?:国家|省|市)?级?", between)
-    names = [re.sub(r"^(?:国家|省|市)级?", "", name) for name in inner["names"].split("、")] if inner else []
+    inner = re.fullmatch(r"、(?P<names>[\u4e00-\u9fa5、()]{3,90})、(?:国家|省|市)?级?", between)
+    names = [re.sub(r"^(?:国家|省|市)级?|\([^()]*\)", "", name) for name in inner["names"].split("、")] if inner else []
     return names if names and all(kind_of(name) == field for name in names) else None
 
 
@@ -197,7 +199,7 @@ _PERMIT = re.compile(
     r"|(?P<grade>施工总承包|专业承包)(?:[特一二三]级(?:[、和及][特一二三]级)*)?资质"
 )
 _REFERENCE_WORDS = re.compile(
-    rf"(?P<what>裁员率|增[速幅]|增长率|比例|占比|收入|能耗|费率|利率|水平){_R}{{0,4}}?(?P<op>不高于|不低于|高于|低于|不超过|超过|优于)(?P<words>{_R}{{0,24}}?(?:平均水平|平均值|平均增速|平均|失业率(?:控制目标|调控目标)?|限额标准|标准值|先进值|控制目标|同期水平|上年水平|水平))"
+    rf"(?P<what>裁员率|工资|增[速幅]|增长率|比例|占比|收入|能耗|费率|利率|水平){_R}{{0,4}}?(?P<op>不高于|不低于|高于|低于|不超过|超过|优于)(?P<words>{_R}{{0,24}}?(?:平均水平|平均值|平均增速|平均工资|平均|失业率(?:控制目标|调控目标)?|限额标准|标准值|先进值|控制目标|同期水平|上年水平|水平))"
 )
 _REFERENCE = re.compile(_REFERENCE_WORDS.pattern + r"(?!\s?\(?\d)")
 # 利率不超过LPR+100个基点
@@ -215,7 +217,9 @@ def _lists(text: str, start: int, end: int) -> list[Soft]:
         found.append(Soft(match.start(), match.end(), "standards_led", "in", levels))
     for match in _PERMIT.finditer(text, start, end):
         name = match["title"] or match["name"] or f"{match['grade']}资质"
-        found.append(Soft(match.start(), match.end(), "permits", "in", [name]))
+        names = [one for one in re.split(r"[、和及]", name) if len(one) > 1]
+        names = names if all(re.search(r"(?:证|证书|许可)$", one) for one in names) else [name]
+        found.append(Soft(match.start(), match.end(), "permits", "in", names))
     for match in [*_REFERENCE.finditer(text, start, end), *_RATE_REFERENCE.finditer(text, start, end)]:
         lead = text[max(start, match.start() - 12) : match.start()]
         name = "layoff_rate" if match["what"] == "裁员率" else _measure_of(match["what"], lead)
@@ -251,9 +255,10 @@ _PERSON = r"(?:(?:城镇)?登记失业人员|就业困难人员|退役军人|复
 _PERSONS = re.compile(
     rf"(?P<who>{_PERSON}(?:\([^()]{{1,16}}\))?(?:(?:、|和|及|以及|或){_PERSON}(?:\([^()]{{1,16}}\))?)+)"
 )
+_WHO = re.compile(rf"(?:对象|人员|主体)(?:为|是)?[：:]\s?(?P<who>{_PERSON})(?=[。；;\s]|$)")
 # 营业收入同比正增长
 _GROWS = re.compile(
-    rf"(?P<what>研发(?:费用?|投入|经费)|进出口|出口|进口|营业收入|销售收入|营收|收入|销售额|零售额|产值|税收){_R}{{0,26}}?(?:(?:保持|实现)?正增长|较上一?年度?(?:有所?|实现)增长)"
+    rf"(?P<what>研发(?:费用?|投入|经费)|进出口|出口|进口|营业收入|销售收入|营收|收入|销售额|零售额|产值|税收){_R}{{0,26}}?(?:(?:保持|实现)?正增长|[较比]上一?年度?(?:有所?|实现)?增长(?![^，。；]{{0,6}}\d))"
 )
 _OWNS = re.compile(
     r"(?:拥有|具有|享有|取得|获得|获)[^，。；\d\n]{0,10}?(?P<what>自主知识产权|发明专利|知识产权)(?![^，。；\n]{0,10}\d)(?!管理|服务|贯标|示范|优势)"

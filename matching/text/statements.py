@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left
 from dataclasses import replace
 
-from matching.text import awards, bars, soft
+from matching.text import awards, bars, soft, tables
 from matching.text.fields import field_in
 from matching.text.items import joined_bounds
 from matching.text.model import Condition
@@ -20,7 +20,7 @@ _ADDRESSED = re.compile(
     re.I,
 )
 _NEWS = re.compile(
-    r"(?:共|累计|已|预计|合计)(?:有|为|向|发放|兑现|拨付|安排|惠及|支持|补助|返还|减免|带动)(?!(?:期限)?(?:最[高长多]|不超过|不得))[^。；]{0,30}(?:\d|余)|专项资金[^。；]{0,10}\d|总规模|财政安排|安排[^。；]{0,16}资金\s?\d|据统计|去年同期|20\d\d年(?!度)[^，。；]{0,12}(?:发放|兑现|拨付|返还|完成|(?:额|值|量|收入)突破)|(?:目前|截至)[^，。；]{0,16}(?:共有|已有|有|累计)|暂停(?:开展|新增|受理|发放|办理)"
+    r"(?:共|累计|已|预计|合计)(?:有|为|向|获|获得|发放|兑现|拨付|安排|惠及|支持|补助|返还|减免|带动)(?!(?:期限)?(?:最[高长多]|不超过|不得))[^。；]{0,30}(?:\d|余)|专项资金[^。；]{0,10}\d|总规模|财政安排|安排[^。；]{0,16}资金\s?\d|据统计|去年同期|20\d\d年(?!度)[^，。；]{0,12}(?:发放|兑现|拨付|返还|完成|(?:额|值|量|收入)突破)|(?:目前|截至)[^，。；]{0,16}(?:共有|已有|有|累计)|暂停(?:开展|新增|受理|发放|办理)"
 )
 # What a government sets itself: 用3年时间，使担保规模达到1亿元以上; 力争到2027年…突破100家
 _GOAL = re.compile(
@@ -40,6 +40,10 @@ _OTHERS = re.compile(
 # 一年以上未动工的，收回土地; 骗取资金的，追回并…: what follows from a breach, not who may apply
 _PENALTY = re.compile(
     r"的，[^。；\n]{0,40}(?:收回|追回|追缴|退[回还]|追究|缴纳[^。；\n]{0,8}(?:费|金)(?!的)|解除(?:合同|协议)|处以|移送|终止(?:合同|协议))"
+)
+# 家庭农场可与小微企业同等享受: who else may, not who must
+_LIKEWISE = re.compile(
+    r"(?:可|均可|同样)?(?:参照|比照|视同|与[^，。；]{2,12}(?:同等|一样|一并))[^，。；\n]{0,24}(?:享受|执行|办理|对待)"
 )
 _PAPERS = re.compile(r"复印件|原件|盖章|申请表|一式[一二两三四\d]+份|营业执照副本|提交材料")
 
@@ -77,8 +81,8 @@ def unit_read(
             continue
         if _PENALTY.search(words) and not unit.asks and not unit.barred and not _SUMS.search(words):
             continue
-        if awards.heads_table(words):
-            table = _cells(words)
+        if tables.heads_table(words):
+            table = tables.cells(words)
         elif "。" in words:
             table = []
         if _is_heading(text, unit, sentence, title):
@@ -101,6 +105,12 @@ def unit_read(
             more = sentence.start + cut
             asked = [c for c in asked if c.start < more]
         here_asked = [*asked, *(c for c in _stated(text, sentence, here) if c.start < more)]
+        if not given and (likewise := _LIKEWISE.search(words)) and not re.search(r"\d", words):
+            here_asked = [
+                replace(c, extra={**c.extra, "when": likewise[0]})
+                for c in here_asked
+                if c.field in ("applicant_type", "enterprise_size") and c.start < sentence.start + likewise.start()
+            ]
         if bars.heads_bars(words) and words.rstrip().endswith(("：", ":")):
             continue
         begins = bars.begins_bars(words)
@@ -246,7 +256,7 @@ def _sentence_read(
         scheduled = schedule is not None and quantity.start >= sentence.start + schedule
         if (scheduled and quantity.kind == "ratio") or awards.is_replaced(text, quantity):
             continue
-        head = _column(words, quantity.start - sentence.start, table)
+        head = tables.column(words, quantity.start - sentence.start, table)
         given = (
             not awards.is_tier(text, quantity)
             and not _continues(text, last, quantity)
@@ -256,13 +266,20 @@ def _sentence_read(
                 or ((unit.gives or headed) and awards.is_award_in_section(text, quantity, clause))
                 or (giving and head is None and last is not None and awards.follows_threshold(text, quantity, last.end))
                 or (head is None and awards.in_list_of_sums(text, quantity, sentence.start))
+                or (head is None and (amounts or earlier) and awards.gives_each(text, quantity, clause))
                 or (head is None and amounts and awards.goes_on_giving(text, quantity, clause))
-                or ((amounts or earlier) and awards.limits_what_is_given(text, quantity, clause))
+                or (
+                    (amounts or earlier)
+                    and (
+                        awards.limits_what_is_given(text, quantity, clause)
+                        or awards.tops_what_is_given(text, quantity, clause)
+                    )
+                )
                 or (
                     head is not None
                     and quantity.kind in ("money", "ratio")
                     and not quantity.op
-                    and awards.gives_column(head)
+                    and tables.gives_column(head)
                 )
             )
         )
@@ -280,7 +297,7 @@ def _sentence_read(
             last,
             carried.get(quantity.kind),
             head
-            if head is not None and not awards.gives_column(head)
+            if head is not None and not tables.gives_column(head)
             else _announced(text, sentence, quantity) or topic
             if quantity.op or quantity.high is not None
             else "",
@@ -312,22 +329,6 @@ def _continues(text: str, last: Condition | None, quantity: Quantity) -> bool:
         and last.extra.get("_kind") == quantity.kind
         and bool(re.fullmatch(r"\s?[、和及或]\s?", text[last.end : quantity.left]))
     )
-
-
-def _cells(words: str) -> list[str]:
-    return [cell for cell in re.split(r"\t|\|", words) if cell.strip()] if re.search(r"[\t|]", words) else words.split()
-
-
-def _column(words: str, at: int, heads: list[str]) -> str | None:
-    """The head of the table column that position `at` of a row stands in; None outside of tables and in rows of another width."""
-    if not heads or len(cells := _cells(words)) != len(heads):
-        return None
-    position = 0
-    for head, cell in zip(heads, cells, strict=True):
-        position = words.index(cell, position) + len(cell)
-        if at < position:
-            return head
-    return None
 
 
 _SUBGROUP = re.compile(

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, replace
 
 from matching.text.bars import heads_bars
+from matching.text.numerals import chinese_number
 from matching.text.outline import Paragraph, rank_of
-from matching.text.quantities import chinese_number
 
 _SKIP = re.compile(
     r"申[报请领办](?:材料|程序|流程|时间|方式|资料|步骤|受理)|办理(?:流程|程序|材料|时限|时间|地点)|提[交供](?:以下)?材料|所需材料|监督(?:管理|检查)|绩效(?:评价|管理|考核|目标|监控)|责任追究|"
@@ -75,7 +75,8 @@ def units(text: str, root: Paragraph) -> list[Unit]:
                 parents=tuple(id(a) for a in chain) or (id(root),),
                 name=_name(headings, text[node.body : own_end]),
                 common=bool(_COMMON.search(heading + text[node.body : node.body + 30])),
-                skip=any(_SKIP.search(h[:14]) for h in headings),
+                skip=any(_SKIP.search(h[:14]) for h in headings)
+                and not any(_MUST.search(_own(text, a)[-40:]) for a in chain[1:]),
                 gives=any(_AWARD.search(h[:18]) and not _CONDITIONS.search(h[:18]) for h in headings),
                 lead=_lead(text, node),
                 barred=any(heads_bars(_own(text, a)[-60:]) for a in chain[1:])
@@ -156,6 +157,10 @@ def _at_least(words: str) -> int:
     )
 
 
+# 申请材料：申请补助必须同时符合以下条件：… asks, whatever its heading says
+_MUST = re.compile(r"(?:应当?|须|需|必须)同?时?(?:符合|具备|满足)(?:以下|下列)[^。；，]{0,8}(?:条件|要求)[：:]$")
+
+
 def _announces_bars(text: str, root: Paragraph) -> bool:
     """有下列情形之一的，不予受理：before the first number heads the list that begins there."""
     own = _own(text, root)[-60:]
@@ -167,12 +172,30 @@ def _own(text: str, node: Paragraph) -> str:
     return text[node.body : min(node.children[0].start, node.end) if node.children else node.end].rstrip()
 
 
+# (一)申请一般项目，企业须具备：… (二)申请重点项目，企业须具备：… Nobody asks for both
+_OF_ONE_SORT = re.compile(
+    r"^(?:申[请报]|认定|评定|入选|属于|对于?)[^。；：\n]{2,40}?(?:项目|资金|补[贴助]|奖励|类|级|型|企业|单位|机构|称号|平台)(?:的)?[，,]?[^。；：\n]{0,16}(?:条件|要求|具备|符合|满足|达到)[^。；\n]{0,10}[：:]$"
+)
+
+
+def _sorts(text: str, parent: Paragraph) -> bool:
+    """Whether every line below a paragraph heads a list of its own for one sort of what can be asked for."""
+    below = parent.children
+    return (
+        1 < len(below) <= 6
+        and all(node.children for node in below)
+        and all(_OF_ONE_SORT.match(_own(text, node)) for node in below)
+    )
+
+
 def _choice(text: str, node: Paragraph) -> dict[str, int]:
     if node.children and _OR_ONE_OF.search(_own(text, node)[-60:]):
         # 得分60分以上，或满足下列条件之一： what stands before 或 is one more line of the list
         return {"choice": id(node), "branch": id(node), "least": 1}
     branch = node
     for above in node.ancestors():
+        if branch is not node and _sorts(text, above):
+            return {"choice": id(above), "branch": id(branch), "least": 1}
         own = _own(text, above)[-60:]
         # before the first number only a line that announces a list is its head
         heads = above.rank >= 0 or own.endswith(("：", ":"))

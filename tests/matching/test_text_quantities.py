@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matching.text.numerals import chinese_number
 from matching.text.plain import plain
-from matching.text.quantities import chinese_number, quantities
+from matching.text.quantities import quantities
 
 
 def _read(text: str) -> list[tuple[str, str, str]]:

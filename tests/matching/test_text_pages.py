@@ -1,0 +1,132 @@
+"""What a fifth reading of published pages taught (decision 0127): half-width marks, several sorts of project, sums for each, who else may."""
+
+from typing import Any
+
+import pytest
+
+from matching.text import read
+
+Fact = tuple[str, str, Any]
+
+
+def _conditions(text: str, **given: str) -> list[dict[str, Any]]:
+    document = read(text, **given).to_dict()
+    return [*document["common_conditions"], *(c for item in document["items"] for c in item["conditions"])]
+
+
+def _said(text: str, **given: str) -> list[Fact]:
+    return [(c["field"], c["op"], c["value"]) for c in _conditions(text, **given)]
+
+
+def _sums(text: str) -> list[Any]:
+    found: list[Any] = []
+    for item in read(text).to_dict()["items"]:
+        for part in [item["award"], *item["award"].get("tiers", ())]:
+            found += [part[k] for k in ("amount_yuan", "cap_yuan", "cap_project", "rate") if k in part]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("企业完成上市辅导验收,并获交易所受理的,奖励5万元.", ("listed_status", "in", ["辅导验收"])),
+        ("一. 申报条件\n1. 有专职工作人员不少于4人;\n2. 成立满2年.\n每家奖励5万元.", ("staff_qualified", ">=", 4)),
+        ("对營業(yíng yè)不足的不論,運(yùn)營(yíng)滿3年的養(yǎng)老機(jī)構(gòu),補(bǔ)助5萬元。", ("established_years", ">=", 3)),
+        ("年度进出口80万—300万美元的企业，奖励5万元。", ("trade_value", "between", [800_000, 3_000_000])),
+        ("批发业销售额达到3亿元、零售业达到6000万元的，每家奖励5万元。", ("revenue_last_year", ">=", 60_000_000)),
+        ("2023年度享受加计扣除的研发费用总额在150万元（含）以上的企业，奖励5万元。", ("rd_expense", ">=", 1_500_000)),
+        ("设备（含配套软件，不含税）投资300万元以上的，奖励5万元。", ("equipment_investment", ">=", 3_000_000)),
+        ("建筑面积2000平以上的基地，奖励5万元。", ("site_area", ">=", 2000)),
+        ("放大倍数达到3倍以上的机构，奖励5万元。", ("other_metric", ">=", 3)),
+        ("属全国同品种前二家通过的，奖励5万元。", ("other_metric", "<=", 2)),
+        ("上年度营业收入中器械产品收入占55%以上（医院除外）的企业，奖励5万元。", ("main_business_ratio", ">=", 0.55)),
+        ("某市行政区域内注册的企业，奖励5万元。", ("registered_region", "in", ["某市"])),
+        ("须取得取水许可证和养殖证。每户补助5万元。", ("permits", "in", ["取水许可证", "养殖证"])),
+        ("2024年3月1日至11月30日竣工投产的项目，补助5万元。", ("event_date", "between", ["2024-03-01", "2024-11-30"])),
+        ("注：烟草、房地产、娱乐业企业不在补助之列。每家补助5万元。", ("excluded_category", "in", ["烟草", "房地产", "娱乐业"])),
+        ("出口额前5位且比上年增长的企业，奖励5万元。", ("trade_growth", ">", 0)),
+    ],
+)  # fmt: skip
+def test_conditions(text: str, expected: Fact) -> None:
+    assert expected in _said(text, region="某市")
+
+
+def test_a_short_name_of_the_place_is_the_place() -> None:
+    said = _said("企业须在河阴注册、纳税。每家奖励5万元。", region="河阴瑶族自治县")
+    assert ("registered_region", "in", ["河阴瑶族自治县"]) in said and ("tax_region", "in", ["河阴瑶族自治县"]) in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "每家奖励5万元。享受未满三年的，可继续享受至期满。",
+        "每家奖励5万元。现场踏勘比例不低于20%。",
+        "每家奖励5万元。数据误差超过5%的退回重报。",
+        "每家奖励5万元。担保基金放大倍数不低于5倍。",
+    ],
+)
+def test_what_asks_nothing_of_the_applicant(text: str) -> None:
+    assert not _conditions(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sums"),
+    [
+        ("对养老床位给予每张2000元补贴，按照40%、30%、30%比例分三年补助到位。", {2000}),
+        ("给予设备投入10%的补助。按开工、竣工两个阶段，分别给予补助总额30%、70%的补助。", {0.1}),
+        ("按上级资助的50%给予配套。其中，国家级最高600万元，省级最高200万元。", {0.5, 6_000_000, 2_000_000}),
+        ("按每人30元奖励；过夜两晚以上的，每人50元。", {30, 50}),
+        ("核算后补助额低于2万元的不予安排。每家补助6万元。", {60_000}),
+        ("每家奖励5万元。奖励资金暂定为300万元。", {50_000}),
+        ("每家奖励5万元。甲公司、乙公司共获省级奖励资金40万元。", {50_000}),
+        ("对获得专利产品的企业,给予年销售收入0 . 6 %的奖励。", {0.006}),
+    ],
+)
+def test_sums(text: str, sums: set[float]) -> None:
+    assert set(_sums(text)) == sums
+
+
+def test_cells_of_conditions_give_nothing_though_they_say_so() -> None:
+    text = (
+        "名称|对象|兑现条件|兑现标准|单位\n增长奖励|工业企业|产值3000万元—6000万元，增速20%以上|4万元|甲局\n"
+        "入库奖励|同上|完成评价入库|0.2万元|"
+    )
+    assert set(_sums(text)) == {40_000, 2000}
+    assert ("output_value", "between", [30_000_000, 60_000_000]) in _said(text)
+
+
+def test_lists_for_two_sorts_of_project_are_alternatives() -> None:
+    text = (
+        "每项奖励5万元。\n一、申报条件\n（一）申请一般项目，企业须符合下列条件：\n1.职工不超过200人；\n2.研发费用不低于20万元。\n"
+        "（二）申请重点项目，企业须符合下列条件：\n1.职工不超过600人；\n2.研发费用不低于90万元。"
+    )
+    found = {(c["field"], c["value"]): (c.get("any_of"), c.get("alt")) for c in _conditions(text)}
+    assert found["employees", 200] == found["rd_expense", 200_000] == (1, 1)
+    assert found["employees", 600] == found["rd_expense", 900_000] == (1, 2)
+
+
+def test_an_article_that_gives_without_a_sum_asks_nothing_of_the_others() -> None:
+    text = (
+        "第一条 对在新三板挂牌的企业，奖励30万元。\n第二条 对首次升规的企业，奖励6万元。\n"
+        "第三条 对新迁入我区的上市公司，按照我区上市企业予以奖励。"
+    )
+    document = read(text, region="某区").to_dict()
+    assert not document["common_conditions"]
+    with_settling = [i for i in document["items"] if any(c["field"] == "newly_settled" for c in i["conditions"])]
+    assert len(with_settling) == 1 and not with_settling[0]["award"]
+
+
+def test_who_else_may_shuts_no_enterprise_out() -> None:
+    text = "对小微企业，每招用1人补贴1000元。农民专业合作社参照小微企业享受。"
+    kinds = [c for c in _conditions(text) if c["field"] == "applicant_type"]
+    assert kinds and all("when" in c for c in kinds)
+
+
+def test_included_repeats_the_end_it_stands_for() -> None:
+    text = "出口额1000万元-3000万元（含3000万元）的企业奖励1万元，3000万元-5000万元（含5000万元）的企业奖励2万元。"
+    assert [c["bounds"] for c in _conditions(text)] == ["[]", "(]"]
+
+
+def test_materials_under_conditions_are_still_asked() -> None:
+    text = "每家补助5万元。\n二、申请材料\n（一）申请补助必须同时符合以下条件：\n1.运营满2年；\n2.入住率达30%以上。"
+    assert {c["field"] for c in _conditions(text)} == {"established_years", "other_metric"}
