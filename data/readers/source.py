@@ -12,14 +12,11 @@ from pathlib import Path
 from data.contract import Form
 from data.readers.envelope import MAX_RATIO, checked_size, checked_zip, kind_of, only_member
 from data.readers.reading import RefusedFile
+from data.readers.strange import Doubt
 
 CHUNK = 4 << 20
 # Deliveries up to this size are unpacked once and kept, larger ones are unpacked again for each pass.
 KEEP = 4 * CHUNK
-# So much of a text is asked whether it is Chinese at all, if it holds so many characters; real deliveries are above .97.
-SAMPLE, LEAST_HAN, COMMON = 200_000, 40, 0.6
-# Ideographs and what fills their place when an encoding is mistaken: private use, kana, Hangul are not among them.
-_HAN = re.compile(r"[\u3400-\u9fff\ue000-\uf8ff]+")
 _NAMES = {"gb18030": "GB18030", "utf-8": "UTF-8", "utf-8-sig": "UTF-8（带 BOM）", "utf-16": "UTF-16（带 BOM）"}
 # Four Chinese characters in a row as UTF-8. Text in GB18030 practically never contains these bytes.
 _UTF8_RUN = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){4}")
@@ -30,8 +27,9 @@ _LINE_END = {"utf-16-le": b"\n\x00", "utf-16-be": b"\x00\n"}
 
 @dataclass(frozen=True)
 class Survey:
-    """What one pass over the bytes showed: line ends, NULs (and the line of the first), a run of Chinese in UTF-8, the last byte."""
+    """What one pass over the bytes showed: their number, line ends, NULs (and the line of the first), a run of Chinese in UTF-8, the last byte."""
 
+    size: int = 0
     cr: int = 0
     lf: int = 0
     crlf: int = 0
@@ -70,6 +68,7 @@ class Source:
     def texts(self) -> Iterator[str]:
         """The text in the declared encoding, without its BOM. Never guesses: bytes that do not fit refuse the file, with what was seen."""
         line = place = 0
+        doubt = Doubt(self._codec)
         for piece in self.pieces():
             try:
                 text = piece.decode(self._codec)
@@ -77,7 +76,7 @@ class Source:
                 raise RefusedFile(self._misfit(place + error.start)) from None
             if place == 0:
                 text = text.removeprefix("\ufeff")
-                _refuse_strange(text[:SAMPLE])
+            doubt.look(text)
             if "\x00" in text:
                 raise RefusedFile("文件里有 NUL 字符")
             middle = text.find("\ufeff")
@@ -86,15 +85,18 @@ class Source:
                 raise RefusedFile(f"第 {row} 行中间有字节顺序标记（BOM），像是几个文件直接拼在一起")
             line += text.count("\n")
             place += len(piece)
+            if place == self.survey.size:
+                doubt.end()
             yield text
 
     @cached_property
     def survey(self) -> Survey:
         """One pass over every byte. Raises RefusedFile for NULs and for Chinese in another encoding than promised."""
         wide = self._codec.startswith("utf-16")
-        cr = lf = crlf = crcrlf = nul = nul_line = 0
+        size = cr = lf = crlf = crcrlf = nul = nul_line = 0
         utf8, last = False, b""
         for piece in self.pieces():
+            size += len(piece)
             if wide:
                 # Counted on the characters: a byte of one may look like a line end.
                 piece = piece.decode(self._codec, "replace").encode()
@@ -106,7 +108,7 @@ class Source:
                 cr, crlf, crcrlf = cr + piece.count(b"\r"), crlf + piece.count(b"\r\n"), crcrlf + piece.count(b"\r\r\n")
             utf8 = utf8 or (not wide and looks_utf8(piece))
             last = piece[-1:] or last
-        return Survey(cr, lf, crlf, crcrlf, nul, nul_line, utf8, last == b"\x1a")
+        return Survey(size, cr, lf, crlf, crcrlf, nul, nul_line, utf8, last == b"\x1a")
 
     @cached_property
     def _codec(self) -> str:
@@ -197,25 +199,6 @@ def file_bytes(path: Path, form: Form) -> bytes:
 def looks_utf8(raw: bytes) -> bool:
     """Whether four Chinese characters in a row stand as UTF-8. Searched first without the ASCII, most of most files: a third of the time."""
     return bool(_UTF8_RUN.search(raw.translate(None, _ASCII)) and _UTF8_RUN.search(raw))
-
-
-def _refuse_strange(text: str) -> None:
-    """Chinese that decodes and is none: read once too often by another encoding, or another country's encoding that fits by accident.
-
-    Of the Chinese that names, addresses and reports are written in nearly everything is in GB2312.
-    """
-    han = "".join(_HAN.findall(text))
-    if len(han) < LEAST_HAN:
-        return
-    raw = han.encode("gb18030")
-    as_utf8 = raw.decode("utf-8", "ignore")
-    if 3 * len("".join(_HAN.findall(as_utf8))) > 0.8 * len(raw):
-        raise RefusedFile(f"文字是乱码：像是 UTF-8 被当作 GB18030 读出后又转存（如「{han[:6]}」应为「{as_utf8[:4]}」）")
-    common = len(han.encode("gb2312", "ignore")) // 2
-    if common < COMMON * len(han):
-        raise RefusedFile(
-            f"{len(han)} 个汉字中只有 {common} 个是常用字（如「{han[:6]}」），像是别的编码（如 Big5）；请按合同的编码重新交付"
-        )
 
 
 def _decodes(raw: bytes, codec: str) -> bool:

@@ -14,6 +14,7 @@ from data.readers import header
 from data.readers.envelope import MAX_CELL
 from data.readers.reading import Reading, RefusedFile, Unreadable, frame_of
 from data.readers.source import file_bytes
+from data.readers.strange import meant
 
 _DECLARED = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]*encoding=[\"']([A-Za-z0-9_\-]+)[\"']")
 _CHINESE = {"gb2312", "gbk", "gb18030", "cp936"}
@@ -39,16 +40,27 @@ def read(path: Path, form: Form, table: Table) -> Reading:
 
 
 def _encoding(raw: bytes, form: Form) -> tuple[str, list[str]]:
-    """The contract's encoding if the bytes fit it, else the Chinese one the file itself declares; anything else is refused."""
+    """The contract's encoding if the bytes fit it, else the Chinese one the file itself declares; anything else is refused.
+
+    A word or two of GB2312 may fit UTF-8 by accident (失效 is ʧЧ): then the file's own word counts.
+    """
     declared = _DECLARED.match(raw)
     said = declared.group(1).decode("ascii").lower() if declared else ""
+    place = 0
     ours = form.encoding.removesuffix("-sig")
     for encoding in (ours, "gb18030") if said in _CHINESE else (ours,):
         try:
-            raw.decode(encoding)
+            text = raw.decode(encoding)
         except UnicodeDecodeError as error:
             place = error.start
             continue
+        other = meant(text) if encoding == "utf-8" else None
+        if other is not None:
+            if said in _CHINESE:
+                continue
+            raise RefusedFile(
+                f"全文没有一个汉字，却有「{other[0]}」，按 GB18030 读是「{other[1]}」；编码与声明（{said or '无'}）不符"
+            )
         note = [] if not said or said == encoding else [f"声明的编码是 {said}，实际按 {encoding} 读出"]
         return encoding, note
     line = raw.count(b"\n", 0, place) + 1
@@ -103,6 +115,9 @@ def _flat(element: etree._Element) -> dict[str, str]:
     out: dict[str, str] = {str(k): str(v) for k, v in element.attrib.items()}
 
     def walk(node: etree._Element, path: str) -> None:
+        stray = [node.text, *[child.tail for child in node]]
+        if len(node) and any(text and text.strip() for text in stray):
+            raise ValueError(f"元素 {path or _tag(node)} 里文字和子元素混在一起，不知道哪个是值")
         for child in node:
             name = f"{path}/{_tag(child)}" if path else _tag(child)
             if len(child):

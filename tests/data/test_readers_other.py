@@ -86,6 +86,26 @@ def test_dbf_cut_short(tmp_path: Path) -> None:
 XML = '<?xml version="1.0" encoding="{}"?><rows><row><XYDM>91</XYDM><ap>海南䶮公司</ap><ap>海南大学</ap></row></rows>'
 
 
+SHORT = '<?xml version="1.0" encoding="{}"?><rows><row><XYDM>91</XYDM><ap>失效</ap></row></rows>'
+
+
+@pytest.mark.parametrize("written", ["gb18030", "utf-8"])
+def test_two_characters_that_fit_both_encodings_are_read_by_the_one_that_makes_chinese(
+    tmp_path: Path, written: str
+) -> None:
+    path = tmp_path / "a.xml"
+    path.write_bytes(SHORT.format("gb2312").encode(written))
+    assert reading(path, "xml", row="row").frame["name"].to_list() == ["失效"]
+
+
+def test_text_beside_elements_is_not_dropped_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_bytes(XML.format("UTF-8").replace("海南䶮公司", "海南<b>䶮</b>公司").encode())
+    found = reading(path, "xml", row="row")
+    assert found.frame.height == 0
+    assert [u.reason for u in found.unreadable] == ["元素 ap 里文字和子元素混在一起，不知道哪个是值"]
+
+
 @pytest.mark.parametrize(("declared", "written"), [("UTF-8", "utf-8"), ("gb2312", "gb18030"), ("gb2312", "utf-8")])
 def test_xml_that_lies_about_its_encoding(tmp_path: Path, declared: str, written: str) -> None:
     path = tmp_path / "a.xml"
@@ -105,6 +125,7 @@ def test_xml_that_lies_about_its_encoding(tmp_path: Path, declared: str, written
         (b'<!DOCTYPE lolz [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><r>&b;</r>', "DOCTYPE"),
         (XML.format("UTF-8")[:-20].encode(), "不合语法"),
         (XML.format("UTF-8").encode("gb18030"), "不是合法的 utf-8"),
+        (SHORT.format("UTF-8").encode("gb18030"), "「ʧЧ」，按 GB18030 读是「失效」"),
         (b"", "0 字节"),
     ],
 )

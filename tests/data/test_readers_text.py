@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data import contract
 from data.contract import Form, Table, parse_feed
-from data.readers import Reading, RefusedFile, read, source
+from data.readers import Reading, RefusedFile, read, source, strange
 from data.readers import text as delimited
 
 HEADER = "企业名称,信用代码,注册资本(万元)"
@@ -211,6 +211,21 @@ def test_gzip_cut_and_gzip_bomb(tmp_path: Path) -> None:
     assert "截断" in refusal(tmp_path, whole[: len(whole) // 2], archive="gz")
     assert "像压缩炸弹" in refusal(tmp_path, gzip.compress(b"0" * 50_000_000), archive="gz")
     assert "不是 gzip" in refusal(tmp_path, text(*ROWS).encode("gb18030"), archive="gz")
+
+
+def test_a_word_that_fits_both_encodings_is_not_read_by_the_wrong_one(tmp_path: Path) -> None:
+    ascii_headers = "name,uscc,capital\r\n"
+    assert "按 GB18030 读是「失效」" in refusal(
+        tmp_path, (ascii_headers + "失效,9146,1\r\n").encode("gb18030"), encoding="utf-8"
+    )
+    assert "应为「失效」" in refusal(tmp_path, (ascii_headers + "失效,9146,1\r\n").encode(), encoding="gb18030")
+
+
+def test_another_encoding_far_behind_the_beginning_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "CHUNK", 20_000)
+    monkeypatch.setattr(strange, "SAMPLE", 5_000)
+    raw = text(*ROWS * 900).encode("gb18030") + "海口龍華區進出口貿易發展,9146,1\r\n".encode("big5") * 900
+    assert "像是别的编码" in refusal(tmp_path, raw)
 
 
 def test_a_second_declared_encoding_is_told_by_strict_decoding_and_noted(tmp_path: Path) -> None:
