@@ -44,8 +44,13 @@ _TRUE, _FALSE = ("Y", "1", "是", "有"), ("N", "0", "否")
 
 
 def wanted(kind: str) -> str:
-    """The state that is right for a defect: the strictest of its kinds where a cell carries two."""
+    """The state that is right for a defect: the strictest of its kinds where a cell carries two.
+
+    Another firm's key written over a cell leaves nothing to see of what the cell lacked before.
+    """
     kinds = set(kind.split(";"))
+    if "wrong_firms_key" in kinds:
+        return "as_sent"
     if kinds & REJECTED:
         return "rejected"
     if kinds & UNKNOWN:
@@ -150,8 +155,11 @@ def cells(
         parts.append(both.with_columns(column=pl.lit(name)))
     frame = pl.concat(parts)
     repaired = pl.col("loaded").eq_missing(pl.col("expected"))
-    # A cell filled down from the one above stands for what it repeats.
-    sent = pl.col("loaded").eq_missing(pl.col("sent_said")) | pl.col("loaded").eq_missing(_bare(pl.col("sent")))
+    # A cell filled down from the one above stands for what it repeats; of two defects one may be mended and the other kept.
+    mended = _bare(pl.col("sent").str.normalize("NFKC").str.strip_prefix("'"))
+    sent = pl.any_horizontal(
+        [pl.col("loaded").eq_missing(s) for s in (pl.col("sent_said"), _bare(pl.col("sent")), mended)]
+    )
     state = (
         pl.when(pl.col("refused")).then(pl.lit("rejected"))
         .when(pl.col("landed").is_null()).then(pl.lit("not_landed"))
