@@ -33,7 +33,7 @@ COLUMNS = {
     "received_at": pl.Datetime("us"),
     "sequence": pl.Int64,
     "control_sha": pl.String,
-    # `given` by the front door, or `made` by ours from the file itself
+    # `given` by the front door, `made` by ours from the file's own time, or `untimed`: that time was later than everything known
     "receipt": pl.String,
     "repeats": pl.Int64,
     "released_by": pl.String,
@@ -41,6 +41,8 @@ COLUMNS = {
     "status": pl.String,
     "reason": pl.String,
 }
+
+_RECEIPTS = {None: "given", "door": "made", "run": "untimed"}
 
 
 @dg.asset(
@@ -140,7 +142,7 @@ def _accepted(home: Path, folder: Path, receipt_name: str, held: set[str]) -> tu
         moment(receipt["received_at"]),
         int(receipt["sequence"]),
         hashlib.sha256((folder / control).read_bytes()).hexdigest() if control in held else None,
-        "made" if "made_by" in receipt else "given",
+        _RECEIPTS.get(receipt.get("made_by"), "made"),
         sum(1 for other in held if other.startswith(f"{name}.repeat-")),
         *(_released(folder / f"{name}{RELEASE}") if name + RELEASE in held else (None, None)),
         "accepted",
@@ -175,7 +177,7 @@ def _refused(place: Path) -> tuple[Any, ...]:
         moment(received) if received else None,
         int(receipt.get("sequence", 0)),
         None,
-        None if not receipt else "made" if "made_by" in receipt else "given",
+        _RECEIPTS.get(receipt.get("made_by"), "made") if receipt else None,
         0,
         None,
         None,

@@ -10,7 +10,7 @@ from assets.ports import Scope, Warehouse, Written
 from assets.raw.ahead import Ahead
 from assets.raw.judge import File
 from assets.raw.keys import personal_key
-from assets.raw.large import SAMPLE
+from assets.raw.large import SAMPLE, swept
 from assets.raw.scale import medians
 from assets.raw.schema import polars_type
 from assets.raw.told import WINDOW, Told, thinned, told, told_of
@@ -62,6 +62,7 @@ def backlog(warehouse: Warehouse, scope: Scope) -> Backlog:
         schema=["department", "table_name", "key", "version"],
         orient="row",
     )
+    swept(warehouse.home)
     values = ", ".join(f"('{d}', '{n}', '{k}', '{v}')" for d, n, k, v in versions.iter_rows())
     rows = warehouse.frame(
         f"WITH told(department, table_name, key, version) AS (VALUES {values}),"

@@ -36,6 +36,16 @@ def is_large(arrival: dict[str, Any], form: Form, table: Table) -> bool:
     return bool(arrival["bytes"] * (PACKED if form.archive else 1) > LARGE_BYTES)
 
 
+class Untypable(Exception):
+    """Typing broke on a part: the delivery's fault, as a full disk is not. The argument names the error."""
+
+
+def swept(home: Path) -> None:
+    """Removes what a killed run left of deliveries half read. Only whoever holds the warehouse may ask for it."""
+    for folder in (home / "spill").glob("delivery-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class Large:
     """One large delivery. `take` its parts, `settle` it, and its rows, rejects and subjects can be read as often as needed, part by part."""
 
@@ -60,14 +70,17 @@ class Large:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def take(self, reading: Reading, text: pl.DataFrame, key: bytes) -> None:
-        """Types a part (`text`: its frame with `_file_id`, `_period`, `_received_at`) and lays it aside."""
+        """Types a part (`text`: its frame with `_file_id`, `_period`, `_received_at`) and lays it aside. Raises Untypable."""
+        try:
+            sums = control_sums(text, self.table, key) if text.height else None
+            found = typed(text, self.table, key, self._physical)
+        except (Exception, pl.exceptions.PanicException) as error:
+            raise Untypable(type(error).__name__) from error
         self._counted(reading)
-        sums = control_sums(text, self.table, key) if text.height else None
         if sums is not None:
             part = sums[self.file.id]
             self._amount_known = self._amount_known and part is not None
             self.amount = (self.amount or Decimal(0)) + part if self._amount_known and part is not None else None
-        found = typed(text, self.table, key, self._physical)
         self._physical += text.height
         self._faulty += found.faulty[_AT].n_unique()
         self._keep("reject", found.faulty.select(list(REJECT_SCHEMA)))

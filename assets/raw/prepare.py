@@ -17,8 +17,8 @@ from assets.raw.judge import (
     outcomes_by_file,
     sifted,
 )
-from assets.raw.large import Large, is_large
-from assets.raw.receipt import NO_RECEIPT
+from assets.raw.large import Large, Untypable, is_large
+from assets.raw.receipt import NO_RECEIPT, UNTIMED
 from assets.raw.record import empty
 from assets.raw.scale import judge_scale, medians
 from assets.raw.told import judge_told, told
@@ -95,9 +95,9 @@ def _in_parts(home: Path, file: File, form: Form, table: Table, key: bytes, habi
                 return None
             large.take(part, _placed(part.frame, file), key)
         large.settle()
-    except pl.exceptions.PanicException as error:
+    except Untypable as error:
         large.drop()
-        file.refusal, file.counts = f"类型转换时程序出错（{type(error).__name__}），不能载入", no_counts()
+        file.refusal, file.counts = _broke(str(error)), no_counts()
         return None
     except BaseException:
         large.drop()
@@ -167,8 +167,12 @@ def _typed(
         broken = text["_file_id"].unique().to_list()
         for file in group:
             if file.id in broken:
-                file.refusal, file.reading = f"类型转换时程序出错（{type(error).__name__}），不能载入", None
+                file.refusal, file.reading = _broke(type(error).__name__), None
         return []
+
+
+def _broke(error: str) -> str:
+    return f"类型转换时程序出错（{error}），不能载入"
 
 
 def _read(home: Path, group: list[File], form: Form, table: Table, key: bytes) -> Conformed | None:
@@ -217,5 +221,6 @@ def _placed(text: pl.DataFrame, file: File) -> pl.DataFrame:
 
 
 def _notes(reading: Reading, file: File) -> list[str]:
-    made = [f"{NO_RECEIPT}，收到时间取文件写入的时间"] if file.arrival["receipt"] == "made" else []
-    return [*reading.notes, *made]
+    made = {"made": f"{NO_RECEIPT}，收到时间取文件写入的时间", "untimed": f"{UNTIMED}，记为本次运行的那一天"}
+    said = made.get(file.arrival["receipt"])
+    return [*reading.notes, said] if said else reading.notes

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 RECEIPT = ".receipt.json"
 # what the ledger notes of a delivery whose receipt our door had to make
 NO_RECEIPT = "没有回执"
+# and what it notes where the file's own time cannot be that of its arrival
+UNTIMED = "没有回执，何时收到无从知道"
 # A receipt dated later than this after the moment it was written is from the future.
 CLOCK_SLACK = timedelta(days=1)
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -66,7 +68,7 @@ def receipt_of(path: Path, first_seen: datetime | None) -> dict[str, Any] | str:
         "bytes": path.stat().st_size,
         "received_at": received.replace(tzinfo=ZONE).isoformat(),
         "sequence": 0,
-        "made_by": "door",
+        "made_by": "door" if received == written else "run",
     }
 
 

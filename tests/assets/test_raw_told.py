@@ -14,6 +14,7 @@ from assets.raw.anomaly import anomalies
 from assets.raw.arrival import arrivals
 from assets.raw.late import late
 from assets.raw.ledger import deliveries
+from assets.raw.receipt import NO_RECEIPT, UNTIMED
 from data import contract
 from data.readers import header, read
 from pipelines.audit import trail
@@ -146,8 +147,10 @@ def test_late_is_later_than_the_habit_and_what_is_sent_again_is_not() -> None:
     found = list(late([*rows, again]))
     assert [(r[2], r[3], r[4]) for r in found] == [("202305", "late", "f5")]
     assert "迟 1" in found[0][5]
-    unknown = {**rows[4], "notes": "没有回执，收到时间取文件写入的时间"}
+    unknown = {**rows[4], "notes": f"{UNTIMED}，记为本次运行的那一天"}
     assert not list(late([*rows[:4], unknown, rows[5]]))
+    written = {**rows[4], "notes": f"{NO_RECEIPT}，收到时间取文件写入的时间"}
+    assert "按文件写入的时间" in next(late([*rows[:4], written, rows[5]]))[5]
     # A table whose deliveries come whenever they come has no habit to break.
     assert not list(late(months("talent", "labor", 3, 40, 11, 66, 2, 50)))
 
@@ -160,6 +163,33 @@ def test_the_first_deliveries_are_measured_by_the_contract() -> None:
 def test_two_that_agree_are_a_habit_and_two_that_do_not_are_none() -> None:
     assert [r[2] for r in late(months("vat", "tax", 12, 13, 24))] == ["202303"]
     assert not list(late(months("vat", "tax", 5, 13, 18)))
+
+
+def test_of_old_periods_handed_over_together_the_straggler_is_late_and_the_next_ones_keep_their_own_habit() -> None:
+    def quarter(period: str, came: str) -> dict[str, Any]:
+        at = datetime.fromisoformat(came)
+        return {
+            "department": "commerce", "table_name": "foreign_report", "period": period, "kind": "F", "batch": "01", "file_id": period,
+            "received_at": at, "sequence": 1, "name": period,
+        }  # fmt: skip
+
+    table = next(t for t in contract.tables() if t.department == "commerce" and t.native == "WZBG")
+    past = [quarter(f"{year}Q{q}", "2023-01-16") for year in (2020, 2021) for q in (1, 2, 3)]
+    straggler, current = quarter("2021Q4", "2023-01-20"), quarter("2022Q4", "2023-01-18")
+    regular = [quarter("2023Q1", "2023-04-20"), quarter("2023Q2", "2023-08-10"), quarter("2022Q3", "2023-01-17")]
+    rows = [{**r, "table_name": table.name} for r in (*past, straggler, current, *regular)]
+    found = {r[2]: r[5] for r in late(rows)}
+    assert found.keys() == {"2021Q4", "2023Q2"}
+    assert "应在 2023-01-16 前后收到" in found["2021Q4"]
+    # Two are no handing over: nobody knows what was promised.
+    few = [
+        {**quarter(p, f"2023-01-{day}"), "table_name": table.name}
+        for p, day in (("2021Q1", 16), ("2021Q2", 16), ("2021Q3", 20))
+    ]
+    assert not list(late(few))
+    # A month of silence made good on one day is late all the same.
+    silent = [*months("vat", "tax", 17, 17, 16, 110, 80, 50, 19)]
+    assert [r[2] for r in late(silent)] == ["202304", "202305", "202306"]
 
 
 def test_the_same_word_with_its_unit_is_named_where_the_contract_lists_it() -> None:
