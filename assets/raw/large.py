@@ -1,8 +1,9 @@
 """A delivery too large to lie in memory: typed part by part into files of a scratch folder, compared and judged from what is counted there."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +168,19 @@ class Large:
 
     @property
     def named(self) -> str | None:
-        """Files of the subjects of the typed rows, as a glob: one may come several times, and some have no row that went in."""
-        return f"{self.folder}/subject-*.parquet" if self._aside["subject"] else None
+        """Files of the subjects of the typed rows, for `read_parquet`: one may come several times, and some have no row that went in."""
+        return self._files("subject") if self._aside["subject"] else None
+
+    def written(self, kind: str, frames: Iterable[pl.DataFrame]) -> str | None:
+        """`frames` laid aside as files of that kind, for `read_parquet`; None if there are no rows."""
+        self._aside[kind] = 0
+        for frame in frames:
+            self._keep(kind, frame)
+        return self._files(kind) if self._aside[kind] else None
+
+    def _files(self, kind: str) -> str:
+        pattern = f"{escape(str(self.folder))}/{kind}-*.parquet"
+        return "'" + pattern.replace("'", "''") + "'"
 
     def _counted(self, reading: Reading) -> None:
         for kind, count in reading.set_aside.items():

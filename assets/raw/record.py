@@ -92,16 +92,22 @@ def record(
 
 
 def record_large(transaction: Transaction, large: Large, written: Written) -> tuple[Written, int]:
-    """A large delivery's rows, rejects and subjects, part by part; what the table holds then, and how many rows were added."""
+    """A large delivery's rows, rejects and subjects; what the table holds then, and how many rows were added.
+
+    Each kind in one statement: DuckDB keeps something of every insert of a transaction until its end, 150 MB per million rows.
+    """
     table, before = large.table, written.rows
     # What is written stays in the warehouse's cache as long as there is room: a large delivery shall not fill it. The next connection sets its own.
     transaction.execute(f"SET memory_limit = '{WRITE_MEMORY}'")
-    for rows in large.kept():
-        written = transaction.append(f"raw.{table.key}", rows)
-    for rejects in large.rejects():
-        transaction.append("quality.reject", rejects.sort("file_id", "sheet", "row_no", "column_name", "rule"))
+    rows = large.written("kept", large.kept())
+    sorted_rejects = (r.sort("file_id", "sheet", "row_no", "column_name", "rule") for r in large.rejects())
+    rejects = large.written("rejected", sorted_rejects)
+    for target, files in ((f'raw."{table.key}"', rows), ("quality.reject", rejects)):
+        if files:
+            transaction.execute(f"INSERT INTO {target} BY NAME SELECT * FROM read_parquet({files})")
     if large.named:
         _merge_named(transaction, large)
+    written = transaction.append(f"raw.{table.key}", empty(table))
     return written, written.rows - before
 
 
@@ -109,7 +115,7 @@ def _merge_named(transaction: Transaction, large: Large) -> None:
     """As `_merged`, in the warehouse. All that is said of a subject but when and in which table it was named is in its id."""
     transaction.execute(
         "CREATE TEMP TABLE subject_met AS SELECT n.* EXCLUDE (first_received_at), r.first AS first_received_at"
-        f" FROM (SELECT DISTINCT ON (_subject_id) * FROM read_parquet('{large.named}')) n"
+        f" FROM (SELECT DISTINCT ON (_subject_id) * FROM read_parquet({large.named})) n"
         f' JOIN (SELECT _subject_id, min(_received_at) AS first FROM raw."{large.table.key}"'
         f"  WHERE _file_id = '{large.file.id}' GROUP BY ALL) r USING (_subject_id)"
     )
