@@ -13,6 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from data.world import report
+from data.world.views import register
 
 Count = Callable[[Path], int]
 
@@ -66,6 +67,7 @@ class Named(NamedTuple):
     count: Count | None = None
 
 
+_RARE_STATES = [word for line in register.STATE_WORDS[3:] for word in line]
 _FAR, _SALES = pl.col("OPTO").str.starts_with("9999"), pl.col("YSXSE")
 NAMED: tuple[Named, ...] = (
     Named("1.5", "迟到的行、迟到的文件", ("late", "late_sheet"), ("late",)),
@@ -108,7 +110,11 @@ NAMED: tuple[Named, ...] = (
     Named("1.5 3.5", "分公司后缀", ("branch_suffix",)),
     Named("1.5 3.5", "个体以经营者姓名为名（户）", (), (), _truth("link", pl.col("kind") == "trades_in_person")),
     Named("1.5 ⑨", "联合申请人", ("joint_applicants",)),
-    Named("1.5", "列改名、加列、列换次序", (), ("column_renamed", "column_added", "column_reordered")),
+    Named("1.5", "列改名、加列、列换次序、一列分成两列", (), ("column_renamed", "column_added", "column_reordered", "column_split")),
+    Named("1.5", "代码表增加新码", ("code_list_extended",), ("code_list_extended",)),
+    Named("1.5", "改为 zip 包（此后每期都是）", (), ("packed_as_zip",), lambda home: len(list((home / "landing").rglob("*.zip")))),
+    Named("1.5 4.6", "缺 `.ok`", (), ("missing_flag",)),
+    Named("4.6", "一日两批", (), ("second_batch",)),
     Named("1.5 4.6", "编码页更换、声明的编码不实", ("declared_gb2312",), ("encoding_changed", "declared_gb2312")),
     Named("1.5 4.6", "控制文件不符、缺失；缺回执", (), ("wrong_control", "missing_control", "missing_receipt", "resent_with_right_control")),
     Named("4.6", "截断", (), ("truncated", "resent_after_truncation")),
@@ -124,6 +130,7 @@ NAMED: tuple[Named, ...] = (
     Named("3.5", "注销一年后名称再用（户）", (), (), _truth("link", pl.col("kind") == "name_again")),
     Named("1.6 ①", "一日多次更新", ("several_updates_a_day",)),
     Named("1.6 ①", "状态用字而非代码", ("status_in_words",)),
+    Named("1.3 ①", "撤销、迁出、歇业、清算", (), (), _rows("market_E_BASEINFO", pl.col("REGSTATE").is_in(_RARE_STATES))),
     Named("1.6 ①", "区划空白、行业空白、行业带字母", ("district_blank", "industry_blank", "industry_code_with_letter")),
     Named("1.6 ①", "成立日期晚于核准日期", ("established_after_approved",)),
     Named("1.6 ①", "集群注册地址（户）", (), (), _truth("entity", pl.col("cluster") >= 0)),
@@ -139,6 +146,7 @@ NAMED: tuple[Named, ...] = (
     Named("1.6 ③⑦", "合计、小计行", ("total_line",)),
     Named("1.6 ④", "同一决定两级公示", ("published_by_two_levels", "document_brackets")),
     Named("1.6 ④", "撤下、证件号打码", ("withdrawn", "key_masked")),
+    Named("1.6 ④", "自然人（有的与个体同名）", ("natural_person",)),
     Named("1.6 ④", "一个项目拆成两个", ("ring_split_project",)),
     Named("1.6 ⑤", "备注里撤名、再次印发", ("withdrawn_in_remarks", "status_resent")),
     Named("1.6 ⑥", "登记编号写在信用代码栏", ("registration_number_as_key",)),

@@ -19,7 +19,7 @@ _LATE_STEPS = ((0.86, 0, 1), (0.958, 1, 5), (0.99, 6, 15), (1.01, 16, 45))
 _ZONE = "+08:00"
 _OFFSET = dt.timezone(dt.timedelta(hours=8))
 ANOMALIES = (
-    "truncated", "swapped_content", "wrong_period", "wrong_control", "missing_control", "missing_receipt", "resent", "resent_changed",
+    "truncated", "swapped_content", "wrong_period", "wrong_control", "missing_control", "missing_receipt", "resent", "resent_changed", "missing_flag",
 )  # fmt: skip
 _RATES = {
     "truncated": 0.002,
@@ -30,6 +30,7 @@ _RATES = {
     "missing_receipt": 0.005,
     "resent": 0.004,
     "resent_changed": 0.02,
+    "missing_flag": 0.02,
 }
 
 
@@ -88,6 +89,8 @@ def troubles(seed: int, parcel: Parcel) -> list[str]:
         if kind == "wrong_period" and parcel.kind != "I":
             continue
         if kind == "resent_changed" and parcel.draft is None:
+            continue
+        if kind == "missing_flag" and not parcel.flag:
             continue
         if _draw(seed, parcel.name, kind) < _RATES[kind]:
             found.append(kind)
@@ -158,7 +161,7 @@ def deliver(
         dt.datetime.combine(max(parcel.due, closing), dt.time(17, 0)),
     )
     if second <= first or second.date() == first.date():
-        kinds = [k for k in kinds if k in ("missing_control", "missing_receipt")]
+        kinds = [k for k in kinds if k in ("missing_control", "missing_receipt", "missing_flag")]
     stand_in = _stand_in(parcel, kinds, sent)
     sent[parcel.department, parcel.table] = path
     if stand_in is not None:
@@ -192,7 +195,7 @@ def deliver(
         yield arrival(second, written.rows, ["resent_with_right_control"]), written
         return
     if "missing_control" not in kinds:
-        _control(path, parcel, written, path.read_bytes() if parcel.control else b"")
+        _control(path, parcel, written, path.read_bytes() if parcel.control else b"", unflagged="missing_flag" in kinds)
     yield arrival(first, written.rows, [*late, *kinds], receipt="missing_receipt" not in kinds), written
     if "resent" in kinds:
         raw = path.read_bytes()
@@ -228,10 +231,14 @@ def _place(landing: Path, parcel: Parcel, received: dt.datetime) -> Path:
     return landing / parcel.department / f"{received:%Y%m%d}" / parcel.name
 
 
-def _control(path: Path, parcel: Parcel, written: Written, raw: bytes, extra_rows: int = 0) -> None:
+def _control(
+    path: Path, parcel: Parcel, written: Written, raw: bytes, extra_rows: int = 0, unflagged: bool = False
+) -> None:
     """`rows=`, `amount=`, `md5=`, `period=`, `batch=`; md5 is of the file's bytes as delivered."""
     if not parcel.control:
         return
+    if parcel.flag and not unflagged:
+        _write(path.with_name(path.name + ".ok"), b"")
     lines = [f"rows={written.rows + extra_rows}"]
     if written.amount is not None:
         sign = "-" if written.amount < 0 else ""
@@ -252,7 +259,7 @@ def write_receipts(arrivals: list[Arrival], after: int = 0) -> None:
     came = [(a.received, a.path.name, a) for a in arrivals if a.received is not None]
     for number, (received, _, arrival) in enumerate(sorted(came, key=lambda c: c[:2]), start=after + 1):
         stamp = received.replace(tzinfo=_OFFSET).timestamp()
-        for path in (arrival.path, arrival.path.with_name(arrival.path.name + ".ctl")):
+        for path in (arrival.path, *(arrival.path.with_name(arrival.path.name + end) for end in (".ctl", ".ok"))):
             if path.exists():
                 os.utime(path, (stamp, stamp))
         if not arrival.receipt:

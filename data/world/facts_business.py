@@ -6,6 +6,7 @@ import numpy as np
 
 from data.world import calendar, pools, state
 from data.world.entity import FOREIGN, INDIVIDUAL, SOLE
+from data.world.lives import ENDS
 from data.world.streams import Bools, Ints
 from data.world.vantage import Column, Vantage, flags, months_between, numbers, ratio, where, years_between, yuan
 from data.world.views import commerce, industry
@@ -22,7 +23,8 @@ def subject(facts: Vantage) -> dict[str, Column]:
     age = [years_between(calendar.date_of(int(b)), facts.day) for b in p.birth_day]
     months = [months_between(calendar.date_of(int(b)), facts.day) for b in p.birth_day]
     gone = p.death_month <= facts.month
-    status = np.where(gone, np.where(p.death_kind == 1, "吊销", "注销"), "存续")
+    still = p.standstill_at(facts.month)
+    status = np.where(gone, np.array(ENDS)[p.death_kind], np.array(["存续", "歇业", "清算"])[still])
     kinds = np.array(["个体工商户", "企业", "企业", "农民专业合作社", "农村集体经济组织", "企业"])[p.kind]
     capital = np.where(p.change_at(facts.month, 0), 2, 1) * p.capital_wan * 1_000_000
     foreign_money = (p.kind == FOREIGN) & (p.ids % 3 == 0)
@@ -45,7 +47,7 @@ def subject(facts: Vantage) -> dict[str, Column]:
         "newly_settled": flags(recent),
         "registered_capital": where(~foreign_money, yuan(capital)),
         "business_status": status.tolist(),
-        "in_business": flags(~gone),
+        "in_business": flags(~gone & (still == 0)),
         "is_branch": [False] * len(p),
         "renamed_last_3_years": flags((p.renamed_month <= facts.month) & (p.renamed_month > facts.month - 36)),
     }

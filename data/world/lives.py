@@ -32,6 +32,9 @@ _HAZARD = (0.016, 0.063, 0.095, 0.085, 0.082, 0.08, 0.08, 0.065, 0.055, 0.05)
 _OLD_HAZARD = 0.04
 _REFERENCE = calendar.month_index(2020, 1)
 NEVER = 100_000
+# How an entity leaves: cancelled, licence revoked, its registration undone (all that was never right), moved to another province (firms).
+ENDS = ("注销", "吊销", "撤销", "迁出")
+_END_EDGES = (0.2, 0.215, 0.24)
 # Renamings, moves and changes happen from 2020 on, in the years a world can go on as well.
 _DRAWN_YEARS = 7
 # Numbers no entity has, for what the shells of a ring share.
@@ -212,10 +215,24 @@ class Lives(Chunk):
 
     @attribute
     def death_kind(self) -> Ints:
-        """0 cancelled (注销), 1 licence revoked (吊销)."""
+        """Index into ENDS."""
         kind, _ = succession.handed_over(self)
-        revoked: Ints = (self.streams.chance(0.2, "death.kind", self.ids) & (kind == 0)).astype(np.int64)
-        return revoked
+        drawn = np.searchsorted(_END_EDGES, self.streams.uniform("death.kind", self.ids), side="right")
+        ends = np.array([1, 2, 3, 0])[drawn]
+        result: Ints = np.where((kind == 0) & (self.is_firm | (ends < 3)), ends, 0)
+        return result
+
+    @attribute
+    def standstill_month(self) -> Ints:
+        """From when on a shell rests (歇业) or is wound up (清算): from July to November 2024, one in twenty-five; far in the future for all others."""
+        start = calendar.LAST_MONTH - 5 + self.streams.below(5, "standstill.month", self.ids)
+        rests = self.is_zero_filer & ~rings.is_shell(self) & self.streams.chance(0.04, "standstill", self.ids)
+        return np.where(rests & (self.birth_month + 12 < start), start, NEVER)
+
+    def standstill_at(self, month: int) -> Ints:
+        """0 no, 1 rests, 2 is wound up, at the end of the month."""
+        how = np.where(self.streams.chance(0.2, "standstill.kind", self.ids), 2, 1)
+        return np.where((self.standstill_month <= month) & self.lives_at(month), how, 0)
 
     def lives_at(self, month: int) -> Bools:
         result: Bools = (self.birth_month <= month) & (month < self.death_month)

@@ -54,6 +54,8 @@ class Parcel:
     due: dt.date
     write: Callable[[Path], Written]
     control: bool = False
+    # An empty `.ok` beside the file says that it is whole.
+    flag: bool = False
     # Drift of this delivery (renamed or added columns, another unit or encoding); `silent` means it never comes.
     anomalies: list[str] = field(default_factory=list)
     # The file as it would go out before a clerk noticed the wrong figures in it: delivered first where the month is sent twice.

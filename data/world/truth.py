@@ -14,6 +14,7 @@ from data.world import calendar, programs, revenue
 from data.world.delivery import Arrival
 from data.world.entity import KINDS
 from data.world.indicators import monthly_state
+from data.world.lives import ENDS
 from data.world.origins import CLEAN_ROWS, Origins, Sent, origins
 from data.world.parcel import World, given
 from data.world.population import Population
@@ -161,7 +162,7 @@ def entities(people: Population, last: int) -> pl.DataFrame:
             "returned_month": month_start(until(people.returned_month)),
             "birth": date_of(people.birth_day),
             "death_month": month_start(people.death_month),
-            "death_kind": pl.Series(["注销", "吊销"]).gather(people.death_kind),
+            "death_kind": pl.Series(ENDS).gather(people.death_kind),
             "cluster": people.cluster,
         }
     )

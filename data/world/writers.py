@@ -11,8 +11,8 @@ import sqlite3
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -57,33 +57,50 @@ class Written:
             self.sent.append(piece)
 
 
-class _Packed:
-    """A gzip file with a fixed time that remembers the hash of what goes in."""
+class _Hashed:
+    """A packed file that remembers the hash of what goes in."""
 
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._file = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=raw, mtime=0)
-        self._digest = hashlib.sha256()
+    def __init__(self, file: IO[bytes] | gzip.GzipFile) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
 
     def write(self, piece: bytes) -> None:
-        self._digest.update(piece)
+        self.digest.update(piece)
         self._file.write(piece)
 
-    def close(self) -> bytes:
-        self._file.close()
-        return self._digest.digest()
+
+class _Member(zipfile.ZipInfo):
+    """The one file of an archive as Windows packs it here: its Chinese name in GBK, and no word that it is."""
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:
+        return self.filename.encode("gbk"), self.flag_bits & ~0x800
 
 
 @contextmanager
-def _opened(path: Path, written: Written) -> Iterator[IO[bytes] | _Packed]:
-    """The file for writing, compressed where its name ends in .gz."""
+def _zipped(raw: IO[bytes], name: str) -> Iterator[IO[bytes]]:
+    member = _Member(name, STAMP.timetuple()[:6])
+    member.compress_type, member.create_system = zipfile.ZIP_DEFLATED, 0
+    with zipfile.ZipFile(raw, "w", compresslevel=GZIP_LEVEL) as archive, archive.open(member, "w") as file:
+        yield file
+
+
+@contextmanager
+def _opened(path: Path, written: Written) -> Iterator[IO[bytes] | _Hashed]:
+    """The file for writing, compressed where its name ends in .gz or .zip."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as raw:
-        if not path.name.endswith(".gz"):
+        packed: AbstractContextManager[IO[bytes]] | gzip.GzipFile
+        if path.suffix == ".gz":
+            packed = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=raw, mtime=0)
+        elif path.suffix == ".zip":
+            packed = _zipped(raw, f"数据_{path.stem}")
+        else:
             yield raw
             return
-        packed = _Packed(raw)
-        yield packed
-        written.content = packed.close()
+        with packed as file:
+            hashed = _Hashed(file)
+            yield hashed
+        written.content = hashed.digest.digest()
 
 
 def _store(path: Path, raw: bytes) -> None:
@@ -336,12 +353,18 @@ def content_hash(path: Path, sha256: str = "") -> bytes:
     if path.name.endswith(".ctl"):
         lines = [line for line in path.read_bytes().splitlines() if not line.startswith(b"md5=")]
         return hashlib.sha256(b"\n".join(lines)).digest()
-    if sha256 and not path.name.endswith(".gz"):
+    if sha256 and path.suffix not in (".gz", ".zip"):
         return bytes.fromhex(sha256)
-    # A delivery cut off on its way has no end of its gzip stream: what can be unpacked of it counts.
-    unpack = zlib.decompressobj(wbits=31).decompress if path.name.endswith(".gz") else bytes
     digest = hashlib.sha256()
     with path.open("rb") as file:
+        # A delivery cut off on its way has no end of its packed stream: what can be unpacked of it counts.
+        if path.suffix == ".gz":
+            unpack: Callable[[bytes], bytes] = zlib.decompressobj(wbits=31).decompress
+        elif path.suffix == ".zip":
+            unpack = zlib.decompressobj(wbits=-15).decompress
+            file.seek(30 + sum(struct.unpack("<26x2H", file.read(30))))
+        else:
+            unpack = bytes
         while piece := file.read(_PIECE):
             digest.update(unpack(piece))
     return digest.digest()

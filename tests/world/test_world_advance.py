@@ -45,7 +45,7 @@ def gone_on(tmp_path_factory: pytest.TempPathFactory) -> GoneOn:
     for _ in range(2):
         manifest = advance(home, manifest)
         turns.append(
-            Turn(manifest, {p.name for p in (home / "landing").rglob("*") if p.suffix not in (".json", ".ctl")})
+            Turn(manifest, {p.name for p in (home / "landing").rglob("*") if p.suffix not in (".json", ".ctl", ".ok")})
         )
     return GoneOn(home, *turns)
 

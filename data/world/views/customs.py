@@ -266,12 +266,17 @@ def parcels(world: World) -> Iterator[Parcel]:
                 view = partial(_reordered, month=sent - 1)
                 anomalies = ["column_reordered"] if world.age(sent) == _REORDERED else []
             draft = partial(_wrong_trade, sent=sent) if table == "HG_JCK" else None
+            packed = table == "HG_JCK" and sent >= _PACKED
+            if sent == _PACKED and packed:
+                anomalies = ["packed_as_zip"]
             yield Parcel(
-                "customs", table, period, kind, "01", "txt", due, _writer(world, view), control=True,
+                "customs", table, period, kind, "01", "txt.zip" if packed else "txt", due, _writer(world, view), control=True,
                 anomalies=anomalies, draft=_writer(world, draft) if draft else None,
             )  # fmt: skip
 
 
+# From August 2024 on the month's trade comes as a zip archive of one member.
+_PACKED = calendar.month_index(2024, 8)
 # From this month of the world on the list has its columns in another order.
 _REORDERED = 16
 

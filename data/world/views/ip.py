@@ -82,9 +82,8 @@ def patents_table(people: Population) -> pl.DataFrame:
     applicants = pl.DataFrame({"n": names, "p": partner, "j": pl.Series(p.joint)}).select(
         pl.when("j").then(pl.concat_str("n", pl.lit(";"), "p")).otherwise("n").alias("a")
     )["a"]
-    section = pl.Series(["A23L", "A61K", "C12N", "E04B", "F16L", "G06F", "G06Q", "H04L"]).gather(
-        (sub.industry + p.ordinal) % 8
-    )
+    classes = pl.Series(["A23L", "A61K", "C12N", "E04B", "F16L", "G06F", "G06Q", "H04L"])
+    section, second = classes.gather((sub.industry + p.ordinal) % 8), classes.gather((p.ids + p.ordinal) % 8)
     word = pl.Series([i.words[0] for i in pools.INDUSTRIES]).gather(sub.industry)
     noun = pl.Series(["装置", "方法", "系统", "组合物", "设备", "结构"]).gather(
         sub.streams.below(6, "patent.noun", p.ids, p.ordinal)
@@ -100,6 +99,7 @@ def patents_table(people: Population) -> pl.DataFrame:
             "ap": applicants,
             "in": person_names(sub.streams, "inventor", p.ids, p.ordinal),
             "ipc_main": section,
+            "ipc_list": section + "; " + second,
             "agency": pl.Series(["海口专利代理事务所"] * len(sub), dtype=pl.String),
             "addr": sub.address_at(calendar.LAST_MONTH - 20),
             "legal_status": pl.Series(status.tolist(), dtype=pl.String),
@@ -131,11 +131,11 @@ def current_name_at(people: Population, day: Ints) -> pl.Series:
 
 
 def statuses(people: Population) -> pl.DataFrame:
-    """PATENT_LS: lapses and transfers after grant."""
+    """PATENT_LS: grants, and lapses and transfers after them."""
     p = Patents(people)
     seller = patents_table(people)["ap"]
     parts = []
-    for code, day in (("失效", p.lapsed), ("转让", p.sold)):
+    for code, day in (("授权", p.granted), ("失效", p.lapsed), ("转让", p.sold)):
         keep = positions(day < 900_000)
         none = pl.Series([None] * len(keep), dtype=pl.String)
         sold = code == "转让"

@@ -27,6 +27,10 @@ _OFFICE_NAMES = {460000: "省本级"} | {
 }
 _PROVINCE = 460000
 _RENAMING = (460000, 460100)
+# Two offices whose new form, from the figures of July 2024 on, has the period as 起 and 止.
+_SPLITTING = (460200, 460400)
+_SPLIT_SINCE = calendar.month_index(2024, 7)
+_PERIOD, _PERIODS = "费款所属期", ("费款所属期起", "费款所属期止")
 _WAGE_BASE = 480_000
 _GROUPS = (("养老保险", 0.16), ("失业保险", 0.005), ("工伤保险", 0.004))
 _HEADER = (
@@ -164,6 +168,11 @@ def headcount(people: Population, month: int) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+def splits_period(office: int, month: int) -> bool:
+    """Whether the office's workbook for the month has one column split in two."""
+    return office in _SPLITTING and month >= _SPLIT_SINCE
+
+
 def _workbook(office: int, month: int, now: pl.DataFrame, late: pl.DataFrame, renamed: bool) -> list[Sheet]:
     name = _OFFICE_NAMES[office]
     header = [["参保单位名称" if renamed and c == "单位名称" else c for c in line] for line in _HEADER]
@@ -172,12 +181,17 @@ def _workbook(office: int, month: int, now: pl.DataFrame, late: pl.DataFrame, re
         # The province's own office lists its units by city, the city's name once, in merged cells.
         header = [[line[0], "市县", *line[1:]] for line in header]
         columns.insert(1, "市县")
+    if split := splits_period(office, month):
+        header = [[*line[:-1], *_PERIODS] for line in header]
+        columns[-1:] = _PERIODS
     sheets = []
     for label, frame in (("参保人数", now), ("补报", late)):
         if label == "补报" and len(frame) == 0:
             continue
         if office == _PROVINCE:
             frame = frame.with_columns(市县=pl.col("_city")).sort("市县", maintain_order=True)
+        if split:
+            frame = frame.with_columns(pl.col(_PERIOD).alias(name) for name in _PERIODS)
         frame = frame.with_columns(pl.Series("序号", formats.whole(np.arange(1, len(frame) + 1))))
         totals = {0: "合计"}
         for place, column in enumerate(columns):
@@ -298,10 +312,11 @@ def _monthly(world: World) -> Iterator[Parcel]:
                 continue
             # From the fourteenth month the two largest offices name a column as the new system does.
             renamed = office in _RENAMING and world.age(month) >= 14
+            told = ["column_renamed"] * renamed + ["column_split"] * splits_period(office, month)
             write = partial(_write_workbook, office, month, now, late, renamed=renamed)
             yield Parcel(
                 "labor", "CBRS", period, "I", str(office), "xlsx", due,
-                write, anomalies=["column_renamed"] if renamed else [], draft=partial(write, wrong=world.streams),
+                write, anomalies=told, draft=partial(write, wrong=world.streams),
             )  # fmt: skip
         waiting = held
 

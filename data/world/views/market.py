@@ -14,6 +14,7 @@ from data.world import calendar, defects, formats, succession, writers
 from data.world.parcel import Parcel, World, given, positions
 from data.world.population import Population
 from data.world.streams import Ints
+from data.world.views import register
 from data.world.views.disclosure import abnormal_list, annual_reports
 from data.world.views.ownership import branches, investors
 from data.world.views.register import TYPES, baseinfo, scope
@@ -31,6 +32,7 @@ def _events(people: Population, world: World) -> list[tuple[str, Ints, Ints]]:
         ("moved", people.moved_month),
         ("returned", people.returned_month),
         ("changed", people.first_change_month()),
+        ("standstill", people.standstill_month),
     ):
         keep = positions(
             (month >= first) & (month <= last) & (month > people.birth_month) & (month < people.death_month)
@@ -132,7 +134,24 @@ def _sent_parcels(world: World, table: str, frame: pl.DataFrame) -> Iterator[Par
     for (sent,), part in frame.group_by("_sent", maintain_order=True):
         day = calendar.date_of(int(str(sent)))
         if day <= world.closing_day and world.is_due(day):
-            yield Parcel("market", table, f"{day:%Y%m%d}", "I", "01", "csv", day, _csv_writer(part.drop("_sent")))
+            batches = (
+                _batches(world, part.drop("_sent"), int(str(sent))) if table == "E_BASEINFO" else [part.drop("_sent")]
+            )
+            for number, rows in enumerate(batches, start=1):
+                told = ["second_batch"] if number > 1 else []
+                if table == "E_BASEINFO" and (rows["REGSTATE"] == register.NEW_CODE).any():
+                    told.append("code_list_extended")
+                yield Parcel(
+                    "market", table, f"{day:%Y%m%d}", "I", f"{number:02d}", "csv", day, _csv_writer(rows), anomalies=told
+                )  # fmt: skip
+
+
+def _batches(world: World, rows: pl.DataFrame, day: int) -> list[pl.DataFrame]:
+    """One day in twenty the news go out in two batches: what was entered by noon, and the rest."""
+    if not world.streams.chance(0.05, "market.two_batches", np.array([day]))[0]:
+        return [rows]
+    morning = rows["S_EXT_TIME"].str.slice(11, 2) < "13"
+    return [part for part in (rows.filter(morning), rows.filter(~morning)) if len(part)]
 
 
 def _csv_writer(frame: pl.DataFrame) -> Callable[[Path], Written]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from data.world import calendar, defects, formats, pools, rings
+from data.world import calendar, defects, formats, pools, rings, succession
 from data.world.parcel import World, given, positions
-from data.world.population import Population
+from data.world.population import Population, person_names
 from data.world.streams import Bools, Ints, log
 from data.world.value_defects import dirty_values
+from data.world.views.frames import choose
 from data.world.views.register import current_name
 
 TABLES = ("XZXK", "XZCF", "SXBZXR", "TZXM")
@@ -45,6 +46,20 @@ _PERMITS = {
 }
 
 
+def _tax_id(people: Population) -> pl.Series:
+    """税务登记号 of fifteen digits, which those have that were registered before the codes of 2015."""
+    return pl.DataFrame({"u": people.uscc, "o": pl.Series(people.is_old_code)}).select(
+        pl.when("o").then(pl.col("u").str.slice(2, 15)).otherwise(pl.lit("")).alias("t")
+    )["t"]
+
+
+def _by_tax_id(frame: pl.DataFrame, mask: Bools, *keys: str) -> pl.DataFrame:
+    """Where the mask holds the tax number is the only key left."""
+    for key in keys:
+        frame = defects.put(frame, key, mask, "tax_id_15", "")
+    return frame
+
+
 def permits(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.DataFrame:
     """XZXK."""
     month = permit_month(people)
@@ -58,7 +73,7 @@ def permits(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.Dat
             "xk_xdr_shxym": sub.uscc,
             "xk_xdr_gszc": sub.regno,
             "xk_xdr_zzjg": sub.org_code,
-            "xk_xdr_swdj": pl.Series([""] * len(sub), dtype=pl.String),
+            "xk_xdr_swdj": _tax_id(sub),
             "xk_frdb": sub.person,
             "xk_wsh": pl.select(pl.concat_str(pl.lit("琼审许〔"), formats.whole(1990 + month[keep] // 12), pl.lit("〕"), formats.whole(100000 + sub.ids), pl.lit("号"))).to_series(),
             "xk_xkws": word,
@@ -72,6 +87,8 @@ def permits(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.Dat
     frame = _finish(frame, day + 3, sub)
     streams = sub.streams
     frame = defects.put(frame, "xk_xdr_shxym", streams.chance(0.05, "permit.regno_only", sub.ids), "regno_only", "")
+    old = streams.chance(0.03, "permit.tax_id_only", sub.ids) & (frame["xk_xdr_swdj"] != "").to_numpy()
+    frame = _by_tax_id(frame, old, "xk_xdr_shxym", "xk_xdr_gszc", "xk_xdr_zzjg")
     frame = defects.change(
         frame,
         "xk_wsh",
@@ -151,6 +168,7 @@ def penalties(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.D
                 "cf_xdr_shxym": sub.uscc,
                 "cf_xdr_gszc": sub.regno,
                 "cf_xdr_zzjg": sub.org_code,
+                "cf_xdr_swdj": _tax_id(sub),
                 "cf_frdb": sub.person,
                 "cf_wsh": number.select(pl.concat_str(pl.lit("琼"), "w", pl.lit(f"〔{year}〕"), "n", pl.lit("号")).alias("x"))["x"],
                 "cf_wfxw": kind,
@@ -176,6 +194,8 @@ def penalties(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.D
     frame = pl.concat(parts)
     blank = people.streams.chance(0.08, "penalty.blank", frame["_eid"].to_numpy())
     frame = defects.put(frame, "cf_xdr_shxym", blank, "key_blank", "")
+    old = blank & (frame["cf_xdr_swdj"] != "").to_numpy()
+    frame = _by_tax_id(frame, old, "cf_xdr_gszc", "cf_xdr_zzjg")
     frame = dirty_values(frame, people.streams, "reform.penalty", 0, numbers=("cf_nr_fk",), dates=("cf_gsjzq",))
     return defects.dirty_names(frame, "cf_xdr_mc", people.streams, "reform.name", 0, 0.3)
 
@@ -227,7 +247,37 @@ def dishonest(people: Population, last_month: int = calendar.LAST_MONTH) -> pl.D
     both = pl.concat([first, defects.mark(last, np.ones(len(last), dtype=np.bool_), "withdrawn")])
     masked = people.streams.chance(0.3, "dishonest.masked", both["_eid"].to_numpy())
     both = defects.change(both, "cardnum", masked, "key_masked", lambda c: c[:10] + "****" + c[14:])
-    return defects.dirty_names(both, "iname", people.streams, "reform.name", 0, 0.2)
+    both = defects.dirty_names(both, "iname", people.streams, "reform.name", 0, 0.2)
+    return pl.concat([both, _debtors_in_person(people, both, closing)])
+
+
+def _debtors_in_person(people: Population, like: pl.DataFrame, closing: int) -> pl.DataFrame:
+    """Natural persons on the list, no entities of this world; some bear the name of somebody who trades under it."""
+    streams, ids = people.streams, people.ids
+    day = calendar.day_number(
+        calendar.month_index(2021, 1) + streams.below(47, "debtor.month", ids), streams.below(27, "debtor.day", ids)
+    )
+    namesake = succession.trades_in_person(people) & streams.chance(0.2, "debtor.namesake", ids)
+    keep = positions((streams.chance(0.004, "debtor", ids) | namesake) & (day < closing))
+    sub, day = people.take(keep), day[keep]
+    n = len(sub)
+    number = pl.DataFrame(
+        {"y": pl.Series([str(calendar.date_of(int(d)).year) for d in day], dtype=pl.String), "n": formats.whole(5_000_000 + sub.ids)}
+    )  # fmt: skip
+    born = pl.Series(sub.ids % 10_000).cast(pl.String).str.zfill(4)
+    same = {c: [""] * n for c in like.columns if not c.startswith("_")} | {
+        "courtname": ["海口市龙华区人民法院"] * n, "duty": ["偿还借款本金及利息"] * n, "performance": ["全部未履行"] * n,
+        "disrupttype": ["违反财产报告制度"] * n, "deleted": ["0"] * n,
+    }  # fmt: skip
+    frame = pl.DataFrame(same, schema=dict.fromkeys(same, pl.String)).with_columns(
+        iname=choose(namesake[keep], sub.person, person_names(streams, "debtor", sub.ids)),
+        cardnum=pl.select(pl.concat_str(pl.lit("4601**********"), born)).to_series(),
+        casecode=number.select(pl.concat_str(pl.lit("("), "y", pl.lit(")琼0106执"), "n", pl.lit("号")).alias("c"))["c"],
+        regdate=formats.dates(day - 60),
+        publishdate=formats.dates(day),
+    )
+    frame = _finish(frame, day, sub).with_columns(_eid=pl.lit(-1, dtype=pl.Int64))
+    return defects.mark(frame, np.ones(n, dtype=np.bool_), "natural_person").select(like.columns)
 
 
 def project_month(people: Population) -> Ints:

@@ -19,12 +19,18 @@ TYPES = {
     "OPTO": "date", "DOM": "varchar(600)", "DOMDISTRICT": "varchar(6)", "OPSCOPE": "varchar(4000)", "REGORG": "varchar(9)",
     "REGSTATE": "varchar(60)", "TEL": "varchar(30)", "EMPNUM": "integer", "S_EXT_OP": "varchar(1)", "S_EXT_TIME": "timestamp",
 }  # fmt: skip
-# Two ways to say each state, and its code.
-_STATE_WORDS = (
+# Two ways to say each state, and its code: in business, the four ends (`lives.ENDS`), at rest, being wound up (which has no code).
+STATE_WORDS = (
     ("存续（在营、开业、在册）", "在营", "1"),
-    ("吊销未注销", "吊销", "2"),
     ("注销", "注销", "3"),
+    ("吊销未注销", "吊销", "2"),
+    ("撤销登记", "撤销", "4"),
+    ("已迁出企业", "迁出", "5"),
+    ("歇业", "歇业", "7"),
+    ("清算", "清算", "清算"),
 )
+# The code list has it since July 2024 only, when the first of those at rest are entered.
+NEW_CODE = "7"
 
 
 def current_name(people: Population, month: int) -> pl.Series:
@@ -66,9 +72,9 @@ def baseinfo(people: Population, keep: Ints, month: int, op: str, stamp_day: Int
     industry = pl.Series([i.letter for i in pools.INDUSTRIES]).gather(sub.industry)
     code = pl.Series([i.code for i in pools.INDUSTRIES]).gather(sub.industry)
     gone = sub.death_month <= month
-    revoked = gone & (sub.death_kind == 1)
-    status = np.where(revoked, 1, np.where(gone, 2, 0))
-    words = pl.Series([word for line in _STATE_WORDS for word in line]).gather(status * 3 + _state_style(sub))
+    still = sub.standstill_at(month)
+    status = np.where(gone, 1 + sub.death_kind, np.where(still > 0, 4 + still, 0))
+    words = pl.Series([word for line in STATE_WORDS for word in line]).gather(status * 3 + _state_style(sub))
     region = formats.whole(sub.region_at(month))
     appr = np.maximum(
         sub.birth_day,
@@ -139,8 +145,8 @@ def _dirty(frame: pl.DataFrame, people: Population) -> pl.DataFrame:
         lambda c: "F" + c if c.startswith("5") else c,
     )
     frame = defects.put(frame, "INDUSTRYCO", streams.chance(0.01, "industry.blank", ids), "industry_blank", "")
-    style = defects.mark
-    words = ~frame["REGSTATE"].is_in(["1", "2", "3"]).to_numpy()
-    frame = style(frame, words, "status_in_words")
+    words = ~frame["REGSTATE"].str.contains(r"^\d$").to_numpy()
+    frame = defects.mark(frame, words, "status_in_words")
+    frame = defects.mark(frame, (frame["REGSTATE"] == NEW_CODE).to_numpy(), "code_list_extended")
     late = streams.chance(0.005, "estdate.after", ids)
     return defects.put(frame, "ESTDATE", late, "established_after_approved", "2099-01-01")

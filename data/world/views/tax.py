@@ -129,7 +129,16 @@ def parcels(world: World) -> Iterator[Parcel]:
     for year in settled:
         view = given(income_tax, calendar.month_index(year + 1, 6))
         yield Parcel(
-            "tax", "SB_QYSDS", str(year), "F", "01", "txt.gz", world.handing_over, _writer(world, view), control=True
+            "tax",
+            "SB_QYSDS",
+            str(year),
+            "F",
+            "01",
+            "txt.gz",
+            world.handing_over,
+            _writer(world, view),
+            control=True,
+            flag=True,
         )
     for sent in world.sending:
         due = calendar.working_day(calendar.first_day(sent) + dt.timedelta(days=16))
@@ -138,7 +147,9 @@ def parcels(world: World) -> Iterator[Parcel]:
         def parcel(
             table: str, period: str, kind: str, view: Callable[[Population], pl.DataFrame], due: dt.date = due
         ) -> Parcel:
-            return Parcel("tax", table, period, kind, "01", "txt.gz", due, _writer(world, view), control=True)
+            return Parcel(
+                "tax", table, period, kind, "01", "txt.gz", due, _writer(world, view), control=True, flag=True
+            )
 
         period = calendar.month_text(sent - 1)
         if sent == world.first_month:
