@@ -53,7 +53,7 @@ def read(
         date=date,
         tags=tagger(made.text, title, issuer)
         if tagger
-        else _rule_tags(made.text, title, issuer, _pieces(made.text, found, common)),
+        else _rule_tags(made.text, title, issuer, _pieces(made.text, found)),
         departments=document.departments(made.text, issuer),
         validity=document.validity(made.text, date),
         common_conditions=_finished(made, common, said, closings),
@@ -70,12 +70,21 @@ def read(
     )
 
 
-def _pieces(text: str, found: list[UnitRead], common: list[Condition]) -> list[str]:
+def _pieces(text: str, found: list[UnitRead]) -> list[str]:
     """The paragraphs that give something, each with what its article and the whole document ask for."""
-    shared = " ".join(text[c.start : c.end] for c in common)
+    giving = {unit.parents[-1] for unit, _, amounts in found if amounts}
+    shared = " ".join(
+        text[c.start : c.end]
+        for unit, conditions, amounts in found
+        if not amounts and (unit.common or (unit.asks and unit.parents[-1] not in giving))
+        for c in conditions
+        if not unit.barred and c.field != "excluded_category"
+    )
     stated: dict[int, list[Condition]] = {}
-    for unit, conditions, _ in found:
-        stated.setdefault(unit.owner, []).extend(conditions)
+    for unit, conditions, amounts in found:
+        if not amounts:
+            # what one article asks for its own award is not asked by its neighbours
+            stated.setdefault(unit.owner, []).extend(conditions)
     return [
         " ".join(
             [unit.name, unit.lead, text[unit.start : unit.end], shared]

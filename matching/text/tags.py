@@ -14,6 +14,7 @@ import yaml
 from data import gazetteer
 from matching.text.salience import measured, themes
 from matching.text.segment import LEXICON, normalise
+from matching.text.titles import applicants
 
 WORD_FACETS = ("theme", "industry", "size", "method", "mode", "level", "department")
 FACETS = (*WORD_FACETS, "region")
@@ -129,6 +130,11 @@ def _hits(known: Vocabulary, text: str) -> list[Hit]:
         for key in known.words[word].denies:
             for at in range(start, end):
                 denied[key, at] = max(end, denied.get((key, at), 0))
+    kinds = bytearray(len(text))
+    for start, end, named in applicants(text, 0, len(text)):
+        # 企业、合作社、社会组织: any of them, so none of their trades is asked for
+        if _ANYBODY & set(named):
+            kinds[start:end] = b"\1" * (end - start)
     excluded = bytearray(len(text))
     for clause in _CLAUSE.finditer(text):
         if _EXCLUDING.search(clause.group()):
@@ -138,7 +144,7 @@ def _hits(known: Vocabulary, text: str) -> list[Hit]:
         for start, end, word in hits
         if not excluded[start]
         for key in sorted(known.words[word].enough | known.words[word].hints)
-        if denied.get((key, start), 0) < end
+        if denied.get((key, start), 0) < end and not (key[0] == "industry" and key[1] != "社会组织" and kinds[start])
     ]
 
 
@@ -205,6 +211,9 @@ def _candidates(
     return caused, named, placed, hinted
 
 
+_ASIDE = re.compile(r"\([^()\n]{0,60}\)")
+# among the kinds of applicants, those that are of no trade
+_ANYBODY = frozenset({"企业", "个体工商户", "企事业单位"})
 # In less than this share of its paragraphs a paragraph that names no trade is a detail of one that does.
 _OPEN_SHARE = 0.4
 
@@ -216,7 +225,7 @@ def unrestricted(title: str, pieces: Iterable[str], *, known: Vocabulary | None 
     """
     known = known or vocabulary()
     heading = _counted(known, normalise(title).text, 1)
-    said = [_counted(known, normalise(piece).text, 1) for piece in pieces]
+    said = [_counted(known, _of_one_kind(normalise(piece).text), 1) for piece in pieces]
     return tuple(
         facet
         for facet in ("industry", "size")
@@ -224,6 +233,15 @@ def unrestricted(title: str, pieces: Iterable[str], *, known: Vocabulary | None 
         and not any(key[0] == facet for key in heading)
         and sum(not any(key[0] == facet for key in piece) for piece in said) >= _OPEN_SHARE * len(said)
     )
+
+
+def _of_one_kind(text: str) -> str:
+    """`text` without what leaves nobody out: lists of kinds of applicants that any enterprise stands in, and asides in brackets."""
+    text = _ASIDE.sub("", text)
+    for start, end, named in reversed(applicants(text, 0, len(text))):
+        if _ANYBODY & set(named):
+            text = text[:start] + text[end:]
+    return text
 
 
 def _weighed(known: Vocabulary, key: tuple[str, str], words: Mapping[str, int]) -> tuple[float, tuple[str, ...]]:
