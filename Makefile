@@ -59,7 +59,7 @@ dashboard: install ## the pages for analysts and leaders, on 127.0.0.1
 
 # The first need nothing, the second a finished run. Comparisons with planted truth (agreement, loading, linkage, profile_truth, talents) take their own arguments.
 BENCHES := kernel peers library world effects identity reading_lint
-HOME_BENCHES := "service $(HUIQI_HOME)" "push --home $(HUIQI_HOME)" "ingest --home $(HUIQI_HOME)" "foreign_readers $(HUIQI_HOME)"
+HOME_BENCHES := "service $(HUIQI_HOME)" "push --home $(HUIQI_HOME)" "ingest --home $(HUIQI_HOME)" "foreign_readers $(HUIQI_HOME)" "first_page --home $(HUIQI_HOME)"
 
 bench: run ## every benchmark of speed, side by side with its peers
 	@set -e; for b in $(BENCHES) $(HOME_BENCHES); do echo "== $$b"; $(BIN)/python -m benchmarks.$$b; done
