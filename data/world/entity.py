@@ -50,7 +50,7 @@ class attribute(Generic[_T]):
 
 def _rows(values: _T, places: Ints) -> _T:
     if isinstance(values, pl.Series):
-        return cast(_T, values.gather(places))
+        return cast(_T, values[places])
     return cast(_T, cast(np.ndarray, values)[places])
 
 

@@ -68,11 +68,11 @@ def _seconds_as_text() -> pl.Series:
 
 def dates(days: Ints, pattern: str = "%Y-%m-%d") -> pl.Series:
     """Days since 1970-01-01 as text; days above 2200-01-01 come out as the pattern of 9999-12-31."""
-    return _days_as_text(pattern).gather(np.minimum(days, _FAR + 1))
+    return _days_as_text(pattern)[np.minimum(days, _FAR + 1)]
 
 
 def stamps(days: Ints, seconds: Ints) -> pl.Series:
     """`2024-03-01 09:31:07`."""
     later, second = np.divmod(seconds, 86_400)
     day = dates(days + later)
-    return day + _seconds_as_text().gather(second)
+    return day + _seconds_as_text()[second]

@@ -137,18 +137,39 @@ def csv(
             style: CsvQuoteStyle = "always" if quote else "necessary" if separator == "," else "never"
             first = header and number == 0
             for part, bare in _runs(frame, "_unquoted"):
-                text = payload(part).write_csv(
+                text = io.BytesIO()
+                payload(part).write_csv(
+                    text,
                     separator=separator,
                     include_header=first,
                     quote_style="never" if bare else style,
                     line_terminator=end,
                     null_value=null,
                 )
-                file.write(text.encode(encoding))
+                file.write(_encoded(text.getvalue(), encoding))
                 first = False
             written.add(frame, ordinals(row, len(frame)))
             row += len(frame)
     return written
+
+
+# Lines at a time that are looked at for anything but ASCII, in bytes: figures and codes need no transcoding.
+_LINES = 4096
+
+
+def _encoded(raw: bytes, encoding: str) -> bytes:
+    """UTF-8 lines in the encoding of the file."""
+    if encoding == "utf-8":
+        return raw
+    if encoding != "gb18030":
+        return raw.decode().encode(encoding)
+    pieces, start = [], 0
+    while start < len(raw):
+        stop = raw.find(b"\n", start + _LINES) + 1 or len(raw)
+        piece = raw[start:stop]
+        pieces.append(piece if piece.isascii() else piece.decode().encode(encoding))
+        start = stop
+    return b"".join(pieces)
 
 
 def _runs(frame: pl.DataFrame, flag: str) -> Iterator[tuple[pl.DataFrame, bool]]:

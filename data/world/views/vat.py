@@ -108,7 +108,7 @@ def _declarations(
     owed = formats.yuan(output - deducted)
     number = pl.Series(sub.ids).cast(pl.String).str.zfill(9)
     low, high = (int(month.min()), int(month.max())) if len(month) else (0, 0)
-    prefix = pl.Series([f"ZZS{calendar.month_text(m)}" for m in range(low, high + 1)]).gather(month - low)
+    prefix = pl.Series([f"ZZS{calendar.month_text(m)}" for m in range(low, high + 1)])[month - low]
     nothing = np.zeros(len(sub), dtype=np.int64)
     return pl.DataFrame(
         {
