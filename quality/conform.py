@@ -15,6 +15,7 @@ from data.contract import PROVENANCE, REFERENCE, SUBJECT_ROLES, Column, Table
 from quality.parse import CONTROL, EXCEL_ERRORS, UNPRINTABLE, Parsed, digests, parse, trimmed
 
 NUMERIC = "_numeric"
+_SCIENTIFIC = r"^\s*\d(?:\.\d+[Ee]\+?|[Ee]\+)\d{1,2}\s*$"
 REJECT_SCHEMA: dict[str, pl.DataType] = {
     "_file_id": pl.String(),
     "_sheet": pl.String(),
@@ -172,6 +173,11 @@ def _faults(
                 split, bad & errors, name, column, delivered, "excel_error", "Excel 错误值或没有算出的公式，不是内容"
             )
         )
+    if column.type == "code" and column.key in (None, "local", "other"):
+        rounded = _rounded(split, name, delivered)
+        if rounded.any():
+            reason = "位数已经丢失（科学计数法，或超过 15 位的数值单元格），不是原来的代码"
+            found.append(_fault(split, rounded, name, column, delivered, "rounded", reason))
     if column.type in ("text", "code"):
         odd = delivered.str.contains(UNPRINTABLE).fill_null(False) & ~bad
         if odd.any():
@@ -184,6 +190,15 @@ def _faults(
         if empty.any():
             found.append(_fault(split, empty, name, column, delivered, "required", "必填，这里是空的"))
     return found
+
+
+def _rounded(split: pl.DataFrame, name: str, delivered: pl.Series) -> pl.Series:
+    """Codes of which a spreadsheet has kept the first digits only: many would be one. Standard identifiers are judged by identity."""
+    written = delivered.str.contains(_SCIENTIFIC).fill_null(False)
+    if split[NUMERIC].null_count() == split.height:
+        return written
+    held = split.select(pl.col(NUMERIC).str.split(",").list.contains(name).fill_null(False)).to_series()
+    return written | (held & delivered.str.contains(r"^\d{16,}$").fill_null(False))
 
 
 def _fault(

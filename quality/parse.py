@@ -52,6 +52,9 @@ _DAY = r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
 _ANY_TIME = rf"(?:[ T]{_CLOCK})?"
 _NUMBER = r"^[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?$|^[+-]?\.\d+$"
+# Blanks between digits are thousands separators or they part two numbers.
+_PARTED = r"\d\s+\d"
+_THOUSANDS = r"^[^\d]*\d{1,3}(?:\s\d{3})+(?:\.\d+)?[^\d]*$"
 # DECIMAL(18,2) holds sixteen digits before the point; no sum of money in a province needs more than fifteen.
 _LARGEST = 10**15
 
@@ -300,7 +303,7 @@ def _any_number(text: pl.Series, column: Column) -> tuple[pl.Series, pl.Series]:
     kin = _kindred_units(column)
     tails = "|".join(sorted((re.escape(t) for t in kin), key=len, reverse=True))
     plain = bare.str.replace(r"^\((.+)\)$", "-$1").str.replace(r"^(-?)[¥$]", "$1")
-    frame = pl.DataFrame({"t": plain}).with_columns(
+    frame = pl.DataFrame({"t": plain, "parted": _parted(text)}).with_columns(
         pl.col("t").str.extract(f"({tails})$", 1).alias("tail") if kin else pl.lit(None, dtype=pl.String).alias("tail"),
     )
     number = pl.col("t").str.strip_suffix(pl.col("tail").fill_null("")) if kin else pl.col("t")
@@ -308,7 +311,7 @@ def _any_number(text: pl.Series, column: Column) -> tuple[pl.Series, pl.Series]:
     short = digits.str.replace(r"\..*$", "").str.len_chars() <= 20
     exact = digits.str.replace(r"(\.\d{10})\d+$", "$1")
     factor = pl.col("tail").replace_strict(list(kin), list(kin.values()), default=column.factor, return_dtype=pl.String)
-    good = number.str.contains(_NUMBER) & short
+    good = number.str.contains(_NUMBER) & short & ~pl.col("parted")
     steps = frame.select(
         pl.when(good).then(exact).cast(pl.Decimal(38, 10), strict=False).alias("x"),
         factor.cast(pl.Decimal(38, 10)).alias("f"),
@@ -323,6 +326,16 @@ def _any_number(text: pl.Series, column: Column) -> tuple[pl.Series, pl.Series]:
     rounded = within.round(scale, mode="half_away_from_zero").cast(pl.Decimal(18, scale))
     values = steps.select(rounded.alias("v")).to_series()
     return values, _bad(bare, values)
+
+
+def _parted(text: pl.Series) -> pl.Series:
+    """Which cells hold two numbers (12 34), not one written with blanks (1 234)."""
+    parted = text.str.contains(_PARTED).fill_null(False)
+    if not parted.any():
+        return parted
+    at = parted.arg_true()
+    spelled = text.gather(at).str.normalize("NFKC").str.strip_chars(BLANKS)
+    return parted.scatter(at, ~spelled.str.contains(_THOUSANDS))
 
 
 @cache

@@ -128,6 +128,17 @@ def test_an_identity_key_never_rejects(key: str | None) -> None:
     assert found.rows["uscc"].to_list() == [key.upper() if key else None]
 
 
+@pytest.mark.parametrize(
+    ("unit_no", "numeric", "lost"),
+    [("1.01460E+19", None, True), ("2E+15", None, True), ("10146000000000000000", "unit_no", True),
+     ("10146000000000000000", None, False), ("123456789012", "unit_no", False), ("5E12", None, False), ("1E05A", None, False)],
+)  # fmt: skip
+def test_a_number_that_lost_its_digits_is_no_code(unit_no: str, numeric: str | None, lost: bool) -> None:
+    found = conformed({**GOOD, "unit_no": unit_no, "_numeric": numeric})
+    assert found.rejects.select("column_name", "rule").rows() == ([("unit_no", "rounded")] if lost else [])
+    assert found.rows.height == (0 if lost else 1)
+
+
 def test_identical_rows_collapse_and_conflicting_ones_are_kept_or_rejected() -> None:
     other = {**GOOD, "capital_yuan": "2"}
     assert counts(conformed(GOOD, GOOD, other)) == (2, 0, 1)

@@ -88,6 +88,11 @@ def test_months(text: str) -> None:
     assert read(text, type="month") == date(2025, 3, 1)
 
 
+@pytest.mark.parametrize("text", ["12 34", "1 234 56", "1234 567", "100.5 200", "1.234 567", "５ ６"])
+def test_two_numbers_in_a_cell_are_not_one(text: str) -> None:
+    assert rejected(text, type="money", unit="元")
+
+
 def test_cumulative_months_are_no_month() -> None:
     assert rejected("2025年1-3月", type="month")
 
@@ -105,6 +110,8 @@ def test_cumulative_months_are_no_month() -> None:
         ("1200元", "1200.00"),
         ("￥7", "70000.00"),
         ("'5", "50000.00"),
+        ("1 234 567.5", "12345675000.00"),
+        ("-1\u00a0234 万元", "-12340000.00"),
     ],
 )
 def test_money_in_ten_thousands(text: str, yuan: str) -> None:
