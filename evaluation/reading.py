@@ -12,8 +12,22 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
+from matching.text.document import office_kind
+
 Kind = Literal[
-    "numeric", "numeric_field", "soft", "soft_field", "any_of", "award", "theme", "industry", "size", "method"
+    "numeric",
+    "numeric_field",
+    "soft",
+    "soft_field",
+    "any_of",
+    "award",
+    "theme",
+    "industry",
+    "size",
+    "method",
+    "region",
+    "level",
+    "department",
 ]
 KINDS: tuple[Kind, ...] = (
     "numeric",
@@ -27,6 +41,8 @@ KINDS: tuple[Kind, ...] = (
     "size",
     "method",
 )
+# said of a document beside its tags; labelled since round 5 only
+ABOUT: tuple[Kind, ...] = ("region", "level", "department")
 _NUMERIC_OPS = frozenset({">=", ">", "<=", "<", "between"})
 _RESAMPLES = 2000
 
@@ -45,12 +61,16 @@ class Passage:
     spellings: Mapping[str, frozenset[str]] = field(default_factory=dict)
     # what may or may not be labelled: counts neither for nor against
     doubtful: frozenset[str] = frozenset()
+    # which of ABOUT are labelled: what is not counts neither for nor against
+    about: frozenset[str] = frozenset()
 
     def judged(self, found: Mapping[Kind, frozenset[str]]) -> dict[Kind, frozenset[str]]:
         """`found` in the words of the labels: another spelling is the fact it stands for, a doubtful fact is not there."""
         return {kind: self._judged(kind, facts) for kind, facts in found.items()}
 
     def _judged(self, kind: Kind, found: frozenset[str]) -> frozenset[str]:
+        if kind in ABOUT and kind not in self.about:
+            return frozenset()
         wanted = self.facts[kind]
         said = frozenset(
             fact for one in found for fact in ([one] if one in wanted or kind == "any_of" else self._meant(one))
@@ -122,10 +142,14 @@ def _passage(path: Path, raw: Mapping[str, Any]) -> Passage:
     document = {
         "tags": raw["tags"],
         "items": [{"conditions": conditions, "award": {"tiers": [{"value": value} for value in raw["awards"]]}}],
+        "level": raw.get("level", ""),
+        "departments": raw.get("department", ()),
+        "region": raw["region"] if "level" in raw else "",
     }
     said = facts(document)
+    about = frozenset(kind for kind in ABOUT if said[kind])
     return Passage(
-        raw["id"], raw["title"], raw["issuer"], raw["region"], raw["text"], said, _spellings(raw), _doubtful(raw)
+        raw["id"], raw["title"], raw["issuer"], raw["region"], raw["text"], said, _spellings(raw), _doubtful(raw), about
     )
 
 
@@ -194,7 +218,14 @@ def facts(document: Mapping[str, Any]) -> dict[Kind, frozenset[str]]:
         "industry": frozenset(tags.get("industry", ())),
         "size": frozenset(tags.get("size", ())),
         "method": frozenset(tags.get("method", ())),
+        "region": frozenset(filter(None, [document.get("region", "")])),
+        "level": frozenset(filter(None, [_LEVELS.get(document.get("level", ""), document.get("level", ""))])),
+        "department": frozenset(office_kind(name) for name in document.get("departments", ())),
     }
+
+
+# our vocabulary has one level for cities and counties; a development zone counts as one
+_LEVELS = {"市级": "市县级", "区县级": "市县级", "园区": "市县级"}
 
 
 def _alternatives(document: Mapping[str, Any]) -> frozenset[str]:

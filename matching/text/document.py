@@ -42,14 +42,53 @@ def _level(place: str) -> str:
     return place[-1] if place[-1:] in "省市区县州盟旗" else ""
 
 
+# 市工信局 is 工业和信息化局: offices as people call them
+_SHORT_OFFICES = {
+    "住建": "住房和城乡建设", "工信": "工业和信息化", "人社": "人力资源和社会保障", "发改": "发展和改革", "发展改革": "发展和改革",
+    "科技": "科学技术", "市场监管": "市场监督管理", "卫健": "卫生健康", "国资": "国有资产监督管理",
+}  # fmt: skip
+_OFFICE = re.compile(
+    r"(?:省|市|区|县)[\u4e00-\u9fa5]{2,10}?(?:局|厅|委员会|管委会|发展改革委|发改委|工信委|科技委|住建委)(?=[、，。；:：负会牵)\s])"
+)
+
+
 def departments(text: str, issuer: str) -> list[str]:
-    """The offices a document names, its issuer first."""
-    names = re.findall(
-        r"(?:省|市|区|县)[\u4e00-\u9fa5]{2,10}?(?:局|厅|委员会|管委会|发展改革委|发改委|工信委|科技委|住建委)(?=[、，。；:：负会牵)\s])",
-        text[:60_000],
-    )
-    kept = [n for n in names if not re.search(r"由|向|经|报|给|对|和|与|及|等", n)]
-    return list(dict.fromkeys([issuer, *kept] if issuer else kept))[:12]
+    """The offices a document names, those that issued it first, each once however it is called."""
+    named = [n for n in _OFFICE.findall(text[:60_000]) if not re.search(r"由|向|经|报|给|对|和|与|及|等", n)]
+    found: dict[str, str] = {}
+    for name in [*(one for one in re.split(r"[、\s]+", issuer) if one), *named]:
+        found.setdefault(office_kind(name), name)
+    return list(found.values())[:12]
+
+
+def office_kind(name: str) -> str:
+    """An office without the place it serves, under its long name: 市工信局 and 某市工业和信息化局 are 工业和信息化局."""
+    kind = re.sub(r"^.*(?:省|自治区|州|盟|(?<!城)市(?!场)|区(?!域)|县|旗)(?=[\u4e00-\u9fa5]{2})", "", name)
+    for short, long in _SHORT_OFFICES.items():
+        if re.match(rf"{short}(?:局|厅|委|商务|部门)", kind):
+            kind = kind.replace(short, long, 1)
+    return kind or name
+
+
+_NATIONAL = re.compile(
+    r"^(?:中华人民共和国|国家|国务院|中国人民银行|中国证监会)|(?:^|、)[^省市区县州旗、共]{2,8}(?:部|总局|总署)(?:$|、|等|办公厅)"
+)
+_ZONE_OFFICE = re.compile(
+    r"(?:高新区|开发区|新区|示范区|园区|产业园|保税区|合作区|度假区|片区|经开区|自贸区|自贸港|科学城|科技城)[^省市县]{0,12}(?:管委会|管理委员会|管理局|办事处|办公室)?"
+)
+_PROVINCES = "北京市|上海市|天津市|重庆市"
+
+
+def level_of(issuer: str) -> str:
+    """国家级, 省级, 市县级 or 园区 by the name of who issued a document; empty where it names no place."""
+    if _NATIONAL.search(issuer):
+        return "国家级"
+    place, last = here_of("", issuer, "")
+    if _ZONE_OFFICE.search(issuer):
+        return "园区"
+    if last == "省" or place.endswith("自治区") or re.fullmatch(_PROVINCES, place):
+        return "省级"
+    return "市县级" if last in tuple("市区县州盟旗") else ""
 
 
 def rules(made: Flat) -> tuple[str, ...]:

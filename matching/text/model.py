@@ -63,6 +63,7 @@ class Reading:
     common_conditions: tuple[Condition, ...]
     rules: tuple[str, ...]
     items: tuple[ReadItem, ...]
+    level: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -70,6 +71,7 @@ class Reading:
             "issuer": self.issuer,
             "region": self.region,
             "date": self.date,
+            "level": self.level,
             "tags": self.tags,
             "departments": self.departments,
             "validity": self.validity,

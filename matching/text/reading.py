@@ -38,8 +38,9 @@ def read(
     tags of the document (default: rule tags). Never raises on any text: what it does not understand it leaves out of the conditions.
     """
     made = flat(text)
-    here, level = document.here_of(region, issuer, title)
-    place = Here(here, level)
+    here, syllable = document.here_of(region, issuer, title)
+    place = Here(here, syllable)
+    level = document.level_of(issuer or region)
     index = Quantities(quantities(made.text))
     found = _units_read(made.text, index, place, flat(title).text)
     common, items = _assembled(made, found, title)
@@ -49,11 +50,12 @@ def read(
         text=text,
         title=title,
         issuer=issuer,
-        region=region,
+        region=region or here or ("全国" if level == "国家级" else ""),
         date=date,
         tags=tagger(made.text, title, issuer)
         if tagger
         else _rule_tags(made.text, title, issuer, _pieces(made.text, found)),
+        level=level,
         departments=document.departments(made.text, issuer),
         validity=document.validity(made.text, date),
         common_conditions=_finished(made, common, said, closings),

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import yaml
 
 from data import gazetteer
+from matching.text.document import level_of
 from matching.text.salience import measured, themes
 from matching.text.segment import LEXICON, normalise
 from matching.text.titles import applicants
@@ -272,10 +273,15 @@ def _issuer_tags(known: Vocabulary, issuer: str, text: str) -> list[Tag]:
     ]
     levels = {tag: tuple(words) for (facet, tag), words in _counted(known, issuer, 1).items() if facet == "level"}
     place = gazetteer.find(seat)
-    if "国家级" in levels:
+    by_name = level_of(seat)
+    if by_name == "国家级":
+        level, because = "国家级", (issuer,)
+    elif "国家级" in levels:
         level, because = "国家级", levels["国家级"]
     elif any(p.kind == "park" for p in place):
         level, because = "园区", (issuer,)
+    elif by_name in ("园区", "市县级"):
+        level, because = by_name, (seat,)
     elif any(p.kind == "region" and not p.code.endswith("0000") for p in place):
         level, because = "市县级", tuple(seat[p.start : p.end] for p in place)
     elif any(p.kind == "region" for p in place):

@@ -130,3 +130,39 @@ def test_included_repeats_the_end_it_stands_for() -> None:
 def test_materials_under_conditions_are_still_asked() -> None:
     text = "每家补助5万元。\n二、申请材料\n（一）申请补助必须同时符合以下条件：\n1.运营满2年；\n2.入住率达30%以上。"
     assert {c["field"] for c in _conditions(text)} == {"established_years", "other_metric"}
+
+
+@pytest.mark.parametrize(
+    ("issuer", "level", "region"),
+    [
+        ("河阴县商务局", "市县级", "河阴县"),
+        ("某省农业农村厅", "省级", "某省"),
+        ("上海市经济和信息化委员会", "省级", "上海市"),
+        ("财政部、国家税务总局", "国家级", "全国"),
+        ("江北新区管理委员会", "园区", "江北新区"),
+        ("内蒙古自治区科学技术厅", "省级", "内蒙古自治区"),
+    ],
+)
+def test_who_issued_it_says_where_and_at_which_level(issuer: str, level: str, region: str) -> None:
+    document = read("对首次升规的企业，奖励5万元。", issuer=issuer).to_dict()
+    assert (document["level"], document["region"]) == (level, region)
+
+
+def test_an_office_is_named_once_however_it_is_called() -> None:
+    text = "由市工信局、市财政局负责解释。联系人：市工业和信息化局，电话略。"
+    found = read(text, issuer="某市工业和信息化局、某市商务局").to_dict()["departments"]
+    assert found == ["某市工业和信息化局", "某市商务局", "市财政局"]
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "industry"),
+    [
+        ("知识产权资助申报", "在本市登记的企业、合作社、个体工商户。获得发明专利的，每件奖励1万元。", ["不限"]),
+        ("技改补助", "一、对制造业企业设备（含配套软件）投资500万元以上的，补助8%。", ["制造业"]),
+        ("纾困措施", "一、对规上工业企业，补助10万元。\n二、对受灾企业，贴息2万元。\n三、对受灾企业，奖励3万元。", ["不限", "制造业"]),
+        ("研发补助", "对研发费用占比不低于3%（规模以上工业企业不低于2%）的企业，按5%补助。注：房地产、批发零售业企业不在补助之列。", None),
+    ],
+)  # fmt: skip
+def test_industry_is_whom_a_policy_is_for(title: str, text: str, industry: list[str] | None) -> None:
+    found = read(text, title=title).to_dict()["tags"]["industry"]
+    assert found == industry if industry else "不限" in found and "批发零售" not in found
