@@ -8,8 +8,9 @@ import dagster as dg
 import polars as pl
 
 from assets.match import profiles, program_in_force
-from assets.ports import Scope, Warehouse
+from assets.ports import Control, Scope, Warehouse
 from assets.push_inputs import calendar, cases, conditions, indicators_of, items
+from assets.push_proofs import checked
 from assets.sql import table_metadata
 from data import indicators
 from data.contract import feeds
@@ -109,15 +110,19 @@ def _read(text: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     ],
     description="即申即享答复：每个未决办件并入其申报数据后重新判定，答复通过、请补充、转核实或不符合，附理由和承诺办结日；通过的再走兑付审批。",
 )
-def decision(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope]) -> dg.MaterializeResult:
-    found = _answers(warehouse, scope)
+def decision(
+    warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope], control: dg.ResourceParam[Control]
+) -> dg.MaterializeResult:
+    found = _answers(warehouse, scope, checked(control))
     with warehouse.write() as transaction:
         written = transaction.replace("push.decision", found)
     counts = dict(found.group_by("answer").len().sort("answer").iter_rows())
     return dg.MaterializeResult(metadata={**table_metadata(written, LABELS), **counts})
 
 
-def _answers(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
+def _answers(
+    warehouse: Warehouse, scope: Scope, proofs: Mapping[tuple[str, str, str], tuple[bool, str]]
+) -> pl.DataFrame:
     item_rows = items(warehouse).filter(pl.col("mode") == MODE_INSTANT)
     waiting = (
         cases(warehouse)
@@ -150,6 +155,7 @@ def _answers(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
             rows,
             {name: None if value is None else str(value) for name, value in held[str(case)].items()},
             names.get(item_of[str(case)], frozenset()),
+            {(name, value): note for (of, name, value), (holds, note) in proofs.items() if of == case and not holds},
         )
         for (case,), rows in declarations(warehouse).group_by("case_no", maintain_order=True)
         if str(case) in held

@@ -35,6 +35,7 @@ from dashboards.reviews import review_act, review_page, sign_in, sign_in_page, s
 from dashboards.service.app import no_address, service
 from dashboards.sessions import Sessions
 from dashboards.whatif import whatif_csv, whatif_page
+from dashboards.work import work_page
 from pipelines.published import NotPublishedError
 
 STATIC = Path(__file__).with_name("static")
@@ -97,6 +98,8 @@ def create(home: Path) -> Starlette:
             route("/enterprises/{key}/items/{item}", explanation_page, "explanation"),
             route("/pushes", pushes_page, "pushes"),
             route("/funds", funds_page, "funds"),
+            route("/work", work_page, "work"),
+            route("/work.csv", work_page, "work_csv"),
             route("/pushes/{list_id}", list_page, "list"),
             route("/pushes/{list_id}/review", partial(review_page, sessions), "review"),
             act("/pushes/{list_id}/review", review_act),

@@ -29,6 +29,7 @@ NAVIGATION = [
     ("/whatif", "推演"),
     ("/enterprises", "企业"),
     ("/pushes", "推送"),
+    ("/work", "待办"),
     ("/cases", "办件"),
     ("/feeds", "数据质量"),
     ("/linkage", "身份归一"),

@@ -14,6 +14,9 @@ from dashboards.formats import quantity
 from dashboards.mart import Mart, Row
 from dashboards.pages import Pages, whole
 from data.indicators import Indicator
+from pipelines.control import ControlStore
+from pipelines.docket import STATUSES
+from pipelines.export import department_named
 
 LINES_PER_PAGE = 100
 
@@ -27,12 +30,21 @@ def pushes_page(pages: Pages, request: Request) -> Response:
                WHERE $kind = '' OR l.kind = $kind ORDER BY l.kind, l.amount_yuan DESC NULLS LAST, l.row_count DESC, l.list_id""",
             {"kind": kind},
         )
+        states = _states(pages)
         kinds = mart.rows(
             "SELECT kind, count(*) AS lists, CAST(sum(row_count) AS BIGINT) AS rows, sum(amount_yuan) AS yuan FROM push.list GROUP BY kind ORDER BY kind"
         )
+        for row in lists:
+            row["status"] = STATUSES[states.get(row["list_id"], "draft")]
         return pages.render(
             request, "pushes.html", mart, lists=lists, kinds=kinds, kind=kind, unreached=pages.chart(mart, "unreached")
         )
+
+
+def _states(pages: Pages) -> dict[str, str]:
+    """List → where people have taken it; a list nobody has taken up is missing."""
+    rows = ControlStore(pages.home / "control.sqlite").rows("SELECT list_id, status FROM push_list")
+    return {row["list_id"]: row["status"] for row in rows}
 
 
 def list_page(pages: Pages, request: Request) -> Response:
@@ -77,6 +89,11 @@ def list_page(pages: Pages, request: Request) -> Response:
             "list.html",
             mart,
             header=header,
+            state_name=STATUSES[_states(pages).get(list_id, "draft")],
+            watermarks=[
+                (department_named(department), at[:10])
+                for department, at in sorted(json.loads(header["watermarks"] or "{}").items())
+            ],
             lines=lines,
             stopped=stopped,
             checks=checks,
@@ -92,6 +109,11 @@ def _in_words(mart: Mart, lines: list[Row]) -> None:
     rows = mart.rows("SELECT code, name FROM mart.dim_region WHERE list_contains($codes, code)", {"codes": codes})
     names = {row["code"]: row["name"] for row in rows}
     for reason in reasons:
+        indicator = catalogue().find(reason.get("indicator") or "")
+        reason["label"] = indicator.label if indicator else ""
+        reason["source"] = "，".join(
+            part for part in (department_named(reason.get("department")), reason.get("valid_at")) if part
+        )
         reason["value"] = _said(reason["value"], catalogue().find(reason.get("indicator") or ""), names)
 
 

@@ -46,6 +46,7 @@ TOLD = {
     "half": "已批准，等另一人批准。",
     "approved": "已批准，人数已够，可以冻结。",
     "rejected": "已否决。",
+    "objected": "异议已登记：这份名单不能再批准，须否决后另出。",
     "freeze": "已冻结：内容从此不变，兑付已记入台账。",
     "export": "已导出，文件在数据目录的 lists 下。",
     "reconcile": "已对账。",
@@ -124,6 +125,12 @@ def review_page(sessions: Sessions, pages: Pages, request: Request, problem: str
             next_step=NEXT_STEP.get(state, STATUSES[state]),
             kept=stored,
             checked=found,
+            regions=_regions(mart, found.get("by_region", {})),
+            objections=desk.control.rows(
+                "SELECT o.note, o.at, json_extract(l.body, '$.name') AS name, json_extract(l.body, '$.uscc') AS uscc FROM objection o"
+                " JOIN push_line l USING (list_id, line_key) WHERE o.list_id = ? ORDER BY o.at",
+                (list_id,),
+            ),
             lines=[_explained(mart, rules, line) for line in sample(lines, str(header["sha256"]))],
             flagged=_flagged(lines),
             meaning=meaning,
@@ -172,6 +179,16 @@ def _acted(pages: Pages, session: Session, list_id: str, form: Mapping[str, str]
             raise RefusedError("公示起止日应为 YYYY-MM-DD") from error
         desk.publicise(list_id, session.name, phrase, *days, now)
         return "publicised"
+    if step == "object":
+        keys = [
+            line["line_key"]
+            for line in kept_lines(desk, list_id)
+            if line["uscc"] == form.get("uscc", "").strip().upper()
+        ]
+        if not keys or not note:
+            raise RefusedError("异议须写明信用代码（在这份名单上）和理由")
+        desk.object(list_id, keys[0], note, session.name, phrase, now)
+        return "objected"
     raise RefusedError(f"没有“{step}”这一步")
 
 
@@ -206,6 +223,15 @@ def _trail_of(desk: Desk, list_id: str) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def _regions(mart: Mart, counted: Mapping[str, int]) -> list[tuple[str, int]]:
+    """(region as people call it, lines), the largest first."""
+    rows = mart.rows(
+        "SELECT code, name FROM mart.dim_region WHERE list_contains($codes, code)", {"codes": list(counted)}
+    )
+    names = {row["code"]: row["name"] for row in rows}
+    return sorted(((names.get(code, code), n) for code, n in counted.items()), key=lambda one: (-one[1], one[0]))
 
 
 def _content(
@@ -271,8 +297,10 @@ def _may(
         steps.add({"approved": "freeze", "frozen": "export"}[state])
     if officer and money and state == "exported":
         steps.add("reconcile")
-    if session.role in ("analyst", "approver") and money and state == "checked":
+    if officer and money and state == "checked":
         steps.add("publicise")
+    if officer and state == "publicised":
+        steps.add("object")
     if session.role == "approver" and state in ("checked", "publicised", "approved"):
         steps.add("reject")
     ready = state == "publicised" and today.isoformat() > str(kept["notice_to"]) if money else state == "checked"

@@ -13,22 +13,19 @@ from typing import Any, NoReturn
 
 from assets.ports import Control
 from matching.push.fingerprint import canonical, list_sha256
-from matching.push.kinds import DECISION, DIGEST, MESSAGE, MONEY
-from matching.push.sending import covered
+from matching.push.kinds import MONEY
 from pipelines.audit import Finding, Trail
 from pipelines.docket import OutdatedError, RefusedError, approvers_of, content_sha256, lines_of, needed, row_of, stored
 from pipelines.export import payments_sent
+from pipelines.freezing import NOT_SENT, Recheck, keep_arms, refuse_outdated, send_once
 from pipelines.ledger import LedgerError, Pool, award_of, fen, grant, open_fund, open_pool
 from pipelines.ledger import reverse as undo
 from pipelines.officers import OfficerError, is_active_approver, prove
+from pipelines.proofs import note_check
 
 NOTICE_DAYS = 5
 CHANGED = "与导出时不同"
-NOT_SENT = """EXISTS (SELECT 1 FROM withheld w WHERE w.list_id = message.list_id
-    AND (message.message_key = w.line_key OR message.message_key GLOB w.line_key || '.*'))"""
 
-Recheck = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, str]]
-"""Line key → Chinese reason, for the lines that may not go out any more (bars, validity, status, as known now)."""
 Recompute = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], Mapping[str, Decimal | None]]
 """Line key → amount in 元, computed from the profile by another path than the kernel."""
 
@@ -178,12 +175,12 @@ class Desk:
             if content_sha256(db, row) != row["sha256"]:
                 raise RefusedError("名单内容与批准的 sha256 不符")
             header, lines = json.loads(row["header"]), lines_of(db, list_id)
-            _refuse_outdated(db, row, header, lines, at, recheck)
+            refuse_outdated(db, row, header, lines, at, recheck)
             if row["kind"] in MONEY:
                 self._grant(db, row, header, lines, recompute, pool(row["item_id"]))
             else:
-                _send_once(db, row, lines)
-            _keep_arms(db, row)
+                send_once(db, row, lines)
+            keep_arms(db, row)
             db.execute("UPDATE push_list SET status = 'frozen' WHERE list_id = ?", (list_id,))
             detail |= {"rows": len(lines), "approvers": approvers, "amount_yuan": header.get("amount_yuan")}
         return {**detail, "audit_head": self.trail.head(self.control)}
@@ -326,6 +323,17 @@ class Desk:
                 (voucher_no, item_id, actor, at.isoformat()),
             )
 
+    def check_document(
+        self, case_no: str, indicator: str, value: str, holds: bool, note: str, actor: str, phrase: str, at: datetime
+    ) -> None:
+        """Notes whether the document an applicant named bears out what was declared (材料核验); a later word replaces an earlier one, both are kept."""
+        detail = {"indicator": indicator, "value": value, "holds": holds, "note": note}
+        with self._act(at, actor, "check_document", case_no, detail) as db:
+            prove(db, actor, phrase, "analyst", "approver")
+            if not note.strip():
+                raise RefusedError("核验必须写明依据")
+            note_check(db, case_no, indicator, value, holds, note, actor, at.isoformat())
+
     def opt_out(self, enterprise_id: str, scope: str, source: str, actor: str, phrase: str, at: datetime) -> None:
         """Notes that a firm wants no messages, no automatic awards, or neither."""
         with self._act(at, actor, "opt_out", enterprise_id, {"scope": scope, "source": source}) as db:
@@ -334,64 +342,3 @@ class Desk:
                 "INSERT INTO opt_out VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (enterprise_id, scope, at.date().isoformat(), source),
             )
-
-
-def _refuse_outdated(
-    db: sqlite3.Connection,
-    row: Mapping[str, Any],
-    header: Mapping[str, Any],
-    lines: Sequence[Mapping[str, Any]],
-    at: datetime,
-    recheck: Recheck,
-) -> None:
-    if header.get("valid_until") and at.date() > date.fromisoformat(header["valid_until"]):
-        raise OutdatedError(f"名单有效期到 {header['valid_until']}，已过期")
-    scope = scope_of(row["kind"])
-    # who has applied wants the money, whatever he said of awards and messages nobody asked for
-    unasked = lines if row["kind"] != DECISION else []
-    gone = dict(recheck(lines)) | declined(db, unasked, scope)
-    if gone:
-        first = next(line for line in lines if line["line_key"] in gone)
-        raise OutdatedError(
-            f"{len(gone)} 户情况已变，如 {first['uscc']}：{gone[first['line_key']]}；名单作废，须重新生成和审批"
-        )
-
-
-def scope_of(kind: str) -> str:
-    """What a firm would have to decline so as not to stand on a list of this kind."""
-    return "award" if kind in MONEY else "message"
-
-
-def declined(db: sqlite3.Connection, lines: Sequence[Mapping[str, Any]], scope: str) -> dict[str, str]:
-    """Line key → reason, for the lines of firms that want none of it."""
-    wishes = {e for e, s in db.execute("SELECT enterprise_id, scope FROM opt_out") if s in (scope, "all")}
-    return {line["line_key"]: "已退订或放弃" for line in lines if line["enterprise_id"] in wishes}
-
-
-def _send_once(db: sqlite3.Connection, row: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> None:
-    """Claims the key of every message of the list; one that was ever claimed stops the whole list."""
-    if row["kind"] not in MESSAGE | {DIGEST}:
-        return
-    for line in lines:
-        if line["channel"] != "sms":
-            continue
-        told = covered(line)
-        for number, (enterprise, item, cycle) in enumerate(told):
-            key = line["line_key"] if len(told) == 1 else f"{line['line_key']}.{number}"
-            try:
-                db.execute(
-                    "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (key, enterprise, item, cycle, line["earliest_send"][:10], row["as_of"], row["list_id"]),
-                )
-            except sqlite3.IntegrityError as error:
-                raise RefusedError(f"{line['uscc']} 的同一条提醒已经发过，不能重发") from error
-
-
-def _keep_arms(db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-    for text in json.loads(row["arms"]):
-        arm = json.loads(text)
-        db.execute(
-            "INSERT INTO arm VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (arm["enterprise_id"], arm["item_id"], arm["cycle"], arm["stratum"], arm["arm"], arm["probability"],
-             row["as_of"], row["list_id"]),
-        )  # fmt: skip

@@ -9,11 +9,19 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines import audit, deliveries, dispute, docket, ledger, officers
+from pipelines import audit, deliveries, dispute, docket, ledger, officers, proofs
 
-SCHEMAS = (officers.SCHEMA, audit.SCHEMA, docket.SCHEMA, ledger.SCHEMA, deliveries.SCHEMA, dispute.SCHEMA)
+SCHEMAS = (
+    officers.SCHEMA,
+    audit.SCHEMA,
+    docket.SCHEMA,
+    ledger.SCHEMA,
+    deliveries.SCHEMA,
+    dispute.SCHEMA,
+    proofs.SCHEMA,
+)
 # Raised with every change of a schema above, so that a store is brought up to date once and not at every connection.
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 
 @dataclass(frozen=True)

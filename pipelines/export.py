@@ -142,6 +142,12 @@ def people_csv(rows: Sequence[Sequence[str]]) -> bytes:
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
+def people_cells(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Any rows as a CSV for people: `columns` (name → heading), masked, neutral, with a BOM."""
+    said = [[neutral(masked(str(row[name]))) if row.get(name) is not None else "" for name in columns] for row in rows]
+    return people_csv([list(columns.values()), *said])
+
+
 def people_xlsx(header: Mapping[str, Any], rows: Sequence[Sequence[str]]) -> bytes:
     """The same cells as a workbook, every one written as a string; the second sheet is the header. Equal lists give equal bytes."""
     import xlsxwriter

@@ -14,11 +14,13 @@ from matching.push.kinds import DECISION, MESSAGE, MONEY
 from matching.push.quiet import calendar
 from matching.push.review import checks
 from matching.push.sending import Told, leaving, timed
-from pipelines.approval import NOT_SENT, Desk, declined, scope_of
+from pipelines.approval import Desk
 from pipelines.audit import trail
 from pipelines.control import ControlStore
 from pipelines.docket import RefusedError
 from pipelines.export import export
+from pipelines.freezing import NOT_SENT, declined, scope_of
+from pipelines.proofs import refuted
 from pipelines.published import open_published
 from pipelines.recompute import pool_of_item, rechecked, recomputed
 
@@ -160,7 +162,7 @@ def _withheld(
         undone = {line["line_key"]: "已冲销" for line in lines if line["line_key"] not in live}
     standing = [line for line in lines if line["line_key"] not in undone]
     with desk.control.transaction() as db:
-        wishes = declined(db, standing, scope_of(row["kind"])) if row["kind"] != DECISION else {}
+        wishes = declined(db, standing, scope_of(row["kind"])) if row["kind"] != DECISION else refuted(db, standing)
     gone = rechecked(home, standing, at.date(), granted=True) | wishes
     if money and gone:
         first = next(line for line in standing if line["line_key"] in gone)

@@ -49,16 +49,21 @@ ANSWERS: Final = {
 }
 
 
+NONE_UNTRUE: Final[Mapping[tuple[str, str], str]] = {}
+
+
 @dataclass(frozen=True)
 class Declared:
     """The declarations of one case that change the profile: indicator → text, with the day each was made.
 
-    `conflicts` are those a department contradicts: indicator → (held, declared).
+    `conflicts` are those a department contradicts: indicator → (held, declared); `refuted` those whose document was found not to bear them
+    out: indicator → the clerk's note.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
     conflicts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     days: Mapping[str, dt.date] = field(default_factory=dict)
+    refuted: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> str | None:
         """The declarations that count as a JSON array of indicator, value, submitted_on; None without any."""
@@ -69,12 +74,19 @@ class Declared:
         return json.dumps(said, ensure_ascii=False) if said else None
 
 
-def declared(declarations: pl.DataFrame, known: Mapping[str, str | None], declarable: frozenset[str]) -> Declared:
+def declared(
+    declarations: pl.DataFrame,
+    known: Mapping[str, str | None],
+    declarable: frozenset[str],
+    untrue: Mapping[tuple[str, str], str] = NONE_UNTRUE,
+) -> Declared:
     """What a case's declarations (DECLARATIONS, one case) add to what departments know of the firm.
 
     The newest statement of an indicator counts. A declaration fills a gap; it never overrides a department: where both speak and
-    differ, it is a conflict for a person. An indicator outside `declarable` (the `ask` conditions of the item) is ignored.
+    differ, it is a conflict for a person. An indicator outside `declarable` (the `ask` conditions of the item) is ignored. `untrue` are
+    the (indicator, value) that a clerk found not borne out by the document named for them: they fill nothing.
     """
+    refuted: dict[str, str] = {}
     values: dict[str, str] = {}
     conflicts: dict[str, tuple[str, str]] = {}
     days: dict[str, dt.date] = {}
@@ -89,12 +101,14 @@ def declared(declarations: pl.DataFrame, known: Mapping[str, str | None], declar
         if name not in declarable or said is None:
             continue
         held = known.get(name)
-        if held is None:
+        if (name, said) in untrue:
+            refuted[name] = untrue[name, said]
+        elif held is None:
             values[name] = said
             days[name] = row["submitted_at"].date()
         elif not _same(held, said):
             conflicts[name] = (held, said)
-    return Declared(values, conflicts, days)
+    return Declared(values, conflicts, days, refuted)
 
 
 def _same(held: str, said: str) -> bool:
@@ -250,6 +264,11 @@ def decisions(
                 else ("review", "现行档案里没有这家企业，须人工核对")
             )
         )
+        if declared_by.refuted and what in ("approve", "ask"):
+            found_so = "；".join(
+                f"{names.get(name, name)}（{note}）" for name, note in sorted(declared_by.refuted.items())
+            )
+            what, why = "review", f"申报材料经核验不符：{found_so}"
         rows.append(
             {
                 **{name: case[name] for name in ("case_no", "enterprise_id", "item_id", "version", "applied_on")},

@@ -24,6 +24,7 @@ TOPICS = (
     "item",
     "policy",
     "reading",
+    "work",
     "lists",
     "serve",
     "report",

@@ -11,6 +11,8 @@ import pytest
 
 from assets import push_decision
 from matching.rules import compile_items
+from pipelines.control import ControlStore
+from pipelines.proofs import note_check
 from pipelines.warehouse import DuckWarehouse
 from tests.assets.test_match_assets import BARS, INDICATORS, ITEM
 
@@ -73,6 +75,7 @@ def answers(home: DuckWarehouse) -> dict[str, tuple[str, str, Decimal | None]]:
         resources={
             "warehouse": dg.ResourceDefinition.hardcoded_resource(home),
             "scope": dg.ResourceDefinition.hardcoded_resource(Day()),
+            "control": dg.ResourceDefinition.hardcoded_resource(ControlStore(home.home / "control.sqlite")),
         },
     )
     assert result.success
@@ -166,6 +169,14 @@ def test_a_bar_is_not_lifted_by_a_declaration_even_where_it_is_asked_for(home: D
         )
     declare(home, ("C4", "is_dishonest", "否"))
     assert answers(home)["C4"][0] == "review"
+
+
+def test_a_declaration_whose_document_was_found_untrue_goes_to_a_person(home: DuckWarehouse) -> None:
+    declare(home, ("C2", "employees_insured", "55"))
+    with ControlStore(home.home / "control.sqlite").transaction() as db:
+        note_check(db, "C2", "employees_insured", "55", False, "社保系统查得41人", "王经办", "2024-12-18T09:00:00")
+    answer, reason, amount = answers(home)["C2"]
+    assert (answer, amount) == ("review", None) and "经核验不符" in reason and "社保系统查得41人" in reason
 
 
 def test_what_cannot_be_read_stays_unknown(home: DuckWarehouse) -> None:

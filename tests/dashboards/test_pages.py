@@ -343,7 +343,7 @@ def test_the_deadlines_of_calls_say_who_set_them(client: TestClient) -> None:
 def test_the_lines_of_a_list_say_values_in_words(client: TestClient) -> None:
     page = client.get("/pushes/L-hn-biomed-voucher").text
     region = inputs()["profile.enterprise"]["registered_region"][0]
-    assert f"<b>{region}</b>" not in page and re.search(r"在海南省内登记 <b>[\u4e00-\u9fff]+[市区县]</b>", page)
+    assert f"<b>{region}</b>" not in page and re.search(r"在海南省内登记：[^<]+<b>[\u4e00-\u9fff]+[市区县]</b>", page)
     assert [_said(value, None, {}) for value in ("true", "false", "E")] == ["是", "否", "E"]
     assert quantity(Decimal("0.945355"), "number", "年") == "0.95 年" and quantity(66, "integer", "人") == "66 人"
     assert quantity(Decimal("1670.000000"), "number", "亩") == "1,670 亩" and quantity(0, "integer", "件") == "0 件"

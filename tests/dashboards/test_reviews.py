@@ -204,6 +204,17 @@ def test_from_approval_to_payment_file_on_the_page(home: Path, monkeypatch: pyte
     assert "办理记录" in page and "只有刚冻结的清单可以导出" in page
 
 
+def test_an_objection_on_the_page_stops_the_approval(home: Path) -> None:
+    app = create(home)
+    kept = ControlStore(home / "control.sqlite").rows(
+        "SELECT json_extract(body, '$.uscc') AS uscc FROM push_line LIMIT 1"
+    )
+    assert "须写明信用代码" in acted_by(app, "王经办", "object", uscc="91460000MA00000000", note="材料不实").text
+    answer = acted_by(app, "王经办", "object", uscc=kept[0]["uscc"].lower(), note="材料不实")
+    assert "异议已登记" in answer.text and "材料不实" in answer.text and "按市县" in answer.text
+    assert "有 1 条异议" in approved_by(app, "李审批").text and status(home) == "publicised"
+
+
 def test_a_session_somebody_planted_is_not_taken_over(home: Path) -> None:
     app = create(home)
     client = TestClient(app)
