@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import count
 
 from matching.text.model import Condition
+from matching.text.outline import Span
 from matching.text.units import ONE_OF
 
 _NUMERIC = frozenset({">=", ">", "<=", "<", "between"})
@@ -30,7 +31,7 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
     free = count(1)
     numbers: dict[int, int] = {}
     branches: dict[int, list[int]] = {}
-    conditions = _forked(text, conditions)
+    conditions = _forked(text, _apart(conditions))
     for condition in conditions:
         if choice := condition.extra.get("_choice"):
             if choice not in numbers:
@@ -40,6 +41,7 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
     one_of: int | None = None
     conditions = _one_size(conditions, free)
     conditions = _two_sorts(text, conditions, free)
+    conditions = _sorts_in_turn(text, conditions, free)
     conditions = _closed_by(text, conditions, closings, free)
     for condition in conditions:
         extra = dict(condition.extra)
@@ -91,6 +93,35 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
                 out[n] = replace(out[n], extra={**out[n].extra, "alt": 2 if n == same[-1] else 1})
         out.append(replace(condition, extra=extra))
     return out
+
+
+_BELOW, _ABOVE = ("<", "<="), (">", ">=")
+
+
+def _apart(conditions: list[Condition]) -> list[Condition]:
+    """(一)经营不满一年，… (二)经营一年以上，…: lines of one list that nobody can meet together are alternatives, each line as a whole."""
+    lists: dict[int, list[Condition]] = {}
+    for condition in conditions:
+        if "_list" in condition.extra and "tier" not in condition.extra and "when" not in condition.extra:
+            lists.setdefault(condition.extra["_list"], []).append(condition)
+    chosen = {name for name, lines in lists.items() if any(_exclude(a, b) for a in lines for b in lines)}
+    return [
+        replace(c, extra={**c.extra, "_choice": c.extra["_list"], "_branch": c.extra["_row"]})
+        if c.extra.get("_list") in chosen and "_barred" not in c.extra
+        else c
+        for c in conditions
+    ]
+
+
+def _exclude(low: Condition, high: Condition) -> bool:
+    return (
+        low.field == high.field == "established_years"
+        and low.extra["_row"] != high.extra["_row"]
+        and low.extra.get("unit") == high.extra.get("unit")
+        and low.op in _BELOW
+        and high.op in _ABOVE
+        and low.value <= high.value
+    )
 
 
 def _forked(text: str, conditions: list[Condition]) -> list[Condition]:
@@ -148,6 +179,41 @@ def _two_sorts(text: str, conditions: list[Condition], free: Iterator[int]) -> l
     ]
 
 
+_TURN = re.compile(r"(?:[；。：\n][^，。；：\n]{0,6}|，其中)[，,]?(?:对|其中[，,]?)?$")
+
+
+def _sorts_in_turn(text: str, conditions: list[Condition], free: Iterator[int]) -> list[Condition]:
+    """农业企业收入5亿元以上；工业企业收入20亿元以上；…: a stretch for each trade, the same measure in each."""
+    trades = sorted((c for c in conditions if c.field == "industry" and not _standing(c)), key=lambda c: c.start)
+    trades = [c for c in trades if _TURN.search(text[max(0, c.start - 14) : c.start]) or c.start < 2]
+    if len(trades) < 2 or "\n" in text[trades[0].start : trades[-1].start]:
+        return conditions
+    ends = [c.start for c in trades[1:]]
+    stop = text.find("\n", trades[-1].end)
+    stop = min(stop if stop >= 0 else len(text), trades[-1].end + 120)
+    rows = [
+        [c for c in conditions if a.start <= c.start < b and not _standing(c)]
+        for a, b in zip(trades, [*ends, stop], strict=True)
+    ]
+    measured = [{c.field for c in row if c.op in _NUMERIC} for row in rows]
+    if not set.intersection(*measured) or len({str(c.value) for c in trades}) < len(trades):
+        return conditions
+    group = next(free)
+    alternative = {id(c): n for n, row in enumerate(rows, start=1) for c in row}
+    return [
+        replace(
+            c, extra={**{k: v for k, v in c.extra.items() if k != "tier"}, "any_of": group, "alt": alternative[id(c)]}
+        )
+        if id(c) in alternative
+        else c
+        for c in conditions
+    ]
+
+
+def _standing(condition: Condition) -> bool:
+    return bool({"_choice", "any_of", "when", "_barred"} & set(condition.extra))
+
+
 _ANNOUNCES = re.compile(r"[^。；：\n]{0,14}[：:][^。]{0,60}$")
 # 高新技术企业，或者科技型中小企业(以上满足其一即可)
 _ANY_WILL_DO = re.compile(
@@ -176,3 +242,18 @@ def _closed_by(text: str, conditions: list[Condition], closings: Sequence[int], 
 def _after_or(text: str, out: list[Condition]) -> bool:
     """Whether the last condition is the one that 或 brings in."""
     return len(out) > 1 and bool(_OR.search(text[out[-2].end : out[-1].start]))
+
+
+_OTHERWISE = re.compile(r"[^，。；\n]{0,4}[，,]\s?或者?(?!许)(?P<words>[^，。；\n]{4,40})[。；;\s]*$")
+
+
+def or_else(text: str, sentence: Span, asked: list[Condition]) -> list[Condition]:
+    """具有独立法人资格，或者经法人授权的分支机构: the other way to meet a condition, for which we have no name, is kept beside it."""
+    if len(asked) != 1 or not (match := _OTHERWISE.match(text, asked[0].end, sentence.end)):
+        return asked
+    start, end = match.span("words")
+    choice = -sentence.start - 1
+    other = Condition(start, end, "other_requirement", "is_true", True, {"detail": match["words"]})
+    return [
+        replace(c, extra={**c.extra, "_choice": choice, "_branch": n}) for n, c in enumerate((asked[0], other), start=1)
+    ]

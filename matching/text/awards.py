@@ -91,6 +91,9 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
         return False
     if re.search(r"每(?:(?:增加|新增|增长|超过|提高|引进|招用|吸纳|培育|满|多)[^，。；\d给奖补]{0,6})?$", before):
         return False
+    if quantity.word in ("以下", "及以下") and field_in(before[-8:], "money") is not None and not _given(before):
+        # 单个项目投资1亿元以下的补助不超过500万元
+        return False
     if quantity.kind == "money" and quantity.op in (">=", ">", "<") and field_in(before[-14:], "money") is not None:
         # 享受加计扣除的研发费用总额在200万元以上
         return False

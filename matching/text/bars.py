@@ -100,6 +100,30 @@ _REFUSAL = re.compile(
 )
 
 
+# 省级专精特新企业，不含小巨人企业及已获得贴息的企业: who is left out is none of those who are asked for
+_LEFT_OUT = re.compile(
+    r"(?<=[，；。：\n])(?:但)?(?:不含|不包括|不包含|剔除)(?!税|本数|[^，。；\n]{0,6}\d)(?P<names>[^，。；()\n]{3,60})"
+)
+
+
+def left_out(text: str, start: int, end: int, found: list[Condition]) -> list[Condition]:
+    """`found` without what stands behind 不含, which shuts out."""
+    kept = found
+    for match in _LEFT_OUT.finditer(text, max(0, start - 1), end):
+        first, last = match.span("names")
+        inside = [c for c in kept if first <= c.start < last and c.op in ("in", "is_true")]
+        if not inside:
+            continue
+        names = [
+            w
+            for w in re.split(r"、|以及|及|和(?!商务|信息|技术|相关)", re.sub(r"[\"“”]", "", match["names"]))
+            if len(w) > 1
+        ]
+        kept = [c for c in kept if c not in inside]
+        kept.append(Condition(first, last, "excluded_category", "in", names, {"_barred": True}))
+    return kept
+
+
 def begins_bars(sentence: str) -> bool:
     """Whether a sentence heads a list of bars that goes on in the sentences behind it."""
     return bool(_INLINE.search(_ASIDE.sub("", sentence)))

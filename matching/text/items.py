@@ -263,20 +263,24 @@ def rebound(text: str, condition: Condition, said: dict[str, bool]) -> Condition
 
 
 def distinct(conditions: list[Condition]) -> list[Condition]:
-    seen: set[tuple[str, str, str, str]] = set()
+    """Each condition once, in order of position. Alternatives keep their own, unless all of them ask for it anyway."""
+    asked_of_all = {_fact(c) for c in conditions if not _row(c)}
+    seen: set[tuple[str, ...]] = set()
     kept = []
     for condition in sorted(conditions, key=lambda c: (c.start, c.end)):
-        key = (
-            condition.field,
-            condition.op,
-            str(condition.value),
-            str(
-                condition.extra.get("when", "")
-                or condition.extra.get("metric", "")
-                or condition.extra.get("detail", "")
-            ),
-        )
-        if key not in seen:
-            seen.add(key)
-            kept.append(condition)
+        fact, row = _fact(condition), _row(condition)
+        if (*fact, row) in seen or (row and fact in asked_of_all):
+            continue
+        seen.add((*fact, row))
+        kept.append(condition)
     return kept
+
+
+def _row(condition: Condition) -> str:
+    return str(condition.extra.get("_branch", condition.extra.get("_row", "")))
+
+
+def _fact(condition: Condition) -> tuple[str, ...]:
+    extra = condition.extra
+    said = extra.get("when", "") or extra.get("metric", "") or extra.get("detail", "")
+    return condition.field, condition.op, str(condition.value), str(said)

@@ -10,6 +10,7 @@ from matching.text.growth import growth_of, rise
 from matching.text.limits import is_window, limits_award
 from matching.text.model import Condition, plain_number
 from matching.text.outline import Span
+from matching.text.promises import milestone, stay
 from matching.text.quantities import Quantity
 
 PERIOD = re.compile(
@@ -64,8 +65,8 @@ def numeric_condition(
         return Condition(quantity.left, quantity.right, "other_metric", ">=", value, extra) if quantity.op else None
     if _of_a_child(text, quantity, clause):
         return None
-    if stay := _stay(text, quantity, clause) or _milestone(text, quantity, clause):
-        return stay
+    if promised := stay(text, quantity, clause) or milestone(text, quantity, clause):
+        return promised
     quantity = _counted(text, quantity, clause)
     kind = quantity.kind
     if kind == "duration" and re.search(r"享受\s?$", text[clause.start : quantity.left]):
@@ -94,7 +95,11 @@ def numeric_condition(
     eased = re.search(r"(?:放宽|降低|提高)(?:至|到)[^，。；\d]{0,10}$", text[clause.start : quantity.left])
     if aside := _aside(text, quantity, last) or rise(text, quantity, clause, last):
         return aside
-    if not quantity.op and quantity.high is None and _listed_beside(text, quantity, last):
+    if (
+        not quantity.op
+        and quantity.high is None
+        and (_listed_beside(text, quantity, last) or _shares_comparison(text, quantity, clause))
+    ):
         quantity = dataclasses.replace(quantity, op=">=")
     whole = _is_whole(text, quantity, clause)
     if not quantity.op and quantity.high is None and not (follows or eased or topic or whole):
@@ -222,6 +227,15 @@ def _measured(
     ):
         name, extra["metric"] = "other_metric", "投资强度"
     extra["_kind"], extra["_at"] = quantity.kind, quantity.end
+    lead = text[clause.start : quantity.left]
+    if text.rfind("(", sentence.start, quantity.start) > text.rfind(")", sentence.start, quantity.start) and (
+        eased := re.search(
+            r"(?P<who>[^，。；：()\d]{2,40}?)(?:固定资产投资|投资|营业收入|销售额|比例|标准|要求)?可?放宽(?:至|到)",
+            lead,
+        )
+    ):
+        # (旅游、食品项目放宽至3000万元以上): for those only
+        extra["when"] = eased["who"]
     if quantity.kind in _UNIT_KINDS or (quantity.kind == "money" and quantity.unit != "元"):
         extra["unit"] = quantity.unit
     end = max(quantity.right, quantity.end)
@@ -261,6 +275,20 @@ def _listed_beside(text: str, quantity: Quantity, last: Condition | None) -> boo
         and re.match(r"\s*[、，,]\s?[\u4e00-\u9fa5()]{2,12}\s?\d|的(?:企业|单位|，)", text[quantity.right :][:24])
         is not None
         and field_in(match["measure"], quantity.kind, quantity.unit) is not None
+    )
+
+
+# 投资2000万元或设备投资500万元以上的项目: one comparison for both
+_SHARED_BEHIND = re.compile(
+    r"\s?(?:或者?|、)[\u4e00-\u9fa5]{2,10}\s?\d[\d.,]*\s?(?:万|亿)?元(?:\([^()]{1,8}\))?及?以上的?"
+)
+
+
+def _shares_comparison(text: str, quantity: Quantity, clause: Span) -> bool:
+    return (
+        quantity.kind == "money"
+        and _SHARED_BEHIND.match(text, quantity.right, clause.end) is not None
+        and field_in(text[max(clause.start, quantity.left - 10) : quantity.left], "money") is not None
     )
 
 
@@ -355,39 +383,6 @@ def _aside(text: str, quantity: Quantity, last: Condition | None) -> Condition |
     if own is not None and own.field != last.field:
         return Condition(quantity.left, quantity.right, own.field, quantity.op or last.op, value, extra)
     who = re.sub(r"^其中|的?(?:企业|机构|单位)?的?$", "", match["who"])
+    if not who:
+        return None
     return Condition(quantity.left, quantity.right, last.field, quantity.op or last.op, value, {**extra, "when": who})
-
-
-def _stay(text: str, quantity: Quantity, clause: Span) -> Condition | None:
-    """承诺五年内不迁离: the length of the promise, always at least."""
-    if quantity.kind != "duration" or quantity.unit != "年":
-        return None
-    if not re.match(
-        r"(?:内|以上|期)?[^，。；\d]{0,10}不(?:迁离|迁出|外迁|搬离|搬迁|迁移|转移|变更|撤离|改变|得迁|减资|迁)",
-        text[quantity.end : clause.end],
-    ):
-        return None
-    start = text.rfind("承诺", clause.start, quantity.start)
-    extra = {"unit": "年", "_kind": "duration"}
-    return Condition(
-        start if start >= 0 else quantity.left,
-        quantity.right,
-        "commitment_stay_years",
-        ">=",
-        plain_number(quantity.value),
-        extra,
-    )
-
-
-def _milestone(text: str, quantity: Quantity, clause: Span) -> Condition | None:
-    """24个月内竣工投产: how soon a project must be built, at most."""
-    if quantity.kind != "duration" or quantity.unit not in ("年", "月"):
-        return None
-    if not re.match(
-        r"\s?(?:以?内|之内)[^，。；\d]{0,6}(?:竣工|投产|开工|建成|达产|建设完成|完成建设)",
-        text[quantity.end : clause.end],
-    ):
-        return None
-    extra = {"unit": quantity.unit, "_kind": "duration"}
-    start = max(clause.start, text.rfind("自", clause.start, quantity.start))
-    return Condition(start, clause.end, "project_status", "<=", plain_number(quantity.value), extra)

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from dataclasses import replace
 
 from matching.text import awards, bars, soft, tables
+from matching.text.alternatives import or_else
 from matching.text.fields import field_in
 from matching.text.items import joined_bounds
 from matching.text.model import Condition
@@ -120,7 +121,8 @@ def unit_read(
         elif not here_asked and not given and unit.asks:
             here_asked = _unmapped(text, unit, sentence)
         elif unit.asks and not unit.choice and not given:
-            here_asked = _or_else(text, sentence, here_asked)
+            here_asked = or_else(text, sentence, here_asked)
+        here_asked = bars.left_out(text, sentence.start, sentence.end, here_asked)
         barring = (barring or begins) and not words.rstrip().endswith("。")
         conditions += here_asked
     if unit.preamble and not amounts:
@@ -128,6 +130,9 @@ def unit_read(
     if amounts and not conditions and not unit.lead:
         # 高新技术企业奖励。每家奖励10万元。 Nothing but the heading says who
         conditions = headed
+    if unit.line and not unit.choice and not unit.barred:
+        mark = {"_list": unit.owner, "_row": unit.start + 1}
+        conditions = [replace(c, extra={**c.extra, **mark}) for c in conditions]
     if unit.choice:
         mark = {"_choice": unit.choice, "_branch": unit.branch, "_least": unit.least}
         conditions = [replace(c, extra={**c.extra, **mark}) for c in conditions]
@@ -182,9 +187,6 @@ def _unmapped(text: str, unit: Unit, sentence: Span) -> list[Condition]:
 _MORE = re.compile(r"其中[^。；]{0,40}?(?:上浮|提高|上调|增加|加成|额外)")
 
 
-_OTHERWISE = re.compile(r"[^，。；\n]{0,4}[，,]\s?或者?(?!许)(?P<words>[^，。；\n]{4,40})[。；;\s]*$")
-
-
 def _preferred_from(words: str, prefers: re.Match[str]) -> int | None:
     """From where on a sentence only says whom one prefers; None where all of it does (…的企业，优先安排用地)."""
     if _PREFERRED.match(words, prefers.end()):
@@ -193,18 +195,6 @@ def _preferred_from(words: str, prefers: re.Match[str]) -> int | None:
     if not words[clause : prefers.start()].strip("，, 予以给可同等条件下"):
         return None
     return clause or None
-
-
-def _or_else(text: str, sentence: Span, asked: list[Condition]) -> list[Condition]:
-    """具有独立法人资格，或者经法人授权的分支机构: the other way to meet a condition, for which we have no name, is kept beside it."""
-    if len(asked) != 1 or not (match := _OTHERWISE.match(text, asked[0].end, sentence.end)):
-        return asked
-    start, end = match.span("words")
-    choice = -sentence.start - 1
-    other = Condition(start, end, "other_requirement", "is_true", True, {"detail": match["words"]})
-    return [
-        replace(c, extra={**c.extra, "_choice": choice, "_branch": n}) for n, c in enumerate((asked[0], other), start=1)
-    ]
 
 
 def _only_more(text: str, sentence: Span, given: list[awards.Amount]) -> int:

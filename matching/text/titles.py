@@ -37,6 +37,9 @@ _OTHER = re.compile(
 )
 
 
+# 获得全国种粮标兵、全省种粮大户称号
+_HONOURED = re.compile(r"称号|荣誉")
+_LEVEL_ONLY = re.compile(r"(?:国家|省|市|县|区)级?|[^，。]{0,3}级|主体")
 _GRADE = re.compile(r"[金银铜]宿级|[一二三四五]星级|[1-5]A级|[甲乙丙]级")
 
 
@@ -68,7 +71,11 @@ def titles(text: str, start: int, end: int) -> list[Titled]:
                     found.append(Titled(at + offset, at + offset + len(name), kind, name + noun))
                 at += len(piece)
                 continue
-            if (kind := kind_of(name)) and 2 < len(name) <= 24:
+            named = _HONOURED.match(text, run.end("names") - 2)
+            kind = kind_of(name) or (
+                "honors" if named and not _OTHER.search(name) and not _LEVEL_ONLY.fullmatch(name) else ""
+            )
+            if kind and 2 < len(name) <= 24:
                 found.append(Titled(at + offset, at + offset + len(name), kind, name))
             at += len(piece)
     return found
@@ -79,7 +86,7 @@ def _cleaned(piece: str) -> tuple[str, int]:
     lead = re.match(rf"[\s\"“”《的]*(?:(?:{_LEVEL})\s*)?[\s\"“”《]*", piece)
     offset = lead.end() if lead else 0
     name = re.sub(r"[\s\"“”》]+$|》(?:认证)?$|\([^()]*\)$|》?(?:称号|认定|荣誉称号|荣誉)$", "", piece[offset:])
-    return name, offset
+    return re.sub(r"[\"“”]", "", name), offset
 
 
 def kind_of(name: str) -> str:

@@ -37,7 +37,7 @@ class Trades(NamedTuple):
 def trades(text: str, start: int, end: int) -> list[Trades]:
     """The trades that the applicants in `text[start:end]` must belong to."""
     found: list[Trades] = []
-    matches = [*_LISTED.finditer(text, start, end), *_BELONGS.finditer(text, start, end)]
+    matches = [*_LISTED.finditer(text, max(0, start - 1), end), *_BELONGS.finditer(text, start, end)]
     for match in sorted(matches, key=lambda m: (m.start("names"), -m.end("names"))):
         if found and match.start("names") < found[-1].end:
             continue

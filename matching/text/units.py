@@ -82,7 +82,10 @@ def units(text: str, root: Paragraph) -> list[Unit]:
                 barred=any(heads_bars(_own(text, a)[-60:]) for a in chain[1:])
                 or (bool(node.rank >= 0) and _announces_bars(text, root))
                 or any(heads_bars(h[:24]) for h in headings),
-                preamble=node is root and bool(root.children) and not _ASKS.search(_own(text, root)[-40:]),
+                preamble=node is root
+                and bool(root.children)
+                and not _ASKS.search(_own(text, root)[-40:])
+                and not _SAYS_WHO.search(_own(text, root)),
                 line=not node.children and node.rank >= _LIST_RANK,
                 asks=any(_CONDITIONS.search(h[:18]) for h in headings)
                 or any(_ASKS.search(_own(text, a)[-40:]) for a in chain[1:]),
@@ -133,6 +136,10 @@ _OR_ONE_OF = re.compile(r"或者?(?:应|须)?(?:满足|符合|具备)[^。；]{0
 _ASKS = re.compile(
     r"(?:符合|具备|满足|达到)[^。；，]{0,14}(?:条件|要求|标准)[^。；，]{0,8}[：:]$|(?:条件的|企业|单位|机构|商户|个人|合作社)[^。；：\n]{0,6}[，,]?[^。；：\n]{0,4}可[^。；：\n]{0,20}(?:申[请报领]|享受)[^。；：\n]{0,16}[：:]$"
 )
+# 本政策所扶持的项目为…: before the first number, yet it says who
+_SAYS_WHO = re.compile(
+    r"(?:本(?:政策|办法|措施|细则|意见)|扶持|支持|奖励)[^。；，\n]{0,12}(?:对象|项目|企业|范围|单位)[^。；，\n]{0,4}(?:为|是|指)(?!了)"
+)
 # one of a list is enough
 ONE_OF = re.compile(
     r"之一(?!家)|任一(?:条件|标准|要求|指标|项|款|情形|资质)|任意[一1][项条款]|其中[一1][项条款种]|其[一1]|(?:任选|选择)其[一1]|[二三四五六]选一|至少(?:应当?|须|需)?(?:符合|满足|具备)?(?:其中|以下|下列)?(?:条件)?(?:的?[一1][项条个款])"
@@ -174,7 +181,7 @@ def _own(text: str, node: Paragraph) -> str:
 
 # (一)申请一般项目，企业须具备：… (二)申请重点项目，企业须具备：… Nobody asks for both
 _OF_ONE_SORT = re.compile(
-    r"^(?:申[请报]|认定|评定|入选|属于|对于?)[^。；：\n]{2,40}?(?:项目|资金|补[贴助]|奖励|类|级|型|企业|单位|机构|称号|平台)(?:的)?[，,]?[^。；：\n]{0,16}(?:条件|要求|具备|符合|满足|达到)[^。；\n]{0,10}[：:]$"
+    r"^(?:申[请报]|认定|评定|入选|属于|对于?)[^。；：\n]{2,40}?(?:项目|资金|补[贴助]|奖励|类|级|型|企业|单位|机构|称号|平台|总部|认定)(?:的)?[，,]?[^。；：\n]{0,16}(?:条件|要求|具备|符合|满足|达到)[^。；\n]{0,10}[：:]$"
 )
 
 

@@ -166,3 +166,50 @@ def test_an_office_is_named_once_however_it_is_called() -> None:
 def test_industry_is_whom_a_policy_is_for(title: str, text: str, industry: list[str] | None) -> None:
     found = read(text, title=title).to_dict()["tags"]["industry"]
     assert found == industry if industry else "不限" in found and "批发零售" not in found
+
+
+def test_who_is_left_out_is_not_asked_for() -> None:
+    said = _said("有效期内的省级专精特新中小企业，不含小巨人企业及已获得贴息的企业。每家贴息10万元。")
+    assert ("excluded_category", "in", ["小巨人企业", "已获得贴息的企业"]) in said
+    assert not any(value == ["专精特新小巨人"] for _, _, value in said)
+
+
+def test_lines_that_nobody_can_meet_together_are_alternatives() -> None:
+    text = (
+        "二、认定标准\n（一）经营不满一年，注册资本不低于2亿元。\n（二）新迁入，注册资本不低于2亿元，上年度纳税不低于800万元。\n"
+        "（三）经营一年以上，上年度纳税不低于500万元。"
+    )
+    found = [(c["field"], c["op"], c.get("any_of"), c.get("alt")) for c in _conditions(text)]
+    assert ("established_years", "<", 1, 1) in found and ("established_years", ">=", 1, 3) in found
+    # what two of them ask is asked in both
+    assert [alt for field, _, _, alt in found if field == "registered_capital"] == [1, 2]
+
+
+def test_a_measure_for_each_trade_in_turn() -> None:
+    text = "认定条件：农业企业营业收入3亿元以上；工业企业营业收入15亿元以上；服务业企业营业收入8亿元以上。"
+    found = [(c["field"], c["value"], c.get("alt")) for c in _conditions(text) if c["field"] != "applicant_type"]
+    assert ("revenue_last_year", 300_000_000, 1) in found and ("revenue_last_year", 800_000_000, 3) in found
+    assert len({c.get("any_of") for c in _conditions(text)}) == 1
+
+
+def test_an_easing_in_brackets_is_for_those_it_names() -> None:
+    text = "本政策扶持的项目为固定资产投资2亿元以上的项目（旅游、食品项目固定资产投资放宽至6000万元以上）。\n一、用地。每亩奖励2万元。"
+    found = {c["value"]: c.get("when") for c in _conditions(text)}
+    assert found[200_000_000] is None and "旅游" in str(found[60_000_000])
+
+
+def test_one_comparison_behind_two_sums() -> None:
+    said = _said("对投资3000万元或设备投资800万元以上的项目，补助5%，单个项目投资1亿元以下的补助不超过300万元。")
+    assert ("project_investment", ">=", 30_000_000) in said and ("equipment_investment", ">=", 8_000_000) in said
+    assert ("project_investment", "<=", 100_000_000) in said
+
+
+def test_a_line_that_gives_without_a_sum_is_not_asked_of_the_others() -> None:
+    text = "1、财政列支200万元对连片规模达400亩以上的基地予以奖补。\n2、对新认定的家庭农场，奖励1万元。"
+    first, second = read(text).to_dict()["items"]
+    assert not first["award"] and {c["field"] for c in second["conditions"]}.isdisjoint({"planting_area"})
+
+
+def test_titles_before_the_word_for_titles() -> None:
+    said = _said("对新获得全国种粮标兵、全省种粮大户称号的，分别奖励5万元、2万元。")
+    assert ("honors", "in", ["全国种粮标兵", "全省种粮大户"]) in said
