@@ -32,13 +32,17 @@ class Ahead:
         return (self._text.find("\n", self._place + place) + 1 or len(self._text)) - self._place
 
     def upto(self, place: int) -> str:
-        """What lies ahead up to `place`, its lines ending in LF."""
-        return self._text[self._place : self._place + place].replace("\r\n", "\n")
+        """What lies ahead up to `place`."""
+        return self._text[self._place : self._place + place]
 
     def lines(self, chars: int, most: int, start: int = 0) -> list[str]:
         """At most so many lines from `start` on, of which the last may be cut off after `chars` characters."""
-        piece = self._text[self._place + start : self._place + start + chars].replace("\r\n", "\n")
-        lines = piece.split("\n", most)[:most]
+        place, end = self._place + start, min(self._place + start + chars, len(self._text))
+        lines: list[str] = []
+        while place < end and len(lines) < most:
+            after = self._text.find("\n", place, end)
+            lines.append(self._text[place : after if after >= 0 else end])
+            place = after + 1 if after >= 0 else end
         return lines[:-1] if lines and lines[-1] == "" else lines
 
     def reaches_end(self, chars: int, most: int | None = None, start: int = 0) -> bool:

@@ -23,8 +23,8 @@ def parts(path: Path, form: Form, table: Table) -> Iterator[Reading]:
     source = Source(path, form)
     block = _CopyBlock(table)
     row = 1
-    for text in source.texts():
-        lines = text.replace("\r\n", "\n").split("\n")
+    for text in source.texts(line_feeds=True):
+        lines = text.split("\n")
         if lines[-1] == "":
             lines.pop()
         reading = block.taken(lines, row)

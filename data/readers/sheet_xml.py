@@ -23,6 +23,7 @@ NO_VALUE = "#公式无值"
 # 1904-01-01 in days of the epoch that begins 1899-12-30
 MAC_EPOCH = 1462
 _ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\sr=\"(\d+)\"")
+_PLAIN_ROW = re.compile(rb'<row r="(\d+)"')
 _VALUELESS = re.compile(rb"<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*</(?:\w+:)?c>")
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})\Z")
 
@@ -75,7 +76,7 @@ def _scanned(part: IO[bytes], name: str, sheet: bool) -> tuple[int, bool]:
         chunk = part.read(CHUNK)
         # UTF-16 is ASCII with NULs between.
         text = tail + chunk.replace(b"\x00", b"")
-        if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        if b"<!" in text and (b"<!DOCTYPE" in text or b"<!ENTITY" in text):
             raise RefusedFile("工作簿内部 XML 含 DOCTYPE 或实体声明，不予接收")
         if not sheet:
             tail = text[-8:]
@@ -83,15 +84,21 @@ def _scanned(part: IO[bytes], name: str, sheet: bool) -> tuple[int, bool]:
             cut = text.rfind(b"row>") + 4 if chunk else len(text)
             cut = cut if cut > 4 else len(text) - 64 if len(text) > LONGEST_ROW else 0
             done, tail = text[:cut], text[cut:]
-            own = done.count(b"<f>") + done.count(b"<f ")
+            own = done.count(b"<f>") + done.count(b"<f ") if b"<f" in done else 0
             formulas += own
             strange = strange or b't="e"' in done or bool(own and _VALUELESS.search(done))
-            for row in _ROW.findall(done):
-                if int(row) <= last:
-                    raise RefusedFile(f"{name} 里第 {int(row)} 行出现两次或行号倒退，工作簿损坏")
-                last = int(row)
+            for row in map(int, _row_numbers(done)):
+                if row <= last:
+                    raise RefusedFile(f"{name} 里第 {row} 行出现两次或行号倒退，工作簿损坏")
+                last = row
         if not chunk:
             return formulas, strange
+
+
+def _row_numbers(xml: bytes) -> list[bytes]:
+    """The numbers rows carry, in order. Most programs write them first and without a prefix, which is found ten times as fast."""
+    plain: list[bytes] = _PLAIN_ROW.findall(xml)
+    return plain if len(plain) == xml.count(b"row ") else _ROW.findall(xml)
 
 
 def _epoch_shift(archive: zipfile.ZipFile) -> int:

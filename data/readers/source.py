@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from data.contract import Form
 from data.readers.envelope import MAX_RATIO, checked_size, checked_zip, kind_of, only_member
 from data.readers.reading import RefusedFile
@@ -65,15 +67,23 @@ class Source:
             yield piece
         self._kept = kept
 
-    def texts(self) -> Iterator[str]:
-        """The text in the declared encoding, without its BOM. Never guesses: bytes that do not fit refuse the file, with what was seen."""
+    def texts(self, line_feeds: bool = False) -> Iterator[str]:
+        """The text in the declared encoding, without its BOM. Never guesses: bytes that do not fit refuse the file, with what was seen.
+
+        `line_feeds`: with LF for every CR LF, which is several times cheaper to do in bytes.
+        """
         line = place = 0
         doubt = Doubt(self._codec)
+        # In UTF-8 and GB18030 no byte of a longer character is a CR or LF.
+        in_bytes = line_feeds and not self._codec.startswith("utf-16")
         for piece in self.pieces():
             try:
-                text = piece.decode(self._codec)
+                text = (piece.replace(b"\r\n", b"\n") if in_bytes else piece).decode(self._codec)
             except UnicodeDecodeError as error:
-                raise RefusedFile(self._misfit(place + error.start)) from None
+                # Two bytes become one before the place found: asked again of the bytes as they came.
+                raise RefusedFile(self._misfit(place + _first_fault(piece, self._codec, error))) from None
+            if line_feeds and not in_bytes:
+                text = text.replace("\r\n", "\n")
             if place == 0:
                 text = text.removeprefix("\ufeff")
             doubt.look(text)
@@ -105,7 +115,9 @@ class Source:
                 nul += piece.count(b"\x00")
             lf += piece.count(b"\n")
             if b"\r" in piece:
-                cr, crlf, crcrlf = cr + piece.count(b"\r"), crlf + piece.count(b"\r\n"), crcrlf + piece.count(b"\r\r\n")
+                own, before_lf = piece.count(b"\r"), piece.count(b"\r\n")
+                cr, crlf = cr + own, crlf + before_lf
+                crcrlf += piece.count(b"\r\r\n") if own > before_lf else 0
             utf8 = utf8 or (not wide and looks_utf8(piece))
             last = piece[-1:] or last
         return Survey(size, cr, lf, crlf, crcrlf, nul, nul_line, utf8, last == b"\x1a")
@@ -197,8 +209,23 @@ def file_bytes(path: Path, form: Form) -> bytes:
 
 
 def looks_utf8(raw: bytes) -> bool:
-    """Whether four Chinese characters in a row stand as UTF-8. Searched first without the ASCII, most of most files: a third of the time."""
-    return bool(_UTF8_RUN.search(raw.translate(None, _ASCII)) and _UTF8_RUN.search(raw))
+    """Whether four Chinese characters in a row stand as UTF-8. Searched first without the ASCII, most of most files, and all places at once."""
+    foreign = np.frombuffer(raw.translate(None, _ASCII), dtype=np.uint8)
+    if len(foreign) < 12:
+        return False
+    follows = foreign < 0xC0
+    begins = (foreign >= 0xE4) & (foreign <= 0xE9)
+    found = begins[:-2] & follows[1:-1] & follows[2:]
+    four = found[:-9] & found[3:-6] & found[6:-3] & found[9:]
+    return bool(four.any()) and bool(_UTF8_RUN.search(raw))
+
+
+def _first_fault(piece: bytes, codec: str, error: UnicodeDecodeError) -> int:
+    try:
+        piece.decode(codec)
+    except UnicodeDecodeError as first:
+        return first.start
+    return error.start
 
 
 def _decodes(raw: bytes, codec: str) -> bool:

@@ -7,7 +7,7 @@ import re
 from data.readers.reading import RefusedFile
 
 # So much of a text is asked whether it is Chinese at all, if it holds so many characters; real deliveries are above .97.
-SAMPLE, LEAST_HAN, COMMON = 200_000, 40, 0.6
+SAMPLE, LEAST_HAN, COMMON = 50_000, 40, 0.6
 # And so much of every later piece: two files may have been laid end to end.
 LATER = 20_000
 # Ideographs and what fills their place when an encoding is mistaken: private use, kana, Hangul are not among them.

@@ -64,13 +64,14 @@ def _block(
     """(rows, records) of the next block, which is taken. Lines that are plainly well formed are cut without looking at each."""
     text.reach(BLOCK_CHARS + 1)
     end = text.line_end(BLOCK_CHARS)
-    block = text.upto(end)
-    quote = form.quote if form.quote and form.quote in block else None
-    lines = pl.Series("r", [block.removesuffix("\n")], dtype=pl.String).str.split("\n").explode()
-    if not (quote and block.count(quote) % 2) and _plain(lines, width, quote, form):
+    block = text.upto(end).encode()
+    quotes = block.count(form.quote.encode()) if form.quote else 0
+    whole = pl.Series("r", [block.removesuffix(b"\n")], dtype=pl.Binary).cast(pl.String)
+    lines = whole.str.split("\n").explode()
+    if quotes % 2 == 0 and _plain(lines, width, form.quote if quotes else None, form):
         text.skip(end)
         rows = pl.int_range(row, row + len(lines), dtype=pl.Int64, eager=True)
-        return _cut(block.encode(), rows, width, names, form, quote is not None), len(lines)
+        return _cut(block, rows, width, names, form, quotes > 0), len(lines)
     # Only what follows tells whether a quote that is open here ever closes.
     text.reach(end + _HEAD_CHARS)
     further = text.lines(_HEAD_CHARS, MAX_SPAN, start=end)
@@ -88,12 +89,16 @@ def _block(
 def _plain(lines: pl.Series, width: int, quote: str | None, form: Form) -> bool:
     """Whether every line is a record of `width` cells, each either without quotes or with every cell in quotes."""
     line = pl.col("r")
-    sound = line.str.count_matches(form.delimiter, literal=True) == width - 1
-    if quote:
-        sound = (sound & ~line.str.contains(quote, literal=True)) | _wholly_quoted(line, width, form)
     # A line of nothing but separators, or an empty one, may be blank: that is for the careful reading.
-    plain = sound.all() & (line.str.len_bytes() > width - 1).all() & (line.str.len_bytes().max() <= MAX_CELL)
-    return bool(pl.DataFrame({"r": lines}).select(plain).item())
+    sized = (line.str.len_bytes() > width - 1).all() & (line.str.len_bytes().max() <= MAX_CELL)
+    frame = pl.DataFrame({"r": lines})
+    bare = line.str.count_matches(form.delimiter, literal=True) == width - 1
+    if quote is None:
+        return bool(frame.select(sized & bare.all()).item())
+    whole = _wholly_quoted(line, width, form)
+    if frame.select(sized & whole.all()).item():
+        return True
+    return bool(frame.select(sized & (whole | (bare & ~line.str.contains(quote, literal=True))).all()).item())
 
 
 def _short(records: list[str], first: int) -> None:
@@ -103,19 +108,23 @@ def _short(records: list[str], first: int) -> None:
 
 
 def _wholly_quoted(line: pl.Expr, width: int, form: Form) -> pl.Expr:
-    """Every cell in quotes and no quote inside one: between the first and the last quote stand only those around the separators."""
-    quote = form.quote or ""
-    inside = line.str.strip_prefix(quote).str.strip_suffix(quote)
-    between = f"{quote}{form.delimiter}{quote}"
+    """Every cell in quotes and no quote inside one: between the first and the last quote stand only those around the separators.
+
+    A first cell that begins or a last one that ends with a separator would lend its outer quote to what is counted: not told here.
+    """
+    quote, comma = form.quote or "", form.delimiter
     return (
-        (inside.str.len_bytes() == line.str.len_bytes().cast(pl.Int64) - 2)
-        & (inside.str.count_matches(between, literal=True) == width - 1)
-        & (inside.str.count_matches(quote, literal=True) == 2 * (width - 1))
+        line.str.starts_with(quote)
+        & line.str.ends_with(quote)
+        & ~line.str.starts_with(quote + comma)
+        & ~line.str.ends_with(comma + quote)
+        & (line.str.count_matches(quote + comma + quote, literal=True) == width - 1)
+        & (line.str.count_matches(quote, literal=True) == 2 * width)
     )
 
 
 def _unified(source: Source, notes: list[str]) -> Iterator[str]:
-    """The text with LF or CR LF at the end of its lines and nowhere a lone CR; CR LF is left for whoever cuts a block of it."""
+    """The text with LF at the end of its lines, whatever stood there."""
     seen = source.survey
     old_mac = doubled = False
     if seen.crcrlf:
@@ -131,13 +140,14 @@ def _unified(source: Source, notes: list[str]) -> Iterator[str]:
         notes.append("行结束符是 CR（老式苹果文本），已按行读出")
     elif cr and (0 < crlf < seen.lf or cr > crlf):
         notes.append("行结束符混用，已统一")
-    return _with_line_feeds(source.texts(), doubled, old_mac, seen.dos_end)
+    return _with_line_feeds(source.texts(line_feeds=True), doubled, old_mac, seen.dos_end)
 
 
 def _with_line_feeds(texts: Iterator[str], doubled: bool, old_mac: bool, dos_end: bool) -> Iterator[str]:
     for text in texts:
         if doubled:
-            text = text.replace("\r\r\n", "\n")
+            # Of CR CR LF one CR is left by now.
+            text = text.replace("\r\n", "\n")
         # Only the last piece can end in anything but a line end.
         if dos_end and text.endswith("\x1a"):
             text = text.rstrip("\x1a")
@@ -224,6 +234,9 @@ def _columns(records: list[str], form: Form, table: Table) -> tuple[dict[str, in
         found = header.match(cells, table)
         if best is None or len(found.positions) > len(best[1].positions):
             best = (place, found, cells)
+        # Every column and nothing unexplained: no record further down can do better.
+        if len(found.positions) == len(table.columns) and not found.extra:
+            break
     assert best is not None
     place, found, cells = best
     if form.delimiter not in records[place] and len(table.columns) > 1:

@@ -76,9 +76,9 @@ def answered(tables: Tables) -> None:
 def test_trouble_behind_the_beginning_is_found_in_parts_as_in_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = [c for c in LATE if c.name.startswith("SCJG") and c.name.endswith(".csv")][1:8]
+    few = [LATE[i] for i in (1, 3, 4, 9)]
     tables, seen = compared(few, tmp_path, monkeypatch, 3000)
-    assert max(seen.count(c.name) for c in few) > 3
+    assert min(seen.count(c.name) for c in few if c.name in seen) > 2
     answered(tables)
 
 
