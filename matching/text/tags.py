@@ -274,12 +274,13 @@ def _issuer_tags(known: Vocabulary, issuer: str, text: str) -> list[Tag]:
     levels = {tag: tuple(words) for (facet, tag), words in _counted(known, issuer, 1).items() if facet == "level"}
     place = gazetteer.find(seat)
     by_name = level_of(seat)
+    because: tuple[str, ...] = (issuer,)
     if by_name == "国家级":
-        level, because = "国家级", (issuer,)
+        level = "国家级"
     elif "国家级" in levels:
         level, because = "国家级", levels["国家级"]
     elif any(p.kind == "park" for p in place):
-        level, because = "园区", (issuer,)
+        level = "园区"
     elif by_name in ("园区", "市县级"):
         level, because = by_name, (seat,)
     elif any(p.kind == "region" and not p.code.endswith("0000") for p in place):
