@@ -13,11 +13,12 @@ import pytest
 from data import contract
 from data.readers import read
 from data.world import calendar
+from data.world.entity import NEWBORN
 from data.world.facts_business import subject
 from data.world.lives import ENDS
 from data.world.population import Population, population
 from data.world.vantage import Vantage
-from data.world.views import register
+from data.world.views import reform, register
 from tests.world.test_world_files import newest
 
 
@@ -118,3 +119,6 @@ def test_natural_persons_are_nobody_of_this_world(home: Path) -> None:
     assert persons.height >= 5
     assert persons["eid"].null_count() == persons.height
     assert set(persons["table"]) == {"SXBZXR"}
+    # Who is born while a world goes on brings no earlier ones along: the interface only gains.
+    born = reform.dishonest(population(7, NEWBORN, NEWBORN + 5_000))
+    assert not born["_defects"].str.contains("natural_person").any()

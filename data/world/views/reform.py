@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from data.world import calendar, defects, formats, pools, rings, succession
+from data.world.entity import NEWBORN
 from data.world.parcel import World, given, positions
 from data.world.population import Population, person_names
 from data.world.streams import Bools, Ints, log
@@ -258,7 +259,7 @@ def _debtors_in_person(people: Population, like: pl.DataFrame, closing: int) -> 
         calendar.month_index(2021, 1) + streams.below(47, "debtor.month", ids), streams.below(27, "debtor.day", ids)
     )
     namesake = succession.trades_in_person(people) & streams.chance(0.2, "debtor.namesake", ids)
-    keep = positions((streams.chance(0.004, "debtor", ids) | namesake) & (day < closing))
+    keep = positions((streams.chance(0.004, "debtor", ids) | namesake) & (day < closing) & (ids < NEWBORN))
     sub, day = people.take(keep), day[keep]
     n = len(sub)
     number = pl.DataFrame(
