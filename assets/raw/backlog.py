@@ -11,6 +11,7 @@ from assets.raw.ahead import Ahead
 from assets.raw.judge import File
 from assets.raw.keys import personal_key
 from assets.raw.large import SAMPLE, swept
+from assets.raw.prepare import DAMAGED
 from assets.raw.scale import medians
 from assets.raw.schema import polars_type
 from assets.raw.told import WINDOW, Told, thinned, told, told_of
@@ -72,10 +73,11 @@ def backlog(warehouse: Warehouse, scope: Scope) -> Backlog:
         " LEFT JOIN raw.delivery_load d"
         " ON d.file_id = n.file_id AND d.department = n.department AND d.table_name = n.table_name"
         " WHERE d.file_id IS NULL OR (d.status = 'held' AND n.released_by IS NOT NULL)"
+        " OR (d.status = 'refused' AND starts_with(d.reason, $damaged))"
         " OR (d.status IN ('loaded', 'superseded') AND d.control_sha IS NULL AND n.control_sha IS NOT NULL) OR d.status IN ('refused', 'held')"
         "  AND (d.control_sha IS DISTINCT FROM n.control_sha OR d.contract IS DISTINCT FROM t.version)"
         " ORDER BY t.key, n.received_at, n.sequence, n.name, n.file_id",
-        {"known_at": scope.known_at},
+        {"known_at": scope.known_at, "damaged": DAMAGED},
     )
     found = Backlog(standing=_standing(warehouse))
     told = {t.key: t for t in contract.tables()}

@@ -293,6 +293,10 @@ def _repeat(folder: Path, path: Path, receipt: dict[str, Any], control: Path) ->
                 folder / (path.name + RECEIPT),
                 {**kept, "received_at": receipt["received_at"], "sequence": receipt["sequence"]},
             )
+    if _digests(folder / path.name)[0] != folder.name:
+        # What was let in was changed since: these are the bytes it had.
+        _move(path, folder / path.name)
+        (folder / path.name).chmod(0o444)
     for leftover in (path, control, path.with_name(path.name + RECEIPT)):
         leftover.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 """Accepted bytes of one table to judged rows: read in the children, typed, judged per file, checked by both engines; the warehouse is not touched."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,8 @@ from quality.conform import Conformed, conform, merged
 from quality.expectations import validated, validated_parts
 from quality.masks import Outcome, joined, outcome
 
+# The ledger's word for accepted bytes that changed; such a delivery is looked at again in every run.
+DAMAGED = "文件收到之后被改动过，与回执的 sha256 不符"
 # Files are read and conformed in batches of about this many bytes as delivered, so memory does not grow with a backlog.
 BATCH_BYTES = 64 << 20
 
@@ -51,7 +54,7 @@ def prepared(table: Table, files: list[File], home: Path, key: bytes, habit: Hab
     """Reads, types and judges `files`. `key` hashes personal values; `habit` is what the table's deliveries were like so far."""
     found = Prepared(files)
     for batch in _batches(files):
-        for contract, form, group in _groups(batch):
+        for contract, form, group in _groups([f for f in batch if _intact(home, f)]):
             if is_large(group[0].arrival, form, contract):
                 large = _in_parts(home, group[0], form, contract, key, habit)
                 found.large += [large] if large is not None else []
@@ -82,6 +85,15 @@ def checked(found: Prepared, table: Table) -> list[Outcome]:
     if not every:
         return [outcome(empty(table), rule) for rule in table.rules]
     return every[0] if len(every) == 1 else [joined(same) for same in zip(*every, strict=True)]
+
+
+def _intact(home: Path, file: File) -> bool:
+    """Whether the bytes are still those that were received: a sender who kept the file open, or anybody since, may have written into it."""
+    with (home / file.arrival["path"]).open("rb") as handle:
+        if hashlib.file_digest(handle, "sha256").hexdigest() == file.arrival["sha256"]:
+            return True
+    file.refusal = f"{DAMAGED}，不能作为依据；请从备份恢复，或请对方把同一文件再送一次"
+    return False
 
 
 def _in_parts(home: Path, file: File, form: Form, table: Table, key: bytes, habit: Habit) -> Large | None:

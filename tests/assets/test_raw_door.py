@@ -131,3 +131,23 @@ def test_a_file_that_vanishes_while_the_door_looks_waits_and_the_others_come_in(
     passed = door.admit(home.folder, home.scope.known_at)
     assert passed.accepted == [DAY]
     assert passed.waiting == [gone.name]
+
+
+def test_bytes_changed_after_they_were_let_in_are_not_loaded_and_heal_when_they_come_again(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    raw = csv(BASE)
+    home.land(DAY, raw)
+    door.admit(tmp_path, home.scope.known_at)
+    place = next((tmp_path / "accepted").rglob("*.csv"))
+    place.chmod(0o644)
+    # As a sender does who kept the file open: the same length, another content.
+    place.write_bytes(raw.replace(b"100.5", b"999.9"))
+    home.refresh()
+    assert [(s, r[:12]) for s, r in home.rows("SELECT status, reason FROM raw.delivery_load")] == [
+        ("refused", "文件收到之后被改动过，与")
+    ]
+    assert home.rows("SELECT count(*) FROM raw.market_baseinfo") == [(0,)]
+    home.land(DAY, raw)
+    home.refresh()
+    assert home.rows("SELECT status, rows_loaded FROM raw.delivery_load") == [("loaded", 1)]
+    assert home.rows("SELECT capital_amount::VARCHAR FROM raw.market_baseinfo") == [("1005000.00",)]
