@@ -43,6 +43,8 @@ class _CopyBlock:
         self._positions: dict[str, int] = {}
         self._began = 0
         self._inside = self._closed = False
+        # within a COPY block of any table
+        self._open = False
         self._seen: list[str] = []
 
     def taken(self, lines: list[str], row: int) -> Reading | None:
@@ -51,6 +53,14 @@ class _CopyBlock:
         start = 0
         for i, line in enumerate(lines):
             found = _COPY.match(line) if line[:1] in ("C", "c") else None
+            if found:
+                self._open = True
+            elif line == "\\.":
+                if not self._open:
+                    raise RefusedFile(
+                        f"第 {row + i} 行的结束标记「\\.」前面没有 COPY：数据里混进了结束标记，它后面的行会丢失"
+                    )
+                self._open = False
             if found and self._begins(found, row + i):
                 notes, start, self._inside = self._opened(found), i + 1, True
         if not self._inside:

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 from lxml import etree
 
-from data.contract import Form, Table
+from data.contract import Form, Table, header_mark
 from data.readers import header
 from data.readers.envelope import MAX_CELL
 from data.readers.reading import Reading, RefusedFile, Unreadable, frame_of
@@ -29,7 +29,8 @@ def read(path: Path, form: Form, table: Table) -> Reading:
         raise RefusedFile("XML 含 DOCTYPE 或实体声明，不予接收")
     encoding, notes = _encoding(raw, form)
     reading = Reading(pl.DataFrame(), notes=notes)
-    rows, order = _records(raw, encoding, form, reading)
+    once = {header_mark(h) for c in table.columns.values() if c.type == "code" and not c.split for h in c.headers}
+    rows, order = _records(raw, encoding, form, reading, once)
     found = header.match(order, table)
     if rows:
         header.require(found, order, table)
@@ -68,7 +69,7 @@ def _encoding(raw: bytes, form: Form) -> tuple[str, list[str]]:
 
 
 def _records(
-    raw: bytes, encoding: str, form: Form, reading: Reading
+    raw: bytes, encoding: str, form: Form, reading: Reading, once: set[str]
 ) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
     rows: list[tuple[int, dict[str, str]]] = []
     order: dict[str, None] = {}
@@ -92,7 +93,7 @@ def _records(
                 continue
             number += 1
             try:
-                row = _flat(element)
+                row = _flat(element, once)
                 rows.append((number, row))
                 order.update(dict.fromkeys(row))
             except ValueError as error:
@@ -110,8 +111,8 @@ def _tag(element: etree._Element) -> str:
     return etree.QName(element).localname if isinstance(element.tag, str) else ""
 
 
-def _flat(element: etree._Element) -> dict[str, str]:
-    """Attributes and leaf elements by path below the record; repeated leaves are joined by `;`."""
+def _flat(element: etree._Element, once: set[str]) -> dict[str, str]:
+    """Attributes and leaf elements by path below the record; repeated leaves are joined by `;`, but of codes (`once`) there is one."""
     out: dict[str, str] = {str(k): str(v) for k, v in element.attrib.items()}
 
     def walk(node: etree._Element, path: str) -> None:
@@ -126,6 +127,8 @@ def _flat(element: etree._Element) -> dict[str, str]:
             text = child.text or ""
             if len(text) > MAX_CELL:
                 raise ValueError(f"元素 {name} 超过 {MAX_CELL} 个字符")
+            if name in out and header_mark(name) in once:
+                raise ValueError(f"元素 {name} 在一条记录里出现两次，不知道哪个是它的代码")
             out[name] = f"{out[name]};{text}" if name in out else text
 
     walk(element, "")

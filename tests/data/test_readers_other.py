@@ -98,6 +98,14 @@ def test_two_characters_that_fit_both_encodings_are_read_by_the_one_that_makes_c
     assert reading(path, "xml", row="row").frame["name"].to_list() == ["失效"]
 
 
+def test_a_code_told_twice_is_no_code(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_bytes(XML.format("UTF-8").replace("<XYDM>91</XYDM>", "<XYDM>91</XYDM><XYDM>92</XYDM>").encode())
+    assert [u.reason for u in reading(path, "xml", row="row").unreadable] == [
+        "元素 XYDM 在一条记录里出现两次，不知道哪个是它的代码"
+    ]
+
+
 def test_text_beside_elements_is_not_dropped_in_silence(tmp_path: Path) -> None:
     path = tmp_path / "a.xml"
     path.write_bytes(XML.format("UTF-8").replace("海南䶮公司", "海南<b>䶮</b>公司").encode())
@@ -191,6 +199,14 @@ def test_json_with_a_renamed_key(tmp_path: Path) -> None:
 
 
 DUMP = "SET x;\nCOPY public.t_firm (xydm, qymc, fw) FROM stdin;\n91\t海南甲\t一行\\n二行\\\\\n\\N\t乙\t\\N\nshort\n\\.\nDROP TABLE x;\n"
+
+
+def test_an_end_mark_among_the_rows_does_not_cut_the_table_in_silence(tmp_path: Path) -> None:
+    early = DUMP.replace("\\N\t乙", "\\.\n\\N\t乙")
+    assert "数据里混进了结束标记" in refusal(tmp_path / "a.sql", early.encode(), "dump")
+    other = DUMP.replace("SET x;\n", "COPY public.other (a) FROM stdin;\n1\n\\.\n")
+    (tmp_path / "b.sql").write_bytes(other.encode())
+    assert reading(tmp_path / "b.sql", "dump").frame.height == 2
 
 
 def test_copy_dump(tmp_path: Path) -> None:
