@@ -50,7 +50,7 @@ _SORT = re.compile(
 _INLINE = re.compile(_LIST.pattern.replace(r"[：:]?\s*$", "") + r"[^。；\n：:]{0,12}[：:]\s?[^\s]")
 
 
-_COUNTED_CONDUCT = re.compile(r"(?:处罚|投诉|违法|违规|通报|事故)")
+_COUNTED_CONDUCT = re.compile(r"(?:死亡|伤亡|处罚|投诉|违法|违规|通报|事故)")
 # 房地产、烟草制品企业不在支持之列: who is shut out by what he is
 _SHUT_OUT = re.compile(
     r"^\s*(?:\([一二三四五六七八九十\d]+\)|\d+[.、]|注：)?(?P<names>[\u4e00-\u9fa5\"“”A-Z、和及（）()]{2,80}?)(?:(?:以及|及|和)?(?:被|列入|存在|发生|有)[^。；，\n]{2,40}的?(?:企业|单位|项目)?)?(?:均|一律)?"

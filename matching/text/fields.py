@@ -34,7 +34,7 @@ def _speaks(cue: Cue, kind: str, unit: str) -> bool:
     return kind in cue.kinds and (not cue.units or kind != "count" or unit in cue.units)
 
 
-_REVENUE = r"(?:营业总?收入|营收|销售总?收入|主营业务收入|主营收入|经营收入|业务收入|服务收入|软件业务收入|销售额|营业额|零售额|年销售|年收入|收入总额|年营业)"
+_REVENUE = r"(?:营业总?收入|开票(?:销售|收入)|营收|销售总?收入|主营业务收入|主营收入|经营收入|业务收入|服务收入|软件业务收入|销售额|营业额|零售额|年销售|年收入|收入总额|年营业)"
 _RD = r"(?:技术开发(?=经费|费用|投入)|研究开发|研究与试验发展|研究与开发|研究和开发|研发|R&D|R＆D)(?:活动)?(?:的)?(?:费用|投入|经费|支出|资金|总额|金额|额){0,4}"
 
 # Specific before general: where two cues end at the same word, the longer one wins, then the earlier in this list.

@@ -8,19 +8,41 @@ from matching.text.quantities import Quantity
 
 def limits_award(text: str, quantity: Quantity, clause: Span, sentence: Span) -> bool:
     """补贴面积最高不超过500平方米, 期限最长不超过2年: a limit of what is given, not a test of who asks."""
-    if quantity.kind == "ratio" or quantity.op not in ("<=", ""):
+    if quantity.kind == "ratio" or (
+        quantity.op not in ("<=", "") and not (quantity.kind == "duration" and quantity.op == ">=")
+    ):
         return False
+    if quantity.op == ">=":
+        return bool(
+            re.search(
+                r"(?:保管|保存|留存)[^，。；]{0,12}$|(?:设施|设备|装置|资产)应[^，。；]{0,10}$",
+                text[clause.start : quantity.left],
+            )
+        )
     if quantity.kind == "duration" and (
         quantity.word == "最长" or text[max(0, quantity.left - 2) : quantity.left] == "最长"
     ):
         return True
     if quantity.kind == "area" and quantity.word in ("以内", "之内"):
         return True
+    if quantity.kind == "duration" and (
+        re.match(r"\s*(?:贷款|贴息|担保)?期限?(?:个人|企业|合伙|最长|一般)", text[clause.start : clause.end])
+        or re.search(r"(?:期限[^。；]{0,12}、|保管|保存|留存)[^，。；]{0,10}$", text[sentence.start : quantity.left])
+        or re.search(r"(?:设施|设备|装置|资产)应[^，。；]{0,10}$", text[clause.start : quantity.left])
+    ):
+        return True
     if quantity.kind == "count" and re.search(
-        r"(?:每|单)(?:家|户|个|次|年|届|批)[^，。；]{0,12}$|领取|名额|数量|专家", text[clause.start : quantity.left]
+        r"(?:每|单|同一)(?:家|户|个|次|年|届|批|企业|单位)[^，。；]{0,12}$|领取|名额|数量|专家",
+        text[clause.start : quantity.left],
     ):
         return True
     lead = text[clause.start : quantity.left]
+    if (
+        quantity.kind == "count"
+        and quantity.op == "<="
+        and re.match(r"[^，。；]{0,4}展位", text[quantity.right : clause.end])
+    ):
+        return True
     if quantity.kind == "duration" and re.search(r"给予\s?$", lead):
         return True
     if re.search(

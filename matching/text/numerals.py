@@ -8,6 +8,8 @@ _CN_SCALE = {"十": 10, "百": 100, "千": 1000}
 
 def chinese_number(word: str) -> Decimal | None:
     """三 → 3, 十二 → 12, 一百零五 → 105, 两千 → 2000, 三点五 → 3.5; None if the word is not a number."""
+    if word == "万":
+        return Decimal(10_000)
     whole, _, part = word.partition("点")
     total, digit = 0, 0
     seen = False

@@ -23,7 +23,7 @@ _UNIT_KINDS = ("count", "area", "duration", "age", "multiple")
 _INVERSE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 # What a share or a count is measured against is no condition: 员工总数的, 较2020年增长
 _NOT_CONDITION = re.compile(
-    r"分值|满分|权重|(?:测算|核算|应发|应补|实补|兑现|拨付|补[贴助]|奖励|资助)(?:资金)?(?:总)?(?:金)?额(?:度)?|利率上浮|罚款|处以|滞纳|放大(?!倍)|基金[^，。；]{0,4}放大|抽查|踏勘|复核|核查|误差|偏差|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:安排|总)[^，。；]{0,6}规模|设立[^，。；]{0,10}(?:专项资金|基金)规模|基金规模|安排|(?:补[贴助]|奖励|奖补|资助)(?:金?额|资金)|(?:培养|培训|建设|实施|执行|办理|有效)期限?[^，。；\d]{0,4}$"
+    r"分值|满分|权重|(?:测算|核算|应发|应补|实补|兑现|拨付|补[贴助]|奖励|资助)(?:资金)?(?:总)?(?:金)?额(?:度)?|利率上浮|罚款|处以|滞纳|放大(?!倍)|基金[^，。；]{0,4}放大|抽查|照片|影像|踏勘|复核|核查|误差|偏差|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:安排|总)[^，。；]{0,6}规模|设立[^，。；]{0,10}(?:专项资金|基金)规模|基金规模|安排|(?:补[贴助]|奖励|奖补|资助)(?:金?额|资金)|(?:培养|培训|建设|实施|执行|办理|有效)期限?[^，。；\d]{0,4}$"
 )
 _PROCEDURE = re.compile(r"答复|公示|受理|审核|审批|办结|报送|拨付到|提交|反馈|评审|送达|备查|保存|归档|完成拨付")
 
@@ -69,6 +69,9 @@ def numeric_condition(
         return promised
     quantity = _counted(text, quantity, clause)
     kind = quantity.kind
+    if re.match(r"的?(?:奖金|奖励|补助|资金|补贴)?[^，。；\d]{0,6}用于", text[quantity.right : clause.end]):
+        # 应将不低于50%的奖金用于质量改进: what one does with it
+        return None
     if kind == "duration" and re.search(r"享受\s?$", text[clause.start : quantity.left]):
         # 享受未满三年的，可继续享受至期满
         return None
@@ -161,6 +164,13 @@ def _measured(
     if last is not None and (own := _named_behind(text, quantity, clause)) and own.field != last.field:
         # 1件以上发明专利或3件以上实用新型专利: its own noun stands right behind it
         last = None
+    if last is None and carried is not None and carried.end < sentence.start + 400:
+        # 入库税收500万元以上，按年营业收入分档奖励：2亿元以上…: what a colon announces behind the last measure
+        between = text[carried.end : quantity.left]
+        announced = field_in(between[: between.rfind("：") + 1], quantity.kind, quantity.unit)
+        if announced is not None and announced.field != carried.field:
+            carried = None
+            topic = topic or between[: between.rfind("：") + 1]
     lead = text[clause.start : quantity.left]
     if last is None and carried is not None and (_EASED.search(lead) or _OF_A_SORT.match(lead)):
         last = carried
@@ -375,7 +385,7 @@ def _aside(text: str, quantity: Quantity, last: Condition | None) -> Condition |
         return None
     after = last.extra.get("_at", last.end)
     match = _ASIDE.search(text[after : quantity.left]) if 0 <= quantity.left - after <= 24 else None
-    if match is None or re.search(r"不含|包括|包含|即|指", match["who"]):
+    if match is None or re.search(r"不含|包括|包含|即|指|毕业|离校", match["who"]):
         return None
     value = plain_number(quantity.value)
     extra = {k: v for k, v in last.extra.items() if k in ("metric", "period", "unit", "_kind")}

@@ -8,6 +8,8 @@ from functools import cache
 
 import opencc
 
+from matching.text.sheets import sheet_cuts
+
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 # Kept as Chinese punctuation: they separate clauses, and half-width twins separate numbers.
 for _mark in "，；：！？":
@@ -109,6 +111,7 @@ def flat(text: str) -> Flat:
         _without_wraps,
         _with_list_marks,
         _with_cells,
+        sheet_cuts,
     ):
         cuts = rewrite(now)
         if cuts:

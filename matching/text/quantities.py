@@ -69,7 +69,7 @@ _NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<cn>{_CN})")
 _UNIT_RE = re.compile(rf"\s{{0,2}}(?:{_UNIT})", re.I)
 _RANGE = re.compile(r"\s?(?:\(不?含(?:本数)?\)|及?以[上下]|\(不?含\)及?以上|起)?\s?(?:-|—|–|~|至|到|―|－|～)+\s?")
 _LIST = re.compile(r"\s?(?:、|和|及|或|/)\s?")
-_FRACTION = re.compile(rf"(?P<den>{_CN}|\d{{1,6}})分之(?P<num>{_CN}|\d{{1,6}}(?:\.\d{{1,8}})?)")
+_FRACTION = re.compile(rf"(?P<den>万|千|{_CN}|\d{{1,6}})分之(?P<num>{_CN}|\d{{1,6}}(?:\.\d{{1,8}})?)")
 # 占3/4以上; 占一半以上; 运营半年以上
 _ONE_HALF = re.compile(r"(?<=[占达])\s?(?P<half>一半)(?=以上|的|及以上)")
 _PARTS = re.compile(r"(?:占|达|为|不低于|不少于|超过)(?P<part>[1-9])/(?P<whole>[2-9])(?![\d/])")

@@ -27,6 +27,7 @@ UnitRead = tuple[Unit, list[Condition], list[awards.Amount]]
 # No article asks for more before one award; a list of thousands of lines must not be copied to each of them.
 _INHERITED = 30
 _SHARING = 30
+_SHARED = 1500
 
 
 def read(
@@ -82,6 +83,7 @@ def _pieces(text: str, found: list[UnitRead]) -> list[str]:
         for c in conditions
         if not unit.barred and c.field != "excluded_category"
     )
+    shared = shared[:_SHARED]
     stated: dict[int, list[Condition]] = {}
     for unit, conditions, amounts in found:
         if not amounts:

@@ -164,11 +164,15 @@ def _is_heading(text: str, unit: Unit, sentence: Span, title: str) -> bool:
         return True
     if unit.owner == unit.root and len(words) <= 80 and _TITLE.search(words) and not re.search(r"[。；，]", words):
         return True
-    opens = not text[unit.start : sentence.start].strip()
-    named = _HEADING.match(words) or (_NAMED_MATTER.fullmatch(words) and awards.gives(text[sentence.end : unit.end]))
+    opens = sentence.start - unit.start <= _OPENING and not text[unit.start : sentence.start].strip()
+    named = opens and (
+        _HEADING.match(words)
+        or (_NAMED_MATTER.fullmatch(words) and awards.gives(text[sentence.end : min(unit.end, sentence.end + 900)]))
+    )
     return opens and sentence.end < unit.end and bool(named) and not _ASKS_SOMETHING.search(words)
 
 
+_OPENING = 40
 _ASKS_SOMETHING = re.compile(r"^对|[的须应]|具有|具备|符合|达到|注册|依法|拥有|属于|无|未|^在")
 
 

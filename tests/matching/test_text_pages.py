@@ -1,5 +1,6 @@
 """What a fifth reading of published pages taught (decision 0127): half-width marks, several sorts of project, sums for each, who else may."""
 
+import time
 from typing import Any
 
 import pytest
@@ -213,3 +214,52 @@ def test_a_line_that_gives_without_a_sum_is_not_asked_of_the_others() -> None:
 def test_titles_before_the_word_for_titles() -> None:
     said = _said("对新获得全国种粮标兵、全省种粮大户称号的，分别奖励5万元、2万元。")
     assert ("honors", "in", ["全国种粮标兵", "全省种粮大户"]) in said
+
+
+def test_a_sheet_whose_head_names_the_unit() -> None:
+    text = (
+        "序号 支持方向 支持内容 标准（万元） 申报对象\n1 创新 首次获评省级技术中心的企业 60 制造业企业\n"
+        "2 上云 获评四星级、三星级上云企业 9、4 企业\n3 规模 年开票销售首次突破50亿元、10亿元 90、30 运行科\n"
+        "4 首台套 单台售价不低于200万元 按售价5%，最高80\n备注：1.与上级政策就高。"
+    )
+    assert {600_000, 90_000, 40_000, 900_000, 300_000, 0.05, 800_000} <= set(_sums(text))
+    assert ("revenue_last_year", ">=", 1_000_000_000) in _said(text)
+    for item in read(text).to_dict()["items"]:
+        assert item["award"].get("text", "") in text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("年入库税收300万元以上的企业，按年营业收入分档奖励：1亿元以上的，奖励5万元。", ("revenue_last_year", ">=", 100_000_000)),
+        ("设备投资300万元以上的，补15%；新认定的国家级、省级良种场，分别给80万、40万。", ("equipment_investment", ">=", 3_000_000)),
+    ],
+)  # fmt: skip
+def test_what_a_colon_announces_and_what_is_given_shortly(text: str, expected: Fact) -> None:
+    assert expected in _said(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "每家奖励5万元。企业应妥善保管资料不少于5年。",
+        "每家奖励5万元。设施应正常运行不少于三年。",
+        "每家奖励5万元。获奖单位应将不低于50%的奖金用于质量改进。",
+        "每家补助5万元。每企业不超过2套。",
+        "贷款最高20万元，按利率50%贴息。期限个人不超过3年、企业不超过2年。",
+        "每家奖励5万元。照片不少于2张。",
+    ],
+)
+def test_duties_and_limits_of_what_is_given(text: str) -> None:
+    assert not [c for c in _conditions(text) if c["op"] in (">=", "<=", ">", "<")]
+
+
+@pytest.mark.parametrize("piece", ["合作社参照执行。", "一、条件\n1.年收入2000万元以上；\n二、标准\n每家奖励5万元。\n"])
+def test_time_grows_with_the_text(piece: str) -> None:
+    """A list of thousands of lines: twice the lines may not take four times as long."""
+    taken = []
+    for times in (1500, 3000):
+        start = time.process_time()
+        read(piece * (times * 8 // len(piece)))
+        taken.append(time.process_time() - start)
+    assert taken[1] < 3.2 * max(taken[0], 0.15)

@@ -59,6 +59,17 @@ def _award(text: str) -> dict[str, Any]:
         # read blind once (0125), then its kinds of error were mended: a floor, no measure
         ("round4_final", "numeric", 0.80),
         ("round4_final", "award", 0.92),
+        ("round5_develop", "numeric", 0.90),
+        ("round5_develop", "award", 0.95),
+        ("round5_develop", "any_of", 0.80),
+        ("round5_develop", "industry", 0.82),
+        ("round5_develop", "department", 0.85),
+        # read blind once (0127), then its kinds of error were mended: a floor, no measure
+        ("round5_final", "numeric", 0.86),
+        ("round5_final", "award", 0.92),
+        ("round5_final", "industry", 0.82),
+        ("round5_final", "region", 0.90),
+        ("round5_final", "level", 0.95),
     ],
 )
 def test_labelled_passages_are_read(half: str, kind: Any, floor: float) -> None:
