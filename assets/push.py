@@ -9,7 +9,7 @@ from assets.push_fund import FUND_LABELS, pooled
 from assets.push_history import frozen, history, taken_up
 from assets.push_inputs import collected
 from assets.push_payout import payout
-from assets.push_return import receipts, settlement
+from assets.push_return import receipts, settlement, stray_receipts
 from assets.sql import table_metadata
 from matching.push.kinds import KINDS, REASONS
 from matching.push.lines import LINE
@@ -126,6 +126,19 @@ def _funded(rows: pl.DataFrame) -> dg.AssetCheckResult:
     )
 
 
+def _ours(strange: pl.DataFrame) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=strange.is_empty(),
+        asset_key=["push", "receipt"],
+        check_name="receipts_ours",
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{strange.height} 条回执对不上任何发出的短信，未采用；请向短信网关核实"
+        if strange.height
+        else "回执都对得上发出的短信",
+        metadata={"清单": "、".join(sorted(set(strange["list_id"].drop_nulls()))[:20]), "条数": strange.height},
+    )
+
+
 def _answers(answers: pl.DataFrame) -> dict[str, object]:
     return {STATES[state]: n for state, n in answers.group_by("state").len().sort("state").iter_rows()}
 
@@ -163,6 +176,7 @@ def _answers(answers: pl.DataFrame) -> dict[str, object]:
         dg.AssetCheckSpec(
             "paid_in_time", asset=["push", "settlement"], description="付款文件导出 48 小时内由财政付清。"
         ),
+        dg.AssetCheckSpec("receipts_ours", asset=["push", "receipt"], description="短信回执都对得上发出的短信。"),
         dg.AssetCheckSpec("pools_funded", asset=["push", "fund"], description="资金池可用余额在告警线以上。"),
     ],
 )
@@ -222,6 +236,7 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
         )
     yield _in_time(states)
     yield _funded(fund_rows)
+    yield _ours(stray_receipts(warehouse, control))
 
 
 PUSH_ASSETS: list[dg.AssetsDefinition] = [payout, push, decision]

@@ -9,7 +9,7 @@ import polars as pl
 from assets.ports import Control, Scope, Warehouse
 from matching.push import inputs as shapes
 from matching.push.payout import merged
-from matching.push.receipts import RECEIPTS, SENT_LINES, answered, wishes
+from matching.push.receipts import RECEIPTS, SENT_LINES, answered, strays, wishes
 from matching.push.settle import GRANTED, PAID, PATIENCE, settled
 
 _PAID_IN_FULL = ("paid", "split")
@@ -141,3 +141,12 @@ def receipts(warehouse: Warehouse, control: Control) -> pl.DataFrame:
 def refusals_by_phone(warehouse: Warehouse, control: Control) -> pl.DataFrame:
     """The opt-outs that came back as replies to our own messages, in the shape of OPT_OUTS."""
     return wishes(sent_lines(control), gateway_receipts(warehouse))
+
+
+def stray_receipts(warehouse: Warehouse, control: Control) -> pl.DataFrame:
+    """Receipts for what we never sent (RECEIPTS), from our first export on: what came before answers whoever sent messages then."""
+    first = _kept(control, "SELECT min(at) AS at FROM audit WHERE action = 'exported'", "audit")
+    if not first or first[0]["at"] is None:
+        return shapes.empty(RECEIPTS)
+    since = dt.datetime.fromisoformat(str(first[0]["at"]))
+    return strays(sent_lines(control), gateway_receipts(warehouse)).filter(pl.col("occurred_at") >= since)

@@ -26,6 +26,7 @@ HOURS = 8
 # A phrase is tried at most this often within the pause: guessing is for the patient, and the trail shows it.
 TRIES, PAUSE_SECONDS = 5, 300
 LARGEST_FORM = 16_384
+MOST_FIELDS = 50
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,10 @@ async def form_of(request: Request) -> dict[str, str]:
         body += chunk
         if len(body) > LARGEST_FORM:
             raise HTTPException(413, f"表单超过 {LARGEST_FORM} 字节")
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50))
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError as error:
+        raise HTTPException(413, f"表单的字段多于 {MOST_FIELDS} 个") from error
 
 
 def own_path(wanted: str) -> str:

@@ -17,7 +17,7 @@ from matching.push.kinds import MONEY
 from pipelines.audit import Finding, Trail
 from pipelines.docket import OutdatedError, RefusedError, approvers_of, content_sha256, lines_of, needed, row_of, stored
 from pipelines.export import payments_sent
-from pipelines.freezing import NOT_SENT, Recheck, keep_arms, refuse_outdated, send_once
+from pipelines.freezing import NOT_SENT, Recheck, altered_awards, keep_arms, refuse_outdated, send_once
 from pipelines.ledger import LedgerError, Pool, award_of, fen, grant, open_fund, open_pool
 from pipelines.ledger import reverse as undo
 from pipelines.officers import OfficerError, is_active_approver, prove
@@ -288,6 +288,9 @@ class Desk:
         forged = [found for found in self.changed_exports() if found.reason.endswith(CHANGED)]
         if forged:
             raise RefusedError(f"{forged[0].reason}；查清之前不冻结也不导出")
+        altered = altered_awards(db)
+        if altered:
+            raise RefusedError(f"{altered[0]}；查清之前不冻结也不导出")
         known = {(row["list_id"], row["award_key"]) for row in db.execute("SELECT list_id, award_key FROM award")}
         missing = sorted(payments_sent(self.sent) - known) if self.sent else []
         if missing:
@@ -308,6 +311,11 @@ class Desk:
                 elif hashlib.sha256(path.read_bytes()).hexdigest() != file["sha256"]:
                     found.append(Finding(row["seq"], f"名单 {row['subject']} 的导出文件 {path.name} {CHANGED}"))
         return found
+
+    def altered_ledger(self) -> list[Finding]:
+        """Every award in the books that is not what a frozen list says."""
+        with self.control.transaction() as db:
+            return [Finding(0, reason) for reason in altered_awards(db)]
 
     def refuse(self, list_id: str, actor: str, action: str, reason: str, at: datetime) -> NoReturn:
         """Refuses a step that was asked for at the wrong time, and notes it."""
@@ -333,6 +341,13 @@ class Desk:
             if not note.strip():
                 raise RefusedError("核验必须写明依据")
             note_check(db, case_no, indicator, value, holds, note, actor, at.isoformat())
+
+    def correct_clock(self, actor: str, phrase: str, note: str, at: datetime) -> None:
+        """An approver's word that the trail's newest time was a clock gone wrong: from here on the clock of today counts (see `moment`)."""
+        with self._act(at, actor, "clock.corrected", "clock", {"note": note}) as db:
+            prove(db, actor, phrase, "approver")
+            if not note.strip():
+                raise RefusedError("须写明当时的时钟为什么不对")
 
     def opt_out(self, enterprise_id: str, scope: str, source: str, actor: str, phrase: str, at: datetime) -> None:
         """Notes that a firm wants no messages, no automatic awards, or neither."""

@@ -7,6 +7,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,8 +87,11 @@ class Trail:
     def _anchored_to(self) -> int:
         if not self.anchors.exists():
             return 0
-        lines = self.anchors.read_text(encoding="utf-8").splitlines()
-        return int(json.loads(lines[-1])["seq"]) if lines else 0
+        for line in reversed(self.anchors.read_text(encoding="utf-8", errors="replace").splitlines()):
+            # a line somebody spoilt is named by `verify`; it must not stop people from being refused in words
+            with suppress(ValueError, KeyError, TypeError):
+                return int(json.loads(line)["seq"])
+        return 0
 
     def head(self, control: Control) -> str:
         """The MAC of the newest row, as printed on every list; all zeros before the first."""
@@ -115,7 +119,7 @@ class Trail:
             return [Finding(0, f"锚文件 {self.anchors.name} 不存在，无法判断末尾是否被截断")] if macs else []
         last, farthest = max(macs, default=0), 0
         found: list[Finding] = []
-        for number, text in enumerate(self.anchors.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, text in enumerate(self.anchors.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
             try:
                 said = json.loads(text)
                 seq, mac = int(said["seq"]), str(said["mac"])

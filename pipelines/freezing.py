@@ -77,3 +77,27 @@ def keep_arms(db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
             (arm["enterprise_id"], arm["item_id"], arm["cycle"], arm["stratum"], arm["arm"], arm["probability"],
              row["as_of"], row["list_id"]),
         )  # fmt: skip
+
+
+def altered_awards(db: sqlite3.Connection) -> list[str]:
+    """What the books say against what frozen lists say: an award that is missing, of another amount or firm, or that no list granted.
+
+    The ledger's triggers refuse such changes; who takes the triggers away is found here.
+    """
+    kinds = ", ".join(f"'{kind}'" for kind in sorted(MONEY))
+    rows = db.execute(
+        f"""WITH granted AS (
+              SELECT l.list_id, l.line_key, l.enterprise_id, l.item_id, l.cycle,
+                     CAST(round(CAST(json_extract(l.body, '$.amount_yuan') AS REAL) * 100) AS INTEGER) AS fen
+              FROM push_line l JOIN push_list p USING (list_id)
+              WHERE p.status IN ('frozen', 'exported', 'reconciled') AND p.kind IN ({kinds})),
+            booked AS (SELECT * FROM award WHERE kind = 'award')
+            SELECT g.list_id, g.line_key, '不在台账中' AS why FROM granted g
+              LEFT JOIN booked b ON b.list_id = g.list_id AND b.award_key = g.line_key WHERE b.award_id IS NULL
+            UNION ALL
+            SELECT b.list_id, b.award_key, CASE WHEN g.line_key IS NULL THEN '在台账中而名单上没有' ELSE '在台账中的金额或企业与名单不同' END
+              FROM booked b LEFT JOIN granted g ON g.list_id = b.list_id AND g.line_key = b.award_key
+              WHERE g.line_key IS NULL OR b.amount_fen <> g.fen OR b.entity_id <> g.enterprise_id OR b.item_id <> g.item_id OR b.cycle <> g.cycle
+            ORDER BY 1, 2"""
+    ).fetchall()
+    return [f"名单 {list_id} 的兑付 {key} {why}" for list_id, key, why in rows]

@@ -56,3 +56,8 @@ def wishes(lines: pl.DataFrame, receipts: pl.DataFrame) -> pl.DataFrame:
         .sort("enterprise_id")
     )
     return shaped(replied, OPT_OUTS, "退订回执")
+
+
+def strays(lines: pl.DataFrame, receipts: pl.DataFrame) -> pl.DataFrame:
+    """The receipts (RECEIPTS) of lines that were never sent, or withheld: they change nothing, but somebody should ask the gateway."""
+    return receipts.join(lines, on=["list_id", "line_key"], how="anti").sort("list_id", "line_key", "occurred_at")

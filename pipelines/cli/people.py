@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from pipelines.cli import output
-from pipelines.cli.acting import As, desk_of, moment_of, phrase_of, refusals
+from pipelines.cli.acting import As, Note, desk_of, moment_of, phrase_of, refusals, tell
 from pipelines.cli.output import Home, Json, Stop
+from pipelines.moment import moment
 from pipelines.officers import ROLES, enrol, remove
 from pipelines.published import open_published
 
@@ -16,8 +17,12 @@ from pipelines.published import open_published
 def register(app: typer.Typer) -> None:
     audit = typer.Typer(help="审计记录。示例：huiqi audit verify", no_args_is_help=True)
     audit.command(
-        "verify", help="证明审计记录没有被改、删、截断，导出的文件还是导出时的样子。示例：huiqi audit verify"
+        "verify",
+        help="证明审计记录没有被改、删、截断，导出的文件还是导出时的样子，台账与冻结的名单相符。示例：huiqi audit verify",
     )(verify)
+    audit.command(
+        "clock", help="登记台账末行的时间是时钟走快了。示例：huiqi audit clock --as 李审批 --note 服务器时钟快一年"
+    )(clock)
     app.add_typer(audit, name="audit")
     people = typer.Typer(
         help="办理人员：登记、离岗。示例：huiqi officers add 李审批 --role approver", no_args_is_help=True
@@ -35,7 +40,10 @@ def verify(home: Home = None, json: Json = False) -> None:
     if not (where / "control.sqlite").exists():
         raise Stop(f"{where} 没有审计台账（缺 control.sqlite）；检查 --home，或先运行 huiqi run")
     desk = desk_of(where)
-    findings = [asdict(finding) for finding in (*desk.trail.verify(desk.control), *desk.changed_exports())]
+    findings = [
+        asdict(finding)
+        for finding in (*desk.trail.verify(desk.control), *desk.changed_exports(), *desk.altered_ledger())
+    ]
     rows = desk.control.rows("SELECT count(*) AS n FROM audit")[0]["n"]
     if rows == 0 and not findings:
         raise Stop(f"{where} 的审计台账里还没有一行记录：还没有人登记或办理过")
@@ -94,3 +102,10 @@ def opt_out(
     with refusals():
         desk_of(where).opt_out(found[0][0], scope, source, by, phrase_of(by), moment_of(where))
     output.messages.print(f"已登记 {uscc} 的退订（{scope}）", markup=False)
+
+
+def clock(by: As, note: Note = "", home: Home = None, json: Json = False) -> None:
+    where = output.home_of(home)
+    with refusals():
+        desk_of(where).correct_clock(by, phrase_of(by), note, moment(where, corrected=True))
+    tell(json, {"corrected": True}, "已登记：从这一行起以现在的时钟为准")

@@ -228,6 +228,18 @@ def test_a_session_somebody_planted_is_not_taken_over(home: Path) -> None:
     assert thief.get(REVIEW, follow_redirects=False).status_code == 303
 
 
+def test_no_path_leaves_the_lists_and_no_form_is_too_large(home: Path) -> None:
+    client, _ = signed_in(create(home), "李审批")
+    for name in ("..%2f..%2fkeys%2faudit.key", "%2e%2e", "a%00b", "'; DROP TABLE push_list; --", "x" * 5000):
+        assert client.get(f"/pushes/{name}").status_code == 404, name
+        assert client.get(f"/pushes/{name}/review").status_code == 404, name
+    csrf = hidden(client.get(REVIEW).text, "csrf")
+    answer = client.post(REVIEW, data={"csrf": csrf, "step": "approve", "note": "长" * 20_000})
+    assert answer.status_code == 413 and "表单超过" in answer.text
+    assert client.post(REVIEW, data={"csrf": csrf, **{f"f{n}": "1" for n in range(60)}}).status_code == 413
+    assert status(home) == "publicised"
+
+
 def test_a_forged_form_is_in_the_trail(home: Path) -> None:
     client, _ = signed_in(create(home), "李审批")
     assert client.post(REVIEW, data={"csrf": "forged", "step": "approve"}).status_code == 403

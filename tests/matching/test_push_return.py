@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching.push.receipts import RECEIPTS, SENT_LINES, answered, wishes
+from matching.push.receipts import RECEIPTS, SENT_LINES, answered, strays, wishes
 from matching.push.settle import GRANTED, PAID, STATES, kept, settled
 
 SINCE = dt.date(2025, 1, 26)
@@ -104,4 +104,9 @@ def test_the_strongest_answer_stands_and_strangers_are_left_out() -> None:
     # the reply to a shared telephone's digest speaks for every firm of it, and for nobody else
     assert wishes(LINES, receipts).rows() == [("E2", "message", AT.date()), ("E3", "message", AT.date())]
     assert answered(LINES, receipts.reverse()).equals(states)
+    never = heard(("L9", "k1", "opted_out", 1), ("L", "nobody", "delivered", 1))
+    assert strays(LINES, receipts).select("list_id", "line_key").rows() == [("M", "k9"), ("X", "k1")]
+    assert strays(LINES, pl.concat([receipts, never])).height == 4
+    assert answered(LINES, pl.concat([receipts, never])).equals(states), "what was never sent changes nothing"
+    assert wishes(LINES, never).is_empty()
     assert answered(LINES.clear(), receipts).is_empty()

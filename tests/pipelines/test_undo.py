@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,17 @@ from matching.push.fingerprint import message_key
 from pipelines import steps
 from pipelines.approval import Desk
 from pipelines.docket import RefusedError
-from tests.pipelines.test_approval import AFTER_NOTICE, PHRASE, approved, frozen, line, refused, status, submitted
+from tests.pipelines.test_approval import (
+    AFTER_NOTICE,
+    PHRASE,
+    approved,
+    frozen,
+    line,
+    refused,
+    shown,
+    status,
+    submitted,
+)
 from tests.pipelines.test_approval import desk as bare_desk
 
 __all__ = ["bare_desk"]
@@ -176,3 +187,66 @@ def test_an_export_edited_on_disk_is_found_and_no_more_money_moves(home: Path, d
         released(home, desk, header)
     (home / "lists" / header["list_id"] / "名单.csv").unlink()
     assert {finding.reason.split(" ")[-1] for finding in desk.changed_exports()} == {"不见了", "与导出时不同"}
+
+
+@pytest.mark.parametrize(
+    ("attack", "said"),
+    [
+        ("UPDATE award SET amount_fen = 1 WHERE award_id = 1", "金额或企业与名单不同"),
+        ("UPDATE award SET entity_id = 'E9' WHERE award_id = 1", "金额或企业与名单不同"),
+        ("DELETE FROM award WHERE award_id = 1", "不在台账中"),
+        (
+            "INSERT INTO award SELECT 99, 'forged', kind, 'E9', item_id, cycle, claim_unit, exclusion_group, group_cycle, generation,"
+            " amount_fen, list_id, as_of, reverses, reason FROM award WHERE award_id = 1",
+            "名单上没有",
+        ),
+    ],
+)
+def test_books_altered_behind_the_triggers_stop_all_money_and_are_named(
+    home: Path, desk: Desk, attack: str, said: str
+) -> None:
+    header = approved(desk, [line(1, **PAID), line(2, **PAID)])
+    frozen(desk, header)
+    assert desk.altered_ledger() == []
+    with desk.control.transaction() as db:
+        for trigger in ("award_no_update", "award_no_delete", "award_guard"):
+            db.execute(f"DROP TRIGGER {trigger}")
+        db.execute(attack)
+    assert said in desk.altered_ledger()[0].reason
+    refused(said, lambda: released(home, desk, header), desk)
+
+
+def test_a_spoilt_anchor_file_is_named_and_people_are_still_refused_in_words(home: Path, desk: Desk) -> None:
+    header = submitted(desk, [line(1, **PAID)])
+    with desk.trail.anchors.open("a", encoding="utf-8") as file:
+        file.write("{spoilt\n")
+    refused(
+        "须先公示", lambda: desk.approve(header["list_id"], header["sha256"], "李审批", PHRASE, "", AFTER_NOTICE), desk
+    )
+    lines = desk.trail.anchors.read_text(encoding="utf-8").splitlines()
+    assert "读不出来" in desk.trail.verify(desk.control)[0].reason and "seq" in lines[-1]
+    # reordered: each anchor still names its own row, so nothing is wrong; exchanged MACs are
+    swapped = [json.loads(text) for text in (lines[0], lines[-1])]
+    swapped[0]["mac"], swapped[1]["mac"] = swapped[1]["mac"], swapped[0]["mac"]
+    desk.trail.anchors.write_text("".join(json.dumps(one) + "\n" for one in swapped), encoding="utf-8")
+    assert len([f for f in desk.trail.verify(desk.control) if "与锚文件" in f.reason]) == 2
+
+
+def test_two_approvers_at_the_same_instant_count_as_two_and_one_twice_as_one(home: Path, desk: Desk) -> None:
+    for officers, expected in ((("李审批", "赵审批"), 2), (("李审批", "李审批"), 1)):
+        header = submitted(desk, [line(expected, **PAID)])
+        shown(desk, header)
+
+        def signed(name: str, header: Mapping[str, Any] = header) -> bool:
+            try:
+                desk.approve(header["list_id"], header["sha256"], name, PHRASE, "同意", AFTER_NOTICE)
+            except RefusedError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sum(pool.map(signed, officers)) == expected
+        assert status(desk, header) == ("approved" if expected == 2 else "publicised")
+        said = desk.control.rows("SELECT officer FROM approval WHERE list_id = ?", (header["list_id"],))
+        assert len(said) == expected
+    assert desk.trail.verify(desk.control) == []
