@@ -27,7 +27,9 @@ WITH licence AS (
     FROM licence
     WHERE _op <> 'D'
         AND coalesce(valid_to_date >= getvariable('as_of'), TRUE)
-        AND NOT coalesce(status, '') SIMILAR TO '.*(注销|撤销|失效|过期|暂扣).*'
+        AND NOT coalesce(status, '') SIMILAR TO '.*(注销|撤销|失效|暂扣).*'
+        -- a snapshot of after the day asked about calls expired what had still to expire then: the date decides
+        AND (coalesce(status, '') NOT LIKE '%过期%' OR (valid_to_date >= getvariable('as_of') AND _received_at::DATE > getvariable('as_of')))
     GROUP BY enterprise_id
 ), permit_row AS (
     SELECT s.enterprise_id, c.*
@@ -123,7 +125,9 @@ WITH licence AS (
     FROM safety_row
     WHERE _op <> 'D'
         AND coalesce(valid_to_date >= getvariable('as_of'), TRUE)
-        AND NOT coalesce(status, '') SIMILAR TO '.*(注销|撤销|吊销|失效|过期|暂扣).*'
+        AND NOT coalesce(status, '') SIMILAR TO '.*(注销|撤销|吊销|失效|暂扣).*'
+        -- a snapshot of after the day asked about calls expired what had still to expire then: the date decides
+        AND (coalesce(status, '') NOT LIKE '%过期%' OR (valid_to_date >= getvariable('as_of') AND _received_at::DATE > getvariable('as_of')))
     GROUP BY enterprise_id
 )
 SELECT

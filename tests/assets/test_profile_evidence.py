@@ -53,6 +53,14 @@ def world(tmp_path_factory):
     permit = {"of": "建筑公司", "permit_no": "(琼)JZ安许证字[2021]000001", "issued_date": "2021-11-05"}
     w.deliver("housing_safety_permit", [permit], "2024-12-23", "20241223", kind="F")
     w.deliver("housing_safety_permit", [{**permit, "_op": "D"}], "2025-01-06", "20250106", kind="F")
+    lapsing = {
+        "of": "安装公司",
+        "permit_no": "(琼)JZ安许证字[2022]000002",
+        "issued_date": "2022-01-17",
+        "valid_to_date": "2025-01-16",
+    }
+    w.deliver("housing_safety_permit", [{**lapsing, "status": "有效"}], "2024-12-23", "20241223", kind="F")
+    w.deliver("housing_safety_permit", [{**lapsing, "status": "过期"}], "2025-01-20", "20250120", kind="F")
     listed = {"of": "龙头企业", "name": "龙头企业", "monitoring": "合格"}
     w.deliver("agri_leading", [{**listed, "level": "municipal"}], "2023-08-15", "2023", kind="F")
     w.deliver("agri_leading", [{**listed, "level": "provincial"}], "2024-08-15", "2024", kind="F")
@@ -127,6 +135,16 @@ def test_financial_enterprises_are_classed_by_their_assets(world):
 def test_what_left_a_snapshot_after_the_day_still_stood_on_it(world):
     assert world.profile("建筑公司")["has_safety_permit"] is True
     assert world.asked("2025-01-10", "2025-01-25T00:00:00", "建筑公司")["has_safety_permit"] is not True
+
+
+def test_what_expired_after_the_day_was_valid_on_it(world):
+    """The snapshot of 20 January calls a permit expired that was good until the 16th."""
+    at = {
+        day: world.asked(day, "2025-01-25T00:00:00", "安装公司")["has_safety_permit"]
+        for day in ("2024-12-31", "2025-01-17")
+    }
+    assert at["2024-12-31"] is True
+    assert at["2025-01-17"] is not True
 
 
 def test_a_list_without_dates_speaks_of_the_days_since_it_was_handed_over(world):
