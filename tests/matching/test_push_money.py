@@ -3,12 +3,14 @@
 import datetime as dt
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matching.push import inputs as shapes
+from matching.push.budget import beyond_budget
 from matching.push.candidates import excluding
 from matching.push.inputs import Dates, Inputs, Limits
 from matching.push.kinds import MONEY
@@ -135,3 +137,33 @@ def test_two_versions_in_force_pay_once() -> None:
     proposal = propose(inputs, DATES)
     assert proposal.lines["version"].to_list() == [2]
     assert proposal.suppressions.select("version", "reason", "detail").rows() == [(1, "not_current", "第 2 版已生效")]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([None, 0.7, 0.7 + 1e-16, 0.7000001]), st.integers(1, 400)), min_size=1, max_size=10
+    ),
+    st.integers(0, 1500),
+    st.randoms(use_true_random=False),
+)
+def test_who_is_paid_at_the_edge_of_a_budget_does_not_depend_on_the_order_of_rows(
+    rows: list[tuple[float | None, int]], free: int, random: Any
+) -> None:
+    """Equal and nearly equal scores: the same firms are cut whatever order they come in, and what is paid fits and is a prefix."""
+    made = [(n, "i", "2025", None, score, f"E{n:02}", Decimal(yuan)) for n, (score, yuan) in enumerate(rows)]
+    schema = {
+        "row": pl.UInt32, "item_id": pl.String, "cycle": pl.String, "applied_on": pl.Date, "score": pl.Float64,
+        "enterprise_id": pl.String, "amount_yuan": pl.Decimal(18, 2),
+    }  # fmt: skip
+    frame = pl.DataFrame(made, schema=schema, orient="row")
+    cut = set(beyond_budget(frame, {("i", "2025"): Decimal(free)})["row"])
+    random.shuffle(made)
+    assert (
+        set(beyond_budget(pl.DataFrame(made, schema=schema, orient="row"), {("i", "2025"): Decimal(free)})["row"])
+        == cut
+    )
+    ranked = sorted(made, key=lambda one: (-(one[4] if one[4] is not None else -1.0), one[5]))
+    paid = [one for one in ranked if one[0] not in cut]
+    assert paid == ranked[: len(paid)] and sum(one[6] for one in paid) <= free
+    assert len(paid) == len(ranked) or sum(one[6] for one in ranked[: len(paid) + 1]) > free

@@ -2,17 +2,19 @@
 
 import contextlib
 import sqlite3
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from matching.push.fingerprint import award_key
 from pipelines.control import ControlStore
-from pipelines.ledger import Award, LedgerError, Pool, fen, grant, open_fund, open_pool, reverse
+from pipelines.ledger import SCHEMA, Award, LedgerError, Pool, fen, grant, open_fund, open_pool, reverse
 
 BUDGET = Decimal("1000.00")
 GROUPS = {"a": "a", "b": "a", "c": None}
@@ -189,6 +191,68 @@ def test_a_pool_holds_for_all_its_items_together(control: ControlStore) -> None:
     with control.transaction() as db:  # counted anew from a later opening
         open_pool(db, Pool("jobs", Decimal("700.00"), ("a", "c"), "2024-12-19"))
     assert control.rows("SELECT committed_fen FROM pool") == [{"committed_fen": 30000}]
+
+
+OPERATION = st.one_of(
+    st.tuples(
+        st.just("grant"),
+        st.sampled_from(["E1", "E2", "E3"]),
+        st.sampled_from("ac"),
+        st.sampled_from(["0.01", "300.00", "650.00"]),
+    ),
+    st.tuples(st.just("reverse"), st.integers(0, 4)),
+    st.tuples(st.just("limit"), st.sampled_from(["0.00", "300.00", "700.00", "1500.00"])),
+    st.tuples(st.just("again"), st.integers(0, 4)),
+)
+
+
+@settings(max_examples=80)
+@given(st.lists(OPERATION, max_size=25))
+def test_a_pool_is_never_overdrawn_by_any_order_of_grants_reversals_replays_and_limits(
+    operations: list[tuple[Any, ...]],
+) -> None:
+    """`again` replays a grant that stands: refused, and it takes nothing from the pool a second time."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.row_factory = sqlite3.Row
+    db.executescript(SCHEMA)
+
+    def tried(step: Callable[..., None], *given: Any) -> bool:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            step(db, *given)
+        except LedgerError:
+            db.execute("ROLLBACK")
+            return False
+        db.execute("COMMIT")
+        return True
+
+    limit = Decimal("700.00")
+    assert tried(open_pool, Pool("jobs", limit, ("a", "c"), "2024-01-01"))
+    for kind, *said in operations:
+        active = db.execute("SELECT * FROM active_award ORDER BY award_id").fetchall()
+        held = sum((Decimal(row["amount_fen"]) / 100 for row in active), Decimal(0))
+        if kind == "grant":
+            amount = Decimal(said[2])
+            new = not any((row["entity_id"], row["item_id"]) == (said[0], said[1]) for row in active)
+            assert tried(grant, award(said[0], said[1], amount=amount), "L", "2024-12-18") == (
+                new and held + amount <= limit
+            )
+        elif kind == "limit":
+            if tried(open_pool, Pool("jobs", Decimal(said[0]), ("a", "c"), "2024-01-01")):
+                limit = Decimal(said[0])
+            else:
+                assert held > Decimal(said[0])
+        elif said[0] < len(active):
+            row = active[said[0]]
+            if kind == "reverse":
+                assert tried(reverse, row["award_id"], "退回", "2024-12-19")
+            else:
+                one = award(row["entity_id"], row["item_id"], amount=Decimal(row["amount_fen"]) / 100)
+                assert not tried(grant, one, "L2", "2024-12-18")
+        committed, cap = db.execute("SELECT committed_fen, limit_fen FROM pool").fetchone()
+        net = db.execute("SELECT coalesce(sum(amount_fen), 0) FROM award").fetchone()[0]
+        assert committed == net <= cap == limit * 100
+    db.close()
 
 
 def test_an_item_of_a_group_is_paid_in_each_of_its_own_cycles_and_no_other_beside_it(tmp_path: Path) -> None:
