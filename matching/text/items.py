@@ -126,7 +126,7 @@ def _tiered(conditions: list[Condition]) -> list[Condition]:
     tiers = {
         condition.start: n
         for same in by_field.values()
-        if len(same) > 1 and len({str(c.value) for c in same}) == len(same)
+        if len(same) > 1 and len({(c.op in _UPPER, str(c.value)) for c in same}) == len(same)
         for n, condition in enumerate(same, start=1)
     }
     return [

@@ -155,6 +155,14 @@ def _unnamed(between: str, field: str) -> list[str] | None:
     return names if names and all(kind_of(name) == field for name in names) else None
 
 
+# 上市(IPO)、新三板挂牌、四板挂牌(某股权交易中心): markets in a list, words of ours or not
+_MARKETS = re.compile(r"[^，。；\n并且]{0,16}(?:、|或者?|以及|和)[^，。；\n并且]{0,16}|，以及[^，。；\n]{0,16}")
+
+
+def _other_market(soft: Soft, between: str) -> bool:
+    return soft.field == "listed_status" and bool(_MARKETS.fullmatch(between))
+
+
 def _joined(text: str, found: list[Soft]) -> list[Soft]:
     """高校、科研院所: names of one kind in a list are one condition, any of them will do (policies.md §4)."""
     out: list[Soft] = []
@@ -167,7 +175,7 @@ def _joined(text: str, found: list[Soft]) -> list[Soft]:
             and isinstance(earlier.value, list)
             and earlier.end <= soft.start
             and re.search(r"[、和及或与/]", between := text[earlier.end : soft.start])
-            and (unnamed := _unnamed(between, soft.field)) is not None
+            and (unnamed := [] if _other_market(soft, between) else _unnamed(between, soft.field)) is not None
         ):
             values = list(dict.fromkeys([*earlier.value, *unnamed, *soft.value]))
             out[out.index(earlier)] = dataclasses.replace(earlier, end=soft.end, value=values)

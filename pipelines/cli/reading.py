@@ -70,6 +70,9 @@ def _print(document: dict[str, Any], file: Path, drafted: bool) -> None:
     tags = document["tags"]
     shown = [f"{name} {'、'.join(tags[key])}" for key, name in FACETS.items() if tags.get(key)]
     output.console.print(" · ".join(shown) + f" · 兑现方式 {tags['mode']}", markup=False)
+    about = [("级别", document["level"]), ("地区", document["region"]), ("部门", "、".join(document["departments"]))]
+    if known := [f"{name} {said}" for name, said in about if said]:
+        output.console.print(" · ".join(known), markup=False)
     if said := document["validity"].get("text"):
         output.console.print(f"有效期 {said}", markup=False)
     if document["common_conditions"]:
@@ -183,8 +186,10 @@ def _notes(condition: dict[str, Any]) -> list[str]:
     if condition.get("tier"):
         said.append(f"第{condition['tier']}档")
     if condition.get("any_of"):
-        part = f"之{condition['alt']}" if condition.get("alt") else ""
-        said.append(f"任选{condition['any_of']}{part}")
+        least = condition.get("at_least", 1)
+        choice = "任选其一" if least == 1 else f"至少{least}项"
+        way = f"：第{condition['alt']}种" if condition.get("alt") else ""
+        said.append(f"第{condition['any_of']}组{choice}{way}")
     if condition.get("detail"):
         said.append(str(condition["detail"]))
     return said

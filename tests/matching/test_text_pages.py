@@ -263,3 +263,14 @@ def test_time_grows_with_the_text(piece: str) -> None:
         read(piece * (times * 8 // len(piece)))
         taken.append(time.process_time() - start)
     assert taken[1] < 3.2 * max(taken[0], 0.15)
+
+
+def test_below_and_above_one_sum_are_tiers() -> None:
+    text = "对上市企业，融资3亿元以下的，奖励20万元；融资3亿元以上的，奖励60万元。"
+    found = {c["op"]: c.get("tier") for c in _conditions(text) if c["field"] == "financing_amount"}
+    assert found == {"<": 1, ">=": 2}
+
+
+def test_markets_in_a_list_are_one_condition() -> None:
+    text = "在新三板挂牌、四板挂牌（某股权交易中心）的企业，奖励5万元。"
+    assert len([c for c in _conditions(text) if c["field"] == "listed_status"]) == 1
