@@ -123,7 +123,7 @@ def _stale(frame: Any, as_of: date, known_at: datetime) -> frozenset[tuple[str |
         f"SELECT e.uscc FROM ({_insured(as_of, known_at)}) h JOIN registry.enterprise e USING (enterprise_id) "
         f"GROUP BY e.uscc HAVING max(h.month) FILTER (WHERE h.is_whole) < DATE '{whole.replace(day=1)}'"
     )
-    names = ("employees_insured", "employees_insured_delta_ytd")
+    names = ("employees_insured", "employees_insured_delta_ytd", "employees_insured_growth")
     return frozenset((uscc, name) for (uscc,) in found.iter_rows() for name in names)
 
 
