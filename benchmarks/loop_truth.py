@@ -25,6 +25,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 # An application within so many days of the list is an answer to it; the world answers within the month.
 WITHIN_DAYS = 60
 ANSWERED_DAYS = 27
+_WRONG = ~pl.col("verdict").is_in(["eligible", "declarable"]).fill_null(False)
 
 
 def frame(home: Path, sql: str, **parameters: Any) -> pl.DataFrame:
@@ -114,23 +115,40 @@ def judged(home: Path, truth: pl.DataFrame, as_of: dt.date, desk: Desk) -> dict[
     }
 
 
+def _of_filing(home: Path, lines: pl.DataFrame) -> pl.DataFrame:
+    """`lines` with truth's verdict and amount of the day each case was filed, where the list's own day says no: a firm may have grown too old since."""
+    filed = frame(home, "SELECT case_no, applied_on FROM push.decision").unique("case_no")
+    doubtful = lines.filter(_WRONG).join(filed, on="case_no", how="inner")
+    asked = [lines.filter(~_WRONG), lines.filter(_WRONG).join(filed, on="case_no", how="anti")]
+    for (day,), rows in doubtful.group_by("applied_on", maintain_order=True):
+        then = truth_of(home, day).select(
+            "uscc", "item_id", "version", "verdict", pl.col("amount_yuan").alias("true_yuan")
+        )
+        asked.append(
+            rows.select(lines.columns)
+            .drop("verdict", "true_yuan")
+            .join(then, on=["uscc", "item_id", "version"], how="left")
+            .select(lines.columns)
+        )
+    return pl.concat(asked)
+
+
 def judged_cases(home: Path, lines: pl.DataFrame) -> dict[str, int]:
     """Applications that were paid, against truth: a promise is made by applying, and who lied is told apart from our own mistakes."""
     path = home / "truth" / "truth_application.parquet"
     if lines.is_empty() or not path.exists():
         return {}
-    known = lines.join(pl.read_parquet(path).select("case_no", "honest"), on="case_no", how="left")
-    wrong = ~pl.col("verdict").is_in(["eligible", "declarable"]).fill_null(False)
+    known = _of_filing(home, lines).join(pl.read_parquet(path).select("case_no", "honest"), on="case_no", how="left")
     unsure = pl.col("verdict") == "unknown"
     honest = pl.col("honest").fill_null(True)
     other_amount = pl.col("true_yuan").is_not_null() & (pl.col("true_yuan") != pl.col("amount_yuan"))
     return {
         "办件兑付": known.height,
-        "办件错付": known.filter(wrong & ~unsure & honest).height,
-        "办件金额不符": known.filter(~wrong & honest & other_amount).height,
+        "办件错付": known.filter(_WRONG & ~unsure & honest).height,
+        "办件金额不符": known.filter(~_WRONG & honest & other_amount).height,
         "办件真值不知": known.filter(unsure & honest).height,
         "虚报办件兑付": known.filter(~honest).height,
-        "虚报致错付": known.filter(~honest & wrong).height,
+        "虚报致错付": known.filter(~honest & _WRONG).height,
     }
 
 
