@@ -29,6 +29,7 @@ PATHS = [
     "/pushes/L-hn-biomed-voucher",
     "/cases",
     "/cases/A0001",
+    "/work",
     "/feeds",
     "/linkage",
     "/reports",
