@@ -161,7 +161,9 @@ def test_parquet_folders_are_whole_and_old_ones_stay(home: Path, tmp_path: Path)
         export_mart(home, tmp_path, ("arm",))
 
 
-@pytest.mark.parametrize("path", ["/", "/questions", "/policies", "/work", "/cases", "/metrics", "/reports", "/cases/A0001"])
+@pytest.mark.parametrize(
+    "path", ["/", "/questions", "/policies", "/work", "/cases", "/metrics", "/reports", "/cases/A0001"]
+)
 def test_the_words_of_a_page_are_english_on_demand(client: TestClient, path: str) -> None:
     page = client.get(path, params={"lang": "en"}).text
     assert '<html lang="en">' in page and ">中文</a>" in page
