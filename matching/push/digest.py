@@ -52,7 +52,7 @@ def digest_lines(suppressed: pl.DataFrame, inputs: Inputs, dates: Dates) -> pl.D
                     "missing": "[]",
                     "channel": channel,
                     "template": template.key,
-                    "message": render(template, {"count": f"{n_firms}家企业"}),
+                    "message": render(template, {"count": f"{n_firms}家企业"}, dates.as_of),
                     "wave": wave,
                     "contact_hash": first["contact_hash"] if channel == "sms" else None,
                     "contact_masked": first["contact_masked"],

@@ -11,7 +11,7 @@ from matching.push import kinds
 from matching.push.fingerprint import award_key, message_key, unit_key
 from matching.push.form import forms
 from matching.push.inputs import FACTS, RISK, Inputs, Schema, shaped
-from matching.push.message import TEMPLATES, MessageError, render
+from matching.push.message import TEMPLATES, MessageError, link, render
 from matching.push.quiet import next_send
 
 LINE: Final[Schema] = {
@@ -162,21 +162,55 @@ def _risk(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     return _json_list(signs, ("flag", "detail"), "risk")
 
 
-def _text(row: dict[str, Any]) -> tuple[str, str]:
+def _text(row: dict[str, Any], as_of: dt.date) -> tuple[str, str]:
     """(template key, message) of one line, in the words of 海易兑; a name that cannot be sent is left out of the text."""
     template = TEMPLATES[row["_template"]]
-    values: dict[str, object] = {"title": row["title"], "deadline": row["deadline"], "name": row["name"] or "贵单位"}
-    if "amount" in template.fields:
-        values["amount"] = row["amount_yuan"]
-    if "why" in template.fields:
-        values["why"] = row["_why"] or "主要条件已符合"
-    for name in (values["name"], "贵单位"):
+    known: dict[str, object] = {
+        "title": row["title"],
+        "deadline": row["_last_day"],
+        "amount": row["amount_yuan"],
+        "why": row["_why"] or "条件请逐项核对",
+        "link": link(row["item_id"]),
+    }
+    values = {name: value for name, value in known.items() if name in template.fields}
+    for name in (row["name"] or "贵单位", "贵单位"):
         try:
-            return template.key, render(template, {**values, "name": name})
+            return template.key, render(template, {**values, "name": name}, as_of)
         except MessageError:
             if name == "贵单位":
                 raise
     raise AssertionError("unreachable")
+
+
+def _last_day() -> pl.Expr:
+    """The day somebody set as the last one to apply on: the window's, or the policy's own; the end of a calendar year is nobody's deadline."""
+    return (
+        pl.when(pl.col("window_to").is_not_null())
+        .then(pl.min_horizontal("window_to", "valid_to"))
+        .when(pl.col("deadline") == pl.col("valid_to"))
+        .then(pl.col("valid_to"))
+    )
+
+
+def _template(as_of: dt.date) -> pl.Expr:
+    """The template of a message: how sure we are, and whether there is a day to name."""
+    hurried = (pl.col("_last_day") - pl.lit(as_of) <= pl.duration(days=15)) & pl.col("hurried")
+    offered = (
+        pl.when(pl.col("kind") == kinds.NUDGE)
+        .then(pl.lit("nudge"))
+        .when(pl.col("verdict") == "unknown")
+        .then(pl.lit("invite_ask"))
+        .when(pl.col("amount_yuan").is_not_null())
+        .then(pl.lit("invite_amount"))
+        .otherwise(pl.lit("invite"))
+    )
+    return (
+        pl.when((pl.col("kind") == kinds.NUDGE) & hurried)
+        .then(pl.lit("deadline"))
+        .when(pl.col("_last_day").is_null())
+        .then(offered + "_open")
+        .otherwise(offered)
+    )
 
 
 def _messages(kept: pl.DataFrame, inputs: Inputs, as_of: dt.date) -> pl.DataFrame:
@@ -185,28 +219,18 @@ def _messages(kept: pl.DataFrame, inputs: Inputs, as_of: dt.date) -> pl.DataFram
     words = inputs.conditions.select(
         "item_id", "version", pl.col("condition_id").alias("_first"), pl.col("text").alias("_why")
     )
-    hurried = (pl.col("deadline") - pl.lit(as_of) <= pl.duration(days=15)) & pl.col("hurried")
-    template = (
-        pl.when((pl.col("kind") == kinds.NUDGE) & hurried)
-        .then(pl.lit("deadline"))
-        .when(pl.col("kind") == kinds.NUDGE)
-        .then(pl.lit("nudge"))
-        .when(pl.col("amount_yuan").is_not_null())
-        .then(pl.lit("invite_amount"))
-        .otherwise(pl.lit("invite"))
-    )
     sms = (
         kept.filter(pl.col("kind").is_in(sorted(kinds.MESSAGE)))
         .join(waves, on=["enterprise_id", "item_id", "cycle"], how="left", maintain_order="left")
+        .with_columns(_last_day().alias("_last_day"))
         .with_columns(
-            template.alias("_template"),
+            _template(as_of).alias("_template"),
             (pl.col("_waves").fill_null(0) + 1).cast(pl.Int64).alias("wave"),
             pl.col("met").list.first().alias("_first"),
-            pl.col("deadline").fill_null(dt.date(as_of.year, 12, 31)),
         )
         .join(words, on=["item_id", "version", "_first"], how="left", maintain_order="left")
     )
-    texts = [_text(row) for row in sms.iter_rows(named=True)]
+    texts = [_text(row, as_of) for row in sms.iter_rows(named=True)]
     return sms.select(
         "row",
         "wave",

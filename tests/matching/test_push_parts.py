@@ -2,6 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,7 +12,18 @@ from hypothesis import strategies as st
 from matching.push.cycle import cycle, deadline, group_cycle
 from matching.push.feeds import DELIVERIES, TABLES, unfit_feeds, unfit_items
 from matching.push.groups import exclusion_groups
-from matching.push.message import TEMPLATES, Field, MessageError, Template, money, render, segments
+from matching.push.message import (
+    LONGEST_LINK,
+    TEMPLATES,
+    Field,
+    MessageError,
+    Template,
+    link,
+    money,
+    portal,
+    render,
+    segments,
+)
 from matching.push.quiet import Calendar, is_quiet, next_send
 
 DAY = dt.date(2024, 12, 18)
@@ -73,16 +85,22 @@ def test_money_is_said_exactly(amount: str, said: str) -> None:
     assert money(Decimal(amount)) == said
 
 
-VALUES = {"name": "海南甲有限公司", "title": "研发后补助", "deadline": dt.date(2024, 12, 31)}
+TODAY = dt.date(2024, 12, 18)
+VALUES = {
+    "name": "海南甲有限公司", "title": "研发后补助", "deadline": dt.date(2024, 12, 31), "link": link("hn-rd-subsidy"),
+}  # fmt: skip
 
 
 def test_every_template_offers_the_way_out_and_fits_its_segments() -> None:
     for template in TEMPLATES.values():
         longest = {
-            name: {"text": "国" * 60, "money": Decimal("123456789.25"), "date": dt.date(2024, 12, 31)}[field.kind]
+            name: {
+                "text": "国" * 60, "money": Decimal("123456789.25"), "date": dt.date(2025, 12, 31),
+                "link": f"{portal()}/".ljust(LONGEST_LINK, "a"),
+            }[field.kind]
             for name, field in template.fields.items()
-        }
-        text = render(template, longest)
+        }  # fmt: skip
+        text = render(template, longest, TODAY)
         assert text.startswith("【海易兑】") and text.endswith("回T退订")
         assert segments(text) <= template.segments
 
@@ -94,21 +112,39 @@ def test_segments_count_as_the_gateway_bills() -> None:
 @pytest.mark.parametrize("bad", ["看http://x.cn", "电话13812345678", "换\n行", "{title}", "\u202e反", ""])
 def test_a_field_that_is_not_fit_is_refused_without_being_repeated(bad: str) -> None:
     with pytest.raises(MessageError) as caught:
-        render(TEMPLATES["invite"], VALUES | {"name": bad})
+        render(TEMPLATES["invite"], VALUES | {"name": bad}, TODAY)
     assert "13812345678" not in str(caught.value)
 
 
 def test_fields_are_typed_and_declared() -> None:
     with pytest.raises(MessageError, match="日期"):
-        render(TEMPLATES["invite"], VALUES | {"deadline": "明天"})
+        render(TEMPLATES["invite"], VALUES | {"deadline": "明天"}, TODAY)
     with pytest.raises(MessageError, match="需要变量"):
-        render(TEMPLATES["invite"], VALUES | {"extra": "x"})
+        render(TEMPLATES["invite"], VALUES | {"extra": "x"}, TODAY)
     with pytest.raises(MessageError, match="金额"):
-        render(TEMPLATES["invite_amount"], VALUES | {"amount": 1.5})
+        render(TEMPLATES["invite_amount"], VALUES | {"amount": 1.5}, TODAY)
+    for elsewhere in ("evil.example/x", f"{portal()}.evil.example", f"https://{portal()}/x", f"{portal()}/x?to=y"):
+        with pytest.raises(MessageError, match="办事门户自己的网址"):
+            render(TEMPLATES["invite"], VALUES | {"link": elsewhere}, TODAY)
     with pytest.raises(MessageError, match="结尾"):
         Template("x", 1, "【海易兑】{name}", {"name": Field("text", 9)}, 1)
     with pytest.raises(MessageError, match="不一致"):
         Template("x", 1, "【海易兑】回T退订", {"name": Field("text", 9)}, 1)
+
+
+def test_a_link_is_the_portals_and_short_enough(tmp_path: Path) -> None:
+    assert link("hn-rd-subsidy") == f"{portal()}/hn-rd-subsidy" and len(portal()) < LONGEST_LINK
+    assert link("x" * 60) == link("../../x") == portal()
+    for bad in ("https://hyd.example", "hyd example", "a" * 40 + ".example", "hyd.example\n海易兑,hyd2.example,x"):
+        path = tmp_path / "portal.csv"
+        path.write_text(f"name,address,source\n海易兑,{bad},x\n", encoding="utf-8")
+        with pytest.raises(ValueError, match=r"portal\.csv 的 address"):
+            portal.__wrapped__(path)
+
+
+def test_a_day_of_another_year_is_said_with_its_year() -> None:
+    said = [render(TEMPLATES["invite"], VALUES | {"deadline": dt.date(year, 1, 31)}, TODAY) for year in (2024, 2025)]
+    assert "，1月31日截止" in said[0] and "，2025年1月31日截止" in said[1]
 
 
 def test_exclusion_is_mutual_and_transitive() -> None:

@@ -8,12 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matching.push import inputs as shapes
 from matching.push.candidates import candidates
 from matching.push.inputs import Inputs, Limits
+from matching.push.message import link
 from matching.push.quiet import Calendar
 from matching.push.select import propose
 from tests.matching.push_frames import AS_OF, DATES, LIMITS, condition, firm, given_inputs, item, only_reason, pair
@@ -123,6 +125,35 @@ def test_messages_wait_for_a_working_day_and_die_after_the_deadline() -> None:
     assert line["earliest_send"] == dt.datetime(2024, 12, 20, 8)
     assert line["kind"] == "nudge" and "12月31日截止" in line["message"] and line["message"].endswith("回T退订")
     assert proposal.suppressions.select("enterprise_id", "reason").rows() == [("E2", "quiet_hours")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "template", "said"),
+    [
+        ({}, "eligible", "invite_amount_open.v2", None),  # a year's award; the year's end is nobody's deadline
+        ({"valid_to": None, "cycle": "once"}, "eligible", "invite_amount_open.v2", None),
+        ({"valid_to": dt.date(2024, 12, 30)}, "eligible", "invite_amount.v2", "，12月30日截止"),
+        ({"cycle": "once"}, "eligible", "invite_amount.v2", "，2025年12月31日截止"),
+        ({"window_to": dt.date(2025, 3, 31)}, "unknown", "invite_ask.v2", "，2025年3月31日截止"),
+        ({"cycle": "month"}, "unknown", "invite_ask_open.v2", None),
+        ({"mode": "承诺兑现"}, "unknown", "nudge_open.v2", None),
+        ({"mode": "承诺兑现", "window_to": dt.date(2025, 3, 31)}, "unknown", "nudge.v2", "，2025年3月31日截止"),
+        ({"cycle": "once", "window_to": dt.date(2025, 1, 2)}, "eligible", "deadline.v2", "将于2025年1月2日截止"),
+    ],
+)
+def test_a_message_names_only_a_day_that_somebody_set(
+    changes: dict[str, Any], verdict: str, template: str, said: str | None
+) -> None:
+    offered = {"window_from": dt.date(2024, 1, 1)} if "window_to" in changes else {}
+    one = item("b", **{"mode": "即申即享", **offered, **changes})
+    inputs = given_inputs([one], [pair("E1", "b", verdict, unknown=["c1"] if verdict == "unknown" else [])])
+    line = propose(inputs, DATES, LIMITS).lines.row(0, named=True)
+    assert line["template"] == template
+    assert said in line["message"] if said else "截止" not in line["message"]
+    assert f"：{link('b')} 回T退订" in line["message"]
+    assert ("可直接申领" in line["message"]) == template.startswith("invite_amount"), (
+        "who is not judged is promised nothing"
+    )
 
 
 VERDICTS = st.sampled_from(["eligible", "declarable", "unknown", "ineligible"])
