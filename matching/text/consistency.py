@@ -29,6 +29,7 @@ _MIRRORED = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
 # words that turn a comparison round, or speak of a change: what stands beside the number is then not what the rule compares
 _TURNED = re.compile(r"不予|不得|除外|不享受|不适用|下降|减少|降低|降幅|下滑|剔除")
 # 5000000 in 500万元, 36 in 三年: the ways a threshold may be counted
+_SIZES = {"大型", "中型", "小型", "微型"}
 _SCALES = (1, 12, 365, Fraction(1, 12), Fraction(1, 365))
 # a sum by the month in a rule by the year, a share as 5 and as 0.05
 _PAID = (1, 12, Fraction(1, 12), 100, 10_000)
@@ -347,8 +348,18 @@ def _unruled(item: Item, terms: Mapping[str, Term], every: Sequence[Comparison])
 
     # a document of many items: only those that the rule speaks of
     mine = [each for each in reading.items if len(reading.items) == 1 or any(map(ruled, _values(each.conditions)))]
-    for condition in (*reading.common_conditions, *(c for each in mine for c in each.conditions)):
+    asked = [*reading.common_conditions, *(c for each in mine for c in each.conditions)]
+    for condition in _sizes_unruled(asked, held):
+        yield f"政策原文的「{reading.text[condition.start : condition.end]}」没有对应的条件"
+    for condition in asked:
         for number in _values([condition]):
             if number not in (0, 1) and not ruled(number) and not stands_in(number, held):
                 words = reading.text[condition.start : condition.end]
                 yield f"政策原文的「{words}」没有对应的条件"
+
+
+def _sizes_unruled(asked: Sequence[ReadCondition], held: str) -> list[ReadCondition]:
+    """What the text asks of a firm's size where no rule speaks of size: a larger firm would be paid by the rule and not by the words."""
+    sized = [c for c in asked if c.field == "enterprise_size" and c.op == "in" and set(c.value) <= _SIZES]
+    named = {value for c in sized for value in c.value}
+    return [] if named == _SIZES or re.search(r"[大中小微]型|小微|小规模", held) else sized

@@ -95,6 +95,16 @@ def test_what_a_policy_asks_and_no_rule_holds_is_worth_knowing() -> None:
     assert [(f.rule, f.severity) for f in _told(more)] == [("condition-not-in-rule", "info")]
 
 
+def test_a_size_that_a_policy_asks_for_and_no_rule_does_is_told() -> None:
+    small = POLICY.replace("300人以下的企业", "300人以下的中小微企业")
+    assert [f.message for f in _told(small)] == ["政策原文的「中小微企业」没有对应的条件"]
+    ruled = small.replace(
+        "  - {id: c4,",
+        """  - {id: c5, text: 中小微企业, expr: "enterprise_size IN ('中型', '小型', '微型')"}\n  - {id: c4,""",
+    )
+    assert _told(ruled.replace("employees: 50}", "employees: 50, enterprise_size: 小型}")) == []
+
+
 def test_a_definition_at_the_end_decides_the_bound() -> None:
     defined = POLICY.replace("第三条", "第三条　本办法所称“以下”不含本数。\n第四条")
     assert [(f.condition, f.rule) for f in _told(defined)] == [("c4", "operator-differs")]
