@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,8 +14,8 @@ from matching.rules.planes import Layout, Registers, Slot, fold
 from matching.rules.program import Item, Literal, Program
 from matching.rules.terms import And, Column, Not, Or, Term
 
-BLOCK = 131_072
-"""Rows per block at most: a plane is then 16 KB, long enough that a call costs less than its work. A multiple of 64."""
+BLOCK = 262_144
+"""Rows per block at most: a plane is then 32 KB, long enough that a call costs less than its work. A multiple of 64."""
 
 
 ROOM = 2**29
@@ -45,16 +45,33 @@ class Plan:
     has_outside: bool
     has_deny: bool
     repeated: frozenset[Literal]
+    shape: Shape | None
+    """What `possible` joins; None where outside_data make two passes necessary."""
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """A logic as AND or OR of slots and of parts; `depth` is how many levels of parts there are."""
+
+    is_and: bool
+    slots: tuple[Slot, ...]
+    parts: tuple[Shape, ...]
+    depth: int
+
+    def over(self, registers: Registers) -> Joined:
+        """The same over planes, looked up once because the buffers stay where they are."""
+        true, false = [registers.t(slot) for slot in self.slots], [registers.f(slot) for slot in self.slots]
+        return Joined(self.is_and, true, false, [part.over(registers) for part in self.parts])
+
+
+@dataclass(slots=True)
 class Joined:
     """A logic over planes that stay where they are: AND or OR of the leaves' TRUE planes (their FALSE planes the other way) and of parts."""
 
     is_and: bool
     true: list[Plane]
     false: list[Plane]
-    parts: tuple[Joined, ...]
+    parts: list[Joined]
 
     def into(self, t: Plane, f: Plane, spare: list[Plane]) -> None:
         """Writes TRUE and FALSE; `spare` holds two planes for every level below."""
@@ -108,24 +125,32 @@ def lay_out(program: Program) -> Laid:
 
 def _plan(layout: Layout, item: Item) -> Plan:
     slots = {name: layout.slot(term) for name, term in item.terms.items()}
-    required = tuple(
-        Slot(slots[literal.id].row, slots[literal.id].negated != literal.negated)
-        for literal in item.literals
-        if literal.id in slots
-    )
+    required = tuple(_slot(slots, literal) for literal in item.literals if literal.id in slots)
     demands_absence = any(literal.negated and literal.id in item.outside for literal in item.literals)
     # a condition asked for both ways is met one way only: the counter would take its halves for two conditions
     contrary = len({literal.id for literal in item.literals}) < len(item.literals)
+    is_conjunction = item.is_conjunction and not demands_absence and not contrary
+    shape = None if item.outside else _shape(slots, item.logic)
+    if is_conjunction:
+        shape = Shape(True, required, (), 0)
     return Plan(
         item=item,
         slots=slots,
         required=required,
         bars=tuple(layout.slot(bar.term) for bar in item.bars),
-        is_conjunction=item.is_conjunction and not demands_absence and not contrary,
+        is_conjunction=is_conjunction,
         has_outside=bool(item.outside),
         has_deny=any(c.on_unknown == "deny" for c in item.text.conditions if not c.outside),
         repeated=_repeated(item),
+        shape=shape,
     )
+
+
+def _shape(slots: Mapping[str, Slot], term: Term) -> Shape:
+    args = term.args if isinstance(term, And | Or) else (term,)
+    leaves = tuple(_slot(slots, _literal(arg)) for arg in args if not isinstance(arg, And | Or))
+    parts = tuple(_shape(slots, arg) for arg in args if isinstance(arg, And | Or))
+    return Shape(isinstance(term, And), leaves, parts, 1 + max(part.depth for part in parts) if parts else 0)
 
 
 class Kernel:
@@ -141,8 +166,10 @@ class Kernel:
         words = block // 64
         self.registers = Registers(self.layout, words)
         self.zero = np.zeros(words, np.uint64)
-        self._joined = [self._join(plan) for plan in self.plans]
-        self._spare = [np.zeros(words, np.uint64) for _ in range(2 * max((_depth(j) for j in self._joined), default=0))]
+        shapes = [plan.shape for plan in self.plans]
+        self._joined = [None if shape is None else shape.over(self.registers) for shape in shapes]
+        depth = max((shape.depth for shape in shapes if shape is not None), default=0)
+        self._spare = [np.zeros(words, np.uint64) for _ in range(2 * depth)]
 
     def load(self, block: Block) -> None:
         """Reads a block of the profile into the planes of every distinct condition."""
@@ -159,20 +186,6 @@ class Kernel:
             block = Block(narrow.slice(start, self.block), as_of, words)
             self.load(block)
             yield start, block
-
-    def _join(self, plan: Plan) -> Joined | None:
-        """The planes of an item looked up once, the buffers staying where they are; None where outside_data make two passes necessary."""
-        r = self.registers
-        if plan.is_conjunction:
-            return Joined(True, [r.t(slot) for slot in plan.required], [r.f(slot) for slot in plan.required], ())
-        return None if plan.has_outside else self._joined_term(plan, plan.item.logic)
-
-    def _joined_term(self, plan: Plan, term: Term) -> Joined:
-        args = term.args if isinstance(term, And | Or) else (term,)
-        leaves = [_leaf(plan, arg) for arg in args if not isinstance(arg, And | Or)]
-        parts = tuple(self._joined_term(plan, arg) for arg in args if isinstance(arg, And | Or))
-        r = self.registers
-        return Joined(isinstance(term, And), [r.t(slot) for slot in leaves], [r.f(slot) for slot in leaves], parts)
 
     def possible(self, number: int, t: Plane, f: Plane) -> None:
         """For the item of that number, writes where it is TRUE once outside_data is taken as TRUE, and where it is FALSE."""
@@ -230,7 +243,7 @@ class Kernel:
         near, one = np.zeros_like(self.zero), np.zeros_like(self.zero)
         for literal in plan.repeated:
             met, _ = self._logic(plan, plan.item.logic, literal, outside=True)
-            self._short_of(_slot(plan, literal), met, near, one)
+            self._short_of(_slot(plan.slots, literal), met, near, one)
         self._granted(plan, plan.item.logic, registers.full, near, one)
         return near & false, one & unknown
 
@@ -253,7 +266,7 @@ class Kernel:
         else:
             literal = _literal(term)
             if literal.id in plan.slots and literal not in plan.repeated:
-                self._short_of(_slot(plan, literal), enough, near, one)
+                self._short_of(_slot(plan.slots, literal), enough, near, one)
 
     def _short_of(self, slot: Slot, enough: Plane, near: Plane, one: Plane) -> None:
         t, f = self.registers.t(slot), self.registers.f(slot)
@@ -314,13 +327,9 @@ def _literal(term: Term) -> Literal:
     return Literal(inner.name, isinstance(term, Not))
 
 
-def _slot(plan: Plan, literal: Literal) -> Slot:
-    slot = plan.slots[literal.id]
+def _slot(slots: Mapping[str, Slot], literal: Literal) -> Slot:
+    slot = slots[literal.id]
     return Slot(slot.row, slot.negated != literal.negated)
-
-
-def _leaf(plan: Plan, term: Term) -> Slot:
-    return _slot(plan, _literal(term))
 
 
 def _repeated(item: Item) -> frozenset[Literal]:
@@ -334,7 +343,3 @@ def _repeated(item: Item) -> frozenset[Literal]:
         else:
             places.setdefault(_literal(here).id, []).append(_literal(here))
     return frozenset(x for found in places.values() if len(found) > 1 for x in found if x.id not in item.outside)
-
-
-def _depth(joined: Joined | None) -> int:
-    return 0 if joined is None or not joined.parts else 1 + max(_depth(part) for part in joined.parts)

@@ -55,7 +55,7 @@ class Layout:
         for term in terms:
             draft.slot(term)
         ordered, self.batches = batched(draft.atoms)
-        self._bounds: dict[tuple[int, int], Bounds] = {}
+        self._bounds: dict[tuple[int, int], Bounds | None] = {}
         self.answers: Answers = {}
         for term in ordered:
             self.slot(term)
@@ -79,8 +79,8 @@ class Layout:
                     found.setdefault(column.name, []).append((step.row, term))
         return found
 
-    def bounds(self, batch: Batch, den: int) -> Bounds:
-        """The thresholds of a batch on a column of that denominator, worked out once."""
+    def bounds(self, batch: Batch, den: int) -> Bounds | None:
+        """The thresholds of a batch on a column of that denominator, worked out once; None if they are too large to be taken together."""
         key = (batch.first, den)
         if key not in self._bounds:
             self._bounds[key] = batch.bounds(den)
@@ -156,17 +156,19 @@ class Registers:
                 np.bitwise_xor(t, self.full, out=f)
 
     def _thresholds(self, reader: _Reader) -> set[int]:
-        """Answers the batches whose column can be read as doubles; the rows that are done."""
+        """Answers the batches whose column can be read as floats; the rows that are done."""
         done: set[int] = set()
         for batch in self.layout.batches:
             held = reader.raw(batch.column)
             if held is None or held.values is None:
                 continue
-            rows = slice(batch.first, batch.first + len(batch.tests))
             bounds = self.layout.bounds(batch, held.den)
+            if bounds is None:
+                continue
+            rows = slice(batch.first, batch.first + len(batch.tests))
             # a shorter block leaves bits of the one before behind its rows, and what is known of nobody clears them
-            if self.strips.answer(held.values, held.known, bounds, self._true[rows], self._false[rows]):
-                done.update(range(rows.start, rows.stop))
+            self.strips.answer(held.values, held.known, bounds, self._true[rows], self._false[rows])
+            done.update(range(rows.start, rows.stop))
         return done
 
 

@@ -14,7 +14,7 @@ from matching.rules.batches import STRIP
 from matching.rules.changes import changes
 from matching.rules.columns import texts
 from matching.rules.dictionary import encode
-from matching.rules.kernel import even
+from matching.rules.kernel import BLOCK, even
 from matching.rules.verdicts import Verdicts
 
 AS_OF = date(2024, 12, 31)
@@ -28,7 +28,29 @@ KINDS = {
     "r": "region",
     "p": "bool",
 }
-EDGES = [0, 1, -1, 2**31, -(2**31) - 1, 2**53 - 1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, -(2**63), 10**30]
+EDGES = [
+    0,
+    1,
+    -1,
+    2**24 - 1,
+    2**24,
+    2**24 + 1,
+    -(2**24) + 1,
+    2**31,
+    -(2**31) - 1,
+    2**53 - 1,
+    2**53,
+    2**53 + 1,
+    -(2**53) - 1,
+    2**63 - 1,
+    2**63,
+    -(2**63),
+    10**30,
+]
+
+
+NEAR = [edge + step for edge in (2**24, -(2**24), 2**53, -(2**53)) for step in range(-3, 4)]
+NEAR += [2**63 - 1, 2**63 - 2**9, 2**62, 2**25 + 1, 2**54 + 1, -(2**63), -(2**54) - 1, -(2**25) - 1]
 
 
 def frame(height, seed, widest=2**52):
@@ -44,7 +66,9 @@ def frame(height, seed, widest=2**52):
     return pl.DataFrame(
         {
             "m": pl.Series(money, dtype=pl.Decimal(18, 2)),
-            "n": pl.Series(column(lambda: rng.choice([rng.randrange(-9, 9), widest - 1, 1 - widest])), dtype=pl.Int64),
+            "n": pl.Series(
+                column(lambda: rng.choice([rng.randrange(-9, 9), widest - 1, rng.choice(NEAR)])), dtype=pl.Int64
+            ),
             "s": pl.Series(column(lambda: rng.randrange(-128, 128)), dtype=pl.Int8),
             "w": pl.Series(column(lambda: rng.choice([0.5, 2.0, 3.0])), dtype=pl.Float64),
             "d": pl.Series(column(lambda: date(1969, 12, 25) + timedelta(days=rng.randrange(14))), dtype=pl.Date),
@@ -106,6 +130,23 @@ def test_more_thresholds_than_fit_one_batch():
         assert (row["eligible"], row["unknown"]) == (said.sum(), said.null_count()), row["item_id"]
 
 
+@pytest.mark.parametrize("limit", [2**24, 2**53, 2**63])
+def test_a_threshold_is_exact_up_to_the_last_integer_its_float_holds(limit):
+    profiles = pl.DataFrame({"n": pl.Series(NEAR, dtype=pl.Int64)})
+    exprs = [
+        f"n {operator} {sign * (limit - step)}"
+        for operator in (">=", ">", "=")
+        for sign in (1, -1)
+        for step in range(4)
+    ]
+    items = [{"id": e, "conditions": [{"id": "c1", "text": "", "expr": e}]} for e in exprs]
+    told = Verdicts(compile_items(items, {"n": {"type": "integer"}}), profiles, AS_OF)
+    compare = {">=": int.__ge__, ">": int.__gt__, "=": int.__eq__}
+    for expr in exprs:
+        _, operator, bound = expr.split()
+        assert told.planes(expr)["eligible"].tolist() == [compare[operator](value, int(bound)) for value in NEAR], expr
+
+
 def test_a_shipped_program_answers_as_the_one_that_stayed():
     profiles = frame(300, 5)
     items = [
@@ -142,12 +183,12 @@ def test_many_tests_get_shorter_blocks_and_the_same_answers(monkeypatch):
     assert changes(Verdicts(program(exprs), ids, AS_OF), few).equals(expected) and expected.height
 
 
-@pytest.mark.parametrize("height", [1, 63, 64, 65, 131_072, 131_073, 200_000, 3_000_000])
+@pytest.mark.parametrize("height", [1, 63, 64, 65, BLOCK, BLOCK + 1, 400_000, 3_000_000])
 def test_blocks_are_even(height):
     rows = even(height)
-    assert rows % 64 == 0 and rows <= 131_072
+    assert rows % 64 == 0 and rows <= BLOCK
     blocks = -(-height // rows)
-    assert blocks == -(-height // 131_072)
+    assert blocks == -(-height // BLOCK)
     assert even(height, rows) == rows
 
 
