@@ -55,10 +55,6 @@ def edges(frame: Any, as_of: date) -> dict[str, Definition]:
     said = {
         ("project_count",): f"raw.reform_project r {of} WHERE CAST(r.updated_at AS DATE) {running}",
         ("renamed_last_3_years",): f"raw.market_alter r {of} WHERE r.alter_item = 'name' AND r.alter_date {window}",
-        ("is_serious_illegal", "major_violation"): f"raw.market_abnormal r {of} WHERE r.listed_date {window}",
-        ("penalty_count_last_3_years", "fine_yuan_last_3_years", "safety_accident", "environmental_violation"): (
-            f"raw.reform_penalty r {of} WHERE r.decided_date {running} OR r.decided_date {window}"
-        ),
     }
     why = "真值按整月计，我方按日"
     found = {}

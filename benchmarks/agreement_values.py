@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks.agreement_definitions import DEFINITIONS, edges, financial
+from benchmarks.agreement_untold import untold
 from data import contract
 from data.indicators import Catalogue, load
 from evaluation import agreement, blame
@@ -98,6 +99,7 @@ def compared_on(
         earlier,
         _first_hand(frame, as_of, known_at),
         _fewer(frame, as_of, known_at),
+        untold(truth, true_values, as_of, known_at),
     )
     return compared, explained
 
@@ -296,6 +298,7 @@ def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date, catalogue: 
         .with_columns(pl.col("sheet").fill_null(""))
         .join(_stamps(truth), on=["file", "row_no"], how="left")
         .join(_since(truth), on=["feed", "file", "row_no"], how="left")
+        .join(_versions(truth), on=["department", "table", "file"], how="left")
         .pipe(blame.ringed, pl.read_parquet(truth / "truth_fraud.parquet"))
     )
     held = {
@@ -331,6 +334,13 @@ def _since(truth: Path) -> pl.DataFrame:
     rows = pl.read_parquet(path, columns=["file", "row_no", "认定日"])
     day = pl.col("认定日").cast(pl.String).str.to_date("%Y-%m-%d", strict=False)
     return rows.select(pl.lit("labor.talent").alias("feed"), "file", "row_no", since=day).unique(["file", "row_no"])
+
+
+def _versions(truth: Path) -> pl.DataFrame:
+    """department, table, file, versions: how many rows each of the files has that the world wrote one over the other under one name."""
+    planned = pl.read_parquet(truth / "truth_delivery.parquet").drop_nulls("file")
+    written = planned.group_by("department", "table", "file").agg(versions=pl.col("rows"))
+    return written.filter(pl.col("versions").list.len() > 1)
 
 
 def _stamps(truth: Path) -> pl.DataFrame:

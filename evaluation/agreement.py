@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ import polars as pl
 
 from evaluation import blame
 from evaluation.agreement_sources import EARLIER, LESSER, ROUNDING, SOURCES
+from evaluation.agreement_trail import trail as trail
 from evaluation.values import compare_indicators as compare_indicators
 from evaluation.values import long_profile as long_profile
 from evaluation.values import number, same
@@ -24,7 +25,7 @@ OUR_ERROR = "我方错误"
 LATE, REFUSED, REJECTED, UNLINKED = "迟到", "文件被拒收", "行被拒收", "未能归户"
 PLANTED, ROUNDED, SUBSTITUTE = "交付内容有误（植入）", "单位取整", "替代来源"
 UNASSERTED, GAP, SILENT, DEFINITION = "无记录不作零", "无人交付", "真值未设", "口径不同"
-NOT_DUE, PARTIAL = "未到交付期", "月份不全"
+NOT_DUE, PARTIAL, OVERWRITTEN = "未到交付期", "月份不全", "同名文件互相覆盖"
 
 PAIR_KEY = ["uscc", "item_id", "version"]
 
@@ -45,120 +46,13 @@ class Definition:
         return self.within is None or (a is not None and b is not None and abs(a - b) <= self.within)
 
 
-def trail(
-    records: pl.DataFrame,
-    deliveries: pl.DataFrame,
-    ledger: pl.DataFrame,
-    landed: pl.DataFrame,
-    rejects: pl.DataFrame,
-    known_at: datetime,
-    as_of: date,
-    monthly: frozenset[str] = frozenset(),
-    dayless: frozenset[str] = frozenset(),
-) -> pl.DataFrame:
-    """What became of the rows a department wrote about an enterprise: uscc, feed, newest (last day of the newest period), marks.
+@dataclass(frozen=True)
+class Untold:
+    """What a value would be in truth without what no delivered row tells: only that value is excused by `cause`."""
 
-    A mark (`blame.mark`) is the period's last day and `late`, `refused`, `rejected`, `unlinked`, `pending` or `defect:…`.
-    `records`: uscc, feed, file, row_no, sheet, defects (parted by semicolons, `kind` or `kind@column`) and, where a record is pulled, stamped
-    (when it became visible); `deliveries`: file, received_at; `ledger`: name, file_id, status and, by its own account, received_at;
-    `landed`: feed, file_id, row_no, sheet, uscc (null: nobody); `rejects`: file_id, row_no. Pulled records (`api/…`) are matched by enterprise and feed.
-    A row received after `known_at` is late only if its file is of a period that had ended by `as_of`; of the others nobody could have
-    known: `pending` where the file is of the period that was running, but for the feeds of `monthly`, whose next file says nothing of the day
-    unless its row dates from before (`since` in `records`); of `dayless` lists also where it came after the day.
-    """
-    # one file holds several tables, hence stands several times on both sides
-    received = deliveries.drop_nulls("file").group_by("file").agg(pl.col("received_at").min())
-    rows = records.join(received, on="file", how="left").with_columns(
-        name=pl.col("file").str.split("/").list.last(), pulled=pl.col("file").str.starts_with("api/")
-    )
-    # the list of the running period, handed over after the day it was known by, or, where its rows carry no day, after the day asked about
-    ahead = ~pl.col("pulled") & (_period_end(pl.col("name")) > as_of)
-    unread = pl.col("received_at") > known_at
-    undated_later = pl.col("feed").is_in(sorted(dayless)) & (pl.col("received_at").dt.date() > as_of)
-    told_late = pl.col("since") <= as_of if "since" in rows.columns else pl.lit(value=False)
-    yearly = ~pl.col("feed").is_in(sorted(monthly))
-    running = rows.filter(ahead & ((unread & (yearly | told_late.fill_null(value=False))) | undated_later))
-    rows = rows.filter(
-        # a cancellation reaches back over years in which nobody could know of it
-        pl.col("pulled")
-        | pl.col("defects").str.contains("cancelled_retroactively").fill_null(False)
-        # a month handed in later stands in the next month's file
-        | (
-            pl.col("defects").str.contains("late_sheet").fill_null(False)
-            & (_period_end(pl.col("name")) <= as_of + timedelta(days=62))
-        )
-        | ((pl.col("received_at") <= known_at) | (_period_end(pl.col("name")) <= as_of)).fill_null(True)
-    )
-    own = pl.col("received_at") if "received_at" in ledger.columns else pl.lit(None, pl.Datetime("us"))
-    loaded = ledger.group_by("name").agg(
-        loaded=(~pl.col("status").is_in(["refused", "held"])).any(), file_id=pl.col("file_id").unique(), ours=own.min()
-    )
-    rows = rows.join(loaded, on="name", how="left")
-    told = landed.select("feed", "file_id", "row_no", "sheet", told="uscc", landed=pl.lit(True))
-    reached = (
-        rows.filter(~pl.col("pulled"))
-        .explode("file_id")
-        .join(told, on=["feed", "file_id", "row_no", "sheet"], how="left")
-        .join(rejects.select("file_id", "row_no", rejected=pl.lit(True)).unique(), on=["file_id", "row_no"], how="left")
-    )
-    known = landed.select("feed", "uscc").drop_nulls().unique().with_columns(linked=pl.lit(True))
-    pulled = rows.filter("pulled").join(known, on=["uscc", "feed"], how="left")
-    stamped = pl.col("stamped") if "stamped" in records.columns else pl.lit(None, pl.Datetime)
-    fates = {
-        # the ledger's own day counts too: a file without a receipt came when it was written, and one that is not in the ledger did not come
-        "late": pl.max_horizontal("received_at", "ours").gt(known_at).fill_null(value=True)
-        | pl.col("loaded").is_null(),
-        "refused": pl.col("loaded").not_().fill_null(False),
-        "rejected": pl.col("rejected").fill_null(False),
-        "unlinked": pl.col("landed").fill_null(False) & pl.col("told").ne_missing(pl.col("uscc")),
-    }
-    told_of = ["uscc", "feed", "day"]
-    dated = reached.with_columns(day=_period_end(pl.col("name")))
-    undated = pulled.with_columns(day=pl.lit(None, pl.Date))
-    begun = running.with_columns(day=_period_end(pl.col("name")))
-    marks = [begun.select(*told_of, what=pl.lit("pending"))]
-    marks += [dated.filter(found).select(*told_of, what=pl.lit(fate)) for fate, found in fates.items()]
-    marks.append(undated.filter(pl.col("linked").is_null()).select(*told_of, what=pl.lit("unlinked")))
-    marks.append(undated.filter(stamped > known_at).select(*told_of, what=pl.lit("late")))
-    for part in (dated, undated):
-        spoilt = part.with_columns(pl.col("defects").str.split(";")).explode("defects")
-        spoilt = spoilt.filter(pl.col("defects").fill_null("") != "")
-        marks.append(spoilt.select(*told_of, what=pl.lit("defect:") + pl.col("defects")))
-    day = pl.col("day").dt.strftime("%Y-%m-%d").fill_null(blame.mark(None, "").rstrip("|"))
-    gathered = (
-        pl.concat(marks)
-        .select("uscc", "feed", mark=pl.concat_str(day, pl.lit("|"), "what"))
-        .unique()
-        .group_by("uscc", "feed")
-        .agg(marks=pl.col("mark").sort())
-    )
-    known = pl.concat([dated.select(*told_of), undated.select(*told_of)]).group_by("uscc", "feed").agg(newest=day.max())
-    waiting = (
-        begun.select("uscc", "feed", newest=day).unique(["uscc", "feed"]).join(known, on=["uscc", "feed"], how="anti")
-    )
-    newest = pl.concat([known, waiting])
-    return (
-        newest.join(gathered, on=["uscc", "feed"], how="left")
-        .with_columns(pl.col("marks").fill_null([]))
-        .sort("uscc", "feed")
-    )
-
-
-def _period_end(name: pl.Expr) -> pl.Expr:
-    """The last day of the period a file's name states: YYYYMMDD, YYYYMM, YYYYQn or YYYY."""
-    stated = name.str.extract(r"_(\d{4}Q\d|\d{8}|\d{6}|\d{4})_[FI]_", 1)
-    quarter = stated.str.slice(0, 4) + (stated.str.slice(5, 1).cast(pl.Int64, strict=False) * 3).cast(
-        pl.String
-    ).str.zfill(2)
-    month = (
-        pl.when(stated.str.contains("Q"))
-        .then(quarter)
-        .when(stated.str.len_chars() == 4)
-        .then(stated + "12")
-        .otherwise(stated)
-    )
-    day = pl.when(stated.str.len_chars() == 8).then(stated.str.to_date("%Y%m%d", strict=False))
-    return day.otherwise((month + "01").str.to_date("%Y%m%d", strict=False).dt.month_end())
+    value: str | None
+    cause: str
+    why: str
 
 
 def sources(indicator: str, feeds: Iterable[str]) -> tuple[str, ...]:
@@ -182,6 +76,7 @@ def causes(
     earlier: pl.DataFrame | None = None,
     first_hand: frozenset[tuple[str, str]] = frozenset(),
     fewer: frozenset[tuple[str, str]] = frozenset(),
+    untold: Mapping[tuple[str, str], Untold] | None = None,
 ) -> pl.DataFrame:
     """`different` (uscc, indicator, ours, true) with `cause` and `detail`.
 
@@ -190,7 +85,8 @@ def causes(
     indicator → the day by which its year is delivered; `partial`: (uscc, indicator) of sums that want months nobody declared; `behind`:
     (uscc or None for all, indicator) whose newest delivered period is an earlier one than truth's; `earlier`: uscc, indicator, value, the
     truth of the months before: a value of ours that differs is of an earlier period only if it is the truth of one; `first_hand`: (uscc,
-    indicator) whose best source had reached us, so that no lesser one excuses; `fewer`: (uscc, indicator) of means of fewer months than truth's.
+    indicator) whose best source had reached us, so that no lesser one excuses; `fewer`: (uscc, indicator) of means of fewer months than truth's;
+    `untold`: (uscc, indicator) → what truth would be without what no row tells.
     """
     past: dict[tuple[str, str], set[str | None]] = {}
     if earlier is not None:
@@ -201,7 +97,9 @@ def causes(
     stood = {(u, i): f for u, i, f in evidence.select("uscc", "indicator", "feed").iter_rows()}
     found = [
         _early(row, due, partial, behind, known_on, None if earlier is None else past, fewer)
-        or _cause(row, held, stood, feeds.get(row["indicator"], ()), starts, needs, definitions, first_hand)
+        or _cause(
+            row, held, stood, feeds.get(row["indicator"], ()), starts, needs, definitions, first_hand, untold or {}
+        )
         for row in different.iter_rows(named=True)
     ]
     return different.with_columns(
@@ -249,6 +147,7 @@ def _cause(
     needs: Mapping[str, date],
     definitions: Mapping[str, Definition],
     first_hand: frozenset[tuple[str, str]],
+    untold: Mapping[tuple[str, str], Untold],
 ) -> tuple[str, str]:
     uscc, indicator, ours, true = row["uscc"], row["indicator"], row["ours"], row["true"]
     wanted = sources(indicator, feeds)
@@ -265,8 +164,17 @@ def _cause(
     used = before if before is not None and wanted and before != wanted[0] else used
     if _is_rounding(ours, true, used, wanted):
         return ROUNDED, used or wanted[0]
+    without = untold.get((uscc, indicator))
+    if without is not None and (ours == without.value or same(ours, without.value, indicator)):
+        return without.cause, without.why
     said = {feed: blame.within(r["marks"], feed, r["newest"], begun) for feed, r in rows}
-    for kind, word in (("late", LATE), ("refused", REFUSED), ("rejected", REJECTED), ("unlinked", UNLINKED)):
+    for kind, word in (
+        ("late", LATE),
+        ("refused", REFUSED),
+        ("rejected", REJECTED),
+        ("unlinked", UNLINKED),
+        ("overwritten", OVERWRITTEN),
+    ):
         if hit := [feed for feed, what in said.items() if kind in what]:
             return word, "；".join(hit)
     if hit := [feed for feed, what in said.items() if "pending" in what]:

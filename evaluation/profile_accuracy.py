@@ -14,6 +14,7 @@ NOT_OURS = frozenset(
     {
         agreement.LATE, agreement.REFUSED, agreement.REJECTED, agreement.UNLINKED, agreement.PLANTED, agreement.ROUNDED, agreement.SUBSTITUTE,
         agreement.UNASSERTED, agreement.GAP, agreement.SILENT, agreement.DEFINITION, agreement.NOT_DUE, agreement.PARTIAL,
+        agreement.OVERWRITTEN,
     }
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import subprocess
 import sys
@@ -13,12 +14,14 @@ import pytest
 
 from benchmarks import agreement as report
 from benchmarks import talents
+from benchmarks.agreement_untold import untold
 from evaluation import agreement
 
 # Causes that lie in what was delivered, or in what truth says that no department could have told by then.
 OUTSIDE = {
     agreement.LATE, agreement.REFUSED, agreement.REJECTED, agreement.UNLINKED, agreement.PLANTED, agreement.ROUNDED, agreement.SUBSTITUTE,
     agreement.UNASSERTED, agreement.GAP, agreement.SILENT, agreement.DEFINITION, agreement.NOT_DUE, agreement.PARTIAL,
+    agreement.OVERWRITTEN,
 }  # fmt: skip
 
 
@@ -91,3 +94,30 @@ def test_indicators_delivered_and_readable_agree(measured: report.Report) -> Non
         values = known.filter(pl.col("indicator") == name)
         assert values.height > 500, name
         assert values["agrees"].mean() >= 0.995, name
+
+
+def test_what_no_row_tells_is_named_and_a_row_that_came_excuses_nothing(
+    measured: report.Report, ran: Any, tmp_path: Path
+) -> None:
+    """Take one penalty's rows from those the world sent: its firm, and no other, is now said to be short of exactly that penalty."""
+    truth = tmp_path / "truth"
+    (truth / "truth_clean").mkdir(parents=True)
+    for name in ("truth_delivery.parquet", "truth_clean/market_AB_LIST.parquet", "truth_clean/reform_XZCF.parquet"):
+        shutil.copy(ran.truth / name, truth / name)
+    shutil.copy(ran.home / "world.json", tmp_path)
+    true = measured.compared.select("uscc", "indicator", value="true")
+    asked = (truth, true, dt.date(2025, 1, 25), dt.datetime(2025, 1, 25, 23, 59, 59))
+    whole = untold(*asked)
+    counted = true.filter((pl.col("indicator") == "penalty_count_last_3_years") & (pl.col("value") == "1"))
+    rows = pl.read_parquet(truth / "truth_clean/reform_XZCF.parquet")
+    named = pl.read_parquet(ran.truth / "truth_entity.parquet").select("eid", "uscc")
+    recent = rows.filter(pl.col("cf_jdrq") >= "2023/01/01").join(named, on="eid").join(counted, on="uscc")
+    told = recent.filter(~pl.col("uscc").is_in([u for u, _ in whole]))["uscc"][0]
+    rows.filter(pl.col("eid") != named.filter(uscc=told)["eid"][0]).write_parquet(
+        truth / "truth_clean/reform_XZCF.parquet"
+    )
+    short = untold(*asked)
+    added = {key: value for key, value in short.items() if key not in whole}
+    assert {u for u, _ in added} == {told}
+    assert added[told, "penalty_count_last_3_years"].value == "0"
+    assert {key: short[key] for key in whole} == whole

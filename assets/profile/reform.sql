@@ -3,7 +3,9 @@ WITH dishonest_row AS (
     SELECT s.enterprise_id, d.*
     FROM raw.reform_dishonest d
     JOIN registry.subject s USING (_subject_id)
-    WHERE s.enterprise_id IS NOT NULL
+    JOIN registry.enterprise e USING (enterprise_id)
+    -- a masked number of eighteen that begins otherwise than the enterprise's is that of a natural person who bears nearly its name
+    WHERE NOT coalesce(length(d.card_no) = 18 AND regexp_matches(d.card_no, '^[0-9A-Z]+\*') AND left(d.card_no, 1) <> left(e.uscc, 1), FALSE)
         AND d._received_at <= getvariable('known_at')
         AND coalesce(d.published_date, d.filed_date) <= getvariable('as_of')
     QUALIFY row_number() OVER (

@@ -12,12 +12,23 @@ WITH registered AS (
     ) = 1
 ), registration AS (
     -- a firm that moved may stand under two numbers: the one still normal and last reported speaks for it; a branch that stands
-    -- under its parent's number does not
-    SELECT * FROM registered
-    WHERE _op <> 'D'
+    -- under its parent's number does not, and where no name tells the two apart, the one at the office of the registered place is the parent
+    SELECT registered.*, region.current_code AS office_region
+    FROM registered
+    LEFT JOIN profile.market market USING (enterprise_id)
+    -- the office code is 1, the region's six digits, four of its own; a region long gone there is a code misread, not a place.
+    -- 洋浦 is no district: its office stands under 儋州 with the three digits of its statistical code
+    LEFT JOIN profile.region region
+        ON region.code = CASE
+            WHEN starts_with(registered.tax_office_code, '1460400499') THEN '460400499'
+            ELSE regexp_extract(registered.tax_office_code, '^1?(46\d{4})', 1)
+        END
+        AND coalesce(region.valid_to > getvariable('as_of') - INTERVAL 15 YEAR, TRUE)
+    WHERE registered._op <> 'D'
     QUALIFY row_number() OVER (
         PARTITION BY enterprise_id
-        ORDER BY coalesce(name LIKE '%分公司%', FALSE), status = 'normal' DESC NULLS LAST, _received_at DESC, _file_id DESC, _row_no DESC
+        ORDER BY coalesce(registered.name LIKE '%分公司%', FALSE), registered.status = 'normal' DESC NULLS LAST,
+            region.current_code = market.registered_region DESC NULLS LAST, registered._received_at DESC, registered._file_id DESC, registered._row_no DESC
     ) = 1
 ), recent AS (
     SELECT
@@ -111,7 +122,7 @@ WITH registered AS (
 )
 SELECT
     enterprise_id,
-    region.current_code AS tax_region,
+    registration.office_region AS tax_region,
     nullif(regexp_extract(registration.industry_code, '(\d{2,4})', 1), '') AS taxed_industry,
     CASE registration.vat_payer_type WHEN 'general' THEN '一般纳税人' WHEN 'small' THEN '小规模纳税人' END AS taxpayer_type,
     CASE registration.status
@@ -158,13 +169,5 @@ FULL JOIN yearly USING (enterprise_id)
 FULL JOIN rating USING (enterprise_id)
 FULL JOIN arrears USING (enterprise_id)
 LEFT JOIN profile.market market USING (enterprise_id)
--- the office code is 1, the region's six digits, four of its own; a region long gone there is a code misread, not a place.
--- 洋浦 is no district: its office stands under 儋州 with the three digits of its statistical code
-LEFT JOIN profile.region region
-    ON region.code = CASE
-        WHEN starts_with(registration.tax_office_code, '1460400499') THEN '460400499'
-        ELSE regexp_extract(registration.tax_office_code, '^1?(46\d{4})', 1)
-    END
-    AND coalesce(region.valid_to > getvariable('as_of') - INTERVAL 15 YEAR, TRUE)
 CROSS JOIN fresh
 ORDER BY enterprise_id

@@ -209,3 +209,52 @@ def test_the_returns_of_a_ring_of_invoices_are_planted_in_its_months_only() -> N
     rings = pl.DataFrame([{"uscc": "a", "innocent": False, **fraud}, {"uscc": "b", "innocent": True, **fraud}])
     found = blame.ringed(pl.DataFrame(rows), rings)["defects"].to_list()
     assert found == ["voided", "voided;ring_circular_invoicing", "voided", "voided"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "cause"), [("1", agreement.GAP), ("3", agreement.OUR_ERROR), (None, agreement.OUR_ERROR)]
+)
+def test_what_no_row_tells_excuses_its_one_value_only(ours: str | None, cause: str) -> None:
+    cell = {"uscc": ["a"], "indicator": ["penalty_count_last_3_years"]}
+    different = pl.DataFrame({**cell, "ours": [ours], "true": ["2"]}, schema_overrides={"ours": pl.String})
+    trails = pl.DataFrame(
+        {"uscc": ["a"], "feed": ["reform.penalty"], "newest": ["9999-12-31"], "marks": [[]]},
+        schema_overrides={"marks": pl.List(pl.String)},
+    )
+    stood = pl.DataFrame({**cell, "feed": ["reform.penalty"]})
+    untold = {("a", "penalty_count_last_3_years"): agreement.Untold("1", agreement.GAP, "处罚没有记录")}
+    found = agreement.causes(
+        different, trails, stood, {"penalty_count_last_3_years": ("reform.penalty",)}, {}, {}, {}, {}, frozenset(), frozenset(),
+        date(2025, 1, 25), untold=untold,
+    )  # fmt: skip
+    assert found["cause"].to_list() == [cause]
+
+
+def _written_over(landed: list[tuple[str, int, str | None]], rejected: tuple[int, ...] = ()) -> dict[str, list[str]]:
+    """The marks of a (row 1), b (2), c (3) of one file and d (1), e (2) of another written over it, of which those rows landed."""
+    file = {"feed": "ip.trademark", "file": "landing/ip/ZSCQ_TM_20240217_I_01.xml", "sheet": "", "defects": ""}
+    rows = (("a", 1), ("b", 2), ("c", 3), ("d", 1), ("e", 2))
+    records = pl.DataFrame([{"uscc": u, "row_no": n, "versions": [3, 2], **file} for u, n in rows])
+    deliveries = pl.DataFrame({"file": [file["file"]], "received_at": [datetime(2024, 2, 23)]})
+    ledger = pl.DataFrame({"name": ["ZSCQ_TM_20240217_I_01.xml"], "file_id": ["f"], "status": ["loaded"]})
+    told = pl.DataFrame(
+        [{"feed": "ip.trademark", "file_id": "f", "row_no": n, "sheet": "", "uscc": u} for _, n, u in landed],
+        schema={"feed": pl.String, "file_id": pl.String, "row_no": pl.Int64, "sheet": pl.String, "uscc": pl.String},
+    )
+    turned = pl.DataFrame(
+        [{"file_id": "f", "row_no": n} for n in rejected], schema={"file_id": pl.String, "row_no": pl.Int64}
+    )
+    found = agreement.trail(records, deliveries, ledger, told, turned, datetime(2024, 11, 25), date(2024, 11, 25))
+    return {u: [m.partition("|")[2] for m in marks] for u, marks in found.select("uscc", "marks").iter_rows()}
+
+
+def test_rows_of_a_file_that_another_was_written_over_never_arrived() -> None:
+    found = _written_over([("d", 1, "d"), ("e", 2, "e")])
+    assert found == {"a": ["overwritten"], "b": ["overwritten"], "c": ["overwritten"], "d": [], "e": []}
+
+
+def test_rows_of_the_file_that_did_arrive_are_not_overwritten() -> None:
+    """Row 2 went to an enterprise that neither file names there; then row 2 was lost in reading, so that neither file is whole."""
+    assert _written_over([("d", 1, "d"), ("e", 2, "z")])["e"] == ["unlinked"]
+    assert _written_over([("d", 1, "d")])["c"] == _written_over([("d", 1, "d")])["e"] == []
+    assert _written_over([("d", 1, "d")], rejected=(2,))["e"] == ["rejected"]

@@ -1,0 +1,224 @@
+"""What the world's truth holds and no delivered row could tell by the day, by enterprise: and what truth would be without it.
+
+Asked of the world's own program and of the rows as they should have been sent (`truth_clean`), never of our tables. Each answer is one value: only
+exactly that value is excused, any other stays ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from data.world import calendar
+from data.world.parcel import World
+from data.world.population import Population
+from data.world.streams import Bools, Ints
+from data.world.vantage import Vantage, minus_years
+from data.world.views import disclosure, housing, reform
+from data.world.views.labor import units
+from evaluation.agreement import DEFINITION, GAP, PARTIAL, Untold
+
+Found = Iterator[tuple[str, str, Untold]]
+_SERIOUS_WORD = "严重违法失信名单"
+_ACCIDENT, _POLLUTION, _GRAVE_CENTS = (1, 4), 6, 10_000_000
+
+
+def untold(truth: Path, true_values: pl.DataFrame, as_of: date, known_at: datetime) -> dict[tuple[str, str], Untold]:
+    """(uscc, indicator) → what truth would be without what no row tells. Empty without the world's own `world.json` beside `truth`.
+
+    `true_values`: uscc, indicator, value.
+    """
+    manifest = truth.parent / "world.json"
+    if not manifest.exists():
+        return {}
+    people = _people(manifest.read_text(encoding="utf-8"))
+    facts = Vantage(people, as_of)
+    rows = _Rows(truth, as_of, known_at)
+    found = [*_conduct(facts, rows, true_values), *_ended(facts, rows), *_ahead(facts, rows), *_short(facts, rows)]
+    said = {(u, i): v for u, i, v in true_values.select("uscc", "indicator", "value").iter_rows()}
+    # what is as truth says it is needs no excuse
+    return {(u, i): told for u, i, told in found if (u, i) in said and said[u, i] != told.value}
+
+
+@lru_cache(maxsize=1)
+def _people(manifest: str) -> Population:
+    return World.of(json.loads(manifest)).everyone
+
+
+class _Rows:
+    """The rows of a department's table as they should have been sent, of what had come by `known_at` and was of a period up to `as_of`."""
+
+    def __init__(self, truth: Path, as_of: date, known_at: datetime) -> None:
+        self.truth, self.as_of, self.known_at = truth, as_of, known_at
+
+    def of(self, department: str, table: str) -> pl.DataFrame | None:
+        """Nothing where the world keeps no such rows: whom nobody can speak for is not excused."""
+        path = self.truth / "truth_clean" / f"{department}_{table}.parquet"
+        if not path.exists():
+            return None
+        rows = pl.scan_parquet(path)
+        if department == "reform":
+            stamped = pl.col("updated_at").str.to_datetime("%Y-%m-%d %H:%M:%S")
+            return rows.filter(stamped <= self.known_at).collect()
+        received = pl.read_parquet(self.truth / "truth_delivery.parquet").drop_nulls(["file", "received_at"])
+        came = received.group_by("file").agg(pl.col("received_at").min(), pl.col("period").first())
+        came = came.filter((pl.col("received_at") <= self.known_at) & (pl.col("period") <= f"{self.as_of:%Y%m%d}"))
+        return rows.join(came.lazy(), on="file", how="inner").collect()
+
+
+def _told(rows: pl.DataFrame, column: str, form: str) -> set[tuple[int, date]]:
+    """(eid, day) of every row that names a day."""
+    day = pl.col(column).str.to_date(form, strict=False)
+    return set(rows.select("eid", day=day).drop_nulls().iter_rows())
+
+
+def _among(told: set[tuple[int, date]], ids: Ints, days: Ints) -> Bools:
+    return np.array(
+        [(int(e), calendar.date_of(int(d))) in told for e, d in zip(ids, days, strict=True)], dtype=np.bool_
+    )
+
+
+def _conduct(facts: Vantage, rows: _Rows, true_values: pl.DataFrame) -> Found:
+    """Penalties, repairs and listings that truth counts and no row tells: those decided or repaired in the weeks before the world's last day."""
+    decided, listed = rows.of("reform", "XZCF"), rows.of("market", "AB_LIST")
+    if decided is None or listed is None:
+        return
+    p = facts.people
+    penalised = _told(decided, "cf_jdrq", "%Y/%m/%d")
+    repaired = _told(decided.filter(cf_xyxf="1"), "cf_xyxfrq", "%Y/%m/%d")
+    since = calendar.number_of(minus_years(facts.day, 3))
+    count, cents = np.zeros(len(p), dtype=np.int64), np.zeros(len(p), dtype=np.int64)
+    major, safety, green, wanting = (np.zeros(len(p), dtype=np.bool_) for _ in range(4))
+    for year in range(facts.year - 3, facts.year + 1):
+        hit, day, fine = reform.penalty(p, year)
+        mended = reform.repaired_day(p, year)
+        at = np.flatnonzero(hit & (day > since) & (day <= facts.number))
+        sub = p.take(at)
+        known = _among(penalised, sub.ids, day[at])
+        over = mended[at] <= facts.number
+        told_over = over & _among(repaired, sub.ids, np.where(over, mended[at], 0))
+        live = known & ~told_over
+        kind = sub.streams.below(len(reform._WRONGS), "penalty.kind", sub.ids, year)
+        count[at] += live
+        cents[at] += np.where(live, fine[at], 0)
+        major[at] |= live & ((fine[at] >= _GRAVE_CENTS) | reform.stops_business(sub, year))
+        safety[at] |= live & np.isin(kind, _ACCIDENT)
+        green[at] |= live & (kind == _POLLUTION)
+        wanting[at] |= live != ~over
+    serious, unlisted = _serious(facts, _told(listed, "INDATE", "%Y-%m-%d"))
+    categories = dict(
+        true_values.filter(pl.col("indicator") == "excluded_category").select("uscc", "value").iter_rows()
+    )
+    uscc = p.uscc
+    for k in np.flatnonzero(wanting).tolist():
+        why = "处罚或修复尚无记录送来"
+        yield uscc[k], "penalty_count_last_3_years", Untold(str(count[k]), GAP, why)
+        yield uscc[k], "fine_yuan_last_3_years", Untold(_yuan(int(cents[k])), GAP, why)
+        yield uscc[k], "safety_accident", Untold(_flag(safety[k]), GAP, why)
+        yield uscc[k], "environmental_violation", Untold(_flag(green[k]), GAP, why)
+    for k in np.flatnonzero(wanting | unlisted).tolist():
+        why = "处罚、修复或列入名单尚无记录送来"
+        yield uscc[k], "major_violation", Untold(_flag(major[k] | serious[k]), GAP, why)
+    for k in np.flatnonzero(unlisted).tolist():
+        why = "列入严重违法失信名单尚无记录送来"
+        yield uscc[k], "is_serious_illegal", Untold(_flag(serious[k]), GAP, why)
+        words = [w for w in (categories.get(uscc[k]) or "").split("、") if w and w != _SERIOUS_WORD]
+        yield uscc[k], "excluded_category", Untold("、".join(words), GAP, why)
+
+
+def _serious(facts: Vantage, told: set[tuple[int, date]]) -> tuple[Bools, Bools]:
+    """(listed as seriously dishonest on the day by a row, listed without one)."""
+    p = facts.people
+    serious, unlisted = (np.zeros(len(p), dtype=np.bool_) for _ in range(2))
+    for year in range(disclosure.FIRST_LISTING, facts.year):
+        for reason, keep, day in disclosure.listings(p, year):
+            if reason != disclosure.SERIOUS:
+                continue
+            on = (day <= facts.number) & (disclosure.removed_day(p.take(keep), day, year) > facts.number)
+            at, when = keep[on], day[on]
+            known = _among(told, p.ids[at], when)
+            serious[at[known]] = True
+            unlisted[at[~known]] = True
+    return serious, unlisted & ~serious
+
+
+def _ended(facts: Vantage, rows: _Rows) -> Found:
+    """Who ended in the running month and has left the newest snapshot: truth counts the whole month."""
+    snapshot = rows.of("housing", "t_zz")
+    if calendar.last_day(facts.month) == facts.day or snapshot is None or snapshot.is_empty():
+        return
+    newest = snapshot.filter(pl.col("period") == pl.col("period").max())
+    p = facts.people
+    gone = (p.death_month == facts.month + 1) & housing.builds(p) & ~np.isin(p.ids, newest["eid"].to_numpy())
+    for code in p.uscc.gather(np.flatnonzero(gone)).to_list():
+        why = "当月注销，最近一份快照已无此户；真值计到月末"
+        yield code, "construction_qualification", Untold(None, DEFINITION, why)
+        yield code, "has_safety_permit", Untold("false", DEFINITION, why)
+
+
+def _ahead(facts: Vantage, rows: _Rows) -> Found:
+    """Who moves in the month after and whom the tax office has already listed at the new place."""
+    listed = rows.of("tax", "SW_DJ_NSRXX")
+    if listed is None:
+        return
+    p = facts.people
+    now, then = p.region_at(facts.month), p.region_at(facts.month + 1)
+    at = np.flatnonzero(now != then)
+    serials = p.take(at)
+    own = listed.filter(pl.col("DJXH").is_in(serials.tax_serial.implode()))
+    newest = own.sort("period", "received_at", "row_no").unique("eid", keep="last", maintain_order=True)
+    office = dict(newest.select("eid", "ZGSWJ_DM").iter_rows())
+    for code, eid, region in zip(serials.uscc.to_list(), serials.ids.tolist(), then[at].tolist(), strict=True):
+        if office.get(eid) == f"1{region}0000":
+            yield code, "tax_region", Untold(str(region), DEFINITION, "税务名册已登记次月才迁入的地方")
+
+
+def _short(facts: Vantage, rows: _Rows) -> Found:
+    """Whose unit register lists more units for the month than there are rows of heads: what the rows that came add up to."""
+    heads = rows.of("labor", "CBRS")
+    if heads is None:
+        return
+    month = calendar.month_text(facts.month)
+    year = str(calendar.year_of(facts.month) if calendar.year_of(facts.month) < facts.year else facts.year - 1)
+    heads = heads.with_columns(of=pl.coalesce("费款所属期", "费款所属期起")).filter(
+        (pl.col("of") == month) | pl.col("of").str.starts_with(year)
+    )
+    told = heads.filter(of=month).group_by("eid").agg(rows=pl.len(), heads=_sum("养老保险·参保人数", pl.Int64))
+    listed = units(facts.people, facts.month).group_by("_eid").agg(units=pl.len()).rename({"_eid": "eid"})
+    short = told.join(listed, on="eid").filter(pl.col("rows") < pl.col("units"))
+    money = [c for c in heads.columns if c.endswith("实缴金额")]
+    paid = (
+        heads.filter(pl.col("of").str.starts_with(year))
+        .group_by("eid")
+        .agg(paid=pl.sum_horizontal(_sum(c, pl.Decimal(18, 2)) for c in money))
+    )
+    code = dict(zip(facts.people.ids.tolist(), facts.people.uscc.to_list(), strict=True))
+    for eid, count, sum_ in short.join(paid, on="eid", how="left").select("eid", "heads", "paid").iter_rows():
+        why = "单位名册有此户的另一单位，其当月的行没有送来"
+        for name in ("employees_insured", "employees_insured_year_end"):
+            yield code[eid], name, Untold(str(count), PARTIAL, why)
+        if sum_ is not None and month.startswith(year):
+            yield code[eid], "social_insurance_yuan_last_year", Untold(_plain(sum_), PARTIAL, why)
+
+
+def _sum(column: str, kind: pl.DataType | type[pl.DataType]) -> pl.Expr:
+    return pl.col(column).cast(kind, strict=False).sum()
+
+
+def _flag(value: bool | np.bool_) -> str:
+    return "true" if value else "false"
+
+
+def _yuan(cents: int) -> str:
+    return _plain(Decimal(cents) / 100)
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"
