@@ -45,7 +45,7 @@ def _kept(
 
 
 def history(control: Control, before: dt.date) -> dict[str, pl.DataFrame | dict[tuple[str, str], Decimal]]:
-    """What lists of days before `before` have done: awards, messages, open lists, opt-outs, arms, and money spent per item and cycle.
+    """What lists of days before `before` have done: awards, messages sent and withheld, open lists, opt-outs, arms, and money spent per item and cycle.
 
     Lists of the day itself are left out, so that a run repeated on the same day proposes the same lists again.
     """
@@ -75,7 +75,10 @@ def history(control: Control, before: dt.date) -> dict[str, pl.DataFrame | dict[
         "awards": shapes.shaped(awards, shapes.AWARDS, "台账"),
         "spent": spent,
         "sent": _kept(
-            control, "message", "enterprise_id, item_id, cycle, sent_on", shapes.SENT, "WHERE as_of < ?", day
+            control, "sent_message", "enterprise_id, item_id, cycle, sent_on", shapes.SENT, "WHERE as_of < ?", day
+        ),
+        "withheld": _kept(
+            control, "withheld_message", "enterprise_id, item_id, cycle, sent_on", shapes.SENT, "WHERE as_of < ?", day
         ),
         "listed": _kept(
             control,

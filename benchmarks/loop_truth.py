@@ -220,7 +220,7 @@ def doubles(home: Path, desk: Desk) -> dict[str, int]:
         for row in path.read_text(encoding="utf-8").splitlines()[1:]
     )
     messages = pl.DataFrame(
-        desk.control.rows("SELECT enterprise_id, item_id, cycle, sent_on FROM message ORDER BY ALL"
+        desk.control.rows("SELECT enterprise_id, item_id, cycle, sent_on FROM sent_message ORDER BY ALL"
                           .replace("ORDER BY ALL", "ORDER BY 1, 4, 2")),
         schema={"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "sent_on": pl.String},
     ).with_columns(pl.col("sent_on").str.to_date("%Y-%m-%d"))  # fmt: skip

@@ -17,7 +17,7 @@ from matching.push.kinds import MONEY
 from pipelines.audit import Finding, Trail
 from pipelines.docket import OutdatedError, RefusedError, approvers_of, content_sha256, lines_of, needed, row_of, stored
 from pipelines.export import payments_sent
-from pipelines.freezing import NOT_SENT, Recheck, altered_awards, keep_arms, refuse_outdated, send_once
+from pipelines.freezing import Recheck, altered_awards, keep_arms, refuse_outdated, send_once
 from pipelines.ledger import LedgerError, Pool, award_of, fen, grant, open_fund, open_pool
 from pipelines.ledger import reverse as undo
 from pipelines.officers import OfficerError, is_active_approver, prove
@@ -28,6 +28,15 @@ CHANGED = "与导出时不同"
 
 Recompute = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], Mapping[str, Decimal | None]]
 """Line key → amount in 元, computed from the profile by another path than the kernel."""
+
+
+@dataclass(frozen=True)
+class Departure:
+    """What left the house with a list: the files, what was withheld (line key → reason), and the day messages leave on."""
+
+    files: list[dict[str, Any]]
+    withheld: Mapping[str, str]
+    day: date | None = None
 
 
 @dataclass(frozen=True)
@@ -212,31 +221,32 @@ class Desk:
         for line in lines:
             grant(db, award_of(line), row["list_id"], row["as_of"])
 
-    def mark(
-        self,
-        list_id: str,
-        status: str,
-        actor: str,
-        at: datetime,
-        detail: Mapping[str, Any],
-        withheld: Mapping[str, str] | None = None,
-        left_on: date | None = None,
-    ) -> None:
-        """frozen → exported, or exported → reconciled, with what was done as the audit detail; `withheld` (line key → reason) were not sent,
-        the messages left on `left_on`, from which day on the caps count them."""
-        before = {"exported": "frozen", "reconciled": "exported"}[status]
-        with self._act(at, actor, status, list_id, detail) as db:
-            row_of(db, list_id, before)
+    def depart(
+        self, list_id: str, actor: str, at: datetime, leave: Callable[[sqlite3.Connection], Departure]
+    ) -> list[dict[str, Any]]:
+        """frozen → exported: `leave` decides what may leave and writes it, while nobody else can count, undo or export; returns the files."""
+        detail: dict[str, Any] = {}
+        with self._act(at, actor, "exported", list_id, detail) as db:
+            row_of(db, list_id, "frozen")
+            gone = leave(db)
             db.executemany(
                 "INSERT INTO withheld VALUES (?, ?, ?, ?)",
-                [(list_id, key, reason, at.isoformat()) for key, reason in sorted((withheld or {}).items())],
+                [(list_id, key, reason, at.isoformat()) for key, reason in sorted(gone.withheld.items())],
             )
-            if left_on is not None:
+            if gone.day is not None:
                 db.execute(
-                    f"UPDATE message SET sent_on = ? WHERE list_id = ? AND NOT {NOT_SENT}",
-                    (left_on.isoformat(), list_id),
+                    "UPDATE message SET sent_on = ? WHERE message_key IN (SELECT message_key FROM sent_message WHERE list_id = ?)",
+                    (gone.day.isoformat(), list_id),
                 )
-            db.execute("UPDATE push_list SET status = ? WHERE list_id = ?", (status, list_id))
+            db.execute("UPDATE push_list SET status = 'exported' WHERE list_id = ?", (list_id,))
+            detail |= {"files": gone.files, **({"withheld": len(gone.withheld)} if gone.withheld else {})}
+        return gone.files
+
+    def close(self, list_id: str, actor: str, at: datetime, detail: Mapping[str, Any]) -> None:
+        """exported → reconciled: finance has paid every award of the list."""
+        with self._act(at, actor, "reconciled", list_id, detail) as db:
+            row_of(db, list_id, "exported")
+            db.execute("UPDATE push_list SET status = 'reconciled' WHERE list_id = ?", (list_id,))
 
     def reverse(
         self, list_id: str, line_key: str, reason: str, officer: str, phrase: str, at: datetime, returned: bool

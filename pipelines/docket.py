@@ -71,6 +71,13 @@ CREATE TABLE IF NOT EXISTS withheld (
     at TEXT NOT NULL,
     PRIMARY KEY (list_id, line_key)
 );
+DROP VIEW IF EXISTS withheld_message;
+CREATE VIEW withheld_message AS
+    SELECT m.* FROM message m WHERE EXISTS (SELECT 1 FROM withheld w WHERE w.list_id = m.list_id
+        AND (m.message_key = w.line_key OR m.message_key GLOB w.line_key || '.*'));
+DROP VIEW IF EXISTS sent_message;
+CREATE VIEW sent_message AS SELECT m.* FROM message m WHERE NOT EXISTS (
+    SELECT 1 FROM withheld w WHERE w.list_id = m.list_id AND (m.message_key = w.line_key OR m.message_key GLOB w.line_key || '.*'));
 CREATE TABLE IF NOT EXISTS reversal_wish (
     award_id INTEGER NOT NULL,
     officer TEXT NOT NULL,

@@ -11,9 +11,6 @@ from matching.push.sending import covered
 from pipelines.docket import OutdatedError, RefusedError
 from pipelines.proofs import refuted
 
-NOT_SENT = """EXISTS (SELECT 1 FROM withheld w WHERE w.list_id = message.list_id
-    AND (message.message_key = w.line_key OR message.message_key GLOB w.line_key || '.*'))"""
-
 Recheck = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, str]]
 """Line key → Chinese reason, for the lines that may not go out any more (bars, validity, status, as known now)."""
 

@@ -1,6 +1,7 @@
 """The steps a person takes on one list, the same from the command line and from the page: what is read and written around the desk's decision."""
 
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -14,12 +15,12 @@ from matching.push.kinds import DECISION, MESSAGE, MONEY
 from matching.push.quiet import calendar
 from matching.push.review import checks
 from matching.push.sending import Told, leaving, timed
-from pipelines.approval import Desk
+from pipelines.approval import Departure, Desk
 from pipelines.audit import trail
 from pipelines.control import ControlStore
 from pipelines.docket import RefusedError
 from pipelines.export import export
-from pipelines.freezing import NOT_SENT, declined, scope_of
+from pipelines.freezing import declined, scope_of
 from pipelines.proofs import refuted
 from pipelines.published import open_published
 from pipelines.recompute import pool_of_item, rechecked, recomputed
@@ -111,8 +112,8 @@ def freeze(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: da
 def release(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: datetime) -> list[Row]:
     """frozen → exported: writes what leaves the house, once; returns the files (path below home, bytes, sha256, purpose). Raises RefusedError.
 
-    Every line is checked once more: a message that is not due any more, or would leave too late or beyond a cap of the day it really
-    leaves, stays in the house; a payment that is not due stops the export.
+    Every line is checked once more, and what has left is counted and added to in one transaction: a message that is not due any more, or would
+    leave too late or beyond a cap of the day it really leaves, stays in the house; a payment that is not due stops the export.
     """
     desk.identify(list_id, actor, phrase, "export", at)
     row = kept(desk, list_id)
@@ -121,57 +122,51 @@ def release(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: d
     arms = [json.loads(text) for text in json.loads(row["arms"])]
     held = [arm for arm in arms if arm["arm"] == HELD]
     lines = kept_lines(desk, list_id)
-    withheld = _withheld(home, desk, row, lines, actor, at)
-    leaves = None
-    if row["kind"] not in MONEY:
-        leaves, late = leaving(
-            [line for line in lines if line["line_key"] not in withheld],
-            _left(desk, list_id),
-            at,
-            calendar(),
-            Limits(),
-        )
-        withheld |= late
-        lines = timed(lines, leaves)
-    files = export(home, json.loads(row["header"]), lines, held=held, withheld=withheld)
-    told = [{**asdict(file), "path": str(file.path.relative_to(home))} for file in files]
-    detail = {"files": told, **({"withheld": len(withheld)} if withheld else {})}
-    desk.mark(list_id, "exported", actor, at, detail, withheld, leaves.date() if leaves else None)
-    return told
+    stale = rechecked(home, lines, at.date(), granted=True)
+
+    def written(db: sqlite3.Connection) -> Departure:
+        withheld, leaves, leaving_lines = _withheld(db, row, lines, stale), None, lines
+        if row["kind"] not in MONEY:
+            due = [line for line in lines if line["line_key"] not in withheld]
+            leaves, late = leaving(due, _left(db, list_id), at, calendar(), Limits())
+            withheld |= late
+            leaving_lines = timed(lines, leaves)
+        files = export(home, json.loads(row["header"]), leaving_lines, held=held, withheld=withheld)
+        told = [{**asdict(file), "path": str(file.path.relative_to(home))} for file in files]
+        return Departure(told, withheld, leaves.date() if leaves else None)
+
+    return desk.depart(list_id, actor, at, written)
 
 
-def _left(desk: Desk, list_id: str) -> list[Told]:
+def _left(db: sqlite3.Connection, list_id: str) -> list[Told]:
     """The messages of other lists that have left, by the day they left."""
-    rows = desk.control.rows(
-        "SELECT enterprise_id, item_id, sent_on FROM message WHERE list_id IN"
-        f" (SELECT list_id FROM push_list WHERE status = 'exported' AND list_id <> ?) AND NOT {NOT_SENT}",
+    rows = db.execute(
+        "SELECT enterprise_id, item_id, cycle, sent_on FROM sent_message WHERE list_id IN"
+        " (SELECT list_id FROM push_list WHERE status = 'exported' AND list_id <> ?)",
         (list_id,),
     )
-    return [(row["enterprise_id"], row["item_id"], date.fromisoformat(row["sent_on"])) for row in rows]
+    return [(enterprise, item, cycle, date.fromisoformat(day)) for enterprise, item, cycle, day in rows]
 
 
 def _withheld(
-    home: Path, desk: Desk, row: Mapping[str, Any], lines: Sequence[Row], actor: str, at: datetime
+    db: sqlite3.Connection, row: Mapping[str, Any], lines: Sequence[Row], stale: Mapping[str, str]
 ) -> dict[str, str]:
-    """Line key → reason, for the lines of a frozen list that stay in the house. Raises RefusedError where money would go to who may not have it."""
+    """Line key → reason, for the lines of a frozen list that stay in the house. Raises RefusedError where money would go to who may not have it.
+
+    `stale` are the lines that the newest publication does not bear out any more.
+    """
     money, list_id = row["kind"] in MONEY, row["list_id"]
     undone: dict[str, str] = {}
     if money:
-        granted = desk.control.rows("SELECT award_key FROM active_award WHERE list_id = ?", (list_id,))
-        live = {str(award["award_key"]) for award in granted}
+        live = {key for (key,) in db.execute("SELECT award_key FROM active_award WHERE list_id = ?", (list_id,))}
         undone = {line["line_key"]: "已冲销" for line in lines if line["line_key"] not in live}
     standing = [line for line in lines if line["line_key"] not in undone]
-    with desk.control.transaction() as db:
-        wishes = declined(db, standing, scope_of(row["kind"])) if row["kind"] != DECISION else refuted(db, standing)
-    gone = rechecked(home, standing, at.date(), granted=True) | wishes
+    wishes = declined(db, standing, scope_of(row["kind"])) if row["kind"] != DECISION else refuted(db, standing)
+    gone = {key: reason for key, reason in stale.items() if key not in undone} | wishes
     if money and gone:
         first = next(line for line in standing if line["line_key"] in gone)
-        desk.refuse(
-            list_id,
-            actor,
-            "export",
-            f"冻结之后 {len(gone)} 户情况已变，如 {first['uscc']}：{gone[first['line_key']]}；先由两人冲销（huiqi reverse），再导出",
-            at,
+        raise RefusedError(
+            f"冻结之后 {len(gone)} 户情况已变，如 {first['uscc']}：{gone[first['line_key']]}；先由两人冲销（huiqi reverse），再导出"
         )
     return undone | gone
 
@@ -184,7 +179,7 @@ def reconcile(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at:
         desk.refuse(list_id, actor, "reconcile", "只有已导出的兑付名单可以对账", at)
     result = settlement(home, list_id)
     if row["status"] == "exported" and not result["open"]:
-        desk.mark(list_id, "reconciled", actor, at, {k: v for k, v in result.items() if k != "lines"})
+        desk.close(list_id, actor, at, {k: v for k, v in result.items() if k != "lines"})
     return result
 
 

@@ -67,7 +67,7 @@ def examples(home: Path, months: int, say: Callable[[str], None] = lambda text: 
     held = DuckWarehouse(home=home, scope=scope)
     decided, item_rows, condition_rows = cases(held), items(held), conditions(held)
     control = ControlStore(home / "control.sqlite")
-    sent = control.rows("SELECT enterprise_id, item_id, sent_on FROM message ORDER BY 1, 2, 3")
+    sent = control.rows("SELECT enterprise_id, item_id, sent_on FROM sent_message ORDER BY 1, 2, 3")
     invited = pl.DataFrame(
         [(row["enterprise_id"], row["item_id"], dt.date.fromisoformat(row["sent_on"])) for row in sent],
         schema={"enterprise_id": pl.String, "item_id": pl.String, "sent_on": pl.Date},

@@ -24,7 +24,7 @@ COLUMNS = {
 _ARMS = """
 SELECT a.enterprise_id, a.item_id, a.cycle, a.stratum, a.arm, a.as_of AS assigned_date, count(m.message_key) AS pushes
 FROM arm AS a
-LEFT JOIN message AS m
+LEFT JOIN sent_message AS m
     ON m.enterprise_id = a.enterprise_id AND m.item_id = a.item_id AND m.cycle = a.cycle AND m.as_of >= a.as_of AND m.as_of <= ?
 WHERE a.as_of <= ?
 GROUP BY a.enterprise_id, a.item_id, a.cycle
@@ -34,7 +34,7 @@ ORDER BY a.enterprise_id, a.item_id, a.cycle
 
 def arms(control: Control, as_of: date) -> pl.DataFrame:
     """Rows of mart.arm without the dates of the run; empty where no list was ever submitted."""
-    made = control.rows("SELECT count(*) AS n FROM sqlite_master WHERE type = 'table' AND name IN ('arm', 'message')")
+    made = control.rows("SELECT count(*) AS n FROM sqlite_master WHERE name IN ('arm', 'sent_message')")
     rows = control.rows(_ARMS, (as_of.isoformat(), as_of.isoformat())) if made[0]["n"] == 2 else []
     frame = pl.DataFrame([[row[name] for name in SCHEMA] for row in rows], schema=SCHEMA, orient="row")
     return frame.with_columns(pl.col("assigned_date").str.to_date("%Y-%m-%d"))

@@ -188,6 +188,7 @@ class Inputs:
     `facts` are the observed values behind the conditions; `indicators_of` names the indicators of each condition
     (item_id, version, condition_id, indicator); `unfit` the items whose feeds may not pay, with the Chinese reason.
     `units` are the patents or projects a firm holds, for items paid per unit; `claimed` those an award has paid for, ever.
+    `withheld` are messages whose key is used up although they stayed in the house: no cap counts them.
     `approved` are the applications that may be paid. `risk` are signs on pairs (risk.flags). `funds` are the fund pools with what is free in each (pools.funds).
     `gaps` are pairs whose growth is measured against a year with a month that may be missing.
     `bar_labels` are the names of the bars as people say them.
@@ -203,6 +204,7 @@ class Inputs:
     approved: pl.DataFrame = field(default_factory=partial(empty, APPROVED))
     awards: pl.DataFrame = field(default_factory=partial(empty, AWARDS))
     sent: pl.DataFrame = field(default_factory=partial(empty, SENT))
+    withheld: pl.DataFrame = field(default_factory=partial(empty, SENT))
     listed: pl.DataFrame = field(default_factory=partial(empty, LISTED))
     units: pl.DataFrame = field(default_factory=partial(empty, UNITS))
     claimed: pl.DataFrame = field(default_factory=partial(empty, CLAIMED))

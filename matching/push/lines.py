@@ -215,13 +215,14 @@ def _template(as_of: dt.date) -> pl.Expr:
 
 def _messages(kept: pl.DataFrame, inputs: Inputs, as_of: dt.date) -> pl.DataFrame:
     """(row, template, message, wave) of the lines that are sent by SMS."""
-    waves = inputs.sent.group_by("enterprise_id", "item_id", "cycle").len("_waves")
+    keys = ["enterprise_id", "item_id", "cycle"]
+    waves = pl.concat([inputs.sent.select(keys), inputs.withheld.select(keys)]).group_by(keys).len("_waves")
     words = inputs.conditions.select(
         "item_id", "version", pl.col("condition_id").alias("_first"), pl.col("text").alias("_why")
     )
     sms = (
         kept.filter(pl.col("kind").is_in(sorted(kinds.MESSAGE)))
-        .join(waves, on=["enterprise_id", "item_id", "cycle"], how="left", maintain_order="left")
+        .join(waves, on=keys, how="left", maintain_order="left")
         .with_columns(_last_day().alias("_last_day"))
         .with_columns(
             _template(as_of).alias("_template"),

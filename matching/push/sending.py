@@ -12,8 +12,8 @@ from matching.push.inputs import Limits
 from matching.push.kinds import DIGEST
 from matching.push.quiet import Calendar, next_send
 
-Told = tuple[str, str, dt.date]
-"""(enterprise_id, item_id, the day it left) of one message of another list."""
+Told = tuple[str, str, str, dt.date]
+"""(enterprise_id, item_id, cycle, the day it left) of one message of another list."""
 
 
 def leaving(
@@ -26,8 +26,9 @@ def leaving(
     """
     leaves = next_send(at, calendar)
     told = list(earlier)
-    week = Counter(firm for firm, _, day in told if day > leaves.date() - dt.timedelta(days=7))
-    recent = {(firm, item) for firm, item, day in told if day > leaves.date() - dt.timedelta(days=limits.item_days)}
+    week = Counter(firm for firm, _, _, day in told if day > leaves.date() - dt.timedelta(days=7))
+    waves = Counter((firm, item, cycle) for firm, item, cycle, _ in told)
+    recent = {(firm, item) for firm, item, _, day in told if day > leaves.date() - dt.timedelta(days=limits.item_days)}
     found: dict[str, str] = {}
     for line in sorted(lines, key=lambda line: str(line["line_key"])):
         if line["channel"] != "sms":
@@ -40,6 +41,8 @@ def leaving(
             continue
         elif (firm, line["item_id"]) in recent:
             found[line["line_key"]] = f"同一事项 {limits.item_days} 天内已提醒过"
+        elif waves[firm, line["item_id"], line["cycle"]] >= limits.messages_per_cycle:
+            found[line["line_key"]] = f"本周期已提醒过 {limits.messages_per_cycle} 次"
         elif week[firm] >= limits.messages_per_week:
             found[line["line_key"]] = f"7 天内已发 {week[firm]} 条，上限 {limits.messages_per_week} 条"
         else:

@@ -12,7 +12,7 @@ import pytest
 
 from assets.match_score import score
 from assets.push import push
-from pipelines.approval import Desk
+from pipelines.approval import Departure, Desk
 from pipelines.audit import trail
 from pipelines.control import ControlStore
 from pipelines.officers import enrol
@@ -207,7 +207,9 @@ def exported(home: DuckWarehouse, at: dt.datetime) -> str:
     """The award list of the home, frozen and exported at `at`."""
     materialized(home)
     name = taken(home)
-    Desk(ControlStore(home.home / "control.sqlite"), trail(home.home)).mark(name, "exported", "王经办", at, {})
+    Desk(ControlStore(home.home / "control.sqlite"), trail(home.home)).depart(
+        name, "王经办", at, lambda db: Departure([], {})
+    )
     return name
 
 

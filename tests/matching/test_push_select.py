@@ -156,6 +156,23 @@ def test_a_message_names_only_a_day_that_somebody_set(
     )
 
 
+def test_a_message_that_stayed_in_the_house_uses_up_its_key_and_no_cap() -> None:
+    days = [AS_OF - dt.timedelta(days=n) for n in (90, 60, 30)]
+    rows = [("E1", "b", "2024", day) for day in days]
+    one = given_inputs([item("b", "即申即享")], [pair("E1", "b")])
+
+    def history(sent: list[Any], withheld: list[Any]) -> Inputs:
+        frames = {name: pl.DataFrame(part, schema=shapes.SENT, orient="row") for name, part in (("sent", sent), ("withheld", withheld))}  # fmt: skip
+        return replace(one, **frames)
+
+    assert propose(history(rows, []), DATES, LIMITS).lines.filter(pl.col("kind") == "invite").is_empty()
+    line = propose(history(rows[:2], rows[2:]), DATES, LIMITS).lines.row(0, named=True)
+    again = propose(history(rows[:2], []), DATES, LIMITS).lines.row(0, named=True)
+    assert (line["wave"], again["wave"]) == (4, 3) and line["line_key"] != again["line_key"]
+    # kept back yesterday: no cap stands against the next try
+    assert propose(history([], [("E1", "b", "2024", AS_OF)]), DATES, LIMITS).lines["wave"].to_list() == [2]
+
+
 VERDICTS = st.sampled_from(["eligible", "declarable", "unknown", "ineligible"])
 MODES = st.sampled_from(["免申即享", "即申即享", "承诺兑现"])
 

@@ -41,10 +41,15 @@ def test_a_late_export_does_not_wake_anybody(at: str, leaves: str) -> None:
 def test_what_comes_too_late_or_too_often_stays_in_the_house() -> None:
     rows = [message("E1"), message("E2"), message("E3", latest_send="2025-01-26T20:00:00"), message("E4")]
     rows.append(message("E5", kind="digest", item_id="*", latest_send=None))
-    told = [("E2", "b", dt.date(2025, 1, 21)), ("E2", "c", dt.date(2025, 1, 27)), ("E4", "a", dt.date(2025, 1, 14))]
-    told += [("E1", "b", dt.date(2025, 1, 20)), ("E1", "c", dt.date(2025, 1, 27)), ("E5", "b", AT.date())] * 1
+    rows.append(message("E6"))
+    told = [("E2", "b", "2025", dt.date(2025, 1, 21)), ("E2", "c", "2025", dt.date(2025, 1, 27))]
+    told += [("E1", "b", "2025", dt.date(2025, 1, 20)), ("E1", "c", "2025", dt.date(2025, 1, 27))]
+    told += [("E4", "a", "2024", dt.date(2025, 1, 14)), ("E5", "b", "2025", AT.date())]
+    told += [("E6", "a", "2025", dt.date(2024, 11, day)) for day in (1, 15, 29)]
+    told += [("E1", "a", "2024", dt.date(2024, 11, day)) for day in (1, 15, 29)]
     _, withheld = leaving(rows, told, AT, PLAIN, Limits())
-    assert set(withheld) == {"E2.a", "E3.a", "E4.a"}
+    assert set(withheld) == {"E2.a", "E3.a", "E4.a", "E6.a"}
+    assert "本周期已提醒过 3 次" in withheld["E6.a"]
     assert "7 天内已发 2 条" in withheld["E2.a"] and "已过最晚发送时间" in withheld["E3.a"]
     assert "14 天内" in withheld["E4.a"]
 
@@ -70,11 +75,14 @@ def test_no_window_of_seven_days_holds_more_than_the_cap_however_lists_are_signe
         rows = [message(firm, item, latest_send="2025-12-31T20:00:00") for firm in sorted(firms)]
         leaves, withheld = leaving(rows, told, at, days, limits)
         assert not is_quiet(leaves, days) and leaves >= at
-        told += [(row["enterprise_id"], item, leaves.date()) for row in rows if row["line_key"] not in withheld]
-    for firm in {firm for firm, _, _ in told}:
-        sent = sorted(day for one, _, day in told if one == firm)
+        told += [
+            (row["enterprise_id"], item, row["cycle"], leaves.date()) for row in rows if row["line_key"] not in withheld
+        ]
+    for firm in {firm for firm, _, _, _ in told}:
+        sent = sorted(day for one, _, _, day in told if one == firm)
         for first in sent:
             assert sum(first <= day < first + dt.timedelta(days=7) for day in sent) <= limits.messages_per_week
         for item in "abcde":
-            own = sorted(day for one, of, day in told if (one, of) == (firm, item))
+            own = sorted(day for one, of, _, day in told if (one, of) == (firm, item))
+            assert len(own) <= limits.messages_per_cycle
             assert all((later - sooner).days >= limits.item_days for sooner, later in pairwise(own))

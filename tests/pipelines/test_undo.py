@@ -3,13 +3,16 @@
 import csv
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
+from assets.push_history import history
 from matching.push.fingerprint import message_key
 from pipelines import steps
 from pipelines.approval import Desk
@@ -171,6 +174,35 @@ def test_a_message_list_signed_late_keeps_caps_deadlines_and_quiet_hours(home: P
     assert len(sent) == 4 and {entry["not_before"] for entry in sent} == {"2024-12-31T08:00:00"}
     left = desk.control.rows("SELECT DISTINCT sent_on FROM message ORDER BY sent_on")
     assert [row["sent_on"] for row in left] == ["2024-12-27", "2024-12-31"], "what was withheld keeps its planned day"
+    # what never left counts for no cap, but its key is used up
+    past = history(desk.control, late.date().replace(year=2026))
+    assert [len(past[name]) for name in ("sent", "withheld")] == [4, 2]
+
+
+def test_lists_exported_at_the_same_instant_stay_within_the_caps_together(home: Path, desk: Desk) -> None:
+    """Six lists write to the same three firms, each exported by a thread of its own: two messages a firm leave, however they meet."""
+    headers = []
+    for item in "abcdef":
+        rows = [
+            {**a_message(n), "item_id": item, "line_key": message_key(f"E{n}", item, "2024", "invite.v1", 1)}
+            for n in (1, 2, 3)
+        ]
+        header = submitted(desk, rows, kind="invite", item_id=item)
+        desk.approve(header["list_id"], header["sha256"], "李审批", PHRASE, "", AFTER_NOTICE)
+        frozen(desk, header)
+        headers.append(header)
+    barrier = Barrier(len(headers))
+
+    def exported(header: Mapping[str, Any]) -> None:
+        barrier.wait(timeout=60)
+        released(home, desk, header)
+
+    with ThreadPoolExecutor(len(headers)) as pool:
+        list(pool.map(exported, headers))
+    sent = Counter(row["enterprise_id"] for row in desk.control.rows("SELECT enterprise_id FROM sent_message"))
+    assert sent == {"E1": 2, "E2": 2, "E3": 2}
+    left = [path.read_text(encoding="utf-8").splitlines() for path in home.glob("lists/*/gateway.jsonl")]
+    assert sum(map(len, left)) == 6 and desk.trail.verify(desk.control) == []
 
 
 def test_an_export_edited_on_disk_is_found_and_no_more_money_moves(home: Path, desk: Desk) -> None:
