@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 import numpy as np
@@ -17,7 +16,7 @@ import pyarrow as pa
 from matching.rules.dictionary import encode
 from matching.rules.errors import refused
 from matching.rules.terms import Column
-from matching.rules.values import FITS, Bools, Ints, Lists, Numbers, Texts, Truth, Value
+from matching.rules.values import FITS, Bools, Ints, Lists, Numbers, Texts, Truth, Value, spelled
 
 EPOCH = date(1970, 1, 1)
 Plane = npt.NDArray[np.uint64]
@@ -209,10 +208,9 @@ def _spelled(values: list[Fraction | None]) -> Numbers:
 def _parsed(name: str, value: str | None) -> Fraction | None:
     if value is None:
         return None
-    try:
-        exact = Decimal(value.strip())
-    except InvalidOperation:
-        raise refused(None, f"列 {name} 应为数，数据里有“{value}”") from None
+    exact = spelled(value)
+    if exact is None:
+        raise refused(None, f"列 {name} 应为数，数据里有“{value}”")
     return Fraction(exact) if exact.is_finite() else None
 
 
@@ -243,18 +241,25 @@ def _truths(series: pl.Series) -> Truth:
 
 
 def _dates(series: pl.Series) -> Numbers:
+    return Numbers(_days(series).to_physical().fill_null(0).to_numpy(), 1, _mask(series))
+
+
+def _days(series: pl.Series) -> pl.Series:
+    """Dates, moments or texts YYYY-MM-DD as dates."""
     if isinstance(series.dtype, pl.Datetime):
         # a cast would take the day in UTC
-        series = series.dt.date()
-    elif series.dtype == pl.String:
+        return series.dt.date()
+    if series.dtype == pl.String:
+        # polars alone would also take 2024-1-1 and leading spaces
+        written = series.str.contains("^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
         parsed = series.str.to_date("%Y-%m-%d", strict=False)
-        wrong = series.filter(parsed.is_null() & series.is_not_null())
+        wrong = series.filter((parsed.is_null() | ~written) & series.is_not_null())
         if wrong.len():
             raise refused(None, f"列 {series.name} 应为日期 YYYY-MM-DD，数据里有“{wrong[0]}”")
-        series = parsed
+        return parsed
     if series.dtype != pl.Date:
         raise _mismatch(series, "日期")
-    return Numbers(series.to_physical().fill_null(0).to_numpy(), 1, _mask(series))
+    return series
 
 
 def lists(series: pl.Series, as_of: date | None) -> Lists:
@@ -271,24 +276,29 @@ def lists(series: pl.Series, as_of: date | None) -> Lists:
         fields = entries.struct.unnest() if entries.len() else None
         if fields is None:
             return Lists(("",), np.zeros(0, np.int32), np.zeros(0, np.int64), known)
-        keep = _valid(fields, as_of)
-        names = fields.get_column("name").cast(pl.String)
+        if "name" not in fields.columns:
+            raise refused(None, f"列 {series.name} 的名单条目应有 name，现有 {'、'.join(fields.columns)}")
+        keep = _valid(fields, as_of, series.name)
+        names = fields.get_column("name")
     else:
-        names = entries.cast(pl.String)
+        names = entries
         keep = np.ones(names.len(), bool)
+    if names.dtype != pl.Null and not isinstance(names.dtype, pl.String | pl.Categorical | pl.Enum):
+        raise refused(None, f"列 {series.name} 的名单条目应为文字，数据里是 {names.dtype}")
+    names = names.cast(pl.String)
     keep &= names.is_not_null().to_numpy()
     encoded = texts(names.fill_null(""))
     return Lists(encoded.words, encoded.codes[keep], rows[keep], known)
 
 
-def _valid(fields: pl.DataFrame, as_of: date | None) -> Bools:
+def _valid(fields: pl.DataFrame, as_of: date | None, name: str) -> Bools:
     keep = np.ones(fields.height, bool)
     if as_of is None:
         return keep
-    for name in ("valid_from", "valid_to"):
-        if name in fields.columns and fields.schema[name] != pl.Null:
-            day = fields.get_column(name).cast(pl.Date)
-            holds = day <= as_of if name == "valid_from" else day >= as_of
+    for end in ("valid_from", "valid_to"):
+        if end in fields.columns and fields.schema[end] != pl.Null:
+            day = _days(fields.get_column(end).alias(f"{name} 的 {end}"))
+            holds = day <= as_of if end == "valid_from" else day >= as_of
             keep &= holds.fill_null(True).to_numpy()
     return keep
 

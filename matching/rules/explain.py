@@ -17,7 +17,7 @@ from matching.rules.columns import Block, Plane
 from matching.rules.given import day_of, row_of
 from matching.rules.kernel import Kernel
 from matching.rules.observe import Measure, Observation, Observer, State
-from matching.rules.profiles import profile_frame
+from matching.rules.profiles import as_told, profile_frame
 from matching.rules.program import Item, Program
 from matching.rules.reasons import reasons, short_of
 from matching.rules.terms import Or, Term
@@ -109,7 +109,7 @@ def explain(
     """
     item = program.item(item_id, version)
     as_of = day_of(as_of)
-    given = {name: value for name, value in row_of(profile_row).items() if name in program.indicators}
+    given = as_told(row_of(profile_row), program.indicators)
     block = Block(profile_frame([given], program.indicators), as_of)
     observer = Observer(block, given, program.indicators, evidence or {}, departments or {})
     kernel = Kernel(Program((item,), program.vocabulary, program.indicators), block=64)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from matching.rules.errors import RuleError
+from matching.rules.errors import RuleError, refused
 from matching.rules.vocabulary import attribute
 
 OnUnknown = Literal["ask", "review", "deny"]
@@ -92,7 +93,7 @@ def item_text(item: Any) -> ItemText:
         entity=_entity(file, attribute(item, "entity")),
         conditions=everything,
         logic=attribute(item, "logic"),
-        award=_award(attribute(item, "award")),
+        award=_award(file, attribute(item, "award")),
         bars=tuple(_own_bars(attribute(item, "exclude_when"))),
         valid_from=attribute(item, "valid_from") or attribute(valid, "from") or attribute(valid, "start"),
         valid_to=attribute(item, "valid_to") or attribute(valid, "to") or attribute(valid, "end"),
@@ -101,10 +102,15 @@ def item_text(item: Any) -> ItemText:
 
 
 def _version(file: str, version: Any) -> int:
+    if version is None:
+        return 1
     try:
-        return int(version or 1)
-    except (TypeError, ValueError):
-        raise RuleError(file, None, None, f"version 应为整数，现为 {version!r}") from None
+        whole = int(version)
+        if isinstance(version, str) or (whole == version and not isinstance(version, bool)):
+            return whole
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise RuleError(file, None, None, f"version 应为整数，现为 {version!r}")
 
 
 def _entity(file: str, entity: Any) -> str:
@@ -117,13 +123,15 @@ def bar_text(bar: Any) -> BarText:
     """A common bar: a mapping or object with `id`, `expr` and optionally `label`, `text`, `entity`."""
     if isinstance(bar, BarText):
         return bar
-    name = str(attribute(bar, "id"))
+    name, expr = attribute(bar, "id"), attribute(bar, "expr")
+    if not isinstance(name, str) or not isinstance(expr, str):
+        raise refused(None, f"排除情形应有编号（id）和条件（expr），现为 {bar!r}")
     label = str(attribute(bar, "label") or name)
     return BarText(
         name,
         label,
         str(attribute(bar, "text") or label),
-        str(attribute(bar, "expr")),
+        expr,
         str(attribute(bar, "entity") or "enterprise"),
     )
 
@@ -155,9 +163,13 @@ def _outside(file: str, entry: Any) -> ConditionText:
     return ConditionText(name, str(attribute(entry, "text") or name), "", "ask", outside=True)
 
 
-def _award(award: Any) -> str | None:
+def _award(file: str, award: Any) -> str | None:
     if award is None or isinstance(award, str):
         return award
+    if isinstance(award, int | Decimal) and not isinstance(award, bool):
+        return str(award)
+    if isinstance(award, bool | float | list | tuple):
+        raise RuleError(file, "award", None, f"award 应为文字（一个算式），如 '500000'，现为 {award!r}")
     expr = attribute(award, "expr")
     return None if expr is None else str(expr)
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from matching.rules.errors import refused
+from matching.rules.values import spelled
 from matching.rules.vocabulary import TYPES, attribute
 
 LIST_ENTRY = pl.Struct(
     {"name": pl.String, "level": pl.String, "issuer": pl.String, "valid_from": pl.Date, "valid_to": pl.Date}
 )
+_PLACES = 12
 _DTYPES: Mapping[str, Any] = {
-    "number": pl.Decimal(38, 12),
+    "number": pl.Decimal(38, _PLACES),
     "text": pl.String,
     "bool": pl.Boolean,
     "date": pl.Date,
@@ -29,7 +32,7 @@ def profile_frame(
 ) -> pl.DataFrame:
     """A profile frame from mappings of indicator (name) to value; what a row does not give is NULL.
 
-    Numbers are int, Decimal or their text, dates `date` or ISO text, lists of names or of mappings with `name, level, issuer, valid_from,
+    Numbers are int, float, Decimal or their text, kept exactly; NaN, infinities and pandas' NaT and NA are NULL; dates `date` or ISO text, lists of names or of mappings with `name, level, issuer, valid_from,
     valid_to`. Keys that are no indicator are kept if they are `subject`, else refused with RuleError, as are values of another type.
     """
     names = list(dict.fromkeys(name for row in rows for name in row if name != subject))
@@ -42,13 +45,44 @@ def profile_frame(
     for name in names:
         kind = TYPES[str(attribute(indicators[name], "type"))]
         values = [_value(name, kind, row.get(name)) for row in rows]
-        columns[name] = pl.Series(name, values, dtype=_DTYPES[kind], strict=True)
+        if kind == "number" and not all(map(_fits, values)):
+            columns[name] = pl.Series(
+                name, [None if value is None else str(value) for value in values], dtype=pl.String
+            )
+        else:
+            columns[name] = pl.Series(name, values, dtype=_DTYPES[kind], strict=True)
     return pl.DataFrame(columns)
 
 
+def as_told(row: Mapping[str, Any], indicators: Mapping[str, Any]) -> dict[str, Any]:
+    """The indicators of one row as an explanation shows them: of the types of `profile_frame`, but numbers as they were given."""
+    found = {}
+    for name, value in row.items():
+        if name in indicators:
+            kind = TYPES[str(attribute(indicators[name], "type"))]
+            found[name] = value if kind == "number" and not _is_missing(value) else _value(name, kind, value)
+    return found
+
+
+def _fits(value: Decimal | None) -> bool:
+    """Whether Decimal(38, 12) holds the value."""
+    return value is None or (abs(value) < 10 ** (38 - _PLACES) and value == round(value, _PLACES))
+
+
+def _is_missing(value: Any) -> bool:
+    """NULL, or one of the marks that numpy and pandas use for it."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    return isinstance(value, float | datetime | np.datetime64) and bool(value != value)
+
+
 def _value(name: str, kind: str, value: Any) -> Any:
-    if value is None:
+    if _is_missing(value):
         return None
+    if kind in ("bool", "date") and isinstance(value, np.generic):
+        value = value.item()
+    elif kind == "list" and isinstance(value, np.ndarray):
+        value = value.tolist()
     if kind == "number" and not isinstance(value, bool):
         return _number(name, value)
     if kind == "text" and isinstance(value, str | int) and not isinstance(value, bool):
@@ -63,10 +97,9 @@ def _value(name: str, kind: str, value: Any) -> Any:
 
 
 def _number(name: str, value: Any) -> Decimal | None:
-    try:
-        exact = Decimal(str(value))
-    except InvalidOperation:
-        raise refused(None, f"指标 {name} 的值 {value!r} 不是数") from None
+    exact = spelled(str(value))
+    if exact is None:
+        raise refused(None, f"指标 {name} 的值 {value!r} 不是数")
     return exact if exact.is_finite() else None
 
 
@@ -75,9 +108,13 @@ def _day(name: str, value: str | date | None) -> date | None:
         return value.date()
     if isinstance(value, str):
         try:
-            return date.fromisoformat(value)
+            day = date.fromisoformat(value)
         except ValueError:
-            raise refused(None, f"指标 {name} 的值 {value!r} 不是日期（YYYY-MM-DD）") from None
+            day = None
+        # the standard library also reads 20241231 and weeks
+        if day is None or day.isoformat() != value:
+            raise refused(None, f"指标 {name} 的值 {value!r} 不是日期（YYYY-MM-DD）")
+        return day
     return value
 
 

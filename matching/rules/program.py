@@ -116,7 +116,7 @@ def compile_items(items: Sequence[Any], indicators: Mapping[str, Any], bars: Ite
     the same entity kind. Raises RuleError (file, condition, position, message) for the first rule that does not hold.
     """
     vocabulary = vocabulary_of_indicators(indicators)
-    common = [bar_text(bar) for bar in bars]
+    common = [bar_text(bar) for bar in entries_of(bars, "bars 应为排除情形的列表")]
     memo: dict[str, Term] = {}
     compiled: list[Item] = []
     seen: set[tuple[str, int]] = set()
@@ -208,7 +208,7 @@ def compile_sound(
     A broken common bar is raised, not returned: without it every item would pay whom it must not.
     """
     vocabulary = vocabulary_of_indicators(indicators)
-    common = [bar_text(bar) for bar in bars]
+    common = [bar_text(bar) for bar in entries_of(bars, "bars 应为排除情形的列表")]
     for bar in common:
         _term("_defaults.yml", bar.id, bar.expr, vocabulary, {})
     memo: dict[str, Term] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from math import lcm
 from typing import Any
@@ -72,6 +72,15 @@ class Lists:
 
 
 Value = Numbers | Texts | Truth | Lists
+
+
+def spelled(text: str) -> Decimal | None:
+    """The number a text writes, NaN and infinities included; None if it writes none. Decimal would also take 1_000 and digits of other scripts."""
+    text = text.strip()
+    try:
+        return Decimal(text) if text.isascii() and "_" not in text else None
+    except InvalidOperation:
+        return None
 
 
 def number(value: Fraction | None) -> Numbers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -331,7 +332,7 @@ def awards(plan: Plan, block: Block, at: npt.NDArray[np.int64], subjects: pl.Ser
     for amount, subject in zip(fen, subjects, strict=True):
         if amount is not None and amount >= TOO_MUCH:
             raise AwardError(
-                f"事项 {plan.item.text.id}：{subject} 的金额 {amount / 100:.2f} 元超出 DECIMAL(18,2)，请核对 award"
+                f"事项 {plan.item.text.id}：{subject} 的金额 {Decimal(amount).scaleb(-2):f} 元超出 DECIMAL(18,2)，请核对 award"
             )
     return money([None if amount is None or amount < 0 else amount for amount in fen])
 
