@@ -1,6 +1,7 @@
 """Where a run's indicators and the truth's mean different things, and of which enterprises."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,18 +12,15 @@ from evaluation.agreement import Definition
 
 # A line below 1,000 元 is not published, twelve months of two lines: what sums of trade may lack.
 _SUPPRESSED = "单行低于1000元的进出口海关不公布"
+_SME = frozenset({"科技型中小企业"})
 DEFINITIONS: Mapping[str, Definition] = {
     "first_time_above_scale": Definition("真值按年度名录，我方按报表中首次出现的月份；报表开始前的名录无从得知"),
     "is_above_scale": Definition("真值按年度名录，我方按近十二个月有无报表"),
-    "patent_applications_last_year": Definition("申请在公布后才交付"),
-    "newly_settled": Definition("真值按365天和整月计一年，我方按周年"),
-    "taxpayer_status": Definition("真值按月末，我方按所问之日已收到的登记"),
+    "patent_applications_last_year": Definition("申请在公布后才交付", below=True),
     "project_investment": Definition("真值按整月计竣工，我方按竣工日"),
-    "recognition_first": Definition("科技型中小企业名录不足五年，是否首次无从断定"),
-    **dict.fromkeys(("is_tech_sme", "certifications"), Definition("真值自四月起计全年，名录分批在四至八月公布")),
-    **dict.fromkeys(("is_abnormal_listed", "excluded_category"), Definition("移出名录要到下一份文件才送来")),
-    "zero_tariff_relief_last_year": Definition("真值按全年计，海关按季报、备案前的季度不报"),
-    "export_sales_last_year": Definition("季销售额30万元以下的，出口并入免税销售额申报"),
+    "recognition_first": Definition("科技型中小企业名录不足五年，是否首次无从断定", names=_SME),
+    "zero_tariff_relief_last_year": Definition("真值按全年计，海关按季报、备案前的季度不报", below=True),
+    "export_sales_last_year": Definition("季销售额30万元以下的，出口并入免税销售额申报", below=True),
     **{
         f"{way}_value_{unit}_{period}": Definition(_SUPPRESSED, Decimal(24_000 if unit == "yuan" else 3_500))
         for way in ("export", "import", "trade")
@@ -61,4 +59,7 @@ def edges(frame: Any, as_of: date) -> dict[str, Definition]:
     for names, rows in said.items():
         who = frozenset(frame(f"SELECT DISTINCT e.uscc FROM {rows}")["uscc"].drop_nulls())
         found |= {name: Definition(why, of=who) for name in names}
+    if 4 <= as_of.month <= 8:
+        batches = Definition("真值自四月起计全年，名录分批在四至八月公布", names=_SME)
+        found |= {"certifications": batches, "is_tech_sme": replace(batches, names=None)}
     return found

@@ -26,7 +26,8 @@ from data.world.views.labor import units
 from evaluation.agreement import DEFINITION, GAP, PARTIAL, Untold
 
 Found = Iterator[tuple[str, str, Untold]]
-_SERIOUS_WORD = "严重违法失信名单"
+_ABNORMAL, _SERIOUS, _STRAYED = "经营异常名录", "严重违法失信名单", "税务非正常户"
+_STRAY, _CANCELLED = "05", "07"
 _ACCIDENT, _POLLUTION, _GRAVE_CENTS = (1, 4), 6, 10_000_000
 
 
@@ -41,7 +42,8 @@ def untold(truth: Path, true_values: pl.DataFrame, as_of: date, known_at: dateti
     people = _people(manifest.read_text(encoding="utf-8"))
     facts = Vantage(people, as_of)
     rows = _Rows(truth, as_of, known_at)
-    found = [*_conduct(facts, rows, true_values), *_ended(facts, rows), *_ahead(facts, rows), *_short(facts, rows)]
+    found = [*_conduct(facts, rows), *_excluded(facts, rows, true_values), *_ended(facts, rows), *_ahead(facts, rows)]
+    found += [*_short(facts, rows), *_settled(facts), *_certified(facts, rows, true_values)]
     said = {(u, i): v for u, i, v in true_values.select("uscc", "indicator", "value").iter_rows()}
     # what is as truth says it is needs no excuse
     return {(u, i): told for u, i, told in found if (u, i) in said and said[u, i] != told.value}
@@ -85,7 +87,7 @@ def _among(told: set[tuple[int, date]], ids: Ints, days: Ints) -> Bools:
     )
 
 
-def _conduct(facts: Vantage, rows: _Rows, true_values: pl.DataFrame) -> Found:
+def _conduct(facts: Vantage, rows: _Rows) -> Found:
     """Penalties, repairs and listings that truth counts and no row tells: those decided or repaired in the weeks before the world's last day."""
     decided, listed = rows.of("reform", "XZCF"), rows.of("market", "AB_LIST")
     if decided is None or listed is None:
@@ -112,10 +114,7 @@ def _conduct(facts: Vantage, rows: _Rows, true_values: pl.DataFrame) -> Found:
         safety[at] |= live & np.isin(kind, _ACCIDENT)
         green[at] |= live & (kind == _POLLUTION)
         wanting[at] |= live != ~over
-    serious, unlisted = _serious(facts, _told(listed, "INDATE", "%Y-%m-%d"))
-    categories = dict(
-        true_values.filter(pl.col("indicator") == "excluded_category").select("uscc", "value").iter_rows()
-    )
+    serious, unlisted = _listed(facts, listed, serious=True)
     uscc = p.uscc
     for k in np.flatnonzero(wanting).tolist():
         why = "处罚或修复尚无记录送来"
@@ -129,24 +128,84 @@ def _conduct(facts: Vantage, rows: _Rows, true_values: pl.DataFrame) -> Found:
     for k in np.flatnonzero(unlisted).tolist():
         why = "列入严重违法失信名单尚无记录送来"
         yield uscc[k], "is_serious_illegal", Untold(_flag(serious[k]), GAP, why)
-        words = [w for w in (categories.get(uscc[k]) or "").split("、") if w and w != _SERIOUS_WORD]
-        yield uscc[k], "excluded_category", Untold("、".join(words), GAP, why)
 
 
-def _serious(facts: Vantage, told: set[tuple[int, date]]) -> tuple[Bools, Bools]:
-    """(listed as seriously dishonest on the day by a row, listed without one)."""
+def _listed(facts: Vantage, rows: pl.DataFrame, serious: bool) -> tuple[Bools, Bools]:
+    """(on the list of the abnormal, or of the seriously dishonest, on the day by what rows tell; whether truth says otherwise)."""
     p = facts.people
-    serious, unlisted = (np.zeros(len(p), dtype=np.bool_) for _ in range(2))
+    put_on, taken_off = (_told(rows, column, "%Y-%m-%d") for column in ("INDATE", "OUTDATE"))
+    true, told = (np.zeros(len(p), dtype=np.bool_) for _ in range(2))
     for year in range(disclosure.FIRST_LISTING, facts.year):
         for reason, keep, day in disclosure.listings(p, year):
-            if reason != disclosure.SERIOUS:
+            if (reason == disclosure.SERIOUS) != serious:
                 continue
-            on = (day <= facts.number) & (disclosure.removed_day(p.take(keep), day, year) > facts.number)
-            at, when = keep[on], day[on]
-            known = _among(told, p.ids[at], when)
-            serious[at[known]] = True
-            unlisted[at[~known]] = True
-    return serious, unlisted & ~serious
+            off = disclosure.removed_day(p.take(keep), day, year)
+            begun, over = day <= facts.number, off <= facts.number
+            true[keep[begun & ~over]] = True
+            ended = over & _among(taken_off, p.ids[keep], np.where(over, off, 0))
+            told[keep[begun & _among(put_on, p.ids[keep], day) & ~ended]] = True
+    return told, true != told
+
+
+def _excluded(facts: Vantage, rows: _Rows, true_values: pl.DataFrame) -> Found:
+    """Lists of the excluded that no row has told of yet, and whom the tax office lists a month before truth has it registered."""
+    listed, taxed = rows.of("market", "AB_LIST"), rows.of("tax", "SW_DJ_NSRXX")
+    if listed is None or taxed is None:
+        return
+    p = facts.people
+    abnormal, other = _listed(facts, listed, serious=False)
+    serious, another = _listed(facts, listed, serious=True)
+    status = _newest(taxed, p, "NSRZT_DM")
+    early = (p.birth_month + 1 == facts.month + 1) & np.array([status.get(int(e)) == _STRAY for e in p.ids])
+    held = dict(true_values.filter(pl.col("indicator") == "excluded_category").select("uscc", "value").iter_rows())
+    uscc = p.uscc
+    for k in np.flatnonzero(other).tolist():
+        yield uscc[k], "is_abnormal_listed", Untold(_flag(abnormal[k]), GAP, "列入或移出名录尚无记录送来")
+    for k in np.flatnonzero(other | another | early).tolist():
+        words = {w for w in (held.get(uscc[k]) or "").split("、") if w}
+        for word, wrong, told in ((_ABNORMAL, other, abnormal), (_SERIOUS, another, serious), (_STRAYED, early, early)):
+            if wrong[k]:
+                words = words | {word} if told[k] else words - {word}
+        cause = GAP if other[k] or another[k] else DEFINITION
+        yield (
+            uscc[k],
+            "excluded_category",
+            Untold("、".join(sorted(words)), cause, "列入或移出名录尚无记录送来，或税务名册先于真值一个月"),
+        )
+
+
+def _settled(facts: Vantage) -> Found:
+    """Truth counts a year by 365 days and by whole months, we by the day: of those founded or moved on its edge."""
+    p = facts.people
+    year_ago = calendar.number_of(minus_years(facts.day, 1))
+    born = np.abs(p.birth_day - year_ago) <= 1
+    edge = np.array([facts.month - 12, facts.month - 11, facts.month, facts.month + 1])
+    came = np.isin(p.moved_month, edge) | np.isin(p.returned_month, edge)
+    young = p.birth_day > facts.number - 365
+    since = np.where(p.returned_month <= facts.month, p.returned_month, p.moved_month)
+    true = young | ((since <= facts.month) & (since > facts.month - 12))
+    uscc = p.uscc
+    for k in np.flatnonzero(born | (came & ~young)).tolist():
+        yield uscc[k], "newly_settled", Untold(_flag(not true[k]), DEFINITION, "真值按365天和整月计一年，我方按周年")
+
+
+def _certified(facts: Vantage, rows: _Rows, true_values: pl.DataFrame) -> Found:
+    """Truth goes by the certificates of the year before; those of the year are listed in its autumn."""
+    listed = rows.of("agri", "RZ")
+    if listed is None:
+        return
+    new = set(listed.filter(pl.col("period") == str(facts.year))["eid"])
+    p = facts.people
+    held = true_values.filter(pl.col("indicator") == "certifications").select("uscc", "value").iter_rows()
+    eid = dict(zip(p.uscc.to_list(), p.ids.tolist(), strict=True))
+    for code, value in held:
+        if eid.get(code) in new:
+            words = {w for w in (value or "").split("、") if w} | {"绿色食品"}
+            yield (
+                code,
+                "certifications",
+                Untold("、".join(sorted(words)), DEFINITION, "真值按上一年的证书，当年的名单已经送来"),
+            )
 
 
 def _ended(facts: Vantage, rows: _Rows) -> Found:
@@ -163,21 +222,29 @@ def _ended(facts: Vantage, rows: _Rows) -> Found:
         yield code, "has_safety_permit", Untold("false", DEFINITION, why)
 
 
+def _newest(listed: pl.DataFrame, people: Population, column: str) -> dict[int, str]:
+    """eid → what the newest row under the firm's own serial says in the column."""
+    own = listed.filter(pl.col("DJXH").is_in(people.tax_serial.implode()))
+    newest = own.sort("period", "received_at", "row_no").unique("eid", keep="last", maintain_order=True)
+    return dict(newest.select("eid", column).iter_rows())
+
+
 def _ahead(facts: Vantage, rows: _Rows) -> Found:
-    """Who moves in the month after and whom the tax office has already listed at the new place."""
+    """Who moves or ends in the month after and whom the tax office has already listed so: its list of a month tells of the next."""
     listed = rows.of("tax", "SW_DJ_NSRXX")
     if listed is None:
         return
     p = facts.people
     now, then = p.region_at(facts.month), p.region_at(facts.month + 1)
-    at = np.flatnonzero(now != then)
-    serials = p.take(at)
-    own = listed.filter(pl.col("DJXH").is_in(serials.tax_serial.implode()))
-    newest = own.sort("period", "received_at", "row_no").unique("eid", keep="last", maintain_order=True)
-    office = dict(newest.select("eid", "ZGSWJ_DM").iter_rows())
-    for code, eid, region in zip(serials.uscc.to_list(), serials.ids.tolist(), then[at].tolist(), strict=True):
+    ends = p.death_month == facts.month + 1
+    at = np.flatnonzero((now != then) | ends)
+    sub = p.take(at)
+    office, status = (_newest(listed, sub, column) for column in ("ZGSWJ_DM", "NSRZT_DM"))
+    for code, eid, region in zip(sub.uscc.to_list(), sub.ids.tolist(), then[at].tolist(), strict=True):
         if office.get(eid) == f"1{region}0000":
             yield code, "tax_region", Untold(str(region), DEFINITION, "税务名册已登记次月才迁入的地方")
+        if status.get(eid) == _CANCELLED:
+            yield code, "taxpayer_status", Untold("注销", DEFINITION, "税务名册已登记次月的注销")
 
 
 def _short(facts: Vantage, rows: _Rows) -> Found:

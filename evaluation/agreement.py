@@ -32,18 +32,28 @@ PAIR_KEY = ["uscc", "item_id", "version"]
 
 @dataclass(frozen=True)
 class Definition:
-    """Why both sides mean different things, by how much they may differ for that reason (None: by anything, or not a number), and of
-    which enterprises (uscc; None: of all) that is so."""
+    """Why both sides mean different things, by how much they may differ for that reason (None: by anything, or not a number), of which
+    enterprises (uscc; None: of all) that is so, whether ours can only be the smaller number, and by which names two lists may differ."""
 
     why: str
     within: Decimal | None = None
     of: frozenset[str] | None = None
+    below: bool = False
+    names: frozenset[str] | None = None
 
     def covers(self, uscc: str, ours: str | None, true: str | None) -> bool:
         if self.of is not None and uscc not in self.of:
             return False
+        if self.names is not None and not _words(ours) ^ _words(true) <= self.names:
+            return False
         a, b = number(ours), number(true)
+        if self.below and a is not None and b is not None and a >= b:
+            return False
         return self.within is None or (a is not None and b is not None and abs(a - b) <= self.within)
+
+
+def _words(text: str | None) -> set[str]:
+    return {word for word in (text or "").split("、") if word}
 
 
 @dataclass(frozen=True)

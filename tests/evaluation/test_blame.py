@@ -168,6 +168,15 @@ def test_a_definition_of_some_enterprises_excuses_no_other() -> None:
     assert not definition.covers("b", "微型", "小型")
 
 
+def test_a_definition_excuses_by_its_names_and_in_its_direction_only() -> None:
+    listed = agreement.Definition("名录不足五年", names=frozenset({"科技型中小企业"}))
+    assert listed.covers("a", "高新技术企业、科技型中小企业", "高新技术企业")
+    assert not listed.covers("a", "科技型中小企业", "高新技术企业")
+    later = agreement.Definition("公布后才交付", below=True)
+    assert later.covers("a", "1", "2") and later.covers("a", None, "2")
+    assert not later.covers("a", "3", "2")
+
+
 @pytest.mark.parametrize(("ours", "cause"), [("0", agreement.GAP), (None, agreement.GAP), ("2", agreement.OUR_ERROR)])
 def test_a_value_without_a_row_of_the_enterprise_is_somebody_else_s(ours: str | None, cause: str) -> None:
     cell = {"uscc": ["a"], "indicator": ["trademark_count"]}
