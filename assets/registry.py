@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from assets.ports import Control, Scope, Transaction, Warehouse, Written
+from assets.registry_dated import said_on
 from assets.registry_labels import (
     ENTERPRISE_LABELS,
     EVENT_LABELS,
@@ -252,7 +253,7 @@ def register_of(warehouse: Warehouse, known: pl.DataFrame | None = None) -> Regi
     keys = register_keys(warehouse.frame(REGISTER_CODES)).select("enterprise_id", "kind", "code")
     return Register(
         enterprises=warehouse.frame(
-            "SELECT enterprise_id, legal_person, region, phone_hash, address FROM registry.enterprise ORDER BY enterprise_id"
+            "SELECT enterprise_id, legal_person, region, phone_hash, address, established_date FROM registry.enterprise ORDER BY enterprise_id"
         ),
         keys=pl.concat([keys, others]),
         names=warehouse.frame("SELECT enterprise_id, name, valid_from, valid_to FROM registry.name ORDER BY ALL"),
@@ -312,7 +313,7 @@ def subject(
         WHERE s.first_received_at <= getvariable('known_at')
           AND NOT (coalesce(s.local_kind, '') = 'pripid' AND s.local_id IN (SELECT pripid FROM registry.pripid))
         ORDER BY s._subject_id"""
-    )
+    ).join(said_on(warehouse), on="_subject_id", how="left", maintain_order="left")
     last = recall(warehouse)
     seen = looked_at(rest, last.taken if last else None)
     register = register_of(warehouse, last.standing.register.parsed if last else None)
@@ -345,7 +346,7 @@ def subject(
     with warehouse.write() as w:
         stored = _store(w, resolved, review.sort("_subject_id", "rank"), keys)
         stored["event"] = w.append("registry.event", happened, key=("build_id",))
-        remember(w, register, judged, seen)
+        remember(w, register, judged, seen, rest)
     counts = {"resolved_now": resolved_now} | {
         f"tier_{r['tier']}": r["len"] for r in resolved.group_by("tier").len().sort("tier").to_dicts()
     }

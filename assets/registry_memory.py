@@ -14,7 +14,7 @@ from matching.identity.increment import Standing, Taken, taken
 from matching.identity.resolve import REVIEW, SUBJECT, Register, Resolution
 
 TABLES = ("enterprise", "key", "name", "subject", "written", "judgement", "basis")
-ENTERPRISE = ["enterprise_id", "legal_person", "region", "phone_hash", "address"]
+ENTERPRISE = ["enterprise_id", "legal_person", "region", "phone_hash", "address", "established_date"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def recall(warehouse: Warehouse) -> Remembered | None:
                 names=named.select("enterprise_id", "name", "valid_to"),
                 known=named,
             ),
-            said.select("_subject_id"),
+            said.select("_subject_id", "said_on"),
             warehouse.frame("SELECT * FROM identity.judgement ORDER BY ALL"),
             Resolution(
                 told.select(pl.col(c).cast(t) for c, t in SUBJECT.items()),
@@ -88,8 +88,8 @@ def looked_at(subjects: pl.DataFrame, before: Taken | None) -> Taken:
     )
 
 
-def remember(w: Transaction, register: Register, judged: pl.DataFrame, seen: Taken) -> None:
-    """Writes down what was resolved from, in the transaction that stores the result."""
+def remember(w: Transaction, register: Register, judged: pl.DataFrame, seen: Taken, subjects: pl.DataFrame) -> None:
+    """Writes down what was resolved from, in the transaction that stores the result. `subjects`: _subject_id and said_on of all of them."""
     valid = register.names.group_by("enterprise_id", "name").agg(
         valid_to=pl.when(pl.col("valid_to").is_null().any()).then(None).otherwise(pl.col("valid_to").max())
     )
@@ -103,7 +103,8 @@ def remember(w: Transaction, register: Register, judged: pl.DataFrame, seen: Tak
         "identity.name",
         named.select("enterprise_id", "name", "valid_to", *names.PARTS.names()).sort("enterprise_id", "name"),
     )
-    w.replace("identity.subject", seen.parsed.sort("_subject_id"))
+    dated = seen.parsed.join(subjects.select("_subject_id", "said_on"), on="_subject_id", how="left")
+    w.replace("identity.subject", dated.sort("_subject_id"))
     w.replace("identity.written", seen.written.sort("_subject_id", "slot", "code"))
     w.replace(
         "identity.judgement", judged.select("_subject_id", "enterprise_id", "same").sort("_subject_id", "enterprise_id")

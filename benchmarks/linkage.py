@@ -1,9 +1,9 @@
 """A run's identities against the planted truth of its world: by row, by department, by defect, by cluster.
 
-    python -m benchmarks.linkage [--home HOME] [--truth DIR] [--build] [--write]
+    python -m benchmarks.linkage [--home HOME] [--truth DIR] [--build [--whole]] [--write]
 
 Reads the warehouse of a finished run; with --build it first loads what identity reads and resolves it, by the assets themselves: the register, and
-every feed that names enterprises but those with thousands of coded rows a month (REPEATED). Rows are counted as raw.* holds them: what the door
+every feed that names enterprises but, without --whole, those with thousands of coded rows a month (REPEATED). Rows are counted as raw.* holds them: what the door
 refused or the contract rejected is not there to link.
 """
 
@@ -35,9 +35,9 @@ REPEATED = (
 )  # fmt: skip
 
 
-def build(home: Path) -> dict[str, float]:
+def build(home: Path, *, whole: bool = False) -> dict[str, float]:
     """Loads the feeds and builds registry.* in HOME; CPU seconds of the loading and of the registry."""
-    feeds = [["raw", t.key] for t in contract.tables() if t.subject and t.key not in REPEATED]
+    feeds = [["raw", t.key] for t in contract.tables() if t.subject and (whole or t.key not in REPEATED)]
     steps = {
         "raw": dg.AssetSelection.assets(["raw", "arrival"], *feeds),
         "registry": dg.AssetSelection.groups("registry"),
@@ -201,9 +201,10 @@ def main() -> None:
         "--write", action="store_true", help="also into HOME/reports/linkage.json, for the page on identity"
     )
     parser.add_argument("--build", action="store_true", help="load what identity reads and resolve it first")
+    parser.add_argument("--whole", action="store_true", help="with --build: every feed that names enterprises")
     args = parser.parse_args()
     truth = args.truth or args.home / "truth"
-    spent = build(args.home) if args.build else {}
+    spent = build(args.home, whole=args.whole) if args.build else {}
     told = figures(rows_of(args.home, truth)) | successions(args.home, truth) | spent
     told["peak_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     text = json.dumps(told, ensure_ascii=False, indent=1)

@@ -9,6 +9,7 @@ import polars as pl
 
 from data import gazetteer
 from matching.identity import names
+from matching.identity.fields import spot
 
 FEATURES = (
     "nm", "core", "zi", "iw", "py", "shape", "bag", "form", "place", "head", "tail", "two", "three", "legal_person", "phone", "region", "spot",
@@ -38,10 +39,7 @@ def features(rows: pl.DataFrame, id_column: str) -> pl.DataFrame:
         legal_person=pl.col("legal_person").str.strip_chars().replace("", None),
         phone=pl.col("phone_hash").replace("", None),
         region=region,
-        spot=pl.col("address")
-        .str.normalize("NFKC")
-        .str.extract(r"(\p{Han}{2,4}(?:路|街|大道|道|镇|村)\d+号?)")
-        .str.strip_suffix("号"),
+        spot=spot("address"),
     )
 
 

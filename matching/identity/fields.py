@@ -9,10 +9,21 @@ import polars as pl
 from data import gazetteer
 
 
-def agreements(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Pairs with `agree`, `own`, `against` (counts) and `fields` (Chinese): legal person, phone, region, address, and the place in the name.
+def spot(column: str) -> pl.Expr:
+    """End of the street's name and number (民北路14), null where there is none: a county before it, a room behind it may be written or not."""
+    return (
+        pl.col(column)
+        .str.normalize("NFKC")
+        .str.replace_all(r"\s", "")
+        .str.extract(r"(\p{Han}{2}(?:大道|路|街|道|镇|村)\d+)")
+    )
 
-    `own` leaves out the place in the name: it says that the name is protected in Hainan, not which of two holders is meant.
+
+def agreements(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Pairs with `agree`, `own`, `against` (counts), `elsewhere` and `fields` (Chinese): legal person, phone, region, address, place in the name.
+
+    `own` leaves out the place in the name: it says that the name is protected in Hainan, not which of two holders is meant. `elsewhere`: both sides
+    name a house, and not the same one; firms move, so it contradicts nothing that a person or a region says.
     """
     towns = set(pl.concat([pairs["region"], pairs["region_r"]]).drop_nulls().to_list())
     county = {t: _county(t) for t in sorted(towns)}
@@ -35,6 +46,7 @@ def agreements(pairs: pl.DataFrame) -> pl.DataFrame:
         r=(left.str.starts_with(right.str.strip_chars_end("0")) | right.str.starts_with(left.str.strip_chars_end("0"))),
         a=pl.when((rooms.str.len_chars() >= 8) & (rooms == rooms_r)).then(True),
         n0=pl.when(pl.col("place").is_in(hainan)).then(True),
+        elsewhere=(spot("address") != spot("address_r")).fill_null(False),
     ).with_columns(
         pl.col("p", "t", "r", "a", "n0").fill_null(False),
         no_p=~pl.col("p").fill_null(True),
@@ -50,6 +62,7 @@ def agreements(pairs: pl.DataFrame) -> pl.DataFrame:
             ("n0", "名称冠以本省区划"),
             ("no_p", "法定代表人不一致"),
             ("no_r", "区划不一致"),
+            ("elsewhere", "门牌不一致"),
         )
     ]
     return pairs.with_columns(

@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from matching.identity import crosswalk, names
+from matching.identity import crosswalk, days, names
 from matching.identity.evidence import FEATURES, register_features, subject_features
 from matching.identity.model import BLOCKS, COARSE, TERMS, size_step
+from matching.identity.omitted import shortened
 from matching.identity.resolve import Register, Resolution, Scorer, resolve, standing
 
-ATTRIBUTES = ("legal_person", "region", "phone_hash", "address")
+ATTRIBUTES = ("legal_person", "region", "phone_hash", "address", "established_date")
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What was resolved last, and what it was resolved from."""
+    """What was resolved last, and what it was resolved from; of `subjects`, _subject_id and said_on."""
 
     register: Register
     subjects: pl.DataFrame
@@ -74,15 +75,17 @@ def affected(
 ) -> pl.DataFrame | None:
     """The subjects (_subject_id) whose answer can differ; None when that is all of them.
 
-    They are the new ones; those judged since; those that share a code, a name or a block of the model with an enterprise that changed, by what
-    it was or by what it is; those put on such an enterprise or queued with it; and whoever shares a local number with one of these.
+    They are the new ones; those that are of another day than was known; those judged since; those that share a code, a name or a block of the
+    model with an enterprise that changed, or have all of its name but a character, by what it was or by what it is; those put on such an
+    enterprise or queued with it; and whoever shares a local number with one of these.
     """
     changed = _changed(before.register, register)
     gone = before.subjects.join(subjects, on="_subject_id", how="anti")
     if changed is None or gone.height or size_step(_named(before.register)) != size_step(_named(register)):
         return None
     seen = seen or taken(subjects)
-    new = subjects.join(before.subjects, on="_subject_id", how="anti").select("_subject_id")
+    dated = [days.with_day(s).select("_subject_id", "said_on") for s in (before.subjects, subjects)]
+    new = _difference(*dated).select("_subject_id").unique()
     judged = _difference(standing(before.judgements), standing(judgements)).select("_subject_id")
     found = [new, judged]
     if changed.height:
@@ -155,6 +158,9 @@ def _reached(changed: Register, left: pl.DataFrame, subjects: pl.DataFrame, seen
         )
         for columns in sorted(set(wanted))
     ]
+    # A name one character longer makes a likeness doubtful.
+    short = shortened(changed.parsed.select("core")).select(core="short").unique()
+    found.append(said.join(short, on="core", how="semi").select(_subject_id="unique_id"))
     return [by_code, by_name, *found]
 
 

@@ -287,6 +287,12 @@ def _places_heard(texts: pl.Series) -> dict[str, str]:
     return {w: place for w, place in found.items() if place}
 
 
+def personal() -> pl.Expr:
+    """Whether parsed names (PARTS) may be a person's: two to four characters with no place, trade, form or branch. Traders go by such names too."""
+    empty = [pl.col(c).fill_null("") == "" for c in ("place", "iw", "form", "branch")]
+    return pl.all_horizontal(*empty, pl.col("core").str.contains(r"\A\p{Han}{2,4}\z").fill_null(False))
+
+
 def jwc(left: pl.Series, right: pl.Series) -> pl.Series:
     """Jaro–Winkler similarity by characters, 0 to 1, pairwise; null where either is null. DuckDB's own counts bytes and is wrong here."""
     told = (left.is_not_null() & right.is_not_null()).to_numpy()
@@ -300,6 +306,8 @@ def jwc(left: pl.Series, right: pl.Series) -> pl.Series:
 
 def alike(left: pl.DataFrame, right: pl.DataFrame) -> pl.Series:
     """How far two parsed names tell of one enterprise, 0 to 1, pairwise: 1 same name, ≥ 0.85 agrees, < 0.6 contradicts, null if one is missing.
+
+    Null, too, if one is in Chinese and the other has no Chinese character: a translation is no other name.
 
     Two cores of one trade share half their characters whoever owns them (瑞达科技, 海德科技: 0.67), so where both 字号 are known
     and have no character in common the answer is held below 0.6, unless one core contains the other or looks like it.
@@ -320,8 +328,12 @@ def alike(left: pl.DataFrame, right: pl.DataFrame) -> pl.Series:
     )
     # Jaro–Winkler finds nothing in common where the one common character stands elsewhere (宏昌睿, 宏睿).
     apart = pl.col("zi_l").str.split("").list.set_intersection(pl.col("zi_r").str.split("")).list.len() == 0
+
+    def chinese(column: str) -> pl.Expr:
+        return pl.col(column).str.contains(r"\p{Han}")
+
     score = (
-        pl.when(pl.col("nm_l").is_null() | pl.col("nm_r").is_null())
+        pl.when(pl.col("nm_l").is_null() | pl.col("nm_r").is_null() | (chinese("nm_l") != chinese("nm_r")))
         .then(None)
         .when(pl.col("nm_l") == pl.col("nm_r"))
         .then(1.0)

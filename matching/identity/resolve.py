@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from matching.identity import crosswalk, names
-from matching.identity.fields import agreements
+from matching.identity import crosswalk, days, names, whole_names
 
 AGREES = 0.85
 CONTRADICTS = 0.6
@@ -41,7 +40,7 @@ TIERS = ("judgement", "key", "repair", "name", "local", "model", "review", "outs
 class Register:
     """What is known of enterprises.
 
-    `enterprises`: enterprise_id, legal_person, region, phone_hash, address (current values, any may be null).
+    `enterprises`: enterprise_id, legal_person, region, phone_hash, address (current values, any may be null), established_date (may be left out).
     `keys`: enterprise_id, kind, code. `names`: enterprise_id, name, valid_from, valid_to (valid_to null: current).
     `known`: parts of names taken apart before (name, PARTS; other columns are ignored), so that only new names are.
     """
@@ -53,6 +52,7 @@ class Register:
     parsed: pl.DataFrame = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "enterprises", days.with_founding(self.enterprises))
         distinct = self.names.select("enterprise_id", "name", "valid_to").filter(pl.col("name").is_not_null())
         distinct = distinct.group_by("enterprise_id", "name").agg(current=pl.col("valid_to").is_null().any())
         distinct = distinct.sort("enterprise_id", "name")
@@ -88,11 +88,11 @@ def resolve(
 ) -> Resolution:
     """Resolves raw.subject rows against the register; what codes and exact names leave goes to `scorer`, if there is one.
 
-    The answer for a subject depends on the sets given, never on their order. `judgements`: _subject_id, enterprise_id, same (bool).
+    The answer for a subject depends on the sets given, never on their order. `subjects` may say of which day they are (`said_on`). `judgements`: _subject_id, enterprise_id, same (bool).
     A subject that is left without an enterprise has tier `review` (there are candidates), `outside` (its code is sound and not in the
     register) or `none`.
     """
-    subjects = subjects.unique("_subject_id").sort("_subject_id")
+    subjects = days.with_day(subjects).unique("_subject_id").sort("_subject_id")
     parsed = pl.concat([subjects.select("_subject_id"), names.parsed(subjects["name"])], how="horizontal")
     state = _Bench(subjects, parsed, register, standing(judgements))
     state.judge()
@@ -262,64 +262,19 @@ class _Bench:
         return pl.concat([by_code, by_name])
 
     def by_name(self, written: pl.DataFrame) -> None:
-        """The whole name, in any order of its parts, belongs to one enterprise, and another field agrees and none contradicts (or two agree).
-
-        A branch is named by its parent's name and its own place: that means the branch, if the register has it as a subject, never the parent.
-        """
-        named = (
-            self.open()
-            .select("_subject_id", "legal_person", "region", "phone_hash", "address")
-            .join(self.parsed.select("_subject_id", "nm", "core", "place", "branch"), on="_subject_id")
-            .filter(pl.col("nm").is_not_null() & (pl.col("core").str.len_chars() >= 2))
-        )
-        said = named.select("nm", "branch").unique()
-        known = self.register.parsed.select("enterprise_id", "nm", "branch", "current").join(
-            said, on=["nm", "branch"], how="semi"
-        )
-        pairs = (
-            named.join(known.unique(), on=["nm", "branch"])
-            .join(self.register.enterprises, on="enterprise_id", how="left", suffix="_r")
-            .join(self.refused, on=["_subject_id", "enterprise_id"], how="anti")
-        )
+        """The whole name, in any order of its parts, belongs to one enterprise, and what else is said speaks for it (`whole_names`)."""
+        pairs = whole_names.pairs_of(self.open(), self.parsed, self.register, self.refused)
         if pairs.is_empty():
             return
-        pairs = agreements(pairs)
         stranger = pairs.join(_sound_uscc(written), on="_subject_id", how="semi")
         self.defer(
             stranger.select("_subject_id", "enterprise_id", score=pl.lit(0.5), why="fields"),
             "信用代码有效但不在登记簿,名称却与登记主体一致",
         )
-        pairs = pairs.join(stranger, on="_subject_id", how="anti").with_columns(
-            n=pl.col("enterprise_id").n_unique().over("_subject_id")
-        )
-        enough = ((pl.col("agree") >= 1) & (pl.col("against") == 0)) | (pl.col("agree") >= 2)
-        told = pl.concat_str(pl.lit("名称完全一致且唯一;"), "fields")
-        one = pairs.filter(pl.col("n") == 1)
-        good = one.filter(enough).unique(["_subject_id", "enterprise_id"])
-        self.decide(good.select("_subject_id", "enterprise_id", score=pl.lit(0.9999), why=told), "name")
-        self.defer(
-            one.join(good, on="_subject_id", how="anti").select(
-                "_subject_id", "enterprise_id", score=pl.lit(0.9), why=told
-            ),
-            "名称一致但没有其他字段印证",
-        )
-        # One name, several enterprises over time (a cancelled firm's name used again): a field other than the name's own place must choose.
-        several = pairs.filter(pl.col("n") > 1)
-        chosen = several.filter((pl.col("own") >= 1) & (pl.col("against") == 0)).filter(
-            pl.col("enterprise_id").n_unique().over("_subject_id") == 1
-        )
-        rivals = several.join(chosen, on=["_subject_id", "enterprise_id"], how="anti").filter(pl.col("own") >= 1)
-        clear = chosen.join(rivals, on="_subject_id", how="anti").unique(["_subject_id", "enterprise_id"])
-        self.decide(clear.select("_subject_id", "enterprise_id", score=pl.lit(0.999), why=told), "name")
-        self.defer(
-            several.join(clear, on="_subject_id", how="anti").select(
-                "_subject_id",
-                "enterprise_id",
-                score=pl.lit(0.5) + pl.col("own") * 0.1 - pl.col("against") * 0.1,
-                why=told,
-            ),
-            "同名主体不止一个",
-        )
+        decided, waiting = whole_names.judged(pairs.join(stranger, on="_subject_id", how="anti"))
+        self.decide(decided, "name")
+        for reason, candidates in waiting.items():
+            self.defer(candidates, reason)
 
     def by_lesson(self, written: pl.DataFrame) -> None:
         """Local numbers, through the enterprises that rows with the same number were found to be."""
@@ -340,16 +295,18 @@ class _Bench:
         accepted, doubtful = scorer(named, parsed.join(named, on="_subject_id", how="semi"), self.register)
         accepted = accepted.join(self.refused, on=["_subject_id", "enterprise_id"], how="anti")
         doubtful = doubtful.join(self.refused, on=["_subject_id", "enterprise_id"], how="anti")
+        told = ["_subject_id", "enterprise_id", pl.col("probability").alias("score"), "why"]
+        days_of = accepted.join(named.select("_subject_id", "name", "said_on"), on="_subject_id").join(
+            self.register.enterprises.select("enterprise_id", "established_date"), on="enterprise_id"
+        )
+        early = days_of.filter(days.early()).with_columns(why=pl.concat_str("why", pl.lit(";"), days.told()))
         branches = parsed.filter(pl.col("branch") != "").select("_subject_id")
         of_branch = accepted.join(branches, on="_subject_id", how="semi")
-        self.decide(
-            accepted.join(of_branch, on="_subject_id", how="anti").select(
-                "_subject_id", "enterprise_id", score="probability", why="why"
-            ),
-            "model",
-        )
-        told = ["_subject_id", "enterprise_id", pl.col("probability").alias("score"), "why"]
+        early = early.join(of_branch, on="_subject_id", how="anti")
+        waiting = pl.concat([of_branch.select("_subject_id"), early.select("_subject_id")])
+        self.decide(accepted.join(waiting, on="_subject_id", how="anti").select(told), "model")
         self.defer(of_branch.select(told), "分支机构名称,可能属于此主体")
+        self.defer(early.select(told), days.EARLY)
         likely = pl.col("probability").max().over("_subject_id") >= LIKELY
         self.defer(doubtful.filter(likely).select(told), "与一家很像,名称仍有出入")
         self.defer(doubtful.filter(~likely).select(told), "名称相近,把握不足")

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from matching.identity import names, omitted
 from matching.identity.evidence import register_features, subject_features
 from matching.identity.model import (
     LABELS,
@@ -37,19 +38,25 @@ SCORES = pl.Schema(
         "weight": pl.Float64(),
         "probability": pl.Float64(),
         "backed": pl.Boolean(),
+        "alone": pl.Boolean(),
         "why": pl.String(),
     }
 )
 
 # 瑞达文化 is often another firm than 瑞达文化传媒, 同椰 a slip of 通杰椰 as well as of 同左椰, and place and region are one fact told twice: a name
 # that is only a part of another, or merely near, is never accepted without the person or the phone. A form that is said and differs (经营部, 有限公司)
-# is never accepted: a company that succeeds a sole trader has its name, its person and its phone, and is somebody else.
+# is never accepted: a company that succeeds a sole trader has its name, its person and its phone, and is somebody else. Nor is, by its name alone,
+# whoever is said to live at another number.
+_LIKE = ("字序不同", "字形相近", "读音相同")
 _BACKED = (pl.col("gamma_form") != LEVELS["form"].index("不同")) & (
-    pl.col("gamma_name").is_in(
-        [LEVELS["name"].index(n) for n in ("字序不同", "字形相近", "读音相同", "字号行业相同", "全同")]
-    )
+    (pl.col("gamma_spot") != LEVELS["spot"].index("不同"))
+    & pl.col("gamma_name").is_in([LEVELS["name"].index(n) for n in (*_LIKE, "字号行业相同", "全同")])
     | (pl.col("gamma_legal_person") == 1)
     | (pl.col("gamma_phone") == 1)
+)
+# Nothing but a likeness speaks for the pair: no person, no phone, no house number.
+_ALONE = pl.col("gamma_name").is_in([LEVELS["name"].index(n) for n in _LIKE]) & ~pl.any_horizontal(
+    pl.col(f"gamma_{c}") == 1 for c in ("legal_person", "phone", "spot")
 )
 
 
@@ -107,6 +114,7 @@ def _scored(
         weight="match_weight",
         probability="match_probability",
         backed=_BACKED,
+        alone=_ALONE,
         why=_waterfall(rows),
     ).select(columns)
     return told
@@ -155,6 +163,36 @@ def scorer(model: dict[str, Any]) -> Scorer:
         said = subject_features(subjects, parsed)
         near = within_reach(said, register.enterprises, legal)
         known, owner = register_features(register.enterprises, legal.join(near, on="enterprise_id", how="semi"))
-        return verdicts(scores(said, known, model, owner, legal["enterprise_id"].n_unique()))
+        accepted, doubtful = verdicts(scores(said, known, model, owner, legal["enterprise_id"].n_unique()))
+        return without_rivals(accepted, doubtful, parsed, legal)
 
     return scored
+
+
+def without_rivals(
+    accepted: pl.DataFrame, doubtful: pl.DataFrame, parsed: pl.DataFrame, register_names: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`verdicts`, of which those that rest on a likeness alone go to the clerk if the name may be a person's, or if another's name with a character left
+    out is what was said.
+
+    魏文 is no slip of the trader 韦文. 同杉 is how 同山 sounds and what a slip leaves of 同力杉: the levels of a name are ranked, and never weigh an
+    omission against a likeness.
+    """
+    likely = accepted.filter("alone").select("_subject_id", first="enterprise_id")
+    persons = likely.join(parsed.filter(names.personal()), on="_subject_id", how="semi")
+    rivals = omitted.longer(
+        likely.join(parsed.select("_subject_id", "core", "place"), on="_subject_id"), register_names
+    )
+    rivals = rivals.join(likely, on="_subject_id").filter(pl.col("enterprise_id") != pl.col("first"))
+    doubted = pl.concat([rivals.select("_subject_id"), persons.select("_subject_id")])
+    contested = accepted.join(doubted, on="_subject_id", how="semi")
+    shown = rivals.select(
+        "_subject_id",
+        "enterprise_id",
+        weight=pl.lit(0.0),
+        probability=pl.lit(FLOOR),
+        backed=pl.lit(False),
+        alone=pl.lit(False),
+        why=pl.format("所写名称是「{}」少一字", "name"),
+    )
+    return accepted.join(contested, on="_subject_id", how="anti"), pl.concat([doubtful, contested, shown])

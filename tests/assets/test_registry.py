@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.assets.registry_world import (
@@ -136,6 +137,35 @@ def test_a_founding_after_its_approval_dates_no_name(world: SimpleNamespace) -> 
         "SELECT n.valid_from FROM registry.name n JOIN registry.enterprise e USING (enterprise_id) WHERE e.pripid = 'P8'"
     ).rows()
     assert (rows, dated) == ([(None,)], [(None,)])
+
+
+def test_a_payment_before_the_founding_waits_for_the_clerk(world: SimpleNamespace) -> None:
+    """The earliest day of any row that uses the name, of rows known on the day; a month later another row tells more."""
+    paid = {"_subject_id": pl.String, "paid_date": pl.Date, "_received_at": pl.Datetime}
+    year = {"_subject_id": pl.String, "report_year": pl.Int64, "_received_at": pl.Datetime}
+    rows = [("old", date(2018, 12, 31), "2024-03-01"), ("new", date(2019, 1, 1), "2024-03-01"), ("later", date(2024, 3, 1), "2024-03-01"),
+            ("later", date(2018, 6, 1), "2024-08-01")]  # fmt: skip
+    named = {"name": "海南瑞达科技有限公司"}
+    with world.warehouse.write() as w:
+        w.replace(
+            "raw.finance_payment",
+            table(paid, *[{"_subject_id": s, "paid_date": d, "_received_at": at(r)} for s, d, r in rows]),
+        )
+        told = [("last year", 2018), ("first year", 2019)]
+        w.replace(
+            "raw.science_rd_input",
+            table(year, *[{"_subject_id": s, "report_year": y, "_received_at": at("2024-03-01")} for s, y in told]),
+        )
+        ids = ["old", "new", "later", "last year", "first year"]
+        w.append("raw.subject", table(SUBJECT, *[said(s, region=str(i), **named) for i, s in enumerate(ids)]))
+    world.scope.known_at = at("2024-07-01")
+    yes, no = ("P1", "name"), (None, "review")
+    told_ids = resolved(built(world))
+    assert {s: told_ids[s] for s in ids} == {"old": no, "new": yes, "later": yes, "last year": no, "first year": yes}
+    world.scope.known_at = at("2024-12-31")
+    assert resolved(built(world))["later"] == no
+    why = world.warehouse.frame("SELECT why FROM registry.review WHERE _subject_id = 'later'")["why"].to_list()
+    assert len(why) == 1 and "所记日期 2018-06-01 早于成立日期 2019-01-01" in why[0]
 
 
 def test_one_code_under_two_numbers(world: SimpleNamespace) -> None:

@@ -1,5 +1,6 @@
 """The law of the increment: resolving again says what resolving all says, and looks at few."""
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -40,6 +41,7 @@ SAID: list[dict[str, Any]] = [
     {"name": "海南远行旅游有限公司", "legal_person": "人31"},
     {"name": "海南德海旅游有限公司", "phone_hash": "p7"},
     {"name": "海南从没听过粮油有限公司"},
+    {"name": "海南宏途网络有限公司", "region": "460106"},
     {"name": "海南瑞达科技有限公司三亚分公司"},
 ]
 
@@ -140,6 +142,22 @@ def test_only_what_can_have_changed_is_looked_at() -> None:
     more = register(everybody, {0, 1, 2}, set(), set())
     ids = increment.affected(standing, old, more, None)
     assert ids is not None and {"s02", "s08"} <= set(ids["_subject_id"]) and "s05" not in set(ids["_subject_id"])
+
+
+def test_a_name_one_character_longer_that_comes_later_is_looked_at() -> None:
+    """力同杉 shares no block and no value with 同杉, which had been taken for 同山 by its sound."""
+    names = ["海南同山网络有限公司", *NAMES[1:]]
+    known = register(list(range(len(NAMES))), set(), set(), set())
+    known = replace(known, names=known.names.with_columns(name=pl.Series(names)))
+    longer = known.names.head(1).with_columns(enterprise_id=pl.lit("e01"), name=pl.lit("海南力同杉网络有限公司"))
+    more = replace(known, names=pl.concat([known.names, longer]))
+    row = subjects([0]).with_columns(uscc=pl.lit(None, pl.String), name=pl.lit("海南同杉网络有限公司"))
+    standing = Standing(known, row, judged([]), resolve(row, known, None, SCORER))
+    assert standing.resolution.subject["enterprise_id"].to_list() == ["e00"]
+    again, looked_at = resolve_again(standing, row, more, None, SCORER)
+    batch = resolve(row, more, None, SCORER)
+    assert batch.subject["tier"].to_list() == ["review"] and looked_at == 1
+    assert again.subject.equals(batch.subject) and again.review.equals(batch.review)
 
 
 def test_an_earlier_day_is_resolved_as_a_whole() -> None:

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from matching.identity import model, scoring, training
+from matching.identity import model, omitted, scoring, training
+from matching.identity import names as parsing
 from matching.identity.evidence import register_features, subject_features
 from matching.identity.resolve import Register, resolve
 
@@ -81,7 +84,7 @@ def test_verdicts_are_among_the_candidates_and_nobody() -> None:
         ],
         schema=["_subject_id", "enterprise_id", "weight", "probability"],
         orient="row",
-    ).with_columns(why=pl.lit(""), backed=pl.lit(True))
+    ).with_columns(why=pl.lit(""), backed=pl.lit(True), alone=pl.lit(False))
     accepted, clerk = scoring.verdicts(scored)
     assert accepted.select("_subject_id", "enterprise_id").rows() == [("b", "x"), ("d", "x")]
     # Odds 2² against one tenth that it is nobody of the register.
@@ -158,6 +161,101 @@ def test_a_near_name_alone_is_for_the_clerk_with_the_phone_it_is_accepted() -> N
     told = resolve(rows, known, None, scoring.scorer(model.loaded()))
     assert told.subject.select("enterprise_id", "tier").rows() == [(None, "review"), (meant, "model")]
     assert told.review.select("_subject_id", "enterprise_id").rows()[0] == ("s0", meant)
+
+
+@pytest.mark.parametrize(("more", "expected"), [({}, (None, "review")), ({"legal_person": "人0"}, ("e0", "model"))])
+def test_what_sounds_like_one_and_lacks_a_character_of_another_is_for_the_clerk(
+    more: dict[str, str], expected: tuple[str | None, str]
+) -> None:
+    names = ["海南同山网络科技有限公司", "海南同力杉网络科技有限公司", *NAMES[2:]]
+    known = register()
+    known = Register(known.enterprises, known.keys, known.names.with_columns(name=pl.Series(names)))
+    scorer = scoring.scorer(model.loaded())
+    rows = said({"name": "海南同杉网络科技有限公司", **more})
+    told = resolve(rows, known, None, scorer)
+    assert told.subject.select("enterprise_id", "tier").rows() == [expected]
+    # Without the longer name, or with one of another place, the sound decides.
+    for other in (NAMES[1], "三亚同力杉网络科技有限公司"):
+        alone = Register(
+            known.enterprises, known.keys, known.names.with_columns(name=pl.Series([names[0], other, *names[2:]]))
+        )
+        assert resolve(rows, alone, None, scorer).subject["enterprise_id"].to_list() == ["e0"], other
+    if not more:
+        assert set(told.review["enterprise_id"]) == {"e0", "e1"}
+
+
+def test_a_likeness_alone_gives_way_to_an_omission() -> None:
+    """However sure the model is: the levels of a name are ranked, so that an omission is never weighed against a likeness."""
+    names = ["海南同山网络科技有限公司", "海南同力杉网络科技有限公司", *NAMES[2:]]
+    known = register()
+    known = Register(known.enterprises, known.keys, known.names.with_columns(name=pl.Series(names)))
+    row = {
+        "enterprise_id": "e0",
+        "weight": 30.0,
+        "probability": 0.999,
+        "backed": True,
+        "alone": True,
+        "why": "读音相同",
+    }
+    accepted = pl.DataFrame([{"_subject_id": "s", **row}], schema=scoring.SCORES)
+    parsed = parsing.parsed(pl.Series(["海南同杉网络科技有限公司"])).with_columns(_subject_id=pl.lit("s"))
+    kept, clerk = scoring.without_rivals(accepted, accepted.clear(), parsed, known.parsed)
+    assert kept.is_empty()
+    assert clerk.select("enterprise_id", "why").rows() == [
+        ("e0", "读音相同"),
+        ("e1", "所写名称是「海南同力杉网络科技有限公司」少一字"),
+    ]
+    borne_out = accepted.with_columns(alone=pl.lit(False))
+    assert scoring.without_rivals(borne_out, accepted.clear(), parsed, known.parsed)[0].equals(borne_out)
+    other = parsed.with_columns(core=pl.lit("同杉网络科级"))
+    assert scoring.without_rivals(accepted, accepted.clear(), other, known.parsed)[0].equals(accepted)
+
+
+def test_names_one_character_longer() -> None:
+    cores = [
+        "同力杉网络科技",
+        "同杉网络科技",
+        "同杉网络科",
+        "力同杉网络科技",
+        "同杉网络科技园",
+        "同杉网路科技",
+        "同力杉网路科技",
+        "同同杉网络科技",
+    ]
+    parsed = pl.DataFrame(
+        {
+            "enterprise_id": [f"e{i}" for i in range(len(cores))],
+            "name": cores,
+            "core": cores,
+            "place": ["海南"] * len(cores),
+        }
+    )
+    said_ = pl.DataFrame({"_subject_id": ["s"], "core": ["同杉网络科技"], "place": ["海南"]})
+    assert omitted.longer(said_, parsed)["name"].to_list() == [
+        "同力杉网络科技",
+        "力同杉网络科技",
+        "同杉网络科技园",
+        "同同杉网络科技",
+    ]
+    assert omitted.longer(said_.with_columns(place=pl.lit("三亚")), parsed).is_empty()
+    assert omitted.longer(said_.with_columns(place=pl.lit("")), parsed).height == 4
+    assert omitted.longer(said_.clear(), parsed).is_empty()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.text("甲乙丙", min_size=2, max_size=6), min_size=1, max_size=12),
+    st.text("甲乙丙", min_size=2, max_size=5),
+)
+def test_longer_names_are_those_that_an_omission_turns_into_what_was_said(cores: list[str], written: str) -> None:
+    cores = sorted(set(cores))
+    parsed = pl.DataFrame({"enterprise_id": cores, "name": cores, "core": cores, "place": [""] * len(cores)})
+    found = omitted.longer(pl.DataFrame({"_subject_id": ["s"], "core": [written], "place": [""]}), parsed)
+    expected = [c for c in cores if len(c) > 2 and any(c[:i] + c[i + 1 :] == written for i in range(len(c)))]
+    assert found["name"].to_list() == expected
+    assert set(omitted.shortened(parsed.filter(pl.col("core").str.len_chars() > 2))["short"]) == {
+        c[:i] + c[i + 1 :] for c in cores if len(c) > 2 for i in range(len(c))
+    }
 
 
 def test_one_core_of_another_place_and_form_is_shown_to_the_clerk_in_a_large_register() -> None:

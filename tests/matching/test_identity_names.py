@@ -100,6 +100,19 @@ def test_likeness() -> None:
     assert likeness("海南瑞达科技有限公司", "海南瑞大科技有限公司") == 0.9
     assert likeness("海南瑞达科技有限公司", "海南瑞达科技") >= 0.85
     assert likeness("海南瑞达科技有限公司", None) is None
+    assert likeness("海南瑞达科技有限公司", "Hainan Ruida Technology Co., Ltd.") is None, "译名不是另一个名称"
+    assert likeness("HAINAN RUIDA CO LTD", "HAINAN RUIDA CO., LTD.") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("韦文", True), ("欧阳文文", True), ("王 伟", True), ("阿依古丽江", False), ("海口韦文店", False), ("韦文店", False), ("瑞达科技", False),
+        ("海南韦文", False), ("WEI WEN", False), (None, False),
+    ],
+)  # fmt: skip
+def test_names_that_may_be_a_persons(name: str | None, expected: bool) -> None:
+    assert names.parsed(pl.Series([name], dtype=pl.String)).select(names.personal()).item() is expected
 
 
 def test_jwc_counts_characters() -> None:
