@@ -1,4 +1,4 @@
-"""push/list, line, suppression, settlement, receipt: what a run proposes, beside the lists that are frozen and never change."""
+"""push/list, line, suppression, settlement, unlisted, receipt: what a run proposes, beside the lists that are frozen and never change."""
 
 import dagster as dg
 import polars as pl
@@ -10,6 +10,7 @@ from assets.push_history import frozen, history, taken_up
 from assets.push_inputs import collected
 from assets.push_payout import payout
 from assets.push_return import receipts, settlement, stray_receipts
+from assets.push_unlisted import unlisted_payments
 from assets.sql import table_metadata
 from matching.push.kinds import KINDS, REASONS
 from matching.push.lines import LINE
@@ -23,6 +24,7 @@ _DESCRIPTIONS = {
     "suppression": "未列入的企业与原因：每个本可列入的（企业，事项）要么在清单行上，要么在这里，写明一个原因。",
     "unit": "兑现单元：按件兑现的事项，企业名下是哪几件（专利申请号等），与奖励所计件数并列；每一件只兑现一次。",
     "settlement": "兑付对账：每笔已导出的兑付，财政兑现台账付了多少、几笔、何时，是否付清，导出 48 小时后仍未付清的标为逾期。",
+    "unlisted": "名单外支付：财政付给企业某事项的钱，而这家企业没有因它上过任何名单，也没有批准的申报；自首份导出的兑付名单之日起，已有人说明的不再列出。",
     "fund": "资金池：期初、补充、财政已付、余额、已批未付、可用余额、告警线；一个事项只从一个池支付。",
     "fund_movement": "资金池流水：每次投入，每天每个事项的支付与退回，以及之后的余额。",
     "receipt": "短信回执：每条已导出的短信是否送达、点击、失败或退订；退订的企业此后不再提醒。",
@@ -94,6 +96,7 @@ LABELS = {
     "state": "对账或回执状态",
     "exported_at": "付款文件导出时间",
     "overdue": "导出 48 小时后仍未付清",
+    "paid_on": "支付日",
     "occurred_at": "回执时间",
     "unit": "兑现单元编号",
     "expected": "奖励所计件数",
@@ -123,6 +126,19 @@ def _funded(rows: pl.DataFrame) -> dg.AssetCheckResult:
         check_name="pools_funded",
         severity=dg.AssetCheckSeverity.WARN,
         description="；".join(said) or "资金池都在告警线以上",
+    )
+
+
+def _accounted(stray: pl.DataFrame) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=stray.is_empty(),
+        asset_key=["push", "unlisted"],
+        check_name="paid_by_list",
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{stray.height} 笔共 {stray['paid_yuan'].sum()} 元付给了没有上过名单、也没有批准申报的企业；见 huiqi unlisted"
+        if stray.height
+        else "财政的支付都有名单或批准的申报",
+        metadata={"事项": "、".join(sorted(set(stray["item_id"]))[:20]), "笔数": stray.height},
     )
 
 
@@ -176,6 +192,9 @@ def _answers(answers: pl.DataFrame) -> dict[str, object]:
         dg.AssetCheckSpec(
             "paid_in_time", asset=["push", "settlement"], description="付款文件导出 48 小时内由财政付清。"
         ),
+        dg.AssetCheckSpec(
+            "paid_by_list", asset=["push", "unlisted"], description="财政的每笔支付都有名单或批准的申报。"
+        ),
         dg.AssetCheckSpec("receipts_ours", asset=["push", "receipt"], description="短信回执都对得上发出的短信。"),
         dg.AssetCheckSpec("pools_funded", asset=["push", "fund"], description="资金池可用余额在告警线以上。"),
     ],
@@ -195,6 +214,7 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
         [proposal.lines, kept_lines.filter(~pl.col("list_id").is_in(proposal.lists["list_id"].implode()))]
     )
     states, answers = settlement(warehouse, control, scope), receipts(warehouse, control)
+    stray = unlisted_payments(warehouse, control)
     awards = history(control, scope.as_of)["awards"]
     assert isinstance(awards, pl.DataFrame)
     fund_rows, book = pooled(warehouse, scope, awards, states)
@@ -205,6 +225,7 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
             "suppression": transaction.replace("push.suppression", proposal.suppressions),
             "unit": transaction.replace("push.unit", inputs.units),
             "settlement": transaction.replace("push.settlement", states),
+            "unlisted": transaction.replace("push.unlisted", stray),
             "fund": transaction.replace("push.fund", fund_rows),
             "fund_movement": transaction.replace("push.fund_movement", book),
             "receipt": transaction.replace("push.receipt", answers),
@@ -222,6 +243,7 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
         "suppression": reasons,
         "unit": {},
         "settlement": {},
+        "unlisted": {},
         "fund": {FUND_STATES[state]: n for state, n in fund_rows.group_by("state").len().sort("state").iter_rows()},
         "fund_movement": {},
         "receipt": _answers(answers),
@@ -235,6 +257,7 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
             },
         )
     yield _in_time(states)
+    yield _accounted(stray)
     yield _funded(fund_rows)
     yield _ours(stray_receipts(warehouse, control))
 

@@ -53,13 +53,13 @@ def _kept(control: Control, sql: str, *tables: str) -> list[dict[str, object]]:
 
 
 def settlement(warehouse: Warehouse, control: Control, scope: Scope) -> pl.DataFrame:
-    """What became of every award whose payment file has left: (list_id, GRANTED, payments, `state`, exported_at, `overdue`).
+    """What became of every award whose payment file has left: (GRANTED without since, payments, `state`, exported_at, `overdue`).
 
     `overdue`: not paid in full 48 hours after the export, as known by `known_at`.
     """
     exported = _kept(
         control,
-        "SELECT a.list_id, a.entity_id, json_extract(l.body, '$.uscc') AS uscc, a.item_id, a.cycle, a.amount_fen, a.as_of,"
+        "SELECT a.list_id, a.entity_id, json_extract(l.body, '$.uscc') AS uscc, a.item_id, a.cycle, a.claim_unit, a.amount_fen, a.as_of,"
         " (SELECT max(t.at) FROM audit t WHERE t.action = 'exported' AND t.subject = a.list_id) AS exported_at"
         " FROM active_award a JOIN push_list p USING (list_id)"
         " JOIN push_line l ON l.list_id = a.list_id AND l.line_key = a.award_key"
@@ -68,37 +68,22 @@ def settlement(warehouse: Warehouse, control: Control, scope: Scope) -> pl.DataF
         "push_list",
         "audit",
     )
-    paid_rows = payments(warehouse)
-    batches = sorted({(str(r["list_id"]), str(r["as_of"]), str(r["exported_at"])) for r in exported})
-    parts = [
-        _settled_list(
-            list_id,
-            [r for r in exported if r["list_id"] == list_id],
-            paid_rows,
-            dt.date.fromisoformat(since),
-            at,
-            scope,
-        )
-        for list_id, since, at in batches
-    ]
-    return pl.concat(parts) if parts else _settled_list("", [], shapes.empty(PAID), dt.date.min, "None", scope)
-
-
-def _settled_list(
-    list_id: str, awards: list[dict[str, object]], paid_rows: pl.DataFrame, since: dt.date, at: str, scope: Scope
-) -> pl.DataFrame:
     granted = pl.DataFrame(
-        [(r["entity_id"], r["uscc"], r["item_id"], r["cycle"], Decimal(str(r["amount_fen"])) / 100) for r in awards],
+        [
+            (r["list_id"], r["entity_id"], r["uscc"], r["item_id"], r["cycle"], r["claim_unit"],
+             Decimal(str(r["amount_fen"])) / 100, dt.date.fromisoformat(str(r["as_of"])))
+            for r in exported
+        ],
         schema=GRANTED,
         orient="row",
-    )
-    exported_at = None if at == "None" else dt.datetime.fromisoformat(at)
-    late = exported_at is not None and scope.known_at - exported_at > PATIENCE
-    return settled(granted, paid_rows, since).select(
-        pl.lit(list_id).alias("list_id"),
-        pl.all(),
-        pl.lit(exported_at, dtype=pl.Datetime("us")).alias("exported_at"),
-        (pl.lit(late) & ~pl.col("state").is_in(_PAID_IN_FULL)).alias("overdue"),
+    )  # fmt: skip
+    left = {str(r["list_id"]): dt.datetime.fromisoformat(str(r["exported_at"])) for r in exported if r["exported_at"]}
+    exported_at = pl.col("list_id").replace_strict(left, default=None, return_dtype=pl.Datetime("us"))
+    late = (pl.lit(scope.known_at) - exported_at > PATIENCE).fill_null(False)
+    return (
+        settled(granted, payments(warehouse))
+        .drop("since")
+        .with_columns(exported_at.alias("exported_at"), (late & ~pl.col("state").is_in(_PAID_IN_FULL)).alias("overdue"))
     )
 
 

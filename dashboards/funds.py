@@ -1,4 +1,4 @@
-"""资金池: what every pool holds, its book, and the treasury payments that still wait for somebody to name their item."""
+"""资金池: what every pool holds, its book, and the treasury payments that still wait for somebody to name their item, or that no list accounts for."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ def funds_page(pages: Pages, request: Request) -> Response:
             " LEFT JOIN (SELECT item_id, arg_max(title, version) AS title FROM policy.item GROUP BY item_id) AS i USING (item_id)"
             f" WHERE state = 'unsure' ORDER BY abs(paid_yuan) DESC, voucher_no LIMIT {WAITING}"
         )
+        strays = (
+            mart.rows(
+                "SELECT s.*, e.uscc, e.name, i.title FROM push.unlisted AS s LEFT JOIN profile.enterprise AS e USING (enterprise_id)"
+                " LEFT JOIN (SELECT item_id, arg_max(title, version) AS title FROM policy.item GROUP BY item_id) AS i USING (item_id)"
+                f" ORDER BY s.paid_yuan DESC, s.enterprise_id, s.item_id LIMIT {WAITING}"
+            )
+            if mart.row(
+                "SELECT 1 FROM information_schema.tables WHERE table_schema = 'push' AND table_name = 'unlisted'"
+            )
+            else []
+        )
         counts = mart.rows(
             "SELECT state, count(*) AS n, sum(paid_yuan) AS yuan FROM push.payout GROUP BY state ORDER BY state"
         )
@@ -46,6 +57,7 @@ def funds_page(pages: Pages, request: Request) -> Response:
             pool=wanted,
             book=book,
             waiting=waiting,
+            strays=strays,
             counts=counts,
             names=STATES,
             kinds=KINDS,

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from dashboards.pages import Pages, whole
 from pipelines.control import ControlStore
 from pipelines.export import people_cells
-from pipelines.worklist import COLUMNS, SORTS, today_of, waiting
+from pipelines.waiting import SORTS
+from pipelines.worklist import COLUMNS, today_of, waiting
 
 PER_PAGE = 100
 

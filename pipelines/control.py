@@ -21,7 +21,7 @@ SCHEMAS = (
     proofs.SCHEMA,
 )
 # Raised with every change of a schema above, so that a store is brought up to date once and not at every connection.
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 
 @dataclass(frozen=True)

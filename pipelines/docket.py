@@ -102,6 +102,17 @@ CREATE TRIGGER IF NOT EXISTS payout_judgement_fixed BEFORE UPDATE ON payout_judg
     BEGIN SELECT RAISE(ABORT, '认定不可修改，只能再次认定'); END;
 CREATE TRIGGER IF NOT EXISTS payout_judgement_kept BEFORE DELETE ON payout_judgement
     BEGIN SELECT RAISE(ABORT, '认定不可删除'); END;
+CREATE TABLE IF NOT EXISTS payment_note (
+    note_id INTEGER PRIMARY KEY,
+    enterprise_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    paid_on TEXT NOT NULL,
+    note TEXT NOT NULL CHECK (trim(note) <> ''),
+    officer TEXT NOT NULL,
+    at TEXT NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS payment_note_fixed BEFORE UPDATE ON payment_note BEGIN SELECT RAISE(ABORT, '说明不可修改'); END;
+CREATE TRIGGER IF NOT EXISTS payment_note_kept BEFORE DELETE ON payment_note BEGIN SELECT RAISE(ABORT, '说明不可删除'); END;
 CREATE TABLE IF NOT EXISTS arm (
     enterprise_id TEXT NOT NULL,
     item_id TEXT NOT NULL,

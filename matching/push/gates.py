@@ -198,6 +198,7 @@ def _own_cases(frame: pl.DataFrame, inputs: Inputs, dates: Dates) -> pl.DataFram
     return frame.join(cases, on=["enterprise_id", "item_id"], how="inner").filter(_in_cycle())
 
 
+PASSED: Final = "通过"
 REFUSED: Final = "不通过"
 WITHDRAWN: Final = "撤回"
 

@@ -1,4 +1,4 @@
-"""`huiqi funds`, `payouts`, `payout`, `differences`: what every pool holds, which item a payment was for, and what should come back."""
+"""`huiqi funds`, `unlisted`, `payouts`, `payout`, `differences`: what every pool holds, which item a payment was for, and what should come back."""
 
 from contextlib import closing
 from datetime import date
@@ -11,7 +11,7 @@ from matching.push.payout import STATES as PAYOUT_STATES
 from matching.push.pools import KINDS, STATES
 from pipelines.clawback import reviewed
 from pipelines.cli import output
-from pipelines.cli.acting import As, desk_of, moment_of, phrase_of, refusals, tell
+from pipelines.cli.acting import As, Note, desk_of, moment_of, phrase_of, refusals, tell
 from pipelines.cli.output import Home, Json, Stop
 from pipelines.published import open_published
 
@@ -24,10 +24,75 @@ def register(app: typer.Typer) -> None:
         "differences",
         help="差异清单：已兑付的按现在的资料重判，该追回、补发、核实的。示例：huiqi differences --since 2025-01-01",
     )(differences)
+    app.command(
+        "unlisted",
+        help="名单外支付：财政付了而没有名单也没有批准申报的；写明依据后不再提示。示例：huiqi unlisted 91460100MA5T000001 hn-jobs-added 2025-02-20 --note 会议纪要 --as 李审批",
+    )(unlisted)
     app.command("payouts", help="国库支付归到哪个事项，哪些待人认定。示例：huiqi payouts --state unsure")(payouts)
     app.command(
         "payout", help="认定一笔国库支付属于哪个事项。示例：huiqi payout ZF10000000453 hn-jobs-added --as 王经办"
     )(judge)
+
+
+def unlisted(
+    key: Annotated[str, typer.Argument(metavar="[USCC]", help="企业", show_default=False)] = "",
+    item: Annotated[str, typer.Argument(metavar="[ITEM]", help="事项编号", show_default=False)] = "",
+    day: Annotated[str, typer.Argument(metavar="[DAY]", help="支付日 YYYY-MM-DD", show_default=False)] = "",
+    by: Annotated[str, typer.Option("--as", help="说明人（审批人）", show_default=False)] = "",
+    note: Note = "",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    where = output.home_of(home)
+    desk = desk_of(where)
+    told = {
+        (row["enterprise_id"], row["item_id"], row["paid_on"])
+        for row in desk.control.rows("SELECT enterprise_id, item_id, paid_on FROM payment_note")
+    }
+    found = [
+        row
+        for row in _rows(
+            home,
+            "SELECT u.*, e.uscc, e.name FROM push.unlisted AS u LEFT JOIN profile.enterprise AS e USING (enterprise_id)"
+            " ORDER BY u.paid_on, u.enterprise_id, u.item_id",
+            {},
+        )
+        if (row["enterprise_id"], row["item_id"], row["paid_on"].isoformat()) not in told
+    ]
+    if key:
+        meant = (key.upper(), item, day)
+        row = next(
+            (
+                r
+                for r in found
+                if (r["uscc"] or r["enterprise_id"].upper(), r["item_id"], r["paid_on"].isoformat()) == meant
+            ),
+            None,
+        )
+        if row is None:
+            raise Stop(f"没有待说明的名单外支付 {' '.join(meant)}；用 huiqi unlisted 查看")
+        with refusals():
+            desk.explain_payment(row["enterprise_id"], item, row["paid_on"], note, by, phrase_of(by), moment_of(where))
+        tell(
+            json,
+            {"uscc": row["uscc"], "item_id": item, "paid_on": row["paid_on"], "note": note},
+            f"已记下 {key} 这笔支付的依据",
+        )
+        return
+    if json:
+        output.print_json(found)
+    elif found:
+        columns = {
+            "uscc": "信用代码",
+            "name": "名称",
+            "item_id": "事项",
+            "paid_on": "支付日",
+            "paid_yuan": "金额（元）",
+        }
+        output.print_table(found, columns, title=f"财政付了而名单上没有的 {len(found)} 笔")
+    else:
+        output.console.print("财政的支付都有名单或批准的申报")
+    raise typer.Exit(output.ATTENTION if found else output.DONE)
 
 
 def differences(

@@ -13,7 +13,8 @@ from pipelines.cli.output import Home, Json, Stop
 from pipelines.control import ControlStore
 from pipelines.export import people_cells
 from pipelines.published import current, open_published
-from pipelines.worklist import COLUMNS, SORTS, today_of, waiting
+from pipelines.waiting import SORTS
+from pipelines.worklist import COLUMNS, today_of, waiting
 
 
 def register(app: typer.Typer) -> None:

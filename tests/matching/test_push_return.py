@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching.push.receipts import RECEIPTS, SENT_LINES, answered, strays, wishes
-from matching.push.settle import GRANTED, PAID, STATES, kept, settled
+from matching.push.settle import GRANTED, PAID, STATES, kept, settled, unlisted
 
 SINCE = dt.date(2025, 1, 26)
-AWARD = ("E1", "9146", "a", "2025", Decimal("100.00"))
+AWARD = ("L", "E1", "9146", "a", "2025", "", Decimal("100.00"), SINCE)
 
 
 def after(*payments: tuple[dt.date, str], award: tuple[object, ...] = AWARD) -> dict[str, object]:
     granted = pl.DataFrame([award], schema=GRANTED, orient="row")
     rows = [("E1", "a", day, Decimal(amount)) for day, amount in payments]
-    return settled(granted, pl.DataFrame(rows, schema=PAID, orient="row"), SINCE).row(0, named=True)
+    return settled(granted, pl.DataFrame(rows, schema=PAID, orient="row")).row(0, named=True)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,82 @@ def test_paid_in_full_means_to_the_fen(fen: list[int]) -> None:
 
 
 def test_another_firms_money_settles_nothing() -> None:
-    row = after((SINCE, "100.00"), award=("E2", "9147", "a", "2025", Decimal("100.00")))
+    row = after((SINCE, "100.00"), award=("L", "E2", "9147", "a", "2025", "", Decimal("100.00"), SINCE))
     assert row["state"] == "waiting"
+
+
+def together(awards: list[tuple[str, str, str, dt.date]], *payments: tuple[str, str]) -> list[tuple[str, str]]:
+    """(state, net) of several awards (list, unit, amount, since) of E1 for item a, as they were given."""
+    rows = [(name, "E1", "9146", "a", name, unit, Decimal(due), since) for name, unit, due, since in awards]
+    paid = [("E1", "a", dt.date.fromisoformat(day), Decimal(amount)) for day, amount in payments]
+    other = [("E2", "9147", "a", SINCE, "7"), ("E1", "9146", "b", SINCE, "7")]
+    rows += [("Z", firm, uscc, item, "Z", "", Decimal(due), since) for firm, uscc, item, since, due in other]
+    found = settled(pl.DataFrame(rows, schema=GRANTED, orient="row"), pl.DataFrame(paid, schema=PAID, orient="row"))
+    assert found.height == len(rows) and set(found.filter(pl.col("list_id") == "Z")["state"]) == {"waiting"}
+    mine = {
+        (row["list_id"], row["claim_unit"]): (row["state"], str(row["paid_yuan"]))
+        for row in found.iter_rows(named=True)
+    }
+    return [mine[name, unit] for name, unit, _, _ in awards]
+
+
+FEBRUARY, MARCH = dt.date(2025, 2, 25), dt.date(2025, 3, 25)
+MONTHS = [("J", "", "100", SINCE), ("K", "", "100", FEBRUARY), ("M", "", "100", MARCH)]
+UNITS = [("L", "p1", "30", SINCE), ("L", "p2", "30", SINCE), ("L", "p3", "40", SINCE)]
+
+
+@pytest.mark.parametrize(
+    ("awards", "payments", "states"),
+    [
+        # a monthly award: each month's money settles one month, whenever it comes
+        (MONTHS, [("2025-02-08", "100")], ["paid 100.00", "waiting 0.00", "waiting 0.00"]),
+        (MONTHS, [("2025-02-08", "100"), ("2025-03-08", "100")], ["paid 100.00", "paid 100.00", "waiting 0.00"]),
+        (MONTHS, [("2025-04-01", "100"), ("2025-04-01", "100")], ["paid 100.00", "paid 100.00", "waiting 0.00"]),
+        (MONTHS, [("2025-04-08", "200")], ["paid 100.00", "paid 100.00", "waiting 0.00"]),
+        (MONTHS, [("2025-02-08", "100"), ("2025-02-09", "100")], ["over 200.00", "waiting 0.00", "waiting 0.00"]),
+        (MONTHS, [("2025-01-08", "100")], ["waiting 0.00", "waiting 0.00", "waiting 0.00"]),
+        # units: one by one in any order, in one sum, one of them returned
+        (UNITS, [("2025-02-08", "40"), ("2025-02-08", "30"), ("2025-02-09", "30")], ["paid 30.00", "paid 30.00", "paid 40.00"]),
+        (UNITS, [("2025-02-08", "100")], ["paid 30.00", "paid 30.00", "paid 40.00"]),
+        (UNITS, [("2025-02-08", "100"), ("2025-03-01", "-40")], ["paid 30.00", "paid 30.00", "returned 0.00"]),
+        (UNITS, [("2025-02-08", "100"), ("2025-03-01", "-100")], ["returned 0.00"] * 3),
+        (UNITS, [("2025-02-08", "50")], ["paid 30.00", "partial 20.00", "waiting 0.00"]),
+        (UNITS, [("2025-02-08", "100"), ("2025-02-09", "5")], ["paid 30.00", "paid 30.00", "over 45.00"]),
+    ],
+)  # fmt: skip
+def test_money_of_one_firm_and_item_settles_each_award_once(
+    awards: list[tuple[str, str, str, dt.date]], payments: list[tuple[str, str]], states: list[str]
+) -> None:
+    assert [f"{state} {net}" for state, net in together(awards, *payments)] == states
+    assert [f"{state} {net}" for state, net in reversed(together(awards[::-1], *payments[::-1]))] == states
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 80), st.integers(-150, 150).filter(bool)), max_size=8))
+def test_no_fen_is_lost_or_counted_twice_among_awards(payments: list[tuple[int, int]]) -> None:
+    said = [((SINCE + dt.timedelta(days=n)).isoformat(), str(amount)) for n, amount in payments]
+    for awards in (MONTHS, UNITS):
+        found = together(awards, *said)
+        assert sum(Decimal(net) for _, net in found) == sum(amount for _, amount in payments)
+        due = {"paid": 0, "split": 0}
+        for (_, _, amount, _), (state, net) in zip(awards, found, strict=True):
+            assert (state in due) == (Decimal(net) == Decimal(amount)) and (state == "over") == (
+                Decimal(net) > Decimal(amount)
+            )
+
+
+def test_money_that_no_list_and_no_application_named_is_told() -> None:
+    rows = [
+        ("E1", "a", "2025-02-08", "100"), ("E2", "a", "2025-02-08", "60"), ("E2", "a", "2025-02-08", "40"),
+        ("E2", "b", "2025-02-09", "7"), ("E3", "a", "2025-01-25", "100"), ("E4", "a", "2025-02-08", "50"),
+        ("E4", "a", "2025-03-01", "-50"),
+    ]  # fmt: skip
+    paid = pl.DataFrame(
+        [(firm, item, dt.date.fromisoformat(day), Decimal(yuan)) for firm, item, day, yuan in rows], schema=PAID, orient="row"
+    )  # fmt: skip
+    accounted = pl.DataFrame([("E1", "a"), ("E2", "b")], schema={"enterprise_id": pl.String, "item_id": pl.String}, orient="row")  # fmt: skip
+    assert unlisted(paid, accounted, SINCE).rows() == [("E2", "a", dt.date(2025, 2, 8), Decimal("100.00"))]
+    assert unlisted(paid, accounted.clear(), SINCE)["item_id"].to_list() == ["a", "a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from matching.identity import judgements
 from pipelines.approval import Desk
 from pipelines.docket import RefusedError
 from pipelines.proofs import refuted
-from pipelines.worklist import PROMISED, SORTS, Waiting, waiting
+from pipelines.waiting import PROMISED, SORTS, Waiting
+from pipelines.worklist import waiting
 from tests.pipelines.test_approval import AFTER_NOTICE, PHRASE, approved, frozen, line, shown, submitted
 from tests.pipelines.test_approval import desk as desk
 
@@ -39,8 +40,9 @@ CREATE TABLE registry.said AS SELECT 'subject00001' AS _subject_id, TIMESTAMP '2
 CREATE TABLE raw.delivery AS SELECT 'f1' AS file_id, 'SWJ_X.txt' AS name, 'tax' AS department, 'vat' AS table_name, 'F' AS kind, '202412' AS period, '01' AS batch, 'held' AS status, '行数异常' AS reason, TIMESTAMP '2025-01-24 09:00:00' AS received_at;
 CREATE TABLE push.payout AS SELECT 'ZF1' AS voucher_no, '扶持资金' AS purpose, 'a' AS item_id, DATE '2025-01-10' AS paid_on, 88.00::DECIMAL(18,2) AS paid_yuan, '工信局' AS budget_unit, 'unsure' AS state;
 CREATE TABLE push.settlement AS SELECT 'auto_award.old' AS list_id, 'waiting' AS state, true AS overdue, 100.00::DECIMAL(18,2) AS granted_yuan, TIMESTAMP '2025-01-20 09:00:00' AS exported_at;
+CREATE TABLE push.unlisted AS SELECT 'E1' AS enterprise_id, 'i' AS item_id, DATE '2025-01-23' AS paid_on, 9000.00::DECIMAL(18,2) AS paid_yuan;
 CREATE TABLE push.fund AS SELECT 'jobs' AS pool, '就业资金' AS label, 'alarm' AS state, 10.00::DECIMAL(18,2) AS free_yuan, 50.00::DECIMAL(18,2) AS alarm_yuan;
-CREATE TABLE profile.enterprise AS SELECT 'E1' AS enterprise_id, '海南甲有限公司' AS name, 5 AS employees_insured;
+CREATE TABLE profile.enterprise AS SELECT 'E1' AS enterprise_id, '91460100MA5T000001' AS uscc, '海南甲有限公司' AS name, 5 AS employees_insured;
 CREATE TABLE mart.dim_enterprise AS SELECT 'E1' AS enterprise_id, '海南甲有限公司' AS name;
 CREATE TABLE mart.fact_complaint AS SELECT 'T1' AS ticket_no, 'E1' AS enterprise_id, '政策咨询' AS category, TIMESTAMP '2025-01-20 09:00:00' AS accepted_at, NULL::TIMESTAMP AS closed_at, DATE '2025-01-27' AS close_due_date;
 """
@@ -88,6 +90,7 @@ def test_everything_that_waits_is_listed_with_its_days_and_the_way_to_settle_it(
     assert of(found, "identity") == [("subject00001", day(2025, 1, 6), day(2025, 1, 20))]
     assert of(found, "delivery") == [("SWJ_X.txt", day(2025, 1, 24), day(2025, 1, 27))]
     assert of(found, "settlement") == [("auto_award.old waiting", day(2025, 1, 20), day(2025, 1, 22))]
+    assert of(found, "unlisted") == [("91460100MA5T000001 i 2025-01-23", day(2025, 1, 23), day(2025, 1, 26))]
     assert of(found, "call") == [("T1", day(2025, 1, 20), day(2025, 1, 27))]
     urgency = [(one.sort in PROMISED, one.due or day.max) for one in found]
     assert urgency == sorted(urgency), "what a policy or a list dates stands before our own wishes"
@@ -111,8 +114,13 @@ def test_what_people_have_settled_since_the_run_is_gone(con: duckdb.DuckDBPyConn
         db.execute("INSERT INTO delivery_note VALUES ('f1', 'released', '王经办', '部门确认', '2025-01-26T09:00:00')")
     desk.judge_payout("ZF1", "a", "王经办", PHRASE, AFTER_NOTICE)
     desk.check_document("K2", "employees_insured", "60", True, "社保系统查得60人", "王经办", PHRASE, AFTER_NOTICE)
+    with pytest.raises(RefusedError, match="依据什么"):
+        desk.explain_payment("E1", "i", dt.date(2025, 1, 23), " ", "李审批", PHRASE, AFTER_NOTICE)
+    with pytest.raises(RefusedError, match="角色"):
+        desk.explain_payment("E1", "i", dt.date(2025, 1, 23), "会议纪要", "王经办", PHRASE, AFTER_NOTICE)
+    desk.explain_payment("E1", "i", dt.date(2025, 1, 23), "会议纪要〔2025〕3号", "李审批", PHRASE, AFTER_NOTICE)
     found = {one.sort for one in listed(con, desk)}
-    assert found & {"identity", "delivery", "payout", "document"} == set()
+    assert found & {"identity", "delivery", "payout", "document", "unlisted"} == set()
 
 
 def test_a_list_says_what_it_waits_for_at_every_step(con: duckdb.DuckDBPyConnection, desk: Desk) -> None:

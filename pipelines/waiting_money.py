@@ -1,0 +1,98 @@
+"""What waits of the money itself: payments without an item, unpaid or unlisted ones, half-signed reversals, low pools."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from assets.ports import Control
+from matching.push.pools import STATES as FUND_STATES
+from matching.push.quiet import Calendar
+from matching.push.settle import PATIENCE, STATES
+from pipelines.waiting import Rows, Waiting, day_of, within
+
+
+def payouts(rows: Rows, control: Control, days: Calendar) -> list[Waiting]:
+    judged = {row["voucher_no"] for row in control.rows("SELECT DISTINCT voucher_no FROM payout_judgement")}
+    said = rows(
+        "SELECT voucher_no, purpose, item_id, paid_on, paid_yuan, budget_unit FROM push.payout WHERE state = 'unsure' ORDER BY voucher_no"
+    )
+    return [
+        Waiting(
+            "payout", row["voucher_no"], row["purpose"] or "", row["budget_unit"], f"摘要认不准是哪个事项，像是 {row['item_id'] or '—'}",
+            day_of(row["paid_on"]), within(day_of(row["paid_on"]), "payout", days), f"huiqi payout {row['voucher_no']} 事项编号 --as 姓名", "/funds",
+            amount_yuan=row["paid_yuan"],
+        )
+        for row in said
+        if row["voucher_no"] not in judged
+    ]  # fmt: skip
+
+
+def unpaid(rows: Rows) -> list[Waiting]:
+    """Per exported list and state: awards that finance has not paid in full within 48 hours, paid too much of, or returned."""
+    said = rows(
+        """SELECT s.list_id, any_value(l.title) AS title, s.state, count(*) AS n, sum(s.granted_yuan) AS granted, min(s.exported_at) AS exported
+           FROM push.settlement AS s LEFT JOIN push.list AS l USING (list_id)
+           WHERE s.overdue OR s.state IN ('over', 'returned') GROUP BY s.list_id, s.state ORDER BY s.list_id, s.state"""
+    )
+    return [
+        Waiting(
+            "settlement", f"{row['list_id']} {row['state']}", row["title"] or row["list_id"], "财政厅", f"{row['n']} 笔{STATES[row['state']]}",
+            day_of(row["exported"]), day_of(row["exported"] + PATIENCE) if row["exported"] else None,
+            f"huiqi reverse {row['list_id']} 信用代码 --as 姓名 --note 原因" if row["state"] == "returned" else f"huiqi reconcile {row['list_id']} --as 姓名",
+            f"/pushes/{row['list_id']}/review", int(row["n"]), row["granted"],
+        )
+        for row in said
+    ]  # fmt: skip
+
+
+def strays(rows: Rows, control: Control, days: Calendar) -> list[Waiting]:
+    """Money that finance paid a firm which stood on no list and had no application granted."""
+    told = {
+        (row["enterprise_id"], row["item_id"], row["paid_on"])
+        for row in control.rows("SELECT enterprise_id, item_id, paid_on FROM payment_note")
+    }
+    said = rows(
+        """SELECT s.*, e.uscc, e.name, i.title, i.issuer FROM push.unlisted AS s LEFT JOIN profile.enterprise AS e USING (enterprise_id)
+           LEFT JOIN (SELECT item_id, arg_max(title, version) AS title, arg_max(issuer, version) AS issuer FROM policy.item GROUP BY item_id) AS i
+           USING (item_id) ORDER BY s.paid_on, s.enterprise_id, s.item_id"""
+    )
+    return [
+        Waiting(
+            "unlisted", f"{row['uscc'] or row['enterprise_id']} {row['item_id']} {row['paid_on']}", row["name"] or row["uscc"] or row["enterprise_id"], row["issuer"],
+            f"财政已付“{row['title'] or row['item_id']}”，而这家企业没有上过名单，也没有批准的申报", row["paid_on"], within(row["paid_on"], "unlisted", days),
+            f"向主管部门查清；确有依据：huiqi unlisted {row['uscc'] or row['enterprise_id']} {row['item_id']} {row['paid_on']} --note 依据 --as 姓名", "/funds",
+            amount_yuan=row["paid_yuan"],
+        )
+        for row in said
+        if (row["enterprise_id"], row["item_id"], row["paid_on"].isoformat()) not in told
+    ]  # fmt: skip
+
+
+def reversals(control: Control) -> list[Waiting]:
+    """Awards one approver wants undone: the second word is missing."""
+    said = control.rows(
+        """SELECT a.list_id, a.award_key, a.amount_fen, json_extract(l.body, '$.uscc') AS uscc, json_extract(l.body, '$.name') AS name,
+                  min(w.at) AS at, group_concat(w.officer, '、') AS officers, min(w.reason) AS reason
+           FROM reversal_wish w JOIN active_award a USING (award_id) JOIN push_line l ON l.list_id = a.list_id AND l.line_key = a.award_key
+           GROUP BY a.award_id ORDER BY a.award_id"""
+    )
+    return [
+        Waiting(
+            "reversal", f"{row['list_id']} {row['uscc']}", row["name"] or row["uscc"], None, f"{row['officers']} 要求冲销（{row['reason']}），等另一名审批人",
+            day_of(row["at"]), None, f"huiqi reverse {row['list_id']} {row['uscc']} --as 姓名 --note 原因", f"/pushes/{row['list_id']}/review",
+            amount_yuan=Decimal(row["amount_fen"]) / 100,
+        )
+        for row in said
+    ]  # fmt: skip
+
+
+def funds(rows: Rows, today: date, days: Calendar) -> list[Waiting]:
+    said = rows("SELECT * FROM push.fund WHERE state IN ('alarm', 'exhausted', 'overdrawn') ORDER BY pool")
+    return [
+        Waiting(
+            "fund", row["pool"], row["label"], "财政厅", f"{FUND_STATES[row['state']]}：可用 {row['free_yuan']} 元，告警线 {row['alarm_yuan']} 元",
+            today, within(today, "fund", days), f"huiqi funds --pool {row['pool']}", f"/funds?pool={row['pool']}", amount_yuan=row["free_yuan"],
+        )
+        for row in said
+    ]  # fmt: skip
