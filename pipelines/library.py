@@ -65,8 +65,13 @@ class Shelf:
             unknown = sorted(set(names) - set(self.library.tags.get(facet, {})) - {"不限"})
             if unknown:
                 known = "、".join(sorted(self.library.tags.get(facet, {})))
-                raise AskError(f"没有标签「{'、'.join(unknown)}」；--{facet} 可用：{known}")
+                raise AskError(f"没有标签「{'、'.join(unknown)}」；{facet} 可用：{known}")
             wanted[facet] = frozenset((*names, "不限") if facet in OPEN_FACETS else names)
+        levels = set(self.library.items["level"].to_list())
+        if not levels.issuperset(ask.levels):
+            raise AskError(
+                f"没有级别「{'、'.join(sorted({*ask.levels} - levels))}」；level 可用：{'、'.join(sorted(levels))}"
+            )
         filters = Filters(
             tags=wanted,
             levels=frozenset(ask.levels),
@@ -117,9 +122,13 @@ def _relations(con: duckdb.DuckDBPyConnection) -> tuple[Related, Related]:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        raise AskError(f"「{text}」不是日期，应写作 2025-01-25") from None
+        day = None
+    # the standard library also reads 20250125 and weeks
+    if day is None or day.isoformat() != text:
+        raise AskError(f"「{text}」不是日期，应写作 2025-01-25")
+    return day
 
 
 def _place(text: str) -> str:

@@ -28,8 +28,9 @@ from pipelines.library import Ask, AskError
 from pipelines.published import NotPublishedError
 
 BODY_LIMIT = 64 * 1024
-BODY_SECONDS = 10
 """Bytes of a request's body."""
+BODY_SECONDS = 10
+"""How long a body may take to arrive."""
 WORDS_LIMIT = 200
 """Characters of one query parameter or of a key."""
 SIMULATION_COST = 20

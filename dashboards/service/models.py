@@ -11,6 +11,10 @@ Yuan = Annotated[str, Field(pattern=r"^-?\d+\.\d{2}$", description="金额，元
 Day = Annotated[date, Field(description="日期 YYYY-MM-DD")]
 Verdict = Literal["eligible", "declarable", "unknown", "ineligible"]
 Mode = Literal["免申即享", "即申即享", "承诺兑现"]
+Code = Literal[
+    "bad_request", "unauthorized", "not_found", "method_not_allowed", "timeout", "too_large", "unsupported_media_type", "invalid", "rule",
+    "too_many_requests", "internal", "not_published",
+]  # fmt: skip
 
 
 class Strict(BaseModel):
@@ -189,7 +193,7 @@ class Simulation(Dates):
 
 
 class Fault(Strict):
-    code: str = Field(description="机器可读的错误代码", examples=["not_found"])
+    code: Code = Field(description="机器可读的错误代码；invalid 是参数或请求体不合要求，rule 是表达式不合规则语言")
     message: str = Field(description="中文说明：哪里不对，应当怎样")
     condition: str | None = Field(default=None, description="出错的条件编号（模拟）")
     position: int | None = Field(default=None, description="表达式中出错的位置（模拟）")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from pydantic.json_schema import models_json_schema
 
@@ -53,7 +53,7 @@ def document() -> dict[str, Any]:
                     "Matches",
                     [
                         _path("key", "统一社会信用代码，或其他能认出企业的代码、全称"),
-                        _query("verdict", "只要这些判定，逗号分隔或重复", {"type": "array", "items": {"type": "string"}}),
+                        _query("verdict", "只要这些判定，逗号分隔或重复", {"type": "array", "items": {"enum": list(get_args(models.Verdict))}}),
                     ],
                 )
             },

@@ -288,7 +288,9 @@ def rounded(a: Numbers, places: int) -> list[int | None]:
     den = a.den if isinstance(a.den, int) else _wide(a.den)
     size = (abs(num) + den) // (times(den, 2))
     signed = np.where(np.asarray(num < 0, dtype=bool), -size, size)
-    return [int(value) if here else None for value, here in zip(signed.tolist(), a.mask.tolist(), strict=True)]
+    # a division by a constant zero is known nowhere, whatever its rows
+    values, known = np.broadcast_arrays(signed, a.mask)
+    return [int(value) if here else None for value, here in zip(values.tolist(), known.tolist(), strict=True)]
 
 
 def exact(constant: Fraction | str | bool | date | None) -> Fraction | None:

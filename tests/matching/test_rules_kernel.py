@@ -209,6 +209,7 @@ def test_awards_are_exact_rounded_half_up_and_null_when_a_fact_is_missing():
     tiers = "CASE WHEN staff >= 3 THEN 300000 WHEN staff >= 2 THEN 200000 ELSE 0 END"
     assert amounts(tiers, rows) == [Decimal(300000), Decimal(0), Decimal(200000)]
     assert amounts("50000", rows) == [Decimal(50000)] * 3
+    assert amounts("staff / 0", rows) == amounts("NULL", rows) == [None] * 3
     assert amounts("0 - staff", rows) == [None, Decimal("0.00"), None]
     with pytest.raises(AwardError, match=r"x.*超出"):
         amounts("staff * 1e17", rows)
