@@ -267,6 +267,19 @@ def _feeds(indicator: Indicator) -> list[tuple[str, str]]:
     return [(department, table) for department, table in named] or [(indicator.department or "", indicator.table or "")]
 
 
+def sources(catalogue: Catalogue) -> pl.DataFrame:
+    """Every indicator with its label and the department that delivers it, in the shape of SOURCES."""
+    departments = {name: feed.name.removeprefix("海南省") for name, feed in contract.feeds().items()}
+    return pl.DataFrame(
+        [
+            (one.name, one.label, None if one.source == "declared" else departments.get(one.department or ""))
+            for one in catalogue.values()
+        ],
+        schema=shapes.SOURCES,
+        orient="row",
+    )
+
+
 def bar_labels() -> dict[str, str]:
     """Bar → its name as people say it."""
     return {bar.id: bar.label for bar in load_defaults().bars}
@@ -299,6 +312,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
         unfit=unfit(warehouse, scope, item_rows, named, catalogue),
         facts=pl.concat([facts(warehouse, named, catalogue), person_facts(warehouse, named, catalogue)]),
         indicators_of=named,
+        sources=sources(catalogue),
         gaps=gaps(warehouse, rested_on(warehouse, named, catalogue)),
         risk=risk(warehouse, pair_rows, item_rows, scope.as_of, filed),
         spent=spent,

@@ -10,14 +10,14 @@ from typing import Any
 from markupsafe import Markup
 
 from data.corpus import load_defaults
+from matching.push.kinds import BARS as BARS
+from matching.push.kinds import VERDICTS as VERDICTS
 
 FEWEST = 5
 HIDDEN = "<5"
 NOTHING = "—"
 
-VERDICTS = {"eligible": "符合", "declarable": "承诺后符合", "unknown": "缺数据", "ineligible": "不符合"}
 DECISIONS = {"approved": "通过", "refused": "不通过", "withdrawn": "撤回"}
-BARS = {"clear": "无", "barred": "命中排除", "unknown": "排除待核"}
 SOURCES = {"self": "主动申报", "pushed": "推送后申报", "auto": "免申即享"}
 OUTCOMES = {
     "revenue": "销售额",

@@ -91,6 +91,11 @@ def reason_said(reason: Mapping[str, Any]) -> str:
     return f"{said}（{'，'.join(part for part in (str(reason['value']), source) if part)}）"
 
 
+def lack_said(entry: Mapping[str, Any]) -> str:
+    """One condition that is wanting: the policy's words, why, and what is to be asked of whom."""
+    return f"{entry['text']}（{entry['why']}{'：' + entry['ask'] if entry.get('ask') else ''}）"
+
+
 @cache
 def department_named(department: str | None) -> str:
     """A department as people call it; what no contract names stays as it is."""
@@ -126,7 +131,7 @@ def people_rows(
         if line["line_key"] in withheld:
             stopped = {"channel": HELD_CHANNEL, "amount_yuan": None, "contact_masked": withheld[line["line_key"]]}
             line = {**line, **stopped}
-        lacks = "；".join(f"{entry['text']}（{entry['why']}）" for entry in json.loads(line["missing"] or "[]"))
+        lacks = "；".join(lack_said(entry) for entry in json.loads(line["missing"] or "[]"))
         shown = {**line, "why": _why(line), "lacks": lacks, "risk": _signs(line) or None}
         rows.append([neutral(masked(str(shown[name]))) if shown.get(name) is not None else "" for name in PEOPLE])
     for one in sorted(held, key=lambda arm: str(arm["enterprise_id"])):

@@ -18,7 +18,7 @@ from data.corpus import POLICIES, in_force, parse_item
 from data.indicators import Catalogue, Indicator
 from data.indicators import load as load_indicators
 from matching.push.decision import ANSWERS
-from matching.push.kinds import DECISION, DIGEST, MESSAGE, MONEY, TALENT
+from matching.push.kinds import BARS, DECISION, DIGEST, MESSAGE, MONEY, TALENT, VERDICTS
 from pipelines.ledger import Pool
 from pipelines.published import open_published
 
@@ -232,7 +232,7 @@ def rechecked(home: Path, lines: Sequence[Mapping[str, Any]], day: date, granted
         elif line["kind"] in MESSAGE and pair[0] == "ineligible":
             gone[line["line_key"]] = "最新判定为不符合"
         elif money and (pair[0] != "eligible" or pair[1] != "clear"):
-            gone[line["line_key"]] = f"最新判定为 {pair[0]}，排除情形 {pair[1]}"
+            gone[line["line_key"]] = f"最新判定为“{VERDICTS[pair[0]]}”，排除情形“{BARS[pair[1]]}”"
     return gone
 
 

@@ -134,6 +134,8 @@ NAMED: Final[Schema] = {
     "condition_id": pl.String,
     "indicator": pl.String,
 }
+# Each indicator as people call it, and the department that delivers it; null where only the firm can say.
+SOURCES: Final[Schema] = {"indicator": pl.String, "label": pl.String, "department": pl.String}
 FREE: Final[Schema] = {"pool": pl.String, "label": pl.String, "free_yuan": MONEY_TYPE, "items": TEXTS}
 GAPS: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "version": pl.Int64, "detail": pl.String}
 RISK: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "flag": pl.String, "detail": pl.String}
@@ -187,6 +189,7 @@ class Inputs:
 
     `facts` are the observed values behind the conditions; `indicators_of` names the indicators of each condition
     (item_id, version, condition_id, indicator); `unfit` the items whose feeds may not pay, with the Chinese reason.
+    `sources` says of each indicator its label and whose it is, for those who must ask for what is missing.
     `units` are the patents or projects a firm holds, for items paid per unit; `claimed` those an award has paid for, ever.
     `withheld` are messages whose key is used up although they stayed in the house: no cap counts them.
     `approved` are the applications that may be paid. `risk` are signs on pairs (risk.flags). `funds` are the fund pools with what is free in each (pools.funds).
@@ -213,6 +216,7 @@ class Inputs:
     unfit: pl.DataFrame = field(default_factory=partial(empty, UNFIT))
     facts: pl.DataFrame = field(default_factory=partial(empty, FACTS))
     indicators_of: pl.DataFrame = field(default_factory=partial(empty, NAMED))
+    sources: pl.DataFrame = field(default_factory=partial(empty, SOURCES))
     funds: pl.DataFrame = field(default_factory=partial(empty, FREE))
     risk: pl.DataFrame = field(default_factory=partial(empty, RISK))
     gaps: pl.DataFrame = field(default_factory=partial(empty, GAPS))

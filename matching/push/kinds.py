@@ -36,6 +36,9 @@ MODE_AUTO: Final = "免申即享"
 MODE_INSTANT: Final = "即申即享"
 MODE_PROMISE: Final = "承诺兑现"
 
+VERDICTS: Final = {"eligible": "符合", "declarable": "承诺后符合", "unknown": "缺数据", "ineligible": "不符合"}
+BARS: Final = {"clear": "无", "barred": "命中排除", "unknown": "排除待核"}
+
 REASONS: Final[dict[str, str]] = {
     "verdict_unknown": "条件尚不能判定",
     "not_current": "事项不在有效期",

@@ -10,7 +10,7 @@ import polars as pl
 from matching.push import kinds
 from matching.push.fingerprint import award_key, message_key, unit_key
 from matching.push.form import forms
-from matching.push.inputs import FACTS, RISK, Inputs, Schema, shaped
+from matching.push.inputs import FACTS, RISK, SOURCES, Inputs, Schema, shaped
 from matching.push.message import TEMPLATES, MessageError, link, render
 from matching.push.quiet import next_send
 
@@ -129,7 +129,14 @@ def _missing(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     open_pair = pl.col("verdict").is_in(["unknown", "declarable"])
     parts = [
         kept.filter(relevant)
-        .select("row", "item_id", "version", pl.col(column).alias("condition_id"), pl.lit(column).alias("_from"))
+        .select(
+            "row",
+            "enterprise_id",
+            "item_id",
+            "version",
+            pl.col(column).alias("condition_id"),
+            pl.lit(column).alias("_from"),
+        )
         .explode("condition_id", empty_as_null=True)
         for column, relevant in (("unknown", open_pair), ("short_of", pl.col("kind") == kinds.NEAR_MISS))
     ]
@@ -140,6 +147,8 @@ def _missing(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
         .then(pl.lit("需承诺"))
         .when(pl.col("on_unknown") == "review")
         .then(pl.lit("需部门核实"))
+        .when(pl.col("on_unknown") == "deny")
+        .then(pl.lit("缺数据，须部门补报"))
         .otherwise(pl.lit("缺数据，可申明"))
     )
     lacking = (
@@ -147,9 +156,24 @@ def _missing(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
         .filter(pl.col("condition_id").is_not_null())
         .join(words, on=["item_id", "version", "condition_id"], how="left")
         .with_columns(why.alias("why"))
+        .join(_whom_to_ask(pl.concat(parts), inputs), on=["row", "condition_id"], how="left")
         .sort("row", "_from", "condition_id", descending=[False, True, False])
     )
-    return _json_list(lacking, ("condition_id", "text", "why"), "missing")
+    return _json_list(lacking, ("condition_id", "text", "why", "ask"), "missing")
+
+
+def _whom_to_ask(lacking: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+    """(row, condition_id, ask): what nobody has delivered of the firm for a condition that is unknown, and whose it is."""
+    held = inputs.facts.select("enterprise_id", "indicator").unique()
+    whose = pl.format("{}（{}）", "label", pl.col("department").fill_null("企业申明"))
+    return (
+        lacking.filter(pl.col("_from") == "unknown")
+        .join(inputs.indicators_of, on=["item_id", "version", "condition_id"])
+        .join(held, on=["enterprise_id", "indicator"], how="anti")
+        .join(shaped(inputs.sources, SOURCES, "指标来源").unique("indicator"), on="indicator")
+        .group_by("row", "condition_id")
+        .agg(whose.unique().sort().str.join("、").alias("ask"))
+    )
 
 
 def _risk(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:

@@ -121,7 +121,7 @@ def test_one_list_per_mode_with_reasons_and_suppression(home: DuckWarehouse) -> 
     held = home.frame("SELECT enterprise_id, item_id, reason FROM push.suppression ORDER BY ALL")
     assert held.rows() == [("E2", "auto", "bar_unknown")]
     asked = home.frame("SELECT missing, message FROM push.line WHERE item_id = 'nudge'").row(0, named=True)
-    assert json.loads(asked["missing"]) == [{"condition_id": "o1", "text": "项目已竣工", "why": "需承诺"}]
+    assert json.loads(asked["missing"]) == [{"condition_id": "o1", "text": "项目已竣工", "why": "需承诺", "ask": None}]
     assert asked["message"].endswith("回T退订")
 
 

@@ -18,6 +18,7 @@ from matching.push.inputs import Inputs, Limits
 from matching.push.message import link
 from matching.push.quiet import Calendar
 from matching.push.select import propose
+from pipelines.export import lack_said
 from tests.matching.push_frames import AS_OF, DATES, LIMITS, condition, firm, given_inputs, item, only_reason, pair
 
 
@@ -154,6 +155,35 @@ def test_a_message_names_only_a_day_that_somebody_set(
     assert ("可直接申领" in line["message"]) == template.startswith("invite_amount"), (
         "who is not judged is promised nothing"
     )
+
+
+def test_a_line_says_what_is_wanting_and_whom_to_ask_for_it() -> None:
+    wanted = [
+        condition("b", "c1", text="参保不少于5人", on_unknown="review"),
+        condition("b", "c2", text="新三板挂牌"),
+        condition("b", "o1", text="项目未开工", outside=True, expr=None),
+    ]
+    named = [("b", 1, "c1", "employees_insured"), ("b", 1, "c1", "established_years"), ("b", 1, "c2", "listed_status")]
+    known = [("E1", "established_years", "3", "market", "baseinfo", AS_OF)]
+    labels = [
+        ("employees_insured", "参保人数", "人力资源和社会保障厅"), ("established_years", "成立年限", "市场监督管理局"),
+        ("listed_status", "上市挂牌阶段", None),
+    ]  # fmt: skip
+    inputs = replace(
+        given_inputs(
+            [item("b", "承诺兑现")], [pair("E1", "b", "unknown", unknown=["c1", "c2", "o1"])], conditions=wanted
+        ),
+        indicators_of=pl.DataFrame(named, schema=shapes.NAMED, orient="row"),
+        facts=pl.DataFrame(known, schema=shapes.FACTS, orient="row"),
+        sources=pl.DataFrame(labels, schema=shapes.SOURCES, orient="row"),
+    )
+    (line,) = propose(inputs, DATES, LIMITS).lines.to_dicts()
+    assert [(one["condition_id"], one["why"], one["ask"]) for one in json.loads(line["missing"])] == [
+        ("c1", "需部门核实", "参保人数（人力资源和社会保障厅）"),
+        ("c2", "缺数据，可申明", "上市挂牌阶段（企业申明）"),
+        ("o1", "需承诺", None),
+    ]
+    assert lack_said(json.loads(line["missing"])[0]) == "参保不少于5人（需部门核实：参保人数（人力资源和社会保障厅））"
 
 
 def test_a_message_that_stayed_in_the_house_uses_up_its_key_and_no_cap() -> None:
