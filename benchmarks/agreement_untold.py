@@ -27,7 +27,8 @@ from evaluation.agreement import DEFINITION, GAP, PARTIAL, Untold
 
 Found = Iterator[tuple[str, str, Untold]]
 _ABNORMAL, _SERIOUS, _STRAYED = "经营异常名录", "严重违法失信名单", "税务非正常户"
-_STRAY, _CANCELLED = "05", "07"
+_STRAY = "05"
+_STATUS = {"03": "正常", _STRAY: "非正常", "07": "注销"}
 _ACCIDENT, _POLLUTION, _GRAVE_CENTS = (1, 4), 6, 10_000_000
 
 
@@ -230,21 +231,23 @@ def _newest(listed: pl.DataFrame, people: Population, column: str) -> dict[int, 
 
 
 def _ahead(facts: Vantage, rows: _Rows) -> Found:
-    """Who moves or ends in the month after and whom the tax office has already listed so: its list of a month tells of the next."""
+    """Who moves, ends or enters the tax register in the month after and whom the tax office has already listed so: its list of a month tells of the next."""
     listed = rows.of("tax", "SW_DJ_NSRXX")
     if listed is None:
         return
     p = facts.people
     now, then = p.region_at(facts.month), p.region_at(facts.month + 1)
-    ends = p.death_month == facts.month + 1
-    at = np.flatnonzero((now != then) | ends)
+    # on the register from the month after the founding, off it from the month of the end
+    turns = (p.death_month == facts.month + 1) | (p.birth_month == facts.month)
+    at = np.flatnonzero((now != then) | turns)
     sub = p.take(at)
     office, status = (_newest(listed, sub, column) for column in ("ZGSWJ_DM", "NSRZT_DM"))
-    for code, eid, region in zip(sub.uscc.to_list(), sub.ids.tolist(), then[at].tolist(), strict=True):
+    turned = turns[at].tolist()
+    for code, eid, region, turn in zip(sub.uscc.to_list(), sub.ids.tolist(), then[at].tolist(), turned, strict=True):
         if office.get(eid) == f"1{region}0000":
             yield code, "tax_region", Untold(str(region), DEFINITION, "税务名册已登记次月才迁入的地方")
-        if status.get(eid) == _CANCELLED:
-            yield code, "taxpayer_status", Untold("注销", DEFINITION, "税务名册已登记次月的注销")
+        if turn and (word := _STATUS.get(status.get(eid, ""))):
+            yield code, "taxpayer_status", Untold(word, DEFINITION, "税务名册已有次月的登记或注销")
 
 
 def _short(facts: Vantage, rows: _Rows) -> Found:

@@ -59,7 +59,7 @@ def compared_on(
     true_values: pl.DataFrame,
     as_of: date,
     known_at: datetime,
-    earlier: pl.DataFrame | None = None,
+    earlier: pl.DataFrame | pl.LazyFrame | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Every value both sides may know (`agreement.compare_indicators`), and the differing ones with their cause.
 

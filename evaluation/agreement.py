@@ -83,7 +83,7 @@ def causes(
     partial: frozenset[tuple[str, str]],
     behind: frozenset[tuple[str | None, str]],
     known_on: date,
-    earlier: pl.DataFrame | None = None,
+    earlier: pl.DataFrame | pl.LazyFrame | None = None,
     first_hand: frozenset[tuple[str, str]] = frozenset(),
     fewer: frozenset[tuple[str, str]] = frozenset(),
     untold: Mapping[tuple[str, str], Untold] | None = None,
@@ -98,13 +98,17 @@ def causes(
     indicator) whose best source had reached us, so that no lesser one excuses; `fewer`: (uscc, indicator) of means of fewer months than truth's;
     `untold`: (uscc, indicator) → what truth would be without what no row tells.
     """
+    keys = different.select("uscc", "indicator")
     past: dict[tuple[str, str], set[str | None]] = {}
     if earlier is not None:
-        apart = earlier.join(different.select("uscc", "indicator"), on=["uscc", "indicator"], how="semi")
+        apart = earlier.lazy().join(keys.lazy(), on=["uscc", "indicator"], how="semi").collect()
         for uscc, indicator, value in apart.select("uscc", "indicator", "value").iter_rows():
             past.setdefault((uscc, indicator), set()).add(value)
-    held = {(r["uscc"], r["feed"]): r for r in trails.iter_rows(named=True)}
-    stood = {(u, i): f for u, i, f in evidence.select("uscc", "indicator", "feed").iter_rows()}
+    # of what everybody holds only what differs is looked up
+    held = {(r["uscc"], r["feed"]): r for r in trails.join(keys, on="uscc", how="semi").iter_rows(named=True)}
+    also = keys.with_columns(pl.col("indicator").replace_strict(EARLIER, default=None)).drop_nulls()
+    looked = evidence.join(pl.concat([keys, also]), on=["uscc", "indicator"], how="semi")
+    stood = {(u, i): f for u, i, f in looked.select("uscc", "indicator", "feed").iter_rows()}
     found = [
         _early(row, due, partial, behind, known_on, None if earlier is None else past, fewer)
         or _cause(
