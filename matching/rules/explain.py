@@ -16,10 +16,10 @@ import polars as pl
 from matching.rules.columns import Block, Plane
 from matching.rules.given import day_of, row_of
 from matching.rules.kernel import Kernel
-from matching.rules.observe import Measure, Observation, Observer, State
+from matching.rules.observe import INAPPLICABLE, Measure, Observation, Observer, State
 from matching.rules.profiles import as_told, profile_frame
 from matching.rules.program import Item, Program
-from matching.rules.reasons import reasons, short_of
+from matching.rules.reasons import EITHER, against, reasons, short_of
 from matching.rules.terms import Or, Term
 from matching.rules.values import decimal
 from matching.rules.verdicts import VERDICTS, Verdict, awards
@@ -171,8 +171,8 @@ def _condition(item: Item, condition_id: str, observer: Observer) -> ConditionEx
     found = observer.observations(term)
     telling = observer.telling(term) or found
     sentence = observer.sentence(term)
-    if state == "unknown" and text.text and any(o.value is None and observer.is_nobodys(o.indicator) for o in telling):
-        sentence += f"，用于判断“{text.text}”"
+    if state == "unknown" and text.text and any(observer.says_little(o) for o in telling):
+        sentence += f"，{'不能据此' if sentence.endswith(INAPPLICABLE) else '用于'}判断“{text.text}”"
     if is_exclusion(text.text, text.expr) and state != "unknown":
         sentence += "，不在这一排除情形内" if state == "true" else "，属于这一排除情形"
     main = _main(term, state, telling)
@@ -262,13 +262,13 @@ def _summary(item: Item, found: Explanation, *, denied: bool) -> str:
 def _failing(item: Item, found: Explanation) -> str:
     """Why a pair is ineligible: what alone is wanting of a near-miss, else every condition the outcome rests on."""
     told = {condition.id: condition for condition in found.conditions}
-    why = [literal.id for literal in reasons(item, _states(found.conditions), False)]
+    states = _states(found.conditions)
     if not found.near_miss:
-        return _once([_against(told[name]) for name in why])
+        return _once(against(item, states, lambda literal: _against(told[literal.id])))
     words = [_against(told[name]) for name in found.short_of]
     if len(words) == 1:
-        return ("只有一项不符合：" if len(why) == 1 else "只差一项：") + words[0]
-    return "只差一项，以下任一项符合即可：" + "；或者".join(dict.fromkeys(words))
+        return ("只有一项不符合：" if len(reasons(item, states, False)) == 1 else "只差一项：") + words[0]
+    return f"只差一项，{EITHER}" + "；或者".join(dict.fromkeys(words))
 
 
 def _against(condition: ConditionExplanation) -> str:

@@ -25,6 +25,9 @@ _SPACE = {True: " ", False: ""}
 _ASKED = {"=": "等于", "<>": "不等于", ">": "高于", "<=": "不高于", ">=": "不低于", "<": "低于"}
 
 
+INAPPLICABLE = "对该主体不适用"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measure:
     """What was seen, who said it and for which day, and what it is held against. `distance` is what is missing, in the value's unit."""
@@ -138,7 +141,7 @@ class Observer:
         for column in absent:
             seen = self.evidence.get(column.name)
             if seen and seen.get("state") == "not_applicable":
-                found.append(f"{self.label(column.name)}对该主体不适用")
+                found.append(f"{self.label(column.name)}{INAPPLICABLE}")
                 continue
             indicator = self.indicators.get(column.name)
             holder = attribute(indicator, "department")
@@ -148,9 +151,13 @@ class Observer:
             found.append(f"缺少{self.label(column.name)}（{said}{f'，最近一期 {str(latest)[:10]}' if latest else ''}）")
         return "，".join(found)
 
-    def is_nobodys(self, name: str | None) -> bool:
-        """Whether no department delivers the indicator: its label alone (服务量, 其他数值) then says little."""
-        return name is not None and name in self.indicators and not attribute(self.indicators[name], "department")
+    def says_little(self, found: Observation) -> bool:
+        """Whether what is lacking must be told with the words of the policy: its label alone says little where no department delivers it
+        (服务量, 其他数值), and that it does not apply (注册园区) is no answer by itself."""
+        if found.value is not None or found.indicator is None or found.indicator not in self.indicators:
+            return False
+        seen = self.evidence.get(found.indicator) or {}
+        return not attribute(self.indicators[found.indicator], "department") or seen.get("state") == "not_applicable"
 
     def _is_absent(self, column: Column) -> bool:
         return not bool(v.known(self.block.value(column))[0])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from matching.rules.program import Item, Literal
 from matching.rules.terms import And, Column, Not, Or, Term
 
 States = Mapping[str, bool | None]
 """By condition: TRUE, FALSE or UNKNOWN (None)."""
+
+EITHER = "以下任一项符合即可："
 
 
 def reasons(item: Item, states: States, outcome: bool | None) -> tuple[Literal, ...]:
@@ -18,6 +20,23 @@ def reasons(item: Item, states: States, outcome: bool | None) -> tuple[Literal, 
     which another one carries is none of them.
     """
     return tuple(dict.fromkeys(_leaves(item.logic, states, outcome)))
+
+
+def against(item: Item, states: States, say: Callable[[Literal], str]) -> list[str]:
+    """Why the logic is FALSE, in words: a phrase for each requirement that must change, alternatives in one phrase and behind the others."""
+    return _phrases(item.logic, states, say)
+
+
+def _phrases(term: Term, states: States, say: Callable[[Literal], str]) -> list[str]:
+    if _value(term, states) is not False:
+        return []
+    if isinstance(term, And):
+        found = [phrase for arg in term.args for phrase in _phrases(arg, states, say)]
+        return sorted(dict.fromkeys(found), key=lambda phrase: phrase.startswith(EITHER))
+    if isinstance(term, Or):
+        ways = dict.fromkeys("，并且".join(_phrases(arg, states, say)) for arg in term.args)
+        return list(ways) if len(ways) == 1 else [EITHER + "；或者".join(ways)]
+    return [say(_literal(term))]
 
 
 def short_of(item: Item, states: States) -> tuple[Literal, ...]:

@@ -90,7 +90,7 @@ def test_the_source_and_day_of_a_fact_are_told():
     stale = sentence("employees_insured >= 50", seen)
     assert stale.sentence == "缺少社保参保人数（人社厅，最近一期 2024-03-31）" and stale.department == "labor"
     never = {"employees_insured": {"state": "not_applicable"}}
-    assert sentence("employees_insured >= 50", never).sentence == "社保参保人数对该主体不适用"
+    assert sentence("employees_insured >= 50", never).sentence == "社保参保人数对该主体不适用，不能据此判断“原文”"
 
 
 def test_only_the_tests_that_decide_are_told():
@@ -124,6 +124,9 @@ ALTERNATIVES = {
         ("(c1 OR c2) AND c3", (1, 1, "0.05"), "ineligible", ("c1", "c2"), "x：不符合。只差一项，以下任一项符合即可：上年度营业收入 1 元，距 100 元还差 99 元；或者社保参保人数 1 人，距 5 人还差 4 人。"),
         ("(c1 AND c2) OR c3", (1, 1, "0.01"), "ineligible", ("c3",), "x：不符合。只差一项：研发费用占比 1%，距 3% 还差 2 个百分点。"),
         ("c1 AND c2 AND c3", (1, 1, "0.01"), "ineligible", (), "x：不符合。上年度营业收入 1 元，距 100 元还差 99 元；社保参保人数 1 人，距 5 人还差 4 人；研发费用占比 1%，距 3% 还差 2 个百分点。"),
+        # alternatives are told apart from what is wanted in any case, and behind it
+        ("(c1 OR c2) AND c3", (1, 1, "0.01"), "ineligible", (), "x：不符合。研发费用占比 1%，距 3% 还差 2 个百分点；以下任一项符合即可：上年度营业收入 1 元，距 100 元还差 99 元；或者社保参保人数 1 人，距 5 人还差 4 人。"),
+        ("(c1 AND c2) OR (c2 AND c3)", (1, 1, "0.01"), "ineligible", (), "x：不符合。以下任一项符合即可：上年度营业收入 1 元，距 100 元还差 99 元，并且社保参保人数 1 人，距 5 人还差 4 人；或者社保参保人数 1 人，距 5 人还差 4 人，并且研发费用占比 1%，距 3% 还差 2 个百分点。"),
         ("c1 AND NOT c2 AND c3", (200, 9, "0.05"), "ineligible", ("c2",), "x：不符合。只有一项不符合：社保参保人数 9 人，达到 5 人，而本事项要求不属于这一情形。"),
         # asked for both ways: no single step helps
         ("c1 AND NOT c1 AND c2 AND c3", (200, 9, "0.05"), "ineligible", (), "x：不符合。上年度营业收入 200 元，达到 100 元，而本事项要求不属于这一情形。"),
