@@ -19,6 +19,7 @@ from data.indicators import Catalogue, Indicator
 from data.indicators import load as load_indicators
 from matching.push.decision import ANSWERS
 from matching.push.kinds import BARS, DECISION, DIGEST, MESSAGE, MONEY, TALENT, VERDICTS
+from pipelines.docket import OutdatedError
 from pipelines.ledger import Pool
 from pipelines.published import open_published
 
@@ -89,14 +90,22 @@ def _bottom_up(node: exp.Expression, meant: Any) -> exp.Expression:
 
 
 def recomputed(home: Path, header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, Decimal | None]:
-    """Line key → 元 from the newest publication; a firm that is not in it, or has no computable amount, is None."""
+    """Line key → 元 from the newest publication; a firm that is not in it, or has no computable amount, is None.
+
+    Raises OutdatedError if the item's budget is not what the list says: approval does not bind it, and the ledger's limit is set from it.
+    """
     with closing(open_published(home)) as con:
         found = con.execute(
-            "SELECT award_expr FROM policy.item WHERE item_id = $item AND version = $version",
+            "SELECT award_expr, budget_yuan FROM policy.item WHERE item_id = $item AND version = $version",
             {"item": header["item_id"], "version": int(header["version"])},
         ).fetchall()
         if not found or found[0][0] is None:
             return {line["line_key"]: None for line in lines}
+        said = header.get("budget_yuan")
+        if (None if said is None else Decimal(str(said))) != found[0][1]:
+            raise OutdatedError(
+                f"名单写的预算 {said} 元与事项现在的预算 {found[0][1]} 元不符；名单作废，须重新生成和审批"
+            )
         sql = award_sql(found[0][0], load_indicators(), str(header["as_of"]))
         wanted = [line["enterprise_id"] for line in lines]
         if header.get("kind") == DECISION:

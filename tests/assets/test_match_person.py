@@ -177,7 +177,13 @@ def test_amounts_and_verdicts_of_persons_are_checked_again_before_freezing(wareh
         {"line_key": str(n), "enterprise_id": f"{MONTHLY}/{n}", "item_id": MONTHLY, "version": item.version, "kind": "talent"}
         for n in (0, 1, 2)
     ]  # fmt: skip
-    header = {"item_id": MONTHLY, "version": item.version, "as_of": "2025-01-25", "kind": "talent"}
+    header = {
+        "item_id": MONTHLY,
+        "version": item.version,
+        "as_of": "2025-01-25",
+        "kind": "talent",
+        "budget_yuan": item.budget,
+    }
     again = recomputed(warehouse.home, header, lines)
     assert again["0"] == Decimal(3000) and again["1"] == Decimal(10000)
     assert set(rechecked(warehouse.home, lines, date(2025, 1, 25))) == {"2"}

@@ -37,8 +37,8 @@ class FixedScope:
     build_id: str = "b0"
 
 
-def published(home: Path, income: int = 400_000) -> str:
-    """A home with one published award list of two firms; returns its id."""
+def published(home: Path, income: int = 400_000, budget: int | None = None) -> str:
+    """A home with one published award list of two firms, whose item has been given a `budget` since; returns its id."""
     items = item_frame([ITEM])
     firms = [
         {
@@ -84,7 +84,9 @@ def published(home: Path, income: int = 400_000) -> str:
     settlement = {"list_id": pl.String, "uscc": pl.String, "item_id": pl.String, "cycle": pl.String, "state": pl.String,
                   "granted_yuan": pl.Decimal(18, 2), "paid_yuan": pl.Decimal(18, 2), "payments": pl.Int64, "last_paid_on": pl.Date}  # fmt: skip
     with warehouse.write() as w:
-        w.replace("policy.item", items)
+        w.replace(
+            "policy.item", items.with_columns(pl.lit(budget).cast(items.schema["budget_yuan"]).alias("budget_yuan"))
+        )
         w.replace("policy.condition", condition_frame([ITEM]))
         w.replace("profile.enterprise", frame)
         w.replace("match.pair", inputs.pairs)
@@ -163,6 +165,17 @@ def test_the_kernels_amount_must_be_confirmed_by_sql(huiqi: Any, tmp_path: Path)
     code, refusal = huiqi("freeze", name, "--as", "王经办", at=LATER)
     assert code == 3 and "独立复算与名单不符 1 户" in refusal and "复算 70000.00 元" in refusal
     assert huiqi("lists", "--json")[1][0]["status"] == "void"
+
+
+def test_a_budget_set_since_the_proposal_stops_the_list(huiqi: Any, tmp_path: Path) -> None:
+    """Approval binds lines and totals; the limit of the ledger comes from the item as it is now, whatever the stored header says."""
+    name = published(tmp_path, budget=50_000)
+    huiqi("list", "check", name, "--as", "王经办")
+    huiqi("list", "notice", name, "--as", "王经办", "--from", "2024-12-11", "--to", "2024-12-18")
+    for officer in ("李审批", "赵审批"):
+        huiqi("approve", name, "--as", officer, at=LATER)
+    code, refusal = huiqi("freeze", name, "--as", "王经办", at=LATER)
+    assert code == 3 and "预算" in refusal and huiqi("lists", "--json")[1][0]["status"] == "void"
 
 
 def test_a_firm_that_opts_out_stops_the_list(huiqi: Any, tmp_path: Path) -> None:
