@@ -129,7 +129,7 @@ def contrast_of(level: Floats, slopes: Floats | None, treatments: int) -> tuple[
     """(contrast, parts): the linear combination of columns whose coefficient is the effect to first order, and outcome and treatment alone.
 
     `level` (m,) holds the jump of every column, `slopes` (covariates, 1 + treatments) their coefficients on the covariates. In a fuzzy design
-    the effect is a ratio and the contrast its gradient. `parts` is (1 + treatments, m).
+    the effect is a ratio and the contrast its gradient. `parts` is (1 + treatments, m). Raises ValueError where the treatment does not jump.
     """
     size = len(level)
     parts = np.zeros((1 + treatments, size))
@@ -139,6 +139,8 @@ def contrast_of(level: Floats, slopes: Floats | None, treatments: int) -> tuple[
     if not treatments:
         return parts[0], parts
     outcome, treatment = (float(one @ level) for one in parts)
+    if treatment**2 == 0:
+        raise ValueError("接受处理的比例在断点两侧一样，没有跳升可除")
     return parts[0] / treatment - parts[1] * (outcome / treatment**2), parts
 
 

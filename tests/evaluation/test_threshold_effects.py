@@ -85,6 +85,14 @@ def test_every_doubt_is_a_reason_and_no_finding(cases: pl.DataFrame, said: str) 
     assert row["verdict"] == UNDECIDED and said in row["reason"], row
 
 
+def test_who_is_paid_only_far_from_the_threshold_stops_no_run() -> None:
+    """Nobody within the bandwidth was paid: the jump in payment is exactly nought, and there is nothing to divide by."""
+    far = firms(3, 0.0, above=0.0).with_columns(paid=pl.col("distance") > 2.0)
+    assert far["paid"].sum() > 30
+    row = found(far)
+    assert row["verdict"] == UNDECIDED and "没有跳升可除" in str(row["reason"])
+
+
 def test_the_qualifying_side_of_every_comparison() -> None:
     frame = pl.DataFrame({"value": [50.0, 100.0, 200.0, 0.0, None]})
 
