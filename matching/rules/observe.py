@@ -23,8 +23,6 @@ _OPPOSITE = {"=": "<>", ">": "<=", ">=": "<"}
 # a space between Latin digits and Chinese words, none after a Chinese unit
 _SPACE = {True: " ", False: ""}
 _ASKED = {"=": "等于", "<>": "不等于", ">": "高于", "<=": "不高于", ">=": "不低于", "<": "低于"}
-
-
 INAPPLICABLE = "对该主体不适用"
 
 

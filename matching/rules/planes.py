@@ -111,8 +111,9 @@ class Registers:
     def __init__(self, layout: Layout, words: int) -> None:
         self.layout = layout
         self.words = words
-        self._true = np.zeros((layout.rows, words), np.uint64)
-        self._false = np.zeros((layout.rows, words), np.uint64)
+        # every plane is written whole before it is read: 30 MB need no zeros
+        self._true = np.empty((layout.rows, words), np.uint64)
+        self._false = np.empty((layout.rows, words), np.uint64)
         # views made once: indexing a matrix costs more than the AND of a plane
         self.true = list(self._true)
         self.false = list(self._false)
