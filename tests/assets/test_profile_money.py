@@ -136,13 +136,6 @@ def world(tmp_path_factory):
                 {"of": e, "djxh": f"D{e}", "name": e, "status": "normal", "tax_office_code": "14601060000"}
                 for e in ("月报户", "汇缴户")
             ),
-            {
-                "of": "月报户",
-                "djxh": "D分",
-                "name": "月报户三亚分公司",
-                "status": "normal",
-                "tax_office_code": "14602040000",
-            },
         ],
         "2024-12-18",
         "202411",
@@ -222,14 +215,6 @@ def world(tmp_path_factory):
         for office, held in months_at.items():
             rows = [dict(of=of, pay_month=f"2024-{m:02d}-01", **head) for m in held]
             w.deliver("labor_headcount", rows, "2024-12-18", "202411", batch=office)
-    # 澄迈's file came first with 屯昌's rows in it, and then with its own
-    swapped = [dict(of="串件户", pay_month="2024-11-01", **head)]
-    w.deliver("labor_headcount", swapped, "2024-12-18", "202411", batch="469022")
-    wrong = w.deliver("labor_headcount", swapped, "2024-12-18", "202411", batch="469023")
-    right = [dict(of="邻县户", pay_month="2024-11-01", **head)]
-    w.deliver("labor_headcount", right, "2024-12-20", "202411", batch="469023")
-    with w.warehouse.write() as writing:
-        writing.execute("UPDATE raw.delivery SET status = 'superseded' WHERE file_id = $file", {"file": wrong})
     # 免税店 sold in every month of 2023 but one, which never came
     shop = [
         {"of": "免税店", "name": "x", "report_month": f"2023-{m:02d}-01", "sales_yuan": "10.00"}
@@ -369,10 +354,6 @@ def test_offices_add_up_and_one_office_counts_once(world):
     assert profile["social_insurance_paid"] is True
 
 
-def test_a_file_sent_again_takes_the_place_of_what_came_under_its_name(world):
-    assert world.profile("串件户")["employees_insured"] == 12, "once, by its own office"
-
-
 def test_an_office_that_has_not_reported_yet_is_waited_for_and_one_that_is_gone_is_not(world):
     assert world.profile("两处户")["employees_insured"] == 24, "October, when both offices had reported"
     assert world.profile("撤处户")["employees_insured"] == 12, (
@@ -412,12 +393,3 @@ def test_no_trade_is_zero_only_while_customs_delivers(world):
     assert world.profile("汇缴户")["export_value_usd_last_year"] is None, (
         "the last customs file is older than its limit"
     )
-
-
-def test_a_branch_under_its_parents_number_does_not_speak_for_the_parent(world):
-    assert world.profile("月报户")["tax_region"] == "460106"
-
-
-def test_before_the_right_file_came_its_rows_stood_under_both_names(world):
-    # last: it leaves the tables of another day behind
-    assert world.asked("2024-12-31", "2024-12-19T00:00:00", "串件户")["employees_insured"] == 24
