@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import yaml
@@ -29,20 +29,9 @@ Kind = Literal[
     "level",
     "department",
 ]
-KINDS: tuple[Kind, ...] = (
-    "numeric",
-    "numeric_field",
-    "soft",
-    "soft_field",
-    "any_of",
-    "award",
-    "theme",
-    "industry",
-    "size",
-    "method",
-)
 # said of a document beside its tags; labelled since round 5 only
 ABOUT: tuple[Kind, ...] = ("region", "level", "department")
+KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in ABOUT)
 _NUMERIC_OPS = frozenset({">=", ">", "<=", "<", "between"})
 _RESAMPLES = 2000
 

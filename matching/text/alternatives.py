@@ -19,6 +19,8 @@ _OR_MEASURE = re.compile(r"^[^，。；\n]{0,4}[，,]?\s?或者?(?!许)[^，。�
 # 对规模以上工业企业、高新技术企业: sorts of enterprise in a list are alternatives (policies.md §4)
 _SORTS = frozenset({"is_above_scale", "certifications", "honors", "applicant_type", "enterprise_size", "listed_status"})
 _LISTED = re.compile(r"(?:工业|服务业|商贸)?(?:企业|单位)?[\"“”]?、[\"“”]?(?:国家|省|市)?级?")
+# 500亩以上的蔬菜基地、100亩以上的水产基地: the same measure for another sort
+_FOR_ANOTHER = re.compile(r"的[^，。；\n\d]{2,18}(?:、|或|和|及|以及)\d")
 _AND = re.compile(r"^[\s，,]*(?:但|且|并且|同时|并)")
 
 
@@ -71,6 +73,12 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
         elif earlier is not None and (
             (len(between) <= 24 and _OR.search(between) and not re.search(r"[。；\n]", between))
             or (condition.op in _NUMERIC and len(between) <= 30 and _OR_MEASURE.match(between))
+            or (
+                condition.op in _NUMERIC
+                and earlier.op == condition.op
+                and earlier.field == condition.field
+                and _FOR_ANOTHER.match(text, earlier.end, condition.end)
+            )
             or (earlier.field in _SORTS and condition.field in _SORTS and _LISTED.fullmatch(between))
         ):
             if "any_of" not in earlier.extra:

@@ -9,7 +9,7 @@ from matching.text.outline import Span
 from matching.text.quantities import Quantity
 
 _GIVE = re.compile(
-    r"给予|给与|予以|奖励|奖补|补助|补贴|资助|扶持资金|扶持|支持资金|奖金|贴息|补偿|配套(?=奖|补|资|支持|扶持|经费|[^，。；\u4e00-\u9fa5]{0,3}\d)|发放|拨付|兑现|返还|一次性(?![^，。；\d]{0,8}(?:投资|投入|购置|出资|缴纳|到位|采购))|再按|享受|减免|减征|免征|免收|减按|减半|优惠|抵扣|抵用|补足|封顶|奖|补(?=\s?\d)|扣减|追加|激励|补$|(?:分别|另|再|各)给$"
+    r"给予|给与|予以|奖励|奖补|补助|补贴|资助|扶持资金|扶持|支持资金|奖金|贴息|补偿|配套(?=奖|补|资|支持|扶持|经费|[^，。；\u4e00-\u9fa5]{0,3}\d)|发放|拨付|兑现|返还|一次性(?![^，。；\d]{0,8}(?:投资|投入|购置|出资|缴纳|到位|采购))|再按|享受|减免|减征|免征|免收|减按|减半|优惠|抵扣|抵用|补足|封顶|奖|补(?=\s?\d)|扣减|追加|激励|兑付(?!时|方式|程序|金额)|确定(?:补[贴助]|奖励|券)?额度|补$|(?:分别|另|再|各)给$"
 )
 # Money words that look like awards and are not (policies.md §5).
 _GIVEN_BEHIND = re.compile(
@@ -20,7 +20,7 @@ _SUM_FOLLOWS = re.compile(
     r"\s*(?:\([^()]{0,16}\))?\s*的?(?:企业|单位)?[，,]?(?:一次性)?(?:给予)?(?:奖励|补助|补贴|资助|奖补|奖)(?:企业|人民币)*\s?\d"
 )
 _NOT_AWARD = re.compile(
-    r"罚款|总规模|资金规模|基金规模|预算|总额度不超|授信|收费|保证金|门票|工本费|年度资金|专项资金规模"
+    r"罚款|总规模|资金规模|基金规模|预算|总额度不超|授信|收费|保证金|门票|工本费|年度资金|专项资金规模|每年总额不|年度总额不|贴息(?:贷款)?本金|计至"
 )
 _CAP = re.compile(r"最高可?达|最高|不超过|不得超过|不高于|封顶|上限|限额|累计不超|总额不超|最多|以内")
 _PER = re.compile(
@@ -107,7 +107,7 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
         quantity.kind == "money"
         and quantity.word in ("", "最高", "不超过", "不高于")
         and _LOAN_LIMIT.search(before)
-        and not re.search(r"贴息|补[贴助]|奖", text[quantity.right : sentence.end])
+        and not re.search(r"贴息|补[贴助]|奖", text[sentence.start : sentence.end])
     ):
         return True
     if (
@@ -139,7 +139,9 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
         )
     if _given(before):
         return True
-    if quantity.kind == "ratio" and re.search(r"(?:上浮|加成|上调|标准的|再增加|额外增加)\s?$", before):
+    if quantity.kind == "ratio" and re.search(
+        r"(?:上浮|加成|上调|标准的|再增加|额外增加|(?:比例|额度|标准)[^，。；\d]{0,4}提[高升][至到])\s?$", before
+    ):
         return True
     if quantity.op in ("", "<=") and re.search(r"(?:按照?|以|分别)\s?$", before) and _GIVE.search(after):
         return True
@@ -190,7 +192,7 @@ _LOAN_LIMIT = re.compile(r"(?:贷款|担保)(?:金额|额度|总额)(?:上限)?(
 
 
 _LIMIT = re.compile(
-    r"^\s*(?:但|且|并且|其中)?(?:原则上)?(?:(?:单[个户项家次][^，。；\d]{0,10}|同一[^，。；\d]{0,10}|每[家户个年人项][^，。；\d]{0,10}|年度|累计|合计|总计|全年)*(?:补[贴助]|奖励|资助|扶持|支持|奖补|贴息|资金)?(?:总?额度?|金额|资金)?(?:累计|合计|每年|全年|原则上)?)$"
+    r"^\s*(?:但|且|并且|其中)?(?:原则上)?(?:(?:单[个户项家次][^，。；\d]{0,10}|同一[^，。；\d]{0,10}|每[家户个年人项][^，。；\d]{0,10}|年度|累计|合计|总计|全年)*(?:补[贴助]|奖励|资助|扶持|支持|奖补|贴息|资金|申领|兑付)?(?:总?额度?|金额|资金)?(?:累计|合计|每年|全年|原则上)?)$"
 )
 
 
@@ -357,13 +359,21 @@ def is_replaced(text: str, quantity: Quantity) -> bool:
     )
 
 
+# 100万元至500万元的经营主体，: whose figure it is, not what he is given
+_WHOSE = re.compile(
+    r"\s?(?:以上|以下|以内)?的(?:企业|单位|项目|部分|，|(?!一次性|奖|补|资|标准|贴|扶|支持|配套|经费|定额|比例|额度)[^，。；\d]{1,12}[，,])"
+)
+
+
 def is_award_in_section(text: str, quantity: Quantity, clause: Span) -> bool:
     """Under a heading 奖励标准 every sum or share that is not a threshold is given."""
     if quantity.kind not in ("money", "ratio") or quantity.op in (">=", ">", "<"):
         return False
     if _NOT_AWARD.search(text[clause.start : clause.end]):
         return False
-    return not re.match(r"\s?(?:以上|以下|以内)?的(?:企业|单位|项目|部分|，)", text[quantity.right : clause.end + 1])
+    if quantity.kind == "money" and quantity.high is not None and field_in(text[clause.start : quantity.left], "money"):
+        return False
+    return not _WHOSE.match(text[quantity.right : clause.end + 1])
 
 
 _WORDED = re.compile(

@@ -70,6 +70,8 @@ def office_kind(name: str) -> str:
     return kind or name
 
 
+# 国家税务总局某省税务局 serves its province
+_LOCAL_BRANCH = re.compile(r"^国家税务总局(?=[\u4e00-\u9fa5]{1,}(?:省|自治区|市|区|县|州|盟))")
 _NATIONAL = re.compile(
     r"^(?:中华人民共和国|国家|国务院|中国人民银行|中国证监会)|(?:^|、)[^省市区县州旗、共]{2,8}(?:部|总局|总署)(?:$|、|等|办公厅)"
 )
@@ -81,6 +83,7 @@ _PROVINCES = "北京市|上海市|天津市|重庆市"
 
 def level_of(issuer: str) -> str:
     """国家级, 省级, 市县级 or 园区 by the name of who issued a document; empty where it names no place."""
+    issuer = _LOCAL_BRANCH.sub("", issuer)
     if _NATIONAL.search(issuer):
         return "国家级"
     place, last = here_of("", issuer, "")

@@ -61,7 +61,11 @@ def items_of(
             and groups[-1][1]
             and (
                 (not asked and not separate)
-                or (numeric and numeric == {c.field for c in groups[-1][0] if c.op in _NUMERIC})
+                or (
+                    numeric
+                    and numeric == {c.field for c in groups[-1][0] if c.op in _NUMERIC}
+                    and not (separate and _who(asked) - _who(groups[-1][0]))
+                )
             )
         ):
             groups[-1][0].extend(asked)
@@ -76,7 +80,7 @@ def items_of(
                 distinct(
                     [
                         *_fitting(text, given, inherited if asked else _tiered(inherited)),
-                        *_tiered(distinct([*before, *asked])),
+                        *_named_tiers(_tiered(distinct([*before, *asked])), given),
                     ]
                 )
             ),
@@ -86,6 +90,14 @@ def items_of(
         )
         for n, (asked, given) in enumerate(groups)
     ]
+
+
+_WHO = frozenset({"certifications", "applicant_type", "enterprise_size", "honors"})
+
+
+def _who(conditions: list[Condition]) -> set[tuple[str, str]]:
+    """Who is asked for by name: tiers of one test are for the same."""
+    return {(c.field, str(c.value)) for c in conditions if c.field in _WHO}
 
 
 _AGAIN = re.compile(r"(?:再次|重新|复审|复核|期满)[^，。；\n]{0,8}(?:认定|通过|合格)")
@@ -131,6 +143,29 @@ def _tiered(conditions: list[Condition]) -> list[Condition]:
     }
     return [
         replace(c, extra={**c.extra, "tier": tiers[c.start]}) if c.start in tiers and c.op in _NUMERIC else c
+        for c in conditions
+    ]
+
+
+# stages and ranks that a sentence pays one after the other
+_STAGES = frozenset({"listed_status", "evaluation_result"})
+
+
+def _named_tiers(conditions: list[Condition], given: list[awards.Amount]) -> list[Condition]:
+    """基础层奖75万元，创新层奖100万元: nobody is on both, each name stands before the sum it is given."""
+    sums = [a.quantity.start for a in given if a.quantity.kind == "money" and a.quantity.op == ""]
+    tiers: dict[tuple[str, int], int] = {}
+    for field in _STAGES:
+        # the name that stands last before a sum is the one it is for
+        last: dict[int, Condition] = {}
+        for condition in conditions:
+            if condition.field == field and condition.op == "in" and "any_of" not in condition.extra:
+                behind = next((n for n, at in enumerate(sums) if at >= condition.end), -1)
+                last[behind] = condition
+        if len(last) > 1 and -1 not in last:
+            tiers |= {(field, c.start): n for n, c in enumerate(last.values(), start=1)}
+    return [
+        replace(c, extra={**c.extra, "tier": tiers[c.field, c.start]}) if (c.field, c.start) in tiers else c
         for c in conditions
     ]
 

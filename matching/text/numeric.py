@@ -8,6 +8,7 @@ from typing import Any
 from matching.text.fields import Cue, field_in, field_of
 from matching.text.growth import growth_of, rise
 from matching.text.limits import is_window, limits_award
+from matching.text.long_tail import in_own_words, metric_words
 from matching.text.model import Condition, plain_number
 from matching.text.outline import Span
 from matching.text.promises import milestone, stay
@@ -23,7 +24,7 @@ _UNIT_KINDS = ("count", "area", "duration", "age", "multiple")
 _INVERSE = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 # What a share or a count is measured against is no condition: 员工总数的, 较2020年增长
 _NOT_CONDITION = re.compile(
-    r"分值|满分|权重|(?:测算|核算|应发|应补|实补|兑现|拨付|补[贴助]|奖励|资助)(?:资金)?(?:总)?(?:金)?额(?:度)?|利率上浮|罚款|处以|滞纳|放大(?!倍)|基金[^，。；]{0,4}放大|抽查|照片|影像|踏勘|复核|核查|误差|偏差|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:安排|总)[^，。；]{0,6}规模|设立[^，。；]{0,10}(?:专项资金|基金)规模|基金规模|安排|(?:补[贴助]|奖励|奖补|资助)(?:金?额|资金)|(?:培养|培训|建设|实施|执行|办理|有效)期限?[^，。；\d]{0,4}$"
+    r"分值|满分|权重|(?:测算|核算|应发|应补|实补|兑现|拨付|补[贴助]|奖励|资助)(?:资金)?(?:总)?(?:金)?额(?:度)?|利率上浮|罚款|处以|滞纳|放大(?!倍)|基金[^，。；]{0,4}放大|抽查|照片|影像|踏勘|复核|核查|误差|偏差|年利率|LPR|基准利率|工作日|日内|天内|提前|公示|页|份|预算|(?:每年|年度)(?:资金)?总额|(?:安排|总)[^，。；]{0,6}规模|设立[^，。；]{0,10}(?:专项资金|基金)规模|基金规模|安排|(?:补[贴助]|奖励|奖补|资助)(?:金?额|资金)|(?:培养|培训|建设|实施|执行|办理|有效)期限?[^，。；\d]{0,4}$"
 )
 _PROCEDURE = re.compile(r"答复|公示|受理|审核|审批|办结|报送|拨付到|提交|反馈|评审|送达|备查|保存|归档|完成拨付")
 
@@ -199,7 +200,7 @@ def _measured(
             name, extra = "planting_area" if quantity.unit == "亩" else "site_area", {}
         elif hung is None:
             name, extra = growth_of(text, clause, quantity, latest), {}
-            metric = "" if name != "other_metric" else _metric(text, clause, quantity)
+            metric = "" if name != "other_metric" else metric_words(text, clause, quantity)
             if name != "other_metric":
                 metric = name
             if not metric:
@@ -213,7 +214,7 @@ def _measured(
                 quantity.unit == "日" or re.search(r"航线|班列|航班|线路|班轮", text[clause.start : quantity.left])
             ):
                 cue, name = replace(cue, metric="运营时间"), "other_metric"
-            extra = {"metric": _worded(cue.metric, text[left:right])} if cue.metric else {}
+            extra = {"metric": in_own_words(cue.metric, text[left:right])} if cue.metric else {}
             if left >= clause.start or right > quantity.right:
                 start = min(left, quantity.left)
         edge = max(clause.start, start - 14)
@@ -230,6 +231,14 @@ def _measured(
             )
     if name == "talent_age" and quantity.kind != "age":
         return None
+    if (
+        name in ("other_metric", "project_investment")
+        and quantity.unit == "USD"
+        and "到账" in text[clause.start : quantity.left]
+    ):
+        # 到账500万美元: foreign currency that has come
+        name = "foreign_capital_actual"
+        extra.pop("metric", None)
     if name != "other_metric" and (each := _EACH.search(text[clause.start : quantity.left])) and "亩" not in each[0]:
         name, extra["metric"] = "other_metric", each[0][-14:]
     if name == "investment_per_mu" and re.match(
@@ -332,28 +341,6 @@ def _names_nothing(lead: str) -> bool:
             lead,
         )
     )
-
-
-_ONLY_COMPARES = re.compile(
-    r"(?:不低于|不少于|不高于|不超过|不得?低于|至少|最低|最高|以上|以下|达到|超过|低于|高于|不足|未满|分别|同时|及|和|或|[\d万亿元%人家件项个]|\W)+"
-)
-
-
-def _metric(text: str, clause: Span, quantity: Quantity) -> str:
-    """The words a long-tail number is measured by: what stands before it in its clause, else the counted thing behind it."""
-    lead = re.sub(r"[\s\d(（)）\"“”]+$", "", text[clause.start : quantity.left])
-    words = re.split(r"[\s的、且并或达为在对有]", re.sub(r"^\W*(?:[一二三四五六七八九十\d]+[)、.])?", "", lead))
-    if len(words[-1]) >= 2 and not _ONLY_COMPARES.fullmatch(words[-1]):
-        return words[-1][-14:]
-    behind = re.match(r"(?:的)?([\u4e00-\u9fa5]{2,8})", text[quantity.right : clause.end])
-    if len(words[-1]) < 2 and behind and not _ONLY_COMPARES.fullmatch(behind[1]):
-        return behind[1]
-    return words[-2][-14:] if len(words) > 1 and len(words[-2]) >= 2 else ""
-
-
-def _worded(metric: str, words: str) -> str:
-    """A long-tail measure in the text's own words where they are short; an increase stays one, growth is told from it."""
-    return words if metric != "增量" and 2 <= len(words) <= 12 and words.isalpha() else metric
 
 
 def _asks_days(text: str, quantity: Quantity) -> bool:

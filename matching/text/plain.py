@@ -31,7 +31,10 @@ _BARE_PAGE = re.compile(rf"(?<=[{_HAN}，、\d])\n\s*\d{{1,3}}[ \t]*\n\s*(?=[{_H
 _BLANK_IN_HAN = re.compile(rf"(?<=[{_HAN}，。；：、()%\d])[ ]{{1,2}}(?=[{_HAN}，。；：、()%\d])")
 _LINE_ENDS = re.compile(r"[^\n]+")
 # From a printed page a line ends where the paper does: as long as its neighbours, without a mark of its own.
-_SHORTEST_WRAPPED, _LONGEST_WRAPPED = 22, 60
+# In half columns: a figure takes half as much paper as a Chinese character.
+_SHORTEST_WRAPPED, _LONGEST_WRAPPED = 44, 120
+# 给予 100 万元: blanks around figures are no cells
+_CELL_GAP = re.compile(rf"[\t|]|[ ]{{2,}}|(?<=[{_HAN}]) (?=[{_HAN}])")
 _GOES_ON = re.compile(rf"[{_HAN}\d，、(]$")
 _CONTINUES = re.compile(rf"[{_HAN}\d%、，)][^\n]*[。；，、：]")
 _STARTS_ANEW = re.compile(
@@ -223,9 +226,13 @@ def _is_joined_prose(line: str) -> bool:
     )
 
 
+def _width(words: str) -> int:
+    return sum(1 if ord(char) < 0x2000 else 2 for char in words)
+
+
 def _without_wraps(text: str) -> list[Cut]:
     lines = list(_LINE_ENDS.finditer(text))
-    lengths = [len(line[0].strip()) for line in lines]
+    lengths = [_width(line[0].strip()) for line in lines]
     cuts: list[Cut] = []
     for n, (line, after) in enumerate(itertools.pairwise(lines)):
         longest = max(lengths[max(0, n - 2) : n + 3])
@@ -234,7 +241,7 @@ def _without_wraps(text: str) -> list[Cut]:
             _SHORTEST_WRAPPED <= longest <= _LONGEST_WRAPPED
             and lengths[n] * 8 >= longest * 7
             and after.start() - line.end() <= 2
-            and not re.search(r"[\t| ]", words.strip())
+            and not _CELL_GAP.search(words.strip())
             and _GOES_ON.search(words)
             and _CONTINUES.match(following)
             and not _STARTS_ANEW.match(following)

@@ -16,6 +16,7 @@ from matching.text.outline import outline
 from matching.text.places import Here
 from matching.text.plain import Flat, flat
 from matching.text.quantities import quantities
+from matching.text.sizes import sizes
 from matching.text.statements import Quantities, unit_read
 from matching.text.units import Unit, units
 
@@ -47,6 +48,8 @@ def read(
     common, items = _assembled(made, found, title)
     said = document.bounds_defined(made.text)
     closings = closings_of(made.text)
+    shared = _finished(made, common, said, closings)
+    finished = tuple(_placed(made, i, _finished(made, list(i.conditions), said, closings)) for i in items)
     return Reading(
         text=text,
         title=title,
@@ -55,22 +58,20 @@ def read(
         date=date,
         tags=tagger(made.text, title, issuer)
         if tagger
-        else _rule_tags(made.text, title, issuer, _pieces(made.text, found)),
+        else _rule_tags(made.text, title, issuer, _pieces(made.text, found), shared, finished),
         level=level,
         departments=document.departments(made.text, issuer),
         validity=document.validity(made.text, date),
-        common_conditions=_finished(made, common, said, closings),
+        common_conditions=shared,
         rules=document.rules(made),
-        items=tuple(
-            replace(
-                i,
-                conditions=_finished(made, list(i.conditions), said, closings),
-                start=made.span(i.start, i.end)[0],
-                end=made.span(i.start, i.end)[1],
-            )
-            for i in items
-        ),
+        items=finished,
     )
+
+
+def _placed(made: Flat, item: ReadItem, conditions: tuple[Condition, ...]) -> ReadItem:
+    """An item with its place in the text as written."""
+    start, end = made.span(item.start, item.end)
+    return replace(item, conditions=conditions, start=start, end=end)
 
 
 def _pieces(text: str, found: list[UnitRead]) -> list[str]:
@@ -103,17 +104,19 @@ def _pieces(text: str, found: list[UnitRead]) -> list[str]:
     ]
 
 
-def _rule_tags(text: str, title: str, issuer: str, pieces: list[str]) -> dict[str, Any]:
+def _rule_tags(
+    text: str, title: str, issuer: str, pieces: list[str], common: tuple[Condition, ...], items: tuple[ReadItem, ...]
+) -> dict[str, Any]:
     """The facets of policies.md §8: lists, and one word for the mode. 不限 where some item is open to all."""
-    from matching.text.tags import names, rule_tags, unrestricted
+    from matching.text.tags import named_sizes, names, rule_tags, unrestricted, vocabulary
 
     found = rule_tags(title, text, issuer)
     mode = names(found, "mode")
-    open_to_all = unrestricted(title, pieces)
     listed = {facet: list(names(found, facet)) for facet in ("theme", "industry", "size", "method")}
-    for facet in open_to_all:
-        if "不限" not in listed[facet]:
-            listed[facet].insert(0, "不限")
+    if unrestricted(title, pieces) and "不限" not in listed["industry"]:
+        listed["industry"].insert(0, "不限")
+    asked = sizes(named_sizes(title), common, items)
+    listed["size"] = [size for size in vocabulary().tags["size"] if size in asked]
     return {**listed, "mode": mode[0] if mode else "未说明"}
 
 
@@ -149,7 +152,9 @@ def _assembled(made: Flat, found: list[UnitRead], title: str) -> tuple[list[Cond
     root = found[0][0].root if found else 0
     for unit, conditions, amounts in found:
         if amounts:
-            chain = (unit.owner, *unit.parents)
+            # 一、对象 二、标准(一)(二) 三、每家总额: what stands before a section's items is not for what follows them alone
+            spread = unit.owner == root and len(items) > len(owned.get(root, ()))
+            chain = tuple(parent for parent in (unit.owner, *unit.parents) if not (spread and parent == root))
             inherited = [c for parent in chain for c in waiting.get(parent, [])[-_INHERITED:]]
             taken.update({parent: len(waiting.get(parent, ())) for parent in chain})
             new = items_of(made, unit, conditions, amounts, inherited)

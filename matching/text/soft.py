@@ -109,12 +109,19 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
     for match in _OWNS.finditer(text, start, end):
         owned = "patents_invention" if match["what"] == "发明专利" else "ip_count"
         found.append(Soft(match.start(), match.end(), owned, ">=", 1, extra={"unit": "件"}))
-    found = [s for s in found if not (s.field == "is_above_scale" and _IF_SO.match(text, s.end, end))]
+    found = [s for s in found if not (s.field == "is_above_scale" and _of_some(text, s, start, end))]
     return [_dated(text, soft, start) for soft in _joined(text, _without_overlap(found))]
 
 
 # 属于规模以上企业的，应当填报统计报表: a duty of some, no condition
 _IF_SO = re.compile(r"[^，。；\n]{0,6}的，(?:还|并)?(?:应|须|需)")
+# 不低于3%(规模以上工业企业不低于2%): another figure for some
+_ANOTHER_FIGURE = re.compile(r"[^()，。；\n]{0,8}(?:不低于|不少于|达到|占|为|按)[^()\n]{0,16}\d[^()\n]{0,10}\)")
+
+
+def _of_some(text: str, soft: Soft, start: int, end: int) -> bool:
+    opens = text[max(start, soft.start - 1) : soft.start] == "("
+    return bool(_IF_SO.match(text, soft.end, end) or (opens and _ANOTHER_FIGURE.match(text, soft.end, end)))
 
 
 def _titled(text: str, start: int, end: int, known: list[Soft]) -> list[Soft]:
@@ -261,7 +268,7 @@ def beside_reference(text: str, quantity: Quantity, clause: Span) -> Condition |
 
 _GRADE = r"(?:优秀|良好|合格|优良|[A-D]类|[A-D]级|[一二三四]级|[一二三四]档)"
 _EVALUATED = re.compile(
-    rf"(?:评价|考核|评估|考评|绩效|分级|绩效分级|诊断|信用评级|纳税信用|信用等级)(?:结果|等次|等级|认定)?(?:首次)?(?:被)?(?:评定|评)?(?:为|达到|(?<=信用)|(?<=等级)){_R}{{0,2}}?(?P<grades>{_GRADE}(?:、{_GRADE})*)(?:等次|等级|及?以上|\(含\))*(?=的|，|且|者|[\s。；]|$)"
+    rf"(?:评价|考核|评估|考评|绩效|分级|绩效分级|诊断|信用评级|纳税信用|信用等级)(?:结果|等次|等级|认定)?(?:首次)?(?:被)?(?:评定|评)?(?:为|达到|(?<=信用)|(?<=等级))(?:(?!不){_R}){{0,2}}?(?P<grades>{_GRADE}(?:、{_GRADE})*)(?:等次|等级|及?以上|\(含\))*(?=的|，|且|者|[\s。；]|$)"
 )
 _PERSON = r"(?:(?:城镇)?登记失业人员|就业困难人员|退役军人|复员转业退役军人|高校毕业生|返乡(?:入乡)?创业(?:人员|农民工)|返乡(?:入乡)?(?:人员|农牧民|青年)|返乡农民工|农民工|脱贫人口|残疾人|留学回国人员|在校大学生|建档立卡贫困人口|刑满释放人员|转岗职工|脱贫劳动力)"
 # 登记失业人员、退役军人、高校毕业生: whoever is one of them

@@ -7,6 +7,7 @@ from dataclasses import replace
 from matching.text import awards, bars, soft, tables
 from matching.text.alternatives import or_else
 from matching.text.fields import field_in
+from matching.text.headings import HEADING, is_heading, without_aims
 from matching.text.items import joined_bounds
 from matching.text.model import Condition
 from matching.text.numeric import numeric_condition
@@ -86,7 +87,7 @@ def unit_read(
             table = tables.cells(words)
         elif "。" in words:
             table = []
-        if _is_heading(text, unit, sentence, title):
+        if is_heading(text, unit, sentence, title):
             said = [] if words.strip("。 \n") == title.strip() else _stated(text, sentence, here)
             headed = [*headed, *said]
             # 旅行社引客奖励: whom a matter is for may stand in its heading only
@@ -106,12 +107,19 @@ def unit_read(
             more = sentence.start + cut
             asked = [c for c in asked if c.start < more]
         here_asked = [*asked, *(c for c in _stated(text, sentence, here) if c.start < more)]
+        if words.rstrip().endswith(("？", "?")):
+            # 新设立的企业怎么判断？ names whom it speaks of and asks nothing of him
+            here_asked = [c for c in here_asked if c.field in ("applicant_type", "enterprise_size")]
         if not given and (likewise := _LIKEWISE.search(words)) and not re.search(r"\d", words):
             here_asked = [
                 replace(c, extra={**c.extra, "when": likewise[0]})
                 for c in here_asked
                 if c.field in ("applicant_type", "enterprise_size") and c.start < sentence.start + likewise.start()
             ]
+        here_asked = without_aims(words, here_asked)
+        if given and not here_asked and (test := _OWN_TEST.match(words)):
+            at, to = (sentence.start + n for n in test.span("words"))
+            here_asked = [Condition(at, to, "other_requirement", "is_true", True, {"detail": test["words"]})]
         if bars.heads_bars(words) and words.rstrip().endswith(("：", ":")):
             continue
         begins = bars.begins_bars(words)
@@ -139,6 +147,10 @@ def unit_read(
     return sorted(conditions, key=lambda c: (c.start, c.end)), amounts, table
 
 
+# 收录名特优新产品的，每个奖励5万元: a test of its own for which we have no name
+_OWN_TEST = re.compile(
+    r"\s*(?:\(?[\d一二三四五六七八九十]{1,3}[)、.]\s*)?(?:对)?(?P<words>(?:当年|年度)?(?:新|首次|续展|收录|获|评为|被评|被认定|列入|入选|通过|取得|参加|举办|承办|建成|开设|设立|与)[^，。；\n\d]{3,40})的[，,]"
+)
 _REFUSES = re.compile(
     r"(?:企业|单位|申[请报](?:人|单位|企业|主体))?[^，。；\n]{0,14}?(?:未|无|没有|不存在|不得|不属于)"
 )
@@ -147,39 +159,10 @@ _SPEAKS_OF_PAPER = re.compile(
 )
 
 
-_HEADING = re.compile(
-    r"[^。；，：\n\d\t|]{2,26}(?:奖励?|补[贴助]|奖补|资助|支持|扶持|措施|政策|标准|条件|贴息|减免|返还|配套|激励|保障|培育|升规|上规)[。\n]?$"
-)
-# 第二条 境外上市。 a matter in a few words
-_NAMED_MATTER = re.compile(r"[^。；，：\n\d\t|]{2,14}。")
-_TITLE = re.compile(
-    r"(?:办法|措施|通知|指南|细则|公告|方案|意见|规定|政策|清单|问答|通告|解读|规程|条例|标准|条款|须知|公示|函)(?:\([^()]{1,16}\))?[”》\s]*$"
-)
-
-
-def _is_heading(text: str, unit: Unit, sentence: Span, title: str) -> bool:
-    """The title of the document, or the heading of an article (第二条 瞪羚企业奖励。): it names a matter and asks for nothing."""
-    words = text[sentence.start : sentence.end].strip()
-    if title and words.strip("。 ") == title.strip():
-        return True
-    if unit.owner == unit.root and len(words) <= 80 and _TITLE.search(words) and not re.search(r"[。；，]", words):
-        return True
-    opens = sentence.start - unit.start <= _OPENING and not text[unit.start : sentence.start].strip()
-    named = opens and (
-        _HEADING.match(words)
-        or (_NAMED_MATTER.fullmatch(words) and awards.gives(text[sentence.end : min(unit.end, sentence.end + 900)]))
-    )
-    return opens and sentence.end < unit.end and bool(named) and not _ASKS_SOMETHING.search(words)
-
-
-_OPENING = 40
-_ASKS_SOMETHING = re.compile(r"^对|[的须应]|具有|具备|符合|达到|注册|依法|拥有|属于|无|未|^在")
-
-
 def _unmapped(text: str, unit: Unit, sentence: Span) -> list[Condition]:
     """A numbered line of a list of conditions that says nothing we have a name for is kept in its own words, never dropped."""
     words = text[sentence.start : sentence.end].strip("。；; \n")
-    if _HEADING.fullmatch(words) or re.fullmatch(r"[\u4e00-\u9fa5、]{2,10}", words):
+    if HEADING.fullmatch(words) or re.fullmatch(r"[\u4e00-\u9fa5、]{2,10}", words):
         return []
     if not unit.line or not 6 <= len(words) <= 80 or _SPEAKS_OF_PAPER.search(words) or words.endswith(("：", ":")):
         return []

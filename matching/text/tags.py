@@ -22,7 +22,10 @@ FACETS = (*WORD_FACETS, "region")
 # the tag that means "none of the others was found"
 ELSE: Mapping[str, str] = {"industry": "不限", "size": "不限", "mode": "未说明"}
 # a clause that says who does not get it names trades and sizes only to leave them out
-_EXCLUDING = re.compile(r"除外|不适用|不予|不得|不在|不享受|不包括|不含(?!税)|力争|覆盖率")
+# and what the money may be spent on is not what it is given for
+_EXCLUDING = re.compile(
+    r"除外|不适用|不予|不得|不在|不享受|不包括|不含(?!税)|力争|覆盖率|主要用于|用以(?:支持|鼓励)|(?:奖励|补助|扶持|奖补|政策)资金(?:应当?)?用于"
+)
 _CLAUSE = re.compile(r"[^。；！？\n，]*[。；！？\n，]?")
 # national offices that carry a city's name and serve the whole province
 _PROVINCE_WIDE = {"海口海关": "海南省"}
@@ -219,21 +222,26 @@ _ANYBODY = frozenset({"企业", "个体工商户", "企事业单位"})
 _OPEN_SHARE = 0.4
 
 
-def unrestricted(title: str, pieces: Iterable[str], *, known: Vocabulary | None = None) -> tuple[str, ...]:
-    """The facets (industry, size) in which a document is open to all in part: `pieces` are its paragraphs that give something.
+def unrestricted(title: str, pieces: Iterable[str], *, known: Vocabulary | None = None) -> bool:
+    """Whether a document is open to all trades in part: `pieces` are its paragraphs that give something.
 
-    A title that names a trade or a size speaks for every paragraph.
+    A title that names a trade speaks for every paragraph.
     """
     known = known or vocabulary()
-    heading = _counted(known, normalise(title).text, 1)
-    said = [_counted(known, _of_one_kind(normalise(piece).text), 1) for piece in pieces]
-    return tuple(
-        facet
-        for facet in ("industry", "size")
-        if said
-        and not any(key[0] == facet for key in heading)
-        and sum(not any(key[0] == facet for key in piece) for piece in said) >= _OPEN_SHARE * len(said)
+    said = [_names_trade(known, _of_one_kind(normalise(piece).text)) for piece in pieces]
+    return (
+        bool(said) and not _names_trade(known, normalise(title).text) and said.count(False) >= _OPEN_SHARE * len(said)
     )
+
+
+def _names_trade(known: Vocabulary, text: str) -> bool:
+    return any(facet == "industry" for facet, _ in _counted(known, text, 1))
+
+
+def named_sizes(title: str, *, known: Vocabulary | None = None) -> frozenset[str]:
+    """The sizes that a title names: they speak for every paragraph."""
+    known = known or vocabulary()
+    return frozenset(tag for facet, tag in _counted(known, normalise(title).text, 1) if facet == "size")
 
 
 def _of_one_kind(text: str) -> str:

@@ -165,7 +165,7 @@ def _at_least(words: str) -> int:
 
 
 # 申请材料：申请补助必须同时符合以下条件：… asks, whatever its heading says
-_MUST = re.compile(r"(?:应当?|须|需|必须)同?时?(?:符合|具备|满足)(?:以下|下列)[^。；，]{0,8}(?:条件|要求)[：:]$")
+_MUST = re.compile(r"(?:应当?|须|需|必须)同?时?(?:符合|具备|满足)(?:(?:以下|下列)[^。；，]{0,8}(?:条件|要求))?[：:]$")
 
 
 def _announces_bars(text: str, root: Paragraph) -> bool:
