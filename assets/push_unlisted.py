@@ -5,7 +5,7 @@ import datetime as dt
 import polars as pl
 
 from assets.ports import Control, Warehouse
-from assets.push_inputs import cases
+from assets.push_inputs import cases, items
 from assets.push_return import payments
 from matching.push.gates import PASSED
 from matching.push.inputs import empty
@@ -16,7 +16,10 @@ GRANTED_DAYS = 400
 
 
 def unlisted_payments(warehouse: Warehouse, control: Control) -> pl.DataFrame:
-    """Payments known by `known_at` from the day of our first exported award list on (PAID); what a person has explained is left out."""
+    """Payments known by `known_at` from the day of our first exported award list on (PAID); what a person has explained is left out.
+
+    Of items for persons nothing is said: finance names the employer it pays through, the list the person.
+    """
     if not control.rows("SELECT 1 FROM sqlite_master WHERE name = 'payment_note'"):
         return empty(PAID)
     first = control.rows(
@@ -33,7 +36,9 @@ def unlisted_payments(warehouse: Warehouse, control: Control) -> pl.DataFrame:
     granted = cases(warehouse).filter(
         (pl.col("decision") == PASSED) & (pl.col("decided_on") >= since - dt.timedelta(days=GRANTED_DAYS))
     )
-    found = unlisted(payments(warehouse), pl.concat([ours, granted.select("enterprise_id", "item_id")]), since)
+    of_persons = items(warehouse).filter(pl.col("entity") == "person")["item_id"].unique()
+    paid = payments(warehouse).filter(~pl.col("item_id").is_in(of_persons.implode()))
+    found = unlisted(paid, pl.concat([ours, granted.select("enterprise_id", "item_id")]), since)
     explained = pl.DataFrame(
         [
             (r["enterprise_id"], r["item_id"], dt.date.fromisoformat(r["paid_on"]))

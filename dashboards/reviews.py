@@ -141,6 +141,7 @@ def review_page(sessions: Sessions, pages: Pages, request: Request, problem: str
             problem=problem,
             told=TOLD.get(request.query_params.get("told", ""), ""),
             actions=_trail_of(desk, list_id),
+            head=desk.trail.head(desk.control),
         )
 
 

@@ -8,17 +8,20 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from data.contract import feeds
+from data.indicators import Catalogue, load
 from matching.identity.keys import classify
 from matching.push.kinds import MONEY
 from matching.push.risk import meaning
+from matching.rules.wording import shown
 
 HELD_CHANNEL = "不发送"
 _FORMULA = tuple("=+-@\t\r\n|%")
@@ -88,7 +91,25 @@ def reason_said(reason: Mapping[str, Any]) -> str:
     source = " ".join(
         str(part) for part in (department_named(reason.get("department")), reason.get("valid_at")) if part
     )
-    return f"{said}（{'，'.join(part for part in (str(reason['value']), source) if part)}）"
+    return f"{said}（{'，'.join(part for part in (value_said(reason), source) if part)}）"
+
+
+@cache
+def _indicators() -> Catalogue:
+    return load()
+
+
+def value_said(reason: Mapping[str, Any]) -> str:
+    """An observed value as people say it: yes and no, the names of places, figures with their unit."""
+    value, indicator = str(reason["value"]), _indicators().find(reason.get("indicator") or "")
+    if value in ("true", "false"):
+        return shown(value == "true")
+    if indicator is None:
+        return value
+    with suppress(InvalidOperation):
+        if indicator.type in ("money", "ratio", "integer", "number"):
+            return shown(Decimal(value), indicator)
+    return shown(value, indicator)
 
 
 def lack_said(entry: Mapping[str, Any]) -> str:
@@ -132,11 +153,11 @@ def people_rows(
             stopped = {"channel": HELD_CHANNEL, "amount_yuan": None, "contact_masked": withheld[line["line_key"]]}
             line = {**line, **stopped}
         lacks = "；".join(lack_said(entry) for entry in json.loads(line["missing"] or "[]"))
-        shown = {**line, "why": _why(line), "lacks": lacks, "risk": _signs(line) or None}
-        rows.append([neutral(masked(str(shown[name]))) if shown.get(name) is not None else "" for name in PEOPLE])
+        told = {**line, "why": _why(line), "lacks": lacks, "risk": _signs(line) or None}
+        rows.append([neutral(masked(str(told[name]))) if told.get(name) is not None else "" for name in PEOPLE])
     for one in sorted(held, key=lambda arm: str(arm["enterprise_id"])):
-        shown = {**one, "channel": HELD_CHANNEL}
-        rows.append([neutral(shown[name]) if shown.get(name) is not None else "" for name in PEOPLE])
+        told = {**one, "channel": HELD_CHANNEL}
+        rows.append([neutral(told[name]) if told.get(name) is not None else "" for name in PEOPLE])
     return rows
 
 

@@ -15,6 +15,7 @@ from pipelines.cli.acting import As, Note, desk_of, moment_of, phrase_of, refusa
 from pipelines.cli.output import Home, Json, Stop
 from pipelines.published import open_published
 
+_TABLES = {"fund": "资金池", "unlisted": "名单外支付"}
 _LOW = ("alarm", "exhausted", "overdrawn")
 
 
@@ -27,14 +28,14 @@ def register(app: typer.Typer) -> None:
     app.command(
         "unlisted",
         help="名单外支付：财政付了而没有名单也没有批准申报的；写明依据后不再提示。示例：huiqi unlisted 91460100MA5T000001 hn-jobs-added 2025-02-20 --note 会议纪要 --as 李审批",
-    )(unlisted)
+    )(outside_lists)
     app.command("payouts", help="国库支付归到哪个事项，哪些待人认定。示例：huiqi payouts --state unsure")(payouts)
     app.command(
         "payout", help="认定一笔国库支付属于哪个事项。示例：huiqi payout ZF10000000453 hn-jobs-added --as 王经办"
     )(judge)
 
 
-def unlisted(
+def outside_lists(
     key: Annotated[str, typer.Argument(metavar="[USCC]", help="企业", show_default=False)] = "",
     item: Annotated[str, typer.Argument(metavar="[ITEM]", help="事项编号", show_default=False)] = "",
     day: Annotated[str, typer.Argument(metavar="[DAY]", help="支付日 YYYY-MM-DD", show_default=False)] = "",
@@ -56,6 +57,7 @@ def unlisted(
             "SELECT u.*, e.uscc, e.name FROM push.unlisted AS u LEFT JOIN profile.enterprise AS e USING (enterprise_id)"
             " ORDER BY u.paid_on, u.enterprise_id, u.item_id",
             {},
+            "unlisted",
         )
         if (row["enterprise_id"], row["item_id"], row["paid_on"].isoformat()) not in told
     ]
@@ -120,11 +122,14 @@ def differences(
     raise typer.Exit(output.ATTENTION if found else output.DONE)
 
 
-def _rows(home: Any, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def _rows(home: Any, sql: str, parameters: dict[str, Any], table: str = "fund") -> list[dict[str, Any]]:
     with closing(open_published(output.home_of(home))) as con:
-        held = con.sql("SELECT 1 FROM information_schema.tables WHERE table_schema = 'push' AND table_name = 'fund'")
+        held = con.execute(
+            "SELECT 1 FROM information_schema.tables WHERE table_schema = 'push' AND table_name = $table",
+            {"table": table},
+        )
         if not held.fetchall():
-            raise Stop("最新发布里没有资金池；先运行 huiqi run")
+            raise Stop(f"最新发布里没有{_TABLES[table]}；先运行 huiqi run")
         return con.sql(sql, params=parameters).pl().to_dicts()
 
 

@@ -13,12 +13,13 @@ from matching.push.kinds import KINDS, MONEY, REASONS
 from matching.push.review import checks, sample
 from matching.push.risk import meaning
 from matching.push.settle import STATES
+from matching.rules.wording import place
 from pipelines import steps
 from pipelines.cli import funds, output, people, train
 from pipelines.cli.acting import As, Note, desk_of, moment_of, phrase_of, refusals, tell
 from pipelines.cli.output import Home, Json, Stop
 from pipelines.docket import STATUSES, needed
-from pipelines.export import reason_said
+from pipelines.export import lack_said, reason_said
 from pipelines.published import open_published
 
 ListId = Annotated[str, typer.Argument(metavar="ID", help="清单编号，见 huiqi lists")]
@@ -168,7 +169,7 @@ def _print_list(document: Mapping[str, Any]) -> None:
         f"依据日期 {output.shown(document['checks']['oldest_evidence'])} 至 {output.shown(document['checks']['newest_evidence'])}"
     )
     for name, label in (("by_region", "按市县"), ("by_size", "按规模")):
-        counted = "，".join(f"{key} {n}" for key, n in document["checks"].get(name, {}).items())
+        counted = "，".join(f"{place(key)} {n}" for key, n in document["checks"].get(name, {}).items())
         say(f"{label} {counted}")
     if document["flagged"]:
         columns = {"uscc": "信用代码", "name": "名称", "meaning": "风险提示", "detail": "依据"}
@@ -176,10 +177,16 @@ def _print_list(document: Mapping[str, Any]) -> None:
     if document["approvals"]:
         output.print_table(document["approvals"], {"officer": "审批人", "note": "意见", "at": "时间"})
     said = [
-        {**line, "why": "；".join(reason_said(r) for r in jsonlib.loads(line["reasons"]))}
+        {
+            **line,
+            "why": "；".join(reason_said(r) for r in jsonlib.loads(line["reasons"])),
+            "lacks": "；".join(lack_said(entry) for entry in jsonlib.loads(line["missing"] or "[]")) or None,
+        }
         for line in document["sample"]
     ]
     columns = {"uscc": "信用代码", "name": "名称", "amount_yuan": "金额（元）", "deadline": "截止", "why": "理由"}
+    if any(line["lacks"] for line in said):
+        columns["lacks"] = "还缺"
     output.print_table(said, columns, title="随机抽样（由内容指纹决定，不能挑选）")
     if document["suppressed_by_reason"]:
         rows = [{"reason": REASONS.get(name, name), "n": n} for name, n in document["suppressed_by_reason"].items()]
