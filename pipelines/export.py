@@ -309,4 +309,7 @@ def export(
     gateway = gateway_lines(lines, phone, withheld)
     if gateway:
         files.append(written(folder, "gateway.jsonl", gateway, "短信网关", 0o600))
+    else:
+        # an export that was cut short may have left one, when these messages could still be sent
+        (folder / "gateway.jsonl").unlink(missing_ok=True)
     return files

@@ -133,6 +133,16 @@ def test_money_and_gateway_files_are_private(tmp_path: Path) -> None:
     assert again == {name: file.sha256 for name, file in files.items()}
 
 
+def test_what_an_interrupted_export_would_have_sent_is_not_left_lying(tmp_path: Path) -> None:
+    sent = {"channel": "sms", "message": "回T退订", "contact_hash": "h", "template": "invite.v1", "earliest_send": "2024-12-19T08:00:00"}  # fmt: skip
+    rows = [line(n, **sent) for n in (1, 2)]
+    header = {**HEADER, "kind": "invite"}
+    first = [file.path.name for file in export(tmp_path, header, rows)]
+    again = export(tmp_path, header, rows, withheld={row["line_key"]: "已退订" for row in rows})
+    assert "gateway.jsonl" in first and "gateway.jsonl" not in [file.path.name for file in again]
+    assert not list(tmp_path.rglob("gateway.jsonl"))
+
+
 def test_a_list_name_cannot_leave_its_folder(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="文件名"):
         export(tmp_path, HEADER | {"list_id": "../x"}, [line(1), line(2)])
