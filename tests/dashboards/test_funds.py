@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from dashboards.app import create
 from matching.push.payout import PAYOUTS
 from matching.push.pools import FUNDS, MOVEMENTS
+from matching.push.settle import PAID
 from tests.dashboards.literal_mart import published
 
 FUND = {
@@ -27,6 +28,8 @@ WAITING = {
     "purpose": "<b>补贴</b>", "original_voucher_no": None, "item_id": "hn-x", "confidence": 0.6, "because": "摘要与事项名相似 0.60", "state": "unsure",
 }  # fmt: skip
 
+STRAY = {"enterprise_id": "E1", "item_id": "hn-x", "paid_on": dt.date(2024, 2, 3), "paid_yuan": Decimal("8765.40")}
+
 
 def test_pools_their_book_and_the_queue(tmp_path: Path) -> None:
     home = published(tmp_path / "home")
@@ -40,6 +43,7 @@ def test_pools_their_book_and_the_queue(tmp_path: Path) -> None:
             ("fund", FUND, FUNDS),
             ("fund_movement", BOOK, MOVEMENTS),
             ("payout", WAITING, PAYOUTS),
+            ("unlisted", STRAY, PAID),
         ):
             con.register("rows", pl.DataFrame([row], schema=schema, orient="row").to_arrow())
             con.execute(f"CREATE TABLE push.{table} AS SELECT * FROM rows")
@@ -51,4 +55,5 @@ def test_pools_their_book_and_the_queue(tmp_path: Path) -> None:
     page = client.get("/funds?pool=jobs").text
     assert "就业资金" in page and "余额告警" in page and "1,000.00" in page and "待认定 1 笔" in page
     assert "&lt;b&gt;补贴&lt;/b&gt;" in page and "<b>补贴</b>" not in page
+    assert "名单外支付" in page and "8,765.40" in page and "huiqi unlisted" in page
     assert client.get("/funds?pool=nothing").status_code == 404
