@@ -237,13 +237,34 @@ def _template(as_of: dt.date) -> pl.Expr:
     )
 
 
+def _most_telling(kept: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+    """(row, _why): of the conditions met the first that says something of the firm; being in the place is said of everybody there.
+
+    What a firm has not done is met too, in words that would read as a reproach: such a condition is never named.
+    """
+    expr = pl.col("expr").fill_null("")
+    words = inputs.conditions.filter(~expr.str.contains(r"(?i)\bNOT\b|=\s*0\b|\bFALSE\b|<>|!=")).select(
+        "item_id",
+        "version",
+        pl.col("condition_id").alias("met"),
+        pl.col("text").alias("_why"),
+        expr.str.contains("region|park").alias("_place"),
+    )
+    return (
+        kept.filter(pl.col("kind").is_in(sorted(kinds.MESSAGE)))
+        .select("row", "item_id", "version", "met")
+        .explode("met", empty_as_null=True)
+        .join(words, on=["item_id", "version", "met"], maintain_order="left")
+        .sort("row", "_place", maintain_order=True)
+        .unique("row", keep="first", maintain_order=True)
+        .select("row", "_why")
+    )
+
+
 def _messages(kept: pl.DataFrame, inputs: Inputs, as_of: dt.date) -> pl.DataFrame:
     """(row, template, message, wave) of the lines that are sent by SMS."""
     keys = ["enterprise_id", "item_id", "cycle"]
     waves = pl.concat([inputs.sent.select(keys), inputs.withheld.select(keys)]).group_by(keys).len("_waves")
-    words = inputs.conditions.select(
-        "item_id", "version", pl.col("condition_id").alias("_first"), pl.col("text").alias("_why")
-    )
     sms = (
         kept.filter(pl.col("kind").is_in(sorted(kinds.MESSAGE)))
         .join(waves, on=keys, how="left", maintain_order="left")
@@ -251,9 +272,8 @@ def _messages(kept: pl.DataFrame, inputs: Inputs, as_of: dt.date) -> pl.DataFram
         .with_columns(
             _template(as_of).alias("_template"),
             (pl.col("_waves").fill_null(0) + 1).cast(pl.Int64).alias("wave"),
-            pl.col("met").list.first().alias("_first"),
         )
-        .join(words, on=["item_id", "version", "_first"], how="left", maintain_order="left")
+        .join(_most_telling(kept, inputs), on="row", how="left", maintain_order="left")
     )
     texts = [_text(row, as_of) for row in sms.iter_rows(named=True)]
     return sms.select(

@@ -157,6 +157,26 @@ def test_a_message_names_only_a_day_that_somebody_set(
     )
 
 
+@pytest.mark.parametrize(
+    ("met", "said"),
+    [
+        (["c1", "c2", "c3"], "（上年度营业收入不低于2000万元且正常…）"),
+        (["c1", "c2"], "（注册在本省）"),
+        (["c2"], "（条件请逐项核对）"),
+        ([], "（条件请逐项核对）"),
+    ],
+)
+def test_a_reminder_says_what_matched_and_never_a_reproach(met: list[str], said: str) -> None:
+    wanted = [
+        condition("b", "c1", text="注册在本省", expr="registered_region IN ('460000')"),
+        condition("b", "c2", text="近三年受过行政处罚的", expr="penalty_count_last_3_years = 0"),
+        condition("b", "c3", text="上年度营业收入不低于2000万元且正常经营"),
+    ]
+    one = pair("E1", "b", "unknown", met=met, unknown=["c3"] if "c3" not in met else [])
+    (line,) = propose(given_inputs([item("b", "承诺兑现")], [one], conditions=wanted), DATES, LIMITS).lines.to_dicts()
+    assert said in line["message"] and "处罚" not in line["message"]
+
+
 def test_a_line_says_what_is_wanting_and_whom_to_ask_for_it() -> None:
     wanted = [
         condition("b", "c1", text="参保不少于5人", on_unknown="review"),
