@@ -47,7 +47,7 @@ def _people(people: Population) -> pl.DataFrame:
         {
             "eid": people.ids, "first_name": people.name, "new_name": people.new_name, "renamed": renamed, "legal_person": people.person,
             "region": people.region_at(MONTH).astype(str), "old_region": people.region.astype(str), "phone_hash": people.phone,
-            "address": people.address_at(MONTH),
+            "address": people.address_at(MONTH), "established_date": pl.Series(people.birth_day).cast(pl.Int32).cast(pl.Date),
         }
     ).with_columns(name=pl.when("renamed").then("new_name").otherwise("first_name"), enterprise_id=pl.format("e{}", "eid"))  # fmt: skip
 
@@ -59,7 +59,7 @@ def case(seed: int, size: int, rows: int) -> Case:
     streams = Streams(seed + 1_000_003)
     draw = np.random.default_rng(seed)
     register = Register(
-        enterprises=known.select("enterprise_id", "legal_person", "region", "phone_hash", "address"),
+        enterprises=known.select("enterprise_id", "legal_person", "region", "phone_hash", "address", "established_date"),
         keys=pl.DataFrame(schema={"enterprise_id": pl.String, "kind": pl.String, "code": pl.String}),
         names=pl.concat(
             [
@@ -79,7 +79,7 @@ def case(seed: int, size: int, rows: int) -> Case:
     both = both.with_columns(_eid=pl.int_range(pl.len(), dtype=pl.Int64))
     both = dirty_names(both, "said", streams, "bench", 0, 1.0)
     given = pl.Series("given", draw.choice(len(GIVEN), both.height, p=GIVEN))
-    both = both.with_columns(given, _subject_id=pl.format("s{}", "_eid"))
+    both = both.with_columns(given, _subject_id=pl.format("s{}", "_eid"), said_on=_days(both, draw))
     subjects = both.select(
         "_subject_id",
         *[pl.lit(None, pl.String).alias(c) for c in ("uscc", "regno", "org_code", "tax_id", "customs_code", "trade_code", "local_kind", "local_id")],
@@ -88,9 +88,21 @@ def case(seed: int, size: int, rows: int) -> Case:
         region=pl.when(pl.col("given").is_in([1, 2])).then("old_region"),
         address=pl.lit(None, pl.String),
         phone_hash=pl.when(pl.col("given") == 4).then("phone_hash"),
+        said_on="said_on",
     )  # fmt: skip
     truth = both.select("_subject_id", true=pl.when("present").then("enterprise_id"), defects="_defects", given="given")
     return Case(register, subjects, truth)
+
+
+def _days(rows: pl.DataFrame, draw: np.random.Generator) -> pl.Series:
+    """A day on which the row's enterprise was founded already, of the absent any of fifteen years."""
+    closing = calendar.number_of(calendar.CLOSING_DAY)
+    first = rows.select(
+        pl.when("present").then(pl.col("established_date").cast(pl.Int32)).otherwise(closing - 15 * 365).clip(upper_bound=closing)
+    ).to_series().to_numpy()  # fmt: skip
+    return (
+        pl.Series(first + (draw.random(rows.height) * (closing - first)).astype(np.int64)).cast(pl.Int32).cast(pl.Date)
+    )
 
 
 def _harder(absent: pl.DataFrame, known: pl.DataFrame, draw: np.random.Generator) -> pl.DataFrame:
