@@ -114,7 +114,7 @@ def by_increment_and_by_batch(draw: Any, scorer: Any) -> tuple[Resolution, Resol
     return again, resolve(subjects(list(range(len(SAID)))), then, after, scorer), looked_at, len(SAID)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_increment_and_batch_say_the_same_without_a_model(data: st.DataObject) -> None:
     again, batch, _, _ = by_increment_and_by_batch(data.draw, None)
