@@ -282,13 +282,14 @@ def freeze(list_id: ListId, by: As, home: Home = None, json: Json = False) -> No
 
 def export_(list_id: ListId, by: As, home: Home = None, json: Json = False) -> None:
     where = output.home_of(home)
+    desk = desk_of(where)
     with refusals():
-        told = steps.release(where, desk_of(where), list_id, by, phrase_of(by), moment_of(where))
-    tell(
-        json,
-        {"list_id": list_id, "status": "exported", "files": told},
-        "\n".join(f"{f['purpose']}  {f['path']}" for f in told),
-    )
+        told = steps.release(where, desk, list_id, by, phrase_of(by), moment_of(where))
+    stayed = desk.control.rows("SELECT reason FROM withheld WHERE list_id = ? ORDER BY line_key", (list_id,))
+    said = [f"{f['purpose']}  {f['path']}" for f in told]
+    if stayed:
+        said.append(f"留下未发 {len(stayed)} 行（如：{stayed[0]['reason']}），逐行见名单的“联系方式”一栏")
+    tell(json, {"list_id": list_id, "status": "exported", "files": told, "withheld": len(stayed)}, "\n".join(said))
 
 
 def reverse(

@@ -142,7 +142,8 @@ def test_from_proposal_to_payment_file(huiqi: Any, tmp_path: Path) -> None:
     assert huiqi("export", name, "--as", "王经办", at=LATER)[0] == 3
     assert huiqi("freeze", name, "--as", "王经办", "--json", at=LATER)[1]["amount_yuan"] == "110000.00"
     code, document = huiqi("export", name, "--as", "王经办", "--json", at=LATER)
-    assert code == 0 and {Path(file["path"]).name for file in document["files"]} == {
+    assert code == 0 and document["withheld"] == 0
+    assert {Path(file["path"]).name for file in document["files"]} == {
         "名单.csv", "名单.xlsx", "payment.csv", "payment.ctl",
     }  # fmt: skip
     code, refusal = huiqi("export", name, "--as", "王经办", at=LATER)
