@@ -208,6 +208,10 @@ class Table(Strict):
         ids = [rule.id for rule in self.rules]
         if len(ids) != len(set(ids)):
             raise ValueError("规则 id 重复")
+        # Great Expectations keeps one of two alike, and the other would seem broken.
+        said = [(rule.expect, repr(sorted(rule.kwargs.items()))) for rule in self.rules]
+        if len(said) != len(set(said)):
+            raise ValueError("两条规则查的是同一件事")
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from math import floor, log10
@@ -12,7 +13,10 @@ import polars as pl
 LEAST = 64
 # A column is read by its distinct values if a sample of its head holds at most this share of them.
 SAMPLE, FEW = 512, 0.25
+# places a number keeps while it is multiplied
+_EXACT = 10
 _T = pl.col("t")
+_COMPACT = re.compile("[0-9]{8}")
 
 
 def plain(text: pl.Series) -> pl.Series:
@@ -31,7 +35,14 @@ def repeated(text: pl.Series) -> tuple[pl.Series, pl.Series] | None:
 
 
 def dates(text: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """(dates, which of them are sure) of cells written 2025-03-01."""
+    """(dates, which of them are sure) of cells written like the first of them: 2025-03-01, 2025/03/01 or 20250301."""
+    first = text.head(LEAST).drop_nulls()
+    like = str(first[0]) if len(first) else ""
+    if _COMPACT.fullmatch(like):
+        compact = _T.str.to_date("%Y%m%d", strict=False)
+        return _pair(text, compact, compact.dt.year().is_between(1800, 2200) & _T.str.contains(r"^[0-9]{8}$"))
+    if "/" in like:
+        text = text.str.replace_all("/", "-", literal=True)
     day = _T.str.to_date("%Y-%m-%d", strict=False)
     return _pair(text, day, day.dt.year().is_between(1800, 2200) & _written(10, blanks=0))
 
@@ -58,14 +69,16 @@ def integers(text: pl.Series, factor: Decimal, largest: int) -> tuple[pl.Series,
 
 def decimals(text: pl.Series, factor: Decimal, largest: int, scale: int) -> tuple[pl.Series, pl.Series]:
     """(decimals of `scale`, which of them are sure): digits with as many places as the factor leaves exact."""
-    places = scale if factor == int(factor) else scale + int(factor.as_tuple().exponent)
+    power = factor.normalize().as_tuple()
+    tens = int(power.exponent) if power.digits == (1,) or factor != int(factor) else 0
+    places = min(scale + tens, _EXACT)
     if places < 1:
         return _nothing(text, pl.Decimal(18, scale))
     sure = _T.str.contains(rf"^-?[0-9]{{1,{_digits(factor, largest)}}}(?:\.[0-9]{{1,{places}}})?$")
     number = pl.when(sure).then(_T)
     if factor == 1:
         return _pair(text, number.cast(pl.Decimal(18, scale), strict=False), sure)
-    product = number.cast(pl.Decimal(38, 10), strict=False) * pl.lit(factor).cast(pl.Decimal(38, 10))
+    product = number.cast(pl.Decimal(38, _EXACT), strict=False) * pl.lit(factor).cast(pl.Decimal(38, _EXACT))
     return _pair(text, product.cast(pl.Decimal(18, scale), strict=False), sure)
 
 

@@ -61,6 +61,8 @@ def read(path: Path, form: Form, table: Table) -> Reading:
 
 def _layout(raw: bytes) -> tuple[int, int, int, list[tuple[str, int, int, str]]]:
     """Records, offset of the first, record length, and fields as (name, offset in the record, width, type)."""
+    if raw[:1] in (b"\x30", b"\x31", b"\x32"):
+        raise RefusedFile("是 Visual FoxPro 的表，合同约定 dBASE III；请用 COPY TO … TYPE FOX2X 另存后交付")
     if len(raw) < 33 or raw[0] & 0x07 not in (3, 4, 5):
         raise RefusedFile("不是 DBF 文件，或文件头被截断")
     count, start, length = struct.unpack("<IHH", raw[4:12])

@@ -71,6 +71,34 @@ def checked_zip(path: Path, max_bytes: int) -> zipfile.ZipFile:
 
 def kind_of(opening: bytes) -> str | None:
     """What the first bytes of a file say it is, in words; None for what could be text."""
-    if re.match(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+)?html\b", opening, re.IGNORECASE):
+    if re.match(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body|table|meta|style)\b", opening, re.IGNORECASE):
         return "网页（HTML），不是表格文件"
+    if re.match(rb"MIME-Version:", opening, re.IGNORECASE):
+        return "网页归档（MHTML），不是表格文件"
     return next((name for magic, name in _MAGIC.items() if opening.startswith(magic)), None)
+
+
+def text_kind_of(opening: bytes) -> str | None:
+    """What a file that should be a workbook is instead, where its first bytes are text; None where they are not."""
+    if b"urn:schemas-microsoft-com:office:spreadsheet" in opening:
+        return "Excel 2003 的 XML 表格"
+    if opening[:2] in (b"\xff\xfe", b"\xfe\xff") or (opening and not re.search(rb"[\x00-\x08\x0e-\x1f]", opening)):
+        return "文本文件（如 CSV、制表符分隔）改了扩展名"
+    return None
+
+
+def office_kind_of(names: list[str]) -> str | None:
+    """What a ZIP that is no .xlsx workbook is, by the names of its members."""
+    held = set(names)
+    if "xl/workbook.bin" in held:
+        return "二进制工作簿（.xlsb）改了扩展名；请另存为 .xlsx"
+    if any(name.lower().startswith("xl/worksheets/") for name in held):
+        # A workbook may hold documents and other workbooks.
+        return None
+    if any(name.startswith(("word/", "ppt/")) for name in held):
+        return "Word 或演示文稿"
+    if "content.xml" in held and "mimetype" in held:
+        return "OpenDocument 文件（.ods 一类）；请另存为 .xlsx"
+    if any(name.lower().endswith((".xlsx", ".xls", ".csv", ".txt")) for name in held):
+        return "压缩包，工作簿还在里面；请直接交付工作簿"
+    return None

@@ -11,8 +11,9 @@ import polars as pl
 
 from data.contract import Form, Table
 from data.readers import header
+from data.readers.alike import frame_of_alike, lines_alike
 from data.readers.envelope import MAX_CELL
-from data.readers.reading import Reading, RefusedFile, Unreadable, frame_of
+from data.readers.reading import ROW, Reading, RefusedFile, Unreadable, frame_of
 from data.readers.source import Source
 
 
@@ -62,11 +63,21 @@ def parts(path: Path, form: Form, table: Table) -> Iterator[Reading]:
         if lines and lines[-1] == "":
             lines.pop()
         reading = Reading(pl.DataFrame())
-        rows = _rows(lines, number + 1, ahead is None, reading)
-        number, anything, broken = number + len(lines), anything or bool(rows), broken or bool(reading.unreadable)
+        first, number = number + 1, number + len(lines)
+        alike = None if text is None else lines_alike(text, lines, first, table)
+        # The keys of the lines alike are those of the first line: none comes before them.
+        order.update(dict.fromkeys(alike.keys if alike is not None else ()))
+        rest = list(enumerate(lines, first)) if alike is None else [(n, lines[n - first]) for n in alike.others]
+        rows = _rows(rest, number if ahead is None else 0, reading)
         for _, row in rows:
             order.update(dict.fromkeys(row))
-        reading.frame = _frame(rows, header.match(list(order), table).positions, list(order), table)
+        anything, broken = anything or bool(rows) or alike is not None, broken or bool(reading.unreadable)
+        headers = list(order)
+        positions = header.match(headers, table).positions
+        frames = [_frame(rows, positions, headers, table)] if rows or alike is None else []
+        if alike is not None:
+            frames.append(frame_of_alike(alike, positions, headers, table))
+        reading.frame = pl.concat(frames).sort(ROW) if len(frames) > 1 else frames[0]
         if ahead is None:
             break
         yield reading
@@ -79,10 +90,10 @@ def parts(path: Path, form: Form, table: Table) -> Iterator[Reading]:
     yield reading
 
 
-def _rows(lines: list[str], first: int, is_last: bool, reading: Reading) -> list[tuple[int, dict[str, Any]]]:
-    """(line number, object) of the lines that hold one; the others are counted or named."""
+def _rows(lines: list[tuple[int, str]], last: int, reading: Reading) -> list[tuple[int, dict[str, Any]]]:
+    """(line number, object) of the numbered lines that hold one; the others are counted or named. `last`: the number of the file's last line."""
     rows: list[tuple[int, dict[str, Any]]] = []
-    for number, line in enumerate(lines, first):
+    for number, line in lines:
         text = line.strip()
         if not text:
             reading.aside("blank", 1)
@@ -95,7 +106,7 @@ def _rows(lines: list[str], first: int, is_last: bool, reading: Reading) -> list
                 raise ValueError("应是一个对象 {…}")
             _flat(row)
         except (ValueError, RecursionError) as error:
-            tail = "，文件可能在这里被截断" if is_last and number == first + len(lines) - 1 else ""
+            tail = "，文件可能在这里被截断" if number == last else ""
             reading.unreadable.append(Unreadable(number, "", "json", f"不是合法的 JSON 对象：{_why(error)}{tail}"))
             continue
         rows.append((number, row))

@@ -11,6 +11,7 @@ from data.contract import Form, Table, header_mark
 from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile
 
 _SAME_AS_ABOVE = ("同上", "〃", "″", '"', "同 上")
+_DIGIT = re.compile("[0-9]")
 _BLANKS = r"[\s\u00a0\u3000\u200b\ufeff]+"
 
 
@@ -19,7 +20,7 @@ def set_aside(frame: pl.DataFrame, form: Form, table: Table, reading: Reading) -
     payload = [c for c in frame.columns if c not in (ROW, SHEET, NUMERIC)]
     if not payload or frame.is_empty():
         return frame
-    odd = frame.select(_may_be_odd(payload, form, table).alias("odd"))["odd"]
+    odd = _odd(frame, payload, form, table)
     if not odd.any():
         return _filled_down(frame, table)
     kinds = _kinds(frame.filter(odd), payload, form, table)
@@ -43,19 +44,47 @@ def _may_be_odd(payload: list[str], form: Form, table: Table) -> pl.Expr:
     """
     first = pl.col(payload[0])
     words = [*form.totals, *form.notes, "单位"]
-    odd = first.is_null() | (first == "") | first.str.contains(r"\s|\u200b|\ufeff") | first.str.contains_any(words)
-    name = table.subject.get("name")
-    if name in payload[1:]:
-        spaced = "|".join(r"\s*".join(map(re.escape, word)) for word in form.totals) or r"\A\z"
-        odd = odd | pl.col(name).str.contains(spaced).fill_null(False)
+    odd = (
+        first.is_null()
+        | (first == "")
+        | first.str.contains(r"\s|\u200b|\ufeff|^[-=]{2}")
+        | first.str.contains_any(words)
+    )
     required = [c for c in payload if c in table.columns and table.columns[c].required]
     if not required:
         return odd
-    marks = sorted({header_mark(h) for c in table.columns.values() for h in c.headers})
     leader = pl.col(required[0])
     return (
-        odd | leader.str.contains(r"[\s_]").fill_null(False) | leader.str.to_uppercase().is_in(marks).fill_null(False)
+        odd
+        | leader.str.contains(r"[\s_]").fill_null(False)
+        | leader.str.to_uppercase().is_in(sorted(_marks(table))).fill_null(False)
     )
+
+
+def _odd(frame: pl.DataFrame, payload: list[str], form: Form, table: Table) -> pl.Series:
+    """`_may_be_odd` of every row. A cell that begins with a digit and is plain ASCII holds no mark of anything."""
+    name = table.subject.get("name")
+    told = pl.lit(False)
+    if name in payload[1:]:
+        spaced = "|".join(r"\s*".join(map(re.escape, word)) for word in form.totals) or r"\A\z"
+        told = pl.col(name).str.contains(spaced).fill_null(False)
+    required = [c for c in payload if c in table.columns and table.columns[c].required]
+    words = [*form.totals, *form.notes, *_marks(table)]
+    sure = pl.lit(False)
+    # Every kind but a header is told by how a row begins, a header by its first required cell.
+    decisive = sorted({payload[0], *required[:1]})
+    if not any(map(_DIGIT.match, words)):
+        sure = pl.all_horizontal([pl.col(c).str.contains(r"^[0-9][!-^`-~]*$").fill_null(False) for c in decisive])
+    seen = frame.select(sure=pl.repeat(True, pl.len()) & sure, told=pl.repeat(True, pl.len()) & told)
+    rest = (~seen["sure"]).arg_true()
+    if not len(rest):
+        return seen["told"]
+    unsure = frame.select(decisive)[rest].select(_may_be_odd(payload, form, table).alias("odd"))["odd"]
+    return seen["told"] | pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True).scatter(rest, unsure)
+
+
+def _marks(table: Table) -> set[str]:
+    return {header_mark(h) for c in table.columns.values() for h in c.headers}
 
 
 def _kinds(frame: pl.DataFrame, payload: list[str], form: Form, table: Table) -> pl.Series:
@@ -74,6 +103,9 @@ def _kinds(frame: pl.DataFrame, payload: list[str], form: Form, table: Table) ->
         .then(pl.lit("unit"))
         .when((pl.col("_filled") <= 3) & pl.col("_first").str.contains(f"^(?:{note})"))
         .then(pl.lit("footnote"))
+        # The line that reports (SQL*Plus, psql) draw under their headings.
+        .when(pl.all_horizontal([(b.fill_null("") == "") | b.str.contains(r"^[-=]{2,}$") for b in bare]))
+        .then(pl.lit("header"))
         .when(_repeats_header(table, required))
         .then(pl.lit("header"))
         .when(_other_header(table, required))

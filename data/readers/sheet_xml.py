@@ -7,13 +7,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from lxml import etree
 
 from data.contract import Form
-from data.readers.envelope import checked_zip
+from data.readers.envelope import checked_zip, office_kind_of
 from data.readers.reading import RefusedFile
 
 CHUNK = 1 << 20
@@ -43,6 +45,9 @@ def inspected(path: Path, form: Form) -> Inspection:
     formulas = 0
     odd: list[str] = []
     with checked_zip(path, form.max_bytes) as archive:
+        other = office_kind_of(archive.namelist())
+        if other is not None:
+            raise RefusedFile(f"不是 .xlsx 工作簿，实际是{other}")
         for member in archive.infolist():
             if "vbaproject" in member.filename.lower():
                 raise RefusedFile("工作簿带宏，不予接收")
@@ -76,7 +81,7 @@ def _scanned(part: IO[bytes], name: str, sheet: bool) -> tuple[int, bool]:
         chunk = part.read(CHUNK)
         # UTF-16 is ASCII with NULs between.
         text = tail + chunk.replace(b"\x00", b"")
-        if b"<!" in text and (b"<!DOCTYPE" in text or b"<!ENTITY" in text):
+        if b"!" in text and (b"<!DOCTYPE" in text or b"<!ENTITY" in text):
             raise RefusedFile("工作簿内部 XML 含 DOCTYPE 或实体声明，不予接收")
         if not sheet:
             tail = text[-8:]
@@ -84,13 +89,16 @@ def _scanned(part: IO[bytes], name: str, sheet: bool) -> tuple[int, bool]:
             cut = text.rfind(b"row>") + 4 if chunk else len(text)
             cut = cut if cut > 4 else len(text) - 64 if len(text) > LONGEST_ROW else 0
             done, tail = text[:cut], text[cut:]
-            own = done.count(b"<f>") + done.count(b"<f ") if b"<f" in done else 0
+            own = done.count(b"<f>") + done.count(b"<f ") if _follows(done, b"f", b"<") else 0
             formulas += own
-            strange = strange or b't="e"' in done or bool(own and _VALUELESS.search(done))
-            for row in map(int, _row_numbers(done)):
-                if row <= last:
-                    raise RefusedFile(f"{name} 里第 {row} 行出现两次或行号倒退，工作簿损坏")
-                last = row
+            strange = (
+                strange or (_follows(done, b"e", b'"') and b't="e"' in done) or bool(own and _VALUELESS.search(done))
+            )
+            rows = [last, *map(int, _row_numbers(done))]
+            back = next((after for before, after in pairwise(rows) if after <= before), None)
+            if back is not None:
+                raise RefusedFile(f"{name} 里第 {back} 行出现两次或行号倒退，工作簿损坏")
+            last = rows[-1]
         if not chunk:
             return formulas, strange
 
@@ -98,7 +106,24 @@ def _scanned(part: IO[bytes], name: str, sheet: bool) -> tuple[int, bool]:
 def _row_numbers(xml: bytes) -> list[bytes]:
     """The numbers rows carry, in order. Most programs write them first and without a prefix, which is found ten times as fast."""
     plain: list[bytes] = _PLAIN_ROW.findall(xml)
-    return plain if len(plain) == xml.count(b"row ") else _ROW.findall(xml)
+    return plain if len(plain) == _opened_rows(xml) else _ROW.findall(xml)
+
+
+def _follows(xml: bytes, byte: bytes, before: bytes) -> bool:
+    """Whether a byte stands right behind another one: asked of all places at once, several times as fast as a search for the pair."""
+    cells = np.frombuffer(xml, dtype=np.uint8)
+    where = np.flatnonzero(cells[1:] == byte[0])
+    return bool((cells[where] == before[0]).any())
+
+
+def _opened_rows(xml: bytes) -> int:
+    """How often `row ` stands in the XML."""
+    cells = np.frombuffer(xml, dtype=np.uint8)
+    if len(cells) < 4:
+        return 0
+    where = np.flatnonzero(cells[2:-1] == ord("w"))
+    found = (cells[where] == ord("r")) & (cells[where + 1] == ord("o")) & (cells[where + 3] == ord(" "))
+    return int(np.count_nonzero(found))
 
 
 def _epoch_shift(archive: zipfile.ZipFile) -> int:

@@ -72,13 +72,13 @@ class Source:
 
         `line_feeds`: with LF for every CR LF, which is several times cheaper to do in bytes.
         """
-        line = place = 0
+        place = 0
         doubt = Doubt(self._codec)
         # In UTF-8 and GB18030 no byte of a longer character is a CR or LF.
         in_bytes = line_feeds and not self._codec.startswith("utf-16")
         for piece in self.pieces():
             try:
-                text = (piece.replace(b"\r\n", b"\n") if in_bytes else piece).decode(self._codec)
+                text = (self._with_line_feeds(piece) if in_bytes else piece).decode(self._codec)
             except UnicodeDecodeError as error:
                 # Two bytes become one before the place found: asked again of the bytes as they came.
                 raise RefusedFile(self._misfit(place + _first_fault(piece, self._codec, error))) from None
@@ -87,17 +87,33 @@ class Source:
             if place == 0:
                 text = text.removeprefix("\ufeff")
             doubt.look(text)
-            if "\x00" in text:
+            # Of the other encodings the survey has told.
+            if not in_bytes and "\x00" in text:
                 raise RefusedFile("文件里有 NUL 字符")
             middle = text.find("\ufeff")
             if middle >= 0:
-                row = line + text.count("\n", 0, middle) + 1
+                row = self._lines_before(place) + text.count("\n", 0, middle) + 1
                 raise RefusedFile(f"第 {row} 行中间有字节顺序标记（BOM），像是几个文件直接拼在一起")
-            line += text.count("\n")
             place += len(piece)
             if place == self.survey.size:
                 doubt.end()
             yield text
+
+    def _with_line_feeds(self, piece: bytes) -> bytes:
+        if self.survey.cr == self.survey.crlf:
+            # No CR stands alone: taking them all out is three times as fast as replacing pairs.
+            return piece.translate(None, b"\r") if self.survey.cr else piece
+        return piece.replace(b"\r\n", b"\n")
+
+    def _lines_before(self, place: int) -> int:
+        """Line ends in the first `place` bytes, which are whole pieces."""
+        lines = 0
+        for piece in self.pieces():
+            if place <= 0:
+                break
+            lines += piece.decode(self._codec, "replace").count("\n")
+            place -= len(piece)
+        return lines
 
     @cached_property
     def survey(self) -> Survey:
@@ -113,11 +129,9 @@ class Source:
             if not wide and b"\x00" in piece:
                 nul_line = nul_line or lf + piece.count(b"\n", 0, piece.find(b"\x00")) + 1
                 nul += piece.count(b"\x00")
-            lf += piece.count(b"\n")
-            if b"\r" in piece:
-                own, before_lf = piece.count(b"\r"), piece.count(b"\r\n")
-                cr, crlf = cr + own, crlf + before_lf
-                crcrlf += piece.count(b"\r\r\n") if own > before_lf else 0
+            own, before_lf, ends = _line_ends(piece)
+            cr, crlf, lf = cr + own, crlf + before_lf, lf + ends
+            crcrlf += piece.count(b"\r\r\n") if own > before_lf else 0
             utf8 = utf8 or (not wide and looks_utf8(piece))
             last = piece[-1:] or last
         return Survey(size, cr, lf, crlf, crcrlf, nul, nul_line, utf8, last == b"\x1a")
@@ -218,6 +232,17 @@ def looks_utf8(raw: bytes) -> bool:
     found = begins[:-2] & follows[1:-1] & follows[2:]
     four = found[:-9] & found[3:-6] & found[6:-3] & found[9:]
     return bool(four.any()) and bool(_UTF8_RUN.search(raw))
+
+
+def _line_ends(piece: bytes) -> tuple[int, int, int]:
+    """(CR, CR LF, LF) in a piece."""
+    found = np.frombuffer(piece, dtype=np.uint8)
+    feeds = found == 10
+    ends = int(np.count_nonzero(feeds))
+    if b"\r" not in piece:
+        return 0, 0, ends
+    returns = found == 13
+    return int(np.count_nonzero(returns)), int(np.count_nonzero(returns[:-1] & feeds[1:])), ends
 
 
 def _first_fault(piece: bytes, codec: str, error: UnicodeDecodeError) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from data.contract import Form, Table
-from data.readers import header
+from data.readers import header, shape
 from data.readers.ahead import Ahead
 from data.readers.envelope import MAX_CELL
 from data.readers.lines import set_aside
@@ -19,8 +19,8 @@ from data.readers.source import Source
 # A record that spans more physical lines than this is a stray quote, not a long text.
 MAX_SPAN = 200
 # In this much of a file its header is looked for, and this much is cut into cells and handed on at a time.
-_HEAD_CHARS = 1 << 20
-BLOCK_CHARS = 4 << 20
+_HEAD_BYTES = 1 << 20
+BLOCK_BYTES = 4 << 20
 
 
 def parts(path: Path, form: Form, table: Table) -> Iterator[Reading]:
@@ -44,9 +44,10 @@ def parts(path: Path, form: Form, table: Table) -> Iterator[Reading]:
 
 def _headed(text: Ahead, form: Form, table: Table, notes: list[str]) -> tuple[int, int, dict[str, int], Reading]:
     """(records above the data, columns of a record, our column → position, what was found above); the text stands at the data then."""
-    text.reach(_HEAD_CHARS)
-    lines = text.lines(_HEAD_CHARS, header.LOOK_ROWS + 1 + MAX_SPAN)
-    records, _, _ = _records(lines, len(lines), text.reaches_end(_HEAD_CHARS), form)
+    text.reach(_HEAD_BYTES)
+    lines = text.lines(_HEAD_BYTES, header.LOOK_ROWS + 1 + MAX_SPAN)
+    own = min(len(lines), header.LOOK_ROWS + 1)
+    records, _, _ = _records(lines, own, text.reaches_end(_HEAD_BYTES), form)
     if not records and (form.header or form.min_rows > 0):
         raise RefusedFile("文件里没有任何一行")
     _short(records[: header.LOOK_ROWS + 1], 1)
@@ -62,22 +63,22 @@ def _block(
     text: Ahead, row: int, width: int, names: dict[str, int], form: Form, reading: Reading
 ) -> tuple[pl.DataFrame, int]:
     """(rows, records) of the next block, which is taken. Lines that are plainly well formed are cut without looking at each."""
-    text.reach(BLOCK_CHARS + 1)
-    end = text.line_end(BLOCK_CHARS)
-    block = text.upto(end).encode()
-    quotes = block.count(form.quote.encode()) if form.quote else 0
-    whole = pl.Series("r", [block.removesuffix(b"\n")], dtype=pl.Binary).cast(pl.String)
-    lines = whole.str.split("\n").explode()
-    if quotes % 2 == 0 and _plain(lines, width, form.quote if quotes else None, form):
+    text.reach(BLOCK_BYTES + 1)
+    end = text.line_end(BLOCK_BYTES)
+    block = text.upto(end)
+    ended = block if block.endswith(b"\n") else block + b"\n"
+    seen = shape.plain(ended, width, form.delimiter, form.quote)
+    if seen is not None:
         text.skip(end)
-        rows = pl.int_range(row, row + len(lines), dtype=pl.Int64, eager=True)
-        return _cut(block, rows, width, names, form, quotes > 0), len(lines)
+        rows = pl.int_range(row, row + seen.lines, dtype=pl.Int64, eager=True)
+        return _cut(ended, rows, width, names, form, seen.quoted), seen.lines
+    lines = ended.decode().split("\n")[:-1]
     # Only what follows tells whether a quote that is open here ever closes.
-    text.reach(end + _HEAD_CHARS)
-    further = text.lines(_HEAD_CHARS, MAX_SPAN, start=end)
-    at_end = text.reaches_end(end + _HEAD_CHARS, MAX_SPAN, start=end)
+    text.reach(end + _HEAD_BYTES)
+    further = text.lines(_HEAD_BYTES, MAX_SPAN, start=end)
+    at_end = text.reaches_end(end + _HEAD_BYTES, MAX_SPAN, start=end)
     own = len(lines)
-    records, broken, used = _records([*lines.to_list(), *further], own, at_end, form)
+    records, broken, used = _records([*lines, *further], own, at_end, form)
     _short(records, row)
     text.skip(end)
     text.skip_lines(used - own)
@@ -86,45 +87,14 @@ def _block(
     return _table(records, row, last, width, names, form, reading, told), len(records)
 
 
-def _plain(lines: pl.Series, width: int, quote: str | None, form: Form) -> bool:
-    """Whether every line is a record of `width` cells, each either without quotes or with every cell in quotes."""
-    line = pl.col("r")
-    # A line of nothing but separators, or an empty one, may be blank: that is for the careful reading.
-    sized = (line.str.len_bytes() > width - 1).all() & (line.str.len_bytes().max() <= MAX_CELL)
-    frame = pl.DataFrame({"r": lines})
-    bare = line.str.count_matches(form.delimiter, literal=True) == width - 1
-    if quote is None:
-        return bool(frame.select(sized & bare.all()).item())
-    whole = _wholly_quoted(line, width, form)
-    if frame.select(sized & whole.all()).item():
-        return True
-    return bool(frame.select(sized & (whole | (bare & ~line.str.contains(quote, literal=True))).all()).item())
-
-
 def _short(records: list[str], first: int) -> None:
     if max(map(len, records), default=0) > MAX_CELL:
         row = next(i for i, r in enumerate(records, first) if len(r) > MAX_CELL)
         raise RefusedFile(f"第 {row} 行超过 {MAX_CELL} 个字符，不像一条记录")
 
 
-def _wholly_quoted(line: pl.Expr, width: int, form: Form) -> pl.Expr:
-    """Every cell in quotes and no quote inside one: between the first and the last quote stand only those around the separators.
-
-    A first cell that begins or a last one that ends with a separator would lend its outer quote to what is counted: not told here.
-    """
-    quote, comma = form.quote or "", form.delimiter
-    return (
-        line.str.starts_with(quote)
-        & line.str.ends_with(quote)
-        & ~line.str.starts_with(quote + comma)
-        & ~line.str.ends_with(comma + quote)
-        & (line.str.count_matches(quote + comma + quote, literal=True) == width - 1)
-        & (line.str.count_matches(quote, literal=True) == 2 * width)
-    )
-
-
-def _unified(source: Source, notes: list[str]) -> Iterator[str]:
-    """The text with LF at the end of its lines, whatever stood there."""
+def _unified(source: Source, notes: list[str]) -> Iterator[bytes]:
+    """The text as UTF-8 with LF at the end of its lines, whatever stood there."""
     seen = source.survey
     old_mac = doubled = False
     if seen.crcrlf:
@@ -143,7 +113,7 @@ def _unified(source: Source, notes: list[str]) -> Iterator[str]:
     return _with_line_feeds(source.texts(line_feeds=True), doubled, old_mac, seen.dos_end)
 
 
-def _with_line_feeds(texts: Iterator[str], doubled: bool, old_mac: bool, dos_end: bool) -> Iterator[str]:
+def _with_line_feeds(texts: Iterator[str], doubled: bool, old_mac: bool, dos_end: bool) -> Iterator[bytes]:
     for text in texts:
         if doubled:
             # Of CR CR LF one CR is left by now.
@@ -151,7 +121,7 @@ def _with_line_feeds(texts: Iterator[str], doubled: bool, old_mac: bool, dos_end
         # Only the last piece can end in anything but a line end.
         if dos_end and text.endswith("\x1a"):
             text = text.rstrip("\x1a")
-        yield text.replace("\r", "\n") if old_mac else text
+        yield (text.replace("\r", "\n") if old_mac else text).encode()
 
 
 def _records(lines: list[str], own: int, at_end: bool, form: Form) -> tuple[list[str], dict[int, str], int]:
@@ -161,8 +131,8 @@ def _records(lines: list[str], own: int, at_end: bool, form: Form) -> tuple[list
     quote = form.quote
     if not quote or not any(quote in line for line in lines[:own]):
         return lines[:own], {}, own
-    odd = (pl.Series("r", lines, dtype=pl.String).str.count_matches(quote, literal=True) % 2 == 1).to_list()
-    if True not in odd[:own]:
+    odd = [line.count(quote) % 2 == 1 for line in lines[:own]]
+    if True not in odd:
         return lines[:own], {}, own
     whole = re.compile(_record_pattern(form))
     records: list[str] = []

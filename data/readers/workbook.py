@@ -14,12 +14,14 @@ import polars as pl
 from data.contract import Form, Table
 from data.readers import header
 from data.readers.biff import faulty_cells
-from data.readers.envelope import MAX_CELL, kind_of
+from data.readers.envelope import MAX_CELL, kind_of, text_kind_of
 from data.readers.lines import set_aside
 from data.readers.reading import Reading, RefusedFile, frame_of
 from data.readers.sheet_xml import Inspection, inspected
 
 MAX_DEPTH = 3
+# Up to this share of texts in a column of numbers they are dealt with one by one.
+FEW = 0.1
 ROW_LIMITS = {"xlsx": 1_048_576, "xls": 65_536}
 Grid = list[list[Any]]
 Merges = Sequence[tuple[tuple[int, int], tuple[int, int]]]
@@ -115,7 +117,7 @@ def _guard(path: Path, form: Form) -> Inspection:
 
 
 def _instead(opening: bytes) -> str:
-    name = kind_of(opening)
+    name = kind_of(opening) or text_kind_of(opening)
     return f"，实际是{name}" if name else ""
 
 
@@ -233,7 +235,7 @@ def _frame(
     body = grid[top:]
     across = list(zip(*body, strict=True)) if body else []
     columns: dict[str, pl.Series] = {}
-    numeric: list[list[str]] = [[] for _ in body]
+    numeric: dict[int, list[str]] = {}
     for name, place in positions.items():
         column = table.columns[name]
         cells: Sequence[Any] = across[place] if body else ()
@@ -241,12 +243,13 @@ def _frame(
         if column.key is not None or column.type == "code":
             for r, cell in enumerate(cells if held & {int, float} else ()):
                 if type(cell) in (int, float):
-                    numeric[r].append(name)
+                    numeric.setdefault(r, []).append(name)
         if epoch_shift and column.serial:
             cells = [cell + epoch_shift if type(cell) in (int, float) else cell for cell in cells]
         columns[name] = _texts(cells, held)
-    marks = [",".join(m) if m else None for m in numeric]
-    if any((series.str.len_chars() > MAX_CELL).any() for series in columns.values()):
+    marks = [",".join(numeric[r]) if r in numeric else None for r in range(len(body))] if numeric else None
+    longest = max((int(str(series.str.len_bytes().max() or 0)) for series in columns.values()), default=0)
+    if longest > MAX_CELL and any((series.str.len_chars() > MAX_CELL).any() for series in columns.values()):
         raise RefusedFile(f"工作表「{sheet}」有一格超过 {MAX_CELL} 个字符")
     return frame_of(columns, range(top + 1, top + 1 + len(body)), sheet, marks)
 
@@ -259,18 +262,21 @@ def _texts(cells: Sequence[Any], held: set[type]) -> pl.Series:
         words = pl.Series("t", cells, dtype=pl.String)
         broken = words.str.contains("\n", literal=True).any()
         return pl.Series("t", [_words(c) for c in cells], dtype=pl.String) if broken else words
-    words = pl.Series("t", [c if type(c) is str else None for c in cells], dtype=pl.String)
-    if str in held and words.str.contains("\n", literal=True).any():
+    at = [i for i, c in enumerate(cells) if type(c) is str] if str in held else []
+    words = pl.repeat(None, len(cells), dtype=pl.String, eager=True)
+    if len(at) > FEW * len(cells):
+        words = pl.Series("t", [c if type(c) is str else None for c in cells], dtype=pl.String)
+    elif at:
+        words = words.scatter(at, pl.Series("t", [cells[i] for i in at], dtype=pl.String))
+    if at and words.str.contains("\n", literal=True).any():
         words = pl.Series("t", [_words(c) if type(c) is str else None for c in cells], dtype=pl.String)
     if not held & {float, int}:
         return words
-    numbers = (
-        pl.Series("n", cells, dtype=pl.Float64)
-        if held == {float}
-        else pl.Series("n", [None if type(c) is str else float(c) for c in cells], dtype=pl.Float64)
-    )
+    numbers = pl.Series("n", _floats(cells, held, at), dtype=pl.Float64)
     # Beyond 2**53 a float no longer is the integer it looks like, and an int would be rounded on its way into one.
     whole = (numbers == numbers.floor()) & (numbers.abs() < 2**53)
+    if whole.all():
+        return pl.select(pl.coalesce(words, numbers.cast(pl.Int64).cast(pl.String)).alias("t")).to_series()
     # The shortest text that is this float is what Excel shows, if it has no more digits than Excel shows.
     short = numbers.cast(pl.String)
     shown = numbers.abs().is_between(1e-3, 1e13) & (short.str.len_bytes() <= 15)
@@ -280,6 +286,18 @@ def _texts(cells: Sequence[Any], held: set[type]) -> pl.Series:
     if len(rest):
         plain = plain.scatter(rest, [_plain_number(cells[i]) for i in rest.to_list()])
     return pl.select(pl.coalesce(words, plain).alias("t")).to_series()
+
+
+def _floats(cells: Sequence[Any], held: set[type], texts: list[int]) -> Sequence[float | None]:
+    """The numbers of a column of numbers and texts, of which those at `texts` are none."""
+    if held == {float}:
+        return cells
+    if int in held or len(texts) > FEW * len(cells):
+        return [None if type(c) is str else float(c) for c in cells]
+    found = list(cells)
+    for place in texts:
+        found[place] = None
+    return found
 
 
 def _words(cell: Any) -> str:

@@ -45,7 +45,7 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(large, "COMPARED", 20)
     monkeypatch.setattr(Large, "take", take)
     monkeypatch.setattr(pool.Pool, "parts", in_this_process)
-    for where, name, size in ((source, "CHUNK", 900), (source, "KEEP", 0), (delimited, "BLOCK_CHARS", 900), (delimited, "_HEAD_CHARS", 1800)):  # fmt: skip
+    for where, name, size in ((source, "CHUNK", 900), (source, "KEEP", 0), (delimited, "BLOCK_BYTES", 900), (delimited, "_HEAD_BYTES", 1800)):  # fmt: skip
         monkeypatch.setattr(where, name, size)
     return seen
 

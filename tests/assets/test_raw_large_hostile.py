@@ -51,7 +51,7 @@ def compared(
         taken(self, reading, text, key)
 
     monkeypatch.setattr(Large, "take", take)
-    for where, name, size in ((large, "LARGE_BYTES", 0), (large, "COMPARED", 50), (source, "CHUNK", block), (source, "KEEP", 0), (delimited, "BLOCK_CHARS", block)):  # fmt: skip
+    for where, name, size in ((large, "LARGE_BYTES", 0), (large, "COMPARED", 50), (source, "CHUNK", block), (source, "KEEP", 0), (delimited, "BLOCK_BYTES", block)):  # fmt: skip
         monkeypatch.setattr(where, name, size)
     (folder / "parts").mkdir()
     found = told(folder / "parts", cases, monkeypatch)

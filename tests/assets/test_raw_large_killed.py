@@ -33,7 +33,7 @@ SMALL = (
     (large, "COMPARED", 50),
     (source, "CHUNK", BLOCK),
     (source, "KEEP", 0),
-    (delimited, "BLOCK_CHARS", BLOCK),
+    (delimited, "BLOCK_BYTES", BLOCK),
     (pool.Pool, "parts", test_raw_large.in_this_process),
     # Great Expectations writes nothing, and importing it is most of what such a run costs.
     (Validator, "outcomes", lambda self, rows, table: outcomes(rows, table)),

@@ -275,7 +275,7 @@ def test_pieces_and_the_whole_tell_the_same(lines: list[str], end: str, quoted: 
         path = Path(folder) / "d.csv"
         path.write_bytes(body)
         whole = told()
-        for where, name in ((source, "CHUNK"), (delimited, "BLOCK_CHARS")):
+        for where, name in ((source, "CHUNK"), (delimited, "BLOCK_BYTES")):
             patch.setattr(where, name, block)
         assert told() == whole
         patch.setattr(source, "KEEP", 0)

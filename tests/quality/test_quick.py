@@ -42,7 +42,12 @@ ODD = [
 def cells() -> st.SearchStrategy[str | None]:
     digits = st.from_regex(r"-?[0-9]{1,17}(\.[0-9]{1,11})?", fullmatch=True)
     days = st.from_regex(r"[0-9 +-]{4}-[0-9 ]{2}-[0-9 ]{2}( [0-9 ]{2}:[0-9]{2}:[0-9]{2})?", fullmatch=True)
-    near = st.dates().map(str) | st.datetimes().map(lambda d: d.isoformat(sep=" ")[:19])
+    near = (
+        st.dates().map(str)
+        | st.dates().map(lambda d: d.strftime("%Y/%m/%d"))
+        | st.dates().map(lambda d: d.strftime("%Y%m%d"))
+        | st.datetimes().map(lambda d: d.isoformat(sep=" ")[:19])
+    )
     return (
         st.none()
         | st.sampled_from(ODD)
@@ -88,7 +93,9 @@ def test_quick_and_strict_agree_on_columns_of_every_make(column: Column) -> None
         f"20{draw.randrange(10, 30)}-{draw.randrange(1, 13):02d}-{draw.randrange(1, 32):02d}" for _ in range(150)
     ] + ODD
     few = [draw.choice(["是", "2024-01-02", "12", "", None, "x"]) for _ in range(200)]
-    for told in (wide, days, few, [*days, *[d + " 08:00:01" for d in days]]):
+    slashed, compact = [d.replace("-", "/") for d in days], [d.replace("-", "") for d in days]
+    mixed = [f"{d[:4]}/{d[5:]}" for d in days]
+    for told in (wide, days, slashed, compact, mixed, few, [*days, *[d + " 08:00:01" for d in days]]):
         text = pl.Series("t", told, dtype=pl.String)
         parsed = parse(text, column, None, KEY)
         assert list(zip(parsed.values.to_list(), parsed.bad.to_list(), strict=True)) == alone(text, column)
