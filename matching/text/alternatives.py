@@ -21,6 +21,8 @@ _SORTS = frozenset({"is_above_scale", "certifications", "honors", "applicant_typ
 _LISTED = re.compile(r"(?:工业|服务业|商贸)?(?:企业|单位)?[\"“”]?、[\"“”]?(?:国家|省|市)?级?")
 # 500亩以上的蔬菜基地、100亩以上的水产基地: the same measure for another sort
 _FOR_ANOTHER = re.compile(r"的[^，。；\n\d]{2,18}(?:、|或|和|及|以及)\d")
+# 得分60分以上，或满足下列条件之一：
+_OR_LIST = re.compile(r"[，,]?\s?或者?(?:满足|符合|具备|具有)")
 _AND = re.compile(r"^[\s，,]*(?:但|且|并且|同时|并)")
 
 
@@ -66,6 +68,13 @@ def grouped(text: str, conditions: list[Condition], closings: Sequence[int] = ()
         )
         if len(between) <= 400 and (match := ONE_OF.search(between)) and _ANNOUNCES.match(between[match.end() :]):
             one_of = next(free)
+            if (
+                earlier is not None
+                and earlier.op in _NUMERIC
+                and _OR_LIST.match(between)
+                and not {"any_of", "_barred"} & set(earlier.extra)
+            ):
+                out[-1] = replace(earlier, extra={**earlier.extra, "any_of": one_of})
         elif one_of is not None and (len(between) > 60 or re.search(r"。|给予|奖励|补助", between)):
             one_of = None
         if one_of is not None:

@@ -182,7 +182,7 @@ def is_award(text: str, quantity: Quantity, sentence: Span, clause: Span) -> boo
 
 # 县财政当年安排500万元, 中央奖补资金1.5亿元: what there is for all
 _ALL_TOGETHER = re.compile(
-    r"(?:财政|预算|当年|每年)[^，。；\d]{0,8}安排[^，。；\d]{0,10}$|(?:中央|省级|上级|专项)(?:财政)?(?:奖补|补助|专项|扶持)?资金(?:总额|规模|共|约)?\s?$|(?:经费总额|发放额度|资金总盘子为?|总额度为?|首期拿出|资金(?:总额)?(?:暂定|核定|控制)为?)\s?$"
+    r"(?:财政|预算|当年|每年)[^，。；\d]{0,8}安排[^，。；\d]{0,10}$|(?:中央|省级|上级|专项)(?:财政)?(?:奖补|补助|专项|扶持)?资金(?:总额|规模|共|约)?\s?$|(?:经费总额|发放额度|资金总盘子为?|总额度为?|首期拿出|\d(?:万|亿)?元[，,]?(?:合计|共计|总计|共)|资金(?:总额)?(?:暂定|核定|控制)为?)\s?$"
 )
 # 可申请最高300万元创业担保贷款; 担保贷款金额最高400万元
 _LOAN_GIVEN = re.compile(r"(?:可以?|给予|提供|发放|申请)[^，。；\d]{0,12}$")
@@ -340,7 +340,7 @@ def goes_on_giving(text: str, quantity: Quantity, clause: Span) -> bool:
     if quantity.kind != "money" or quantity.op:
         return False
     lead = text[clause.start : quantity.left]
-    return field_in(lead, "money") is None and not re.search(r"\d|[为达到在于]$|投资|规模|每增", lead)
+    return field_in(lead, "money") is None and not re.search(r"\d|[为达到在于]$|投资|规模|每增|^共", lead)
 
 
 def gives(words: str) -> bool:

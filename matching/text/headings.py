@@ -1,4 +1,4 @@
-"""Headings: a line or a sentence that names a matter, or says what for, and asks for nothing."""
+"""Headings and definitions: what names a matter, says what for, or says what a word means, and asks for nothing."""
 
 import re
 
@@ -58,3 +58,15 @@ def without_aims(words: str, conditions: list[Condition]) -> list[Condition]:
     if not _PURPOSE.fullmatch(words.strip()):
         return conditions
     return [c for c in conditions if c.field not in _AIMS]
+
+
+# 所称首台(套)，是指…具有知识产权的产品; but 所称企业，是指在本县登记… says who may ask
+_DEFINES = re.compile(r"(?:所称|所指)(?:的)?[\"“]?(?P<term>[^，。；]{1,30}?)[\"”]?[，,]?(?:是|系)?指")
+_SOMEBODY = re.compile(r"企业|单位|机构|主体|公司|人[才员]|[用农大]户|合作社|组织|对象|团队")
+_THING = re.compile(r"首台|首批|首版|产品|装备|技术|设备|软件|材料|成果|费用|资金|收入|投资(?!企业|机构)|贷款")
+
+
+def defines_a_thing(words: str) -> bool:
+    """Whether a sentence says what a word means that names a thing, nobody who could ask."""
+    match = _DEFINES.search(words)
+    return match is not None and bool(_THING.search(match["term"])) and not _SOMEBODY.search(match["term"])

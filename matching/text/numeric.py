@@ -138,7 +138,7 @@ def numeric_condition(
     if condition is None:
         return None
     if re.match(
-        r"的?[^，。；：()\d]{0,10}[，,]?(?:不予|不得|不享受|不适用|不纳入|除外|不再)",
+        r"的?[^，。；：()\d]{0,10}[，,]?(?:不予|不得(?!要求|收取|低于|超过|高于|少于|多于|用于|转|改变|挪|擅自|附加|另|向|将|以)|不享受|不适用|不纳入|除外|不再)",
         text[quantity.right : sentence.end],
     ):
         turned = {**condition.extra, "_turned": True}

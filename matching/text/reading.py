@@ -115,7 +115,7 @@ def _rule_tags(
     listed = {facet: list(names(found, facet)) for facet in ("theme", "industry", "size", "method")}
     if unrestricted(title, pieces) and "不限" not in listed["industry"]:
         listed["industry"].insert(0, "不限")
-    asked = sizes(named_sizes(title), common, items)
+    asked = sizes(named_sizes(title), listed["size"], common, items)
     listed["size"] = [size for size in vocabulary().tags["size"] if size in asked]
     return {**listed, "mode": mode[0] if mode else "未说明"}
 

@@ -10,8 +10,13 @@ _ABOVE_SCALE = frozenset({"is_above_scale", "first_time_above_scale"})
 _BESIDE = 16
 
 
-def sizes(named: Collection[str], common: Sequence[Condition], items: Sequence[ReadItem]) -> set[str]:
+def sizes(
+    named: Collection[str], words: Collection[str], common: Sequence[Condition], items: Sequence[ReadItem]
+) -> set[str]:
     """The sizes asked for by any item or by the whole document, with `named`, those that the title names.
+
+    Where one thing is given and no condition names a size, `words`, the sizes that the text speaks of, are its sizes; 规上 alone is too
+    often a statistic.
 
     不限 is among them where an item that gives (any item, where none gives) can be had at any size (policies.md §8).
     """
@@ -19,6 +24,8 @@ def sizes(named: Collection[str], common: Sequence[Condition], items: Sequence[R
     asked = {size for conditions in (common, *(i.conditions for i in items)) for c in conditions for size in _of(c)}
     shut = bool(named) or _closes(common) or (bool(giving) and all(_closes(item.conditions) for item in giving))
     found = {*named, *asked}
+    if not found and len(giving) <= 1:
+        return {*words} - {"规上"} or {"不限"}
     return found if shut and found else {*found, "不限"}
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+from matching.text.asides import asks_nobody
 from matching.text.events import events, within
 from matching.text.model import Condition, Soft
 from matching.text.names import APPLICANTS, CERTIFICATIONS, FINANCING, HONORS, LISTED, PLATFORMS, PRODUCTS
@@ -109,19 +110,8 @@ def soft_conditions(text: str, start: int, end: int, here: Here) -> list[Soft]:
     for match in _OWNS.finditer(text, start, end):
         owned = "patents_invention" if match["what"] == "发明专利" else "ip_count"
         found.append(Soft(match.start(), match.end(), owned, ">=", 1, extra={"unit": "件"}))
-    found = [s for s in found if not (s.field == "is_above_scale" and _of_some(text, s, start, end))]
+    found = [s for s in found if not asks_nobody(text, s, start, end)]
     return [_dated(text, soft, start) for soft in _joined(text, _without_overlap(found))]
-
-
-# 属于规模以上企业的，应当填报统计报表: a duty of some, no condition
-_IF_SO = re.compile(r"[^，。；\n]{0,6}的，(?:还|并)?(?:应|须|需)")
-# 不低于3%(规模以上工业企业不低于2%): another figure for some
-_ANOTHER_FIGURE = re.compile(r"[^()，。；\n]{0,8}(?:不低于|不少于|达到|占|为|按)[^()\n]{0,16}\d[^()\n]{0,10}\)")
-
-
-def _of_some(text: str, soft: Soft, start: int, end: int) -> bool:
-    opens = text[max(start, soft.start - 1) : soft.start] == "("
-    return bool(_IF_SO.match(text, soft.end, end) or (opens and _ANOTHER_FIGURE.match(text, soft.end, end)))
 
 
 def _titled(text: str, start: int, end: int, known: list[Soft]) -> list[Soft]:

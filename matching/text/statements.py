@@ -7,7 +7,7 @@ from dataclasses import replace
 from matching.text import awards, bars, soft, tables
 from matching.text.alternatives import or_else
 from matching.text.fields import field_in
-from matching.text.headings import HEADING, is_heading, without_aims
+from matching.text.headings import HEADING, defines_a_thing, is_heading, without_aims
 from matching.text.items import joined_bounds
 from matching.text.model import Condition
 from matching.text.numeric import numeric_condition
@@ -79,7 +79,7 @@ def unit_read(
             continue
         if _HISTORY.search(words) and not unit.asks and not re.search(r"企业|单位|项目|申[报请]", words):
             continue
-        if _OTHERS.search(words) and not awards.gives(words):
+        if (_OTHERS.search(words) and not awards.gives(words)) or defines_a_thing(words):
             continue
         if _PENALTY.search(words) and not unit.asks and not unit.barred and not _SUMS.search(words):
             continue

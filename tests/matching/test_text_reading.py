@@ -70,6 +70,13 @@ def _award(text: str) -> dict[str, Any]:
         ("round5_final", "industry", 0.82),
         ("round5_final", "region", 0.90),
         ("round5_final", "level", 0.95),
+        # 0129: sizes as items ask them, themes without words in passing
+        ("round5_final", "size", 0.88),
+        ("round5_final", "theme", 0.86),
+        ("round6_develop", "numeric", 0.92),
+        ("round6_develop", "award", 0.95),
+        ("round6_develop", "size", 0.92),
+        ("round6_develop", "theme", 0.88),
     ],
 )
 def test_labelled_passages_are_read(half: str, kind: Any, floor: float) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from matching.text import read
 
 
@@ -132,3 +133,46 @@ def test_sizes_are_those_that_items_ask_for(text: str, title: str, sizes: list[s
 )
 def test_a_word_in_passing_or_across_two_words_makes_no_theme(text: str, theme: str) -> None:
     assert theme not in _document(text)["tags"]["theme"]
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        # what a word means, what is founded, what is applied for: asked of nobody
+        ("第二条 所称首台（套）是指具有知识产权的装备产品。第三条 研制企业每台奖励10万元。", "ip_count"),
+        ("持证残疾人首次创办企业或个体工商户、连续经营满一年的，补助8000元。", "applicant_type"),
+        ("符合条件的企业，可申请创新型中小企业评价、专精特新中小企业认定，对认定的奖励5万元。", "certifications"),
+    ],
+)
+def test_what_is_defined_founded_or_applied_for_is_not_asked(text: str, asked: str) -> None:
+    document = _document(text)
+    assert asked not in {c["field"] for item in document["items"] for c in item["conditions"]}
+    assert asked not in {c["field"] for c in document["common_conditions"]}
+
+
+def test_the_definition_of_the_applicant_binds() -> None:
+    document = _document(
+        "一、对入选的企业奖励5万元。\n二、本措施所称企业，是指在某县登记注册的独立法人企业。", region="某县"
+    )
+    assert "registered_region in ['某县']" in _said(
+        [*document["common_conditions"], *(c for item in document["items"] for c in item["conditions"])]
+    )
+
+
+def test_a_threshold_is_not_turned_by_what_else_must_not_be() -> None:
+    document = _document("对受灾企业的担保费率降至0.8%以下，不得要求提供反担保，给予担保机构5万元奖励。")
+    shares = [c for item in document["items"] for c in item["conditions"] if c["value"] == 0.008]
+    assert all(c["op"] == "<=" for c in shares)
+
+
+def test_the_score_before_a_list_of_other_ways_is_one_of_the_ways() -> None:
+    document = _document(
+        "第七条 评价得分达到60分以上，或满足下列条件之一：（一）获得省级科技奖励；（二）近三年新增股权融资500万元以上。"
+    )
+    every = [*document["common_conditions"], *(c for item in document["items"] for c in item["conditions"])]
+    score = next(c for c in every if c["value"] == 60)
+    assert score["any_of"] == next(c for c in every if c["value"] == 5000000)["any_of"]
+
+
+def test_a_total_for_all_is_nobodys_award() -> None:
+    assert _awards(_document("拟补助12家示范农场，每家5万元，共60万元。")) == [[50000]]
