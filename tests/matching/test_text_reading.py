@@ -77,6 +77,13 @@ def _award(text: str) -> dict[str, Any]:
         ("round6_develop", "award", 0.95),
         ("round6_develop", "size", 0.92),
         ("round6_develop", "theme", 0.88),
+        # read blind once, written by strangers, never tuned on (0141): floors
+        ("round7_first", "numeric", 0.87),
+        ("round7_first", "award", 0.92),
+        ("round7_first", "theme", 0.86),
+        ("round7_second", "numeric", 0.88),
+        ("round7_second", "award", 0.93),
+        ("round7_second", "size", 0.88),
     ],
 )
 def test_labelled_passages_are_read(half: str, kind: Any, floor: float) -> None:
