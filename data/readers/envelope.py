@@ -90,7 +90,7 @@ def text_kind_of(opening: bytes) -> str | None:
 def office_kind_of(names: list[str]) -> str | None:
     """What a ZIP that is no .xlsx workbook is, by the names of its members."""
     held = set(names)
-    if "xl/workbook.bin" in held:
+    if "xl/workbook.bin" in held and "xl/workbook.xml" not in held:
         return "二进制工作簿（.xlsb）改了扩展名；请另存为 .xlsx"
     if any(name.lower().startswith("xl/worksheets/") for name in held):
         # A workbook may hold documents and other workbooks.

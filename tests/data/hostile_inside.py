@@ -154,8 +154,8 @@ def workbook_cases() -> Iterator[Case]:
         (rezip(good, "xl/connections.xml", b"<connections/>"), "", {"loads": True}),
         (pages.getvalue(), "", {"loads": True}),
         (b"<html><table><tr><td>" + HEAD[0].encode() + b"</td></tr></table></html>", "网页", {}),
-        (h.zipped({"content.xml": b"<office/>", "mimetype": b"application/vnd.oasis.opendocument.spreadsheet"}), "Excel|损坏", {}),
-        (h.zipped({"word/document.xml": b"<w/>", "[Content_Types].xml": b"<Types/>"}), "Excel|损坏", {}),
+        (h.zipped({"content.xml": b"<office/>", "mimetype": b"application/vnd.oasis.opendocument.spreadsheet"}), "OpenDocument", {}),
+        (h.zipped({"word/document.xml": b"<w/>", "[Content_Types].xml": b"<Types/>"}), "Word", {}),
         (good + b"trailing garbage" * 10_000, "损坏|截断", {}),
         (h.workbook([HEAD, h.gradient(), h.gradient(统一社会信用代码="91460100MA5T00002X"), [*["合计"] * 2]]), "", {"loads": True}),
     ]  # fmt: skip
