@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jsonschema
+from httpx import Response
 from hypothesis import strategies as st
 
 from dashboards.service.app import BODY_LIMIT
@@ -10,11 +11,11 @@ from dashboards.service.openapi import document
 from tests.dashboards.service_home import ITEM, ITEMS
 
 
-def true_to_schema(path: str, method: str, answer: object) -> None:
+def true_to_schema(path: str, method: str, answer: Response) -> None:
     """Fails unless the status is declared for the operation and the body fits the schema declared for it."""
-    said = answer.json()  # type: ignore[attr-defined]
+    said = answer.json()
     told = document()["paths"][path][method]["responses"]
-    status = str(answer.status_code)  # type: ignore[attr-defined]
+    status = str(answer.status_code)
     assert status in told, f"{method} {path}: {status} is not declared: {said}"
     schema = {**told[status]["content"]["application/json"]["schema"], "components": document()["components"]}
     jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(said)
