@@ -16,15 +16,11 @@ import polars as pl
 
 from benchmarks.talents import ITEM as TALENTS
 from benchmarks.talents import entitled, hashed
-from evaluation.uplift import uplift
-from matching.push.holdout import HELD
+from evaluation.uplift import ARMS, MESSAGES, trial, uplift
 from pipelines.approval import Desk
 from pipelines.published import open_published
 
 PROJECT = Path(__file__).resolve().parent.parent
-# An application within so many days of the list is an answer to it; the world answers within the month.
-WITHIN_DAYS = 60
-ANSWERED_DAYS = 27
 _WRONG = ~pl.col("verdict").is_in(["eligible", "declarable"]).fill_null(False)
 
 
@@ -172,40 +168,46 @@ def judged_talents(home: Path, as_of: dt.date, desk: Desk) -> dict[str, int]:
     }
 
 
-def told_and_held(home: Path, desk: Desk) -> tuple[dict[str, Any], float | None]:
-    """The uplift our own rows show, and the planted one of the same firms."""
+def trial_of(home: Path, desk: Desk) -> pl.DataFrame:
+    """Every unit of the loop's trials (`evaluation.uplift.trial`) with `uscc` and, where the world was asked, its planted answers."""
     arms = pl.DataFrame(
         desk.control.rows("SELECT enterprise_id, item_id, cycle, arm, as_of FROM arm ORDER BY 1, 2, 3"),
-        schema={"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "arm": pl.String, "as_of": pl.String},
+        schema={**ARMS, "as_of": pl.String},
     ).with_columns(pl.col("as_of").str.to_date("%Y-%m-%d"))  # fmt: skip
+    messages = pl.DataFrame(
+        desk.control.rows("SELECT enterprise_id, item_id, cycle, date(sent_on) AS sent_on FROM sent_message"),
+        schema={**MESSAGES, "sent_on": pl.String},
+    ).with_columns(pl.col("sent_on").str.to_date("%Y-%m-%d"))
     firms = frame(home, "SELECT enterprise_id, uscc FROM registry.enterprise WHERE uscc IS NOT NULL")
-    # lists that the world has had no month to answer say nothing yet
     newest = frame(home, "SELECT max(as_of) AS d FROM push.list").item()
-    arms = arms.filter(pl.col("as_of") + pl.duration(days=ANSWERED_DAYS) <= newest)
-    with_control = arms.filter(pl.col("arm") == HELD).select("item_id", "cycle").unique()
-    arms = arms.join(with_control, on=["item_id", "cycle"]).join(firms, on="enterprise_id")
     cases = frame(
         home, "SELECT enterprise_id, item_id, applied_date FROM mart.fact_case WHERE applied_date IS NOT NULL"
     )
-    applied = (
-        arms.join(cases, on=["enterprise_id", "item_id"])
-        .filter((pl.col("applied_date") - pl.col("as_of")).dt.total_days().is_between(0, WITHIN_DAYS))
-        .select("enterprise_id", "item_id", "cycle")
-        .unique()
-        .with_columns(pl.lit(True).alias("obtained"))
-    )
-    units = arms.join(applied, on=["enterprise_id", "item_id", "cycle"], how="left").with_columns(
-        pl.col("obtained").fill_null(False), pl.format("{}·{}", "item_id", "cycle").alias("stratum")
-    )
-    found = asdict(uplift(units.select("stratum", "arm", "obtained")))
+    units = trial(arms, messages, cases, newest).join(firms, on="enterprise_id", how="left")
     path = home / "truth" / "truth_response.parquet"
-    planted = None
-    if path.exists():
-        effect = pl.col("applies_if_told").cast(pl.Float64) - pl.col("applies_if_not_told").cast(pl.Float64)
-        true = pl.read_parquet(path).unique(subset=["uscc", "item_id"], keep="first", maintain_order=True)
-        mean = arms.select("uscc", "item_id").unique().join(true, on=["uscc", "item_id"]).select(effect.mean()).item()
-        planted = None if mean is None else float(mean)
-    return found, planted
+    answers = ["applies_if_told", "applies_if_not_told"]
+    if not path.exists():
+        return units.with_columns(pl.lit(None, pl.Boolean).alias(name) for name in answers)
+    # what a firm would do about an item is drawn once, whatever list it stands on
+    true = pl.read_parquet(path, columns=["uscc", "item_id", *answers]).unique(subset=["uscc", "item_id"])
+    return units.join(true, on=["uscc", "item_id"], how="left")
+
+
+def told_and_held(home: Path, desk: Desk) -> tuple[dict[str, Any], float | None]:
+    """The uplift our own rows show, with what was left out and why, and the planted one of the very same units."""
+    units = trial_of(home, desk)
+    compared = units.filter(pl.col("left_out").is_null() & pl.col("uscc").is_not_null())
+    found = asdict(uplift(compared.select("stratum", "arm", "obtained")))
+    left_out = units.filter(pl.col("left_out").is_not_null()).group_by("left_out").len().sort("left_out")
+    planted = planted_uplift(compared)
+    return {**found, "left_out": dict(left_out.iter_rows())}, planted
+
+
+def planted_uplift(compared: pl.DataFrame) -> float | None:
+    """The mean difference between what the units would do if told and if not: the estimand of `uplift`, whose strata weigh by their size."""
+    effect = pl.col("applies_if_told").cast(pl.Float64) - pl.col("applies_if_not_told").cast(pl.Float64)
+    mean = compared.select(effect.mean()).item()
+    return None if mean is None else float(mean)
 
 
 def doubles(home: Path, desk: Desk) -> dict[str, int]:

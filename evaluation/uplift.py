@@ -2,15 +2,73 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
+ARMS: Final = {"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "arm": pl.String, "as_of": pl.Date}
+MESSAGES: Final = {"enterprise_id": pl.String, "item_id": pl.String, "cycle": pl.String, "sent_on": pl.Date}
+CASES: Final = {"enterprise_id": pl.String, "item_id": pl.String, "applied_date": pl.Date}
+# An application within so many days of the draw is an answer to the message.
+WINDOW_DAYS: Final = 30
+
 UNITS: Final = {"stratum": pl.String, "arm": pl.String, "obtained": pl.Boolean}
 # The normal quantile of a two-sided 95 % interval.
 Z: Final = 1.959964
+
+
+def trial(
+    arms: pl.DataFrame, messages: pl.DataFrame, cases: pl.DataFrame, as_of: dt.date, days: int = WINDOW_DAYS
+) -> pl.DataFrame:
+    """`arms` (ARMS, a row per firm, item and cycle) with `stratum` (item and cycle), `obtained` (applied within `days` of its draw) and `left_out`.
+
+    `left_out` is null for what may be compared, else why not. Every reason holds for both arms of a wave (the draws of one day for
+    one item and cycle) alike, or was settled before the draw, so that leaving out favours neither:
+    未满观察期 · 没有对照组 · 分组前已推送 · 观察期内对照组已补发 (a control group that has been told is none).
+    """
+    unit, wave = ["enterprise_id", "item_id", "cycle"], ["item_id", "cycle", "as_of"]
+    end = pl.col("as_of") + pl.duration(days=days)
+    written = arms.select(*unit, "as_of", "arm").join(messages, on=unit)
+    before = (
+        written.filter(pl.col("sent_on") < pl.col("as_of")).select(unit).unique().with_columns(_before=pl.lit(True))
+    )
+    told = pl.col("sent_on").is_between(pl.col("as_of"), end) & (pl.col("arm") == "holdout")
+    released = written.filter(told).select(wave).unique().with_columns(_released=pl.lit(True))
+    control = arms.filter(pl.col("arm") == "holdout").select("item_id", "cycle").unique().with_columns(_control=True)
+    applied = (
+        arms.select(*unit, "as_of")
+        .join(cases, on=["enterprise_id", "item_id"])
+        .filter(pl.col("applied_date").is_between(pl.col("as_of"), end))
+        .select(unit)
+        .unique()
+        .with_columns(obtained=pl.lit(True))
+    )
+    reason = (
+        pl.when(end > as_of)
+        .then(pl.lit("未满观察期"))
+        .when(pl.col("_control").is_null())
+        .then(pl.lit("没有对照组"))
+        .when(pl.col("_before").is_not_null())
+        .then(pl.lit("分组前已推送"))
+        .when(pl.col("_released").is_not_null())
+        .then(pl.lit("观察期内对照组已补发"))
+    )
+    return (
+        arms.join(before, on=unit, how="left")
+        .join(released, on=wave, how="left")
+        .join(control, on=["item_id", "cycle"], how="left")
+        .join(applied, on=unit, how="left")
+        .with_columns(
+            pl.format("{}·{}", "item_id", "cycle").alias("stratum"),
+            pl.col("obtained").fill_null(False),
+            reason.alias("left_out"),
+        )
+        .select(*arms.columns, "stratum", "obtained", "left_out")
+        .sort(unit)
+    )
 
 
 @dataclass(frozen=True)
