@@ -39,21 +39,22 @@ def entitled(truth: Path, as_of: dt.date) -> dict[str, Decimal]:
     rows = pl.read_parquet(truth / "truth_clean" / "labor_GRCB.parquet").filter(pl.col("月份") < f"{as_of:%Y%m}")
     newest = str(rows["月份"].max())
     paid: dict[tuple[str, str], set[str]] = {}
-    units: dict[str, set[str]] = {}
-    for person, unit, month, status in rows.select("证件号", "单位编号", "月份", "缴费状态").iter_rows():
+    units: dict[tuple[str, int], set[str]] = {}
+    for person, eid, unit, month, status in rows.select("证件号", "eid", "单位编号", "月份", "缴费状态").iter_rows():
         if month == newest:
-            units.setdefault(person, set()).add(unit)
+            units.setdefault((person, eid), set()).add(unit)
         if status == "正常":
             paid.setdefault((person, unit), set()).add(month)
     wanted = {_back(newest, n) for n in range(MONTHS)}
     found: dict[str, Decimal] = {}
-    for person, level, recognised in people.select("id_number", "talent_level", "recognised").iter_rows():
+    columns = ["id_number", "employer_eid", "talent_level", "recognised"]
+    for person, eid, level, recognised in people.select(columns).iter_rows():
         in_force = (
             recognised.replace(year=recognised.year + 5) >= as_of
             if (recognised.month, recognised.day) != (2, 29)
             else True
         )
-        if in_force and any(wanted <= paid.get((person, unit), set()) for unit in units.get(person, ())):
+        if in_force and any(wanted <= paid.get((person, unit), set()) for unit in units.get((person, eid), ())):
             found[person] = AMOUNTS[str(level)[0]]
     return found
 

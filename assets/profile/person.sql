@@ -9,14 +9,10 @@ WITH award AS (
         PARTITION BY t.person_hash, left(upper(t.talent_class), 1), t.recognized_date
         ORDER BY t._received_at DESC, t._file_id DESC, t._row_no DESC
     ) = 1
-), standing AS (
-    SELECT * FROM award
+), held AS (
+    SELECT *, regexp_replace(person_name, '[\s·•]', '', 'g') AS called
+    FROM award
     WHERE _op <> 'D' AND coalesce(valid_to_date >= getvariable('as_of'), TRUE)
-    -- the highest class held, then the latest
-    QUALIFY row_number() OVER (
-        PARTITION BY person_hash
-        ORDER BY left(upper(talent_class), 1), recognized_date DESC NULLS LAST, _file_id DESC, _row_no DESC
-    ) = 1
 ), paid AS (
     SELECT
         p.person_hash,
@@ -38,6 +34,21 @@ WITH award AS (
     SELECT * FROM paid
     WHERE month = (SELECT max(month) FROM paid)
     QUALIFY row_number() OVER (PARTITION BY person_hash ORDER BY is_paid DESC, enterprise_id NULLS LAST) = 1
+), whose AS (
+    -- one number under two names: the recognition that the employer who pays the insurance asked for is the insured person's, no other
+    SELECT held.*
+    FROM held
+    LEFT JOIN latest USING (person_hash)
+    QUALIFY coalesce(min(called) OVER (PARTITION BY person_hash) = max(called) OVER (PARTITION BY person_hash), TRUE)
+        OR held.enterprise_id = latest.enterprise_id
+), standing AS (
+    SELECT * FROM whose
+    -- the highest class held, then the latest; two names at one employer are nobody's
+    QUALIFY row_number() OVER (
+        PARTITION BY person_hash
+        ORDER BY left(upper(talent_class), 1), recognized_date DESC NULLS LAST, _file_id DESC, _row_no DESC
+    ) = 1
+        AND coalesce(min(called) OVER (PARTITION BY person_hash) = max(called) OVER (PARTITION BY person_hash), TRUE)
 ), gone AS (
     SELECT * FROM paid
     WHERE person_hash NOT IN (SELECT person_hash FROM latest)

@@ -18,7 +18,11 @@ def people(tmp_path_factory):
         "op": "I",
         "op_at": "2020-01-01 00:00:00",
     }
-    w.deliver("market_baseinfo", [{"of": "甲", **register}], "2024-01-05")
+    w.deliver(
+        "market_baseinfo",
+        [{"of": "甲", **register}, {"of": "乙", **register, "pripid": "乙", "name": "乙"}],
+        "2024-01-05",
+    )
     award = {"of": "甲", "unit_no": "1", "person_hash": "p1", "person_name": "某"}
     w.deliver(
         "labor_talent",
@@ -41,10 +45,17 @@ def people(tmp_path_factory):
         ],
         "2024-12-01",
     )
+    # one number, two names: p4 is insured where the E was recognised, p5 with neither, p6 has both from one employer
+    other = {"of": "乙", "unit_no": "2", "person_name": "别", "talent_class": "B", "recognized_date": "2021-05-01"}
+    low = {**award, "talent_class": "E", "recognized_date": "2024-05-01"}
+    shared = [{**one, "person_hash": p} for p in ("p4", "p5") for one in (other, low)]
+    shared += [{**low, "person_hash": "p6"}, {**low, "person_hash": "p6", "person_name": "别", "talent_class": "A"}]
+    w.deliver("labor_talent", shared, "2024-12-02")
     month = {"of": "甲", "unit_no": "1", "person_hash": "p1", "insurance": "养老", "paid_status": "正常"}
     months = ["2024-05-01", "2024-06-01", "2024-09-01", "2024-10-01", "2024-11-01"]
     left = [{**month, "person_hash": "p3", "pay_month": m} for m in ("2024-08-01", "2024-09-01", "2024-10-01")]
-    w.deliver("labor_person_insurance", [*({**month, "pay_month": m} for m in months), *left], "2024-12-18")
+    now = [{**month, "person_hash": p, "pay_month": "2024-11-01"} for p in ("p4", "p6")]
+    w.deliver("labor_person_insurance", [*({**month, "pay_month": m} for m in months), *left, *now], "2024-12-18")
     w.build()
     return {row["person_id"]: row for row in w.frame("SELECT * FROM profile.person").iter_rows(named=True)}
 
@@ -55,6 +66,12 @@ def test_the_highest_class_in_force_is_told(people):
     )
     assert people["p1"]["talent_valid_to"] == date(2026, 2, 28)
     assert people["p2"]["talent_education"] == "专科"
+
+
+def test_a_number_under_two_names_gives_its_class_to_whom_the_employer_insures(people):
+    assert people["p4"]["talent_level"] == "E", "class B is somebody else's: 3,000 instead of 1,500 a month"
+    assert "p5" not in people, "nobody can say whose recognition it is"
+    assert people["p6"]["talent_level"] is None and people["p6"]["person_insured"]
 
 
 def test_months_in_a_row_stop_at_a_gap(people):
