@@ -13,6 +13,7 @@ import polars as pl
 
 from data.contract import PROVENANCE, REFERENCE, SUBJECT_ROLES, Column, Table
 from quality.parse import CONTROL, EXCEL_ERRORS, UNPRINTABLE, Parsed, digests, parse, trimmed
+from quality.whom import SUBJECT, named
 
 NUMERIC = "_numeric"
 _SCIENTIFIC = r"^\s*\d(?:\.\d+[Ee]\+?|[Ee]\+)\d{1,2}\s*$"
@@ -26,6 +27,7 @@ REJECT_SCHEMA: dict[str, pl.DataType] = {
     "value": pl.String(),
     "rule": pl.String(),
     "reason": pl.String(),
+    SUBJECT: pl.String(),
 }
 SUBJECT_COLUMNS = (
     "uscc",
@@ -137,7 +139,8 @@ def _cells(
     if not faults:
         return physical, rows, _no_faults()
     faulty = pl.concat(faults)
-    return physical, rows.filter(~pl.col("_at").is_in(faulty["_at"].unique().implode())), faulty
+    sound = ~pl.col("_at").is_in(faulty["_at"].unique().implode())
+    return physical, rows.filter(sound), _of_whom(faulty, rows.filter(~sound), table)
 
 
 def merged(parts: Sequence[Conformed]) -> Conformed:
@@ -149,6 +152,13 @@ def merged(parts: Sequence[Conformed]) -> Conformed:
 
 def _no_faults() -> pl.DataFrame:
     return pl.DataFrame(schema={"_at": pl.get_index_type(), **REJECT_SCHEMA})
+
+
+def _of_whom(faulty: pl.DataFrame, rows: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """`faulty` with what the rows name their subjects by: a row of several names has several."""
+    said = rows.select("_at", named(rows, table)).drop_nulls()
+    said = said.group_by("_at").agg(pl.col(SUBJECT).unique(maintain_order=True).str.join(";"))
+    return faulty.join(said, on="_at", how="left", maintain_order="left").select("_at", *REJECT_SCHEMA)
 
 
 def _split(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
@@ -234,7 +244,7 @@ def _fault(
             rule=pl.lit(rule),
             reason=pl.lit(f"{column.label}：{reason}"),
         )
-        .select("_at", *REJECT_SCHEMA)
+        .select("_at", *(name for name in REJECT_SCHEMA if name != SUBJECT))
     )
 
 
@@ -283,6 +293,7 @@ def conflicts(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
         pl.lit(None, dtype=pl.String).alias("value"),
         pl.lit("conflict").alias("rule"),
         pl.lit(f"同一{label}在一个文件里出现两次而内容不同，无法判断以哪条为准").alias("reason"),
+        named(rows, table),
     )
 
 

@@ -73,6 +73,8 @@ def arrival_asset(
     files = arrivals(home)
     with warehouse.write() as transaction:
         written = transaction.replace("raw.arrival", files)
+        # A home of before the column: whom its rejects name stays unknown.
+        transaction.execute("ALTER TABLE IF EXISTS quality.reject ADD COLUMN IF NOT EXISTS subject VARCHAR")
         for table, empty in (
             ("raw.delivery_load", pl.DataFrame(schema=LOAD_COLUMNS)),
             ("raw.subject", no_subjects()),

@@ -11,10 +11,11 @@ import polars as pl
 from assets.raw.schema import REJECT_COLUMNS
 from data.contract import Rule, Table
 from data.readers.reading import ROW, Reading
-from quality.conform import Conformed
+from quality.conform import REJECT_SCHEMA, Conformed
 from quality.masks import Outcome, outcome
 from quality.parse import parse
 from quality.reconcile import CONSERVED, content_faults, parse_control
+from quality.whom import SUBJECT, named, named_by_cells
 
 
 def no_counts() -> dict[str, int]:
@@ -133,16 +134,19 @@ def sifted(group: list[File], conformed: Conformed, table: Table) -> tuple[pl.Da
     failing, faults = row_faults(rows, table)
     rejects += faults
     _move_counts(group, rows.filter(failing))
-    unreadable = [
-        (f.id, u.sheet, u.row_no, None, None, u.rule, u.reason)
-        for f in group
-        if f.reading is not None and not f.refusal
-        for u in f.reading.unreadable
-    ]
-    rejects.append(pl.DataFrame(unreadable, schema=conformed.rejects.schema, orient="row"))
+    rejects += [unreadable_rejects(f, f.reading, table) for f in group if f.reading is not None and not f.refusal]
     names = {f.id: f.arrival["name"] for f in group}
     quarantined = reject_rows(pl.concat(rejects), names, table)
     return received(rows.filter(~failing), table), quarantined
+
+
+def unreadable_rejects(file: File, reading: Reading, table: Table) -> pl.DataFrame:
+    """The records that could not be cut into cells, as faults (REJECT_SCHEMA)."""
+    lines = [
+        (file.id, u.sheet, u.row_no, None, None, u.rule, u.reason, named_by_cells(u.cells, reading.layout, table))
+        for u in reading.unreadable
+    ]
+    return pl.DataFrame(lines, schema=REJECT_SCHEMA, orient="row")
 
 
 def row_faults(rows: pl.DataFrame, table: Table) -> tuple[pl.Series, list[pl.DataFrame]]:
@@ -180,6 +184,7 @@ def _rule_rejects(rows: pl.DataFrame, found: Outcome, table: Table) -> pl.DataFr
         shown.alias("value"),
         pl.lit(found.rule.id).alias("rule"),
         pl.lit(f"不满足「{found.rule.label}」").alias("reason"),
+        named(rows, table),
     )
 
 
@@ -204,4 +209,5 @@ def reject_rows(rejects: pl.DataFrame, names: dict[str, str], table: Table) -> p
         "reason",
         pl.lit(table.department).alias("department"),
         pl.lit(table.name).alias("table_name"),
+        SUBJECT,
     ).cast(dict(REJECT_COLUMNS))  # type: ignore[arg-type]

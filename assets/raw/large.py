@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.raw.judge import File, control_sums, received, reject_rows, row_faults
+from assets.raw.judge import File, control_sums, received, reject_rows, row_faults, unreadable_rejects
 from assets.raw.told import Told, thinned, told_of
 from data.contract import Form, Table
 from data.readers import STREAMED
@@ -191,8 +191,7 @@ class Large:
         counts["rows_in"] += reading.rows_in
         counts["rows_total"] += sum(reading.set_aside.values())
         counts["rows_rejected"] += len(reading.unreadable)
-        lines = [(self.file.id, u.sheet, u.row_no, None, None, u.rule, u.reason) for u in reading.unreadable]
-        self._keep("reject", pl.DataFrame(lines, schema=REJECT_SCHEMA, orient="row"))
+        self._keep("reject", unreadable_rejects(self.file, reading, self.table))
 
     def _keep(self, kind: str, frame: pl.DataFrame) -> None:
         if frame.height:

@@ -28,6 +28,7 @@ def file_reject(file: File) -> pl.DataFrame:
         file.refusal,
         file.table.department,
         file.table.name,
+        None,
     )
     return pl.DataFrame([row], schema=REJECT_COLUMNS, orient="row")
 

@@ -37,6 +37,7 @@ REJECT_COLUMNS: dict[str, pl.DataType] = {
     "reason": pl.String(),
     "department": pl.String(),
     "table_name": pl.String(),
+    "subject": pl.String(),
 }
 
 CHECK_COLUMNS: dict[str, pl.DataType] = {

@@ -11,7 +11,7 @@ import polars as pl
 from data.contract import Form, Table
 from data.readers import header, shape
 from data.readers.envelope import MAX_CELL
-from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable, frame_of
+from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable, frame_of, layout_of
 from data.readers.script import Script
 from data.readers.source import Source
 
@@ -43,6 +43,7 @@ class _CopyBlock:
         self._table = table
         self._headers: list[str] = []
         self._positions: dict[str, int] = {}
+        self._layout: tuple[str | None, ...] = ()
         self._began = 0
         self.inside = self._closed = False
         self._seen: list[str] = []
@@ -67,11 +68,12 @@ class _CopyBlock:
         known = header.match(self._headers, self._table)
         header.require(known, self._headers, self._table)
         self._positions = known.positions
+        self._layout = layout_of(known.positions, len(self._headers))
         return Reading(frame_of({name: [] for name in known.positions}, []), notes=header.notes_of(known))
 
     def read(self, block: bytes, first: int) -> Reading:
         """Whole lines of the block, the first of which has the number `first`."""
-        reading = Reading(pl.DataFrame())
+        reading = Reading(pl.DataFrame(), layout=self._layout)
         reading.frame = _body(block, first, len(self._headers), self._positions, reading)
         return reading
 
@@ -102,15 +104,16 @@ def _body(block: bytes, first: int, width: int, positions: dict[str, int], readi
     if body.height and (body["r"].str.len_chars() > MAX_CELL).any():
         raise RefusedFile(f"有一行超过 {MAX_CELL} 个字符，不像一条记录")
     body = body.with_columns((pl.col("r").str.count_matches("\t", literal=True) + 1).alias("n"))
-    for row, n in body.filter(pl.col("n") != width).select(ROW, "n").iter_rows():
-        reading.unreadable.append(Unreadable(row, "", "columns", f"应有 {width} 列，实际 {n} 列"))
+    for row, record, n in body.filter(pl.col("n") != width).select(ROW, "r", "n").iter_rows():
+        reading.tell(Unreadable(row, "", "columns", f"应有 {width} 列，实际 {n} 列"), record.split("\t"))
     good = body.filter(pl.col("n") == width)
     # Bytes written as numbers are legal in COPY, but no dump tool writes them: half a character could hide behind one.
     odd = good["r"].str.contains(r"\\(?:[^N]|$)")
     if odd.any():
         odd = odd & good["r"].str.replace_all(r"\\\\", "").str.contains(r"\\(?:x[0-9A-Fa-f]|[0-7]|\t|$)")
-    for row in good.filter(odd)[ROW]:
-        reading.unreadable.append(Unreadable(row, "", "escape", "有不认识的转义（\\x.. 或 \\数字），不能确定是什么字"))
+    for row, record in good.filter(odd).select(ROW, "r").iter_rows():
+        said = "有不认识的转义（\\x.. 或 \\数字），不能确定是什么字"
+        reading.tell(Unreadable(row, "", "escape", said), record.split("\t"))
     good = good.filter(~odd)
     lines = ("\n".join(good["r"].to_list()) + "\n").encode() if good.height else b""
     return _columns(_cut(lines, good.height, width), good[ROW].cast(pl.Int64), positions)

@@ -75,8 +75,12 @@ class _Child:
             yield Reading(
                 pl.read_ipc(io.BytesIO(body)),
                 dict(head["set_aside"]),
-                [Unreadable(*u) for u in head["unreadable"]],
+                [
+                    Unreadable(row, sheet, rule, why, tuple(cells))
+                    for row, sheet, rule, why, cells in head["unreadable"]
+                ],
                 list(head["notes"]),
+                tuple(head["layout"]),
             )
 
     def _answer(self) -> tuple[dict[str, Any], bytes]:

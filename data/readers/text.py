@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,7 @@ from data.readers import header, shape
 from data.readers.ahead import Ahead
 from data.readers.envelope import MAX_CELL
 from data.readers.lines import set_aside
-from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable, frame_of
+from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile, Unreadable, frame_of, layout_of
 from data.readers.source import Source
 
 # A record that spans more physical lines than this is a stray quote, not a long text.
@@ -39,7 +40,7 @@ def parts(path: Path, form: Form, table: Table) -> Iterator[Reading]:
         yield reading
         if not text.more:
             return
-        reading, row = Reading(pl.DataFrame()), row + records
+        reading, row = Reading(pl.DataFrame(), layout=reading.layout), row + records
 
 
 def _headed(text: Ahead, form: Form, table: Table, notes: list[str]) -> tuple[int, int, dict[str, int], Reading]:
@@ -56,7 +57,9 @@ def _headed(text: Ahead, form: Form, table: Table, notes: list[str]) -> tuple[in
     for kind, count in skipped.items():
         reading.aside(kind, count)
     text.skip_lines(sum(record.count("\n") + 1 for record in records[:top]))
-    return top, _width(records[top - 1], form) if form.header else max(names.values()) + 1, names, reading
+    width = _width(records[top - 1], form) if form.header else max(names.values()) + 1
+    reading.layout = layout_of(names, width)
+    return top, width, names, reading
 
 
 def _block(
@@ -190,6 +193,14 @@ def _cells(record: str, form: Form) -> list[str]:
         raise RefusedFile("表头或表头以上的一行读不成表格：格内有单独的回车符，或一格过长") from None
 
 
+def _apart(record: str, form: Form, formed: bool) -> list[str]:
+    """The cells of a record that has more or fewer than it should; where quotes mean nothing, what stands between separators."""
+    if formed:
+        with suppress(RefusedFile):
+            return _cells(record, form)
+    return [cell.strip(form.quote) for cell in record.split(form.delimiter)]
+
+
 def _width(record: str, form: Form) -> int:
     return len(_cells(record, form))
 
@@ -255,7 +266,8 @@ def _table(
     checked = checked.filter(~pl.col("empty"))
     bad = checked.filter((pl.col("n") != width) | ~pl.col("formed"))
     for row, record, n, is_formed in bad.select(ROW, "r", "n", "formed").iter_rows():
-        reading.unreadable.append(_unreadable(row, record, n, width, is_formed, broken.get(row - 1), row == last, form))
+        found = _unreadable(row, record, n, width, is_formed, broken.get(row - 1), row == last, form)
+        reading.tell(found, _apart(record, form, is_formed))
     good = checked.filter((pl.col("n") == width) & pl.col("formed"))
     return _parsed(good, width, names, form, quoted)
 

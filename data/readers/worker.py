@@ -71,7 +71,8 @@ def _answer(answers: BinaryIO, reading: Reading) -> None:
         {
             "set_aside": reading.set_aside,
             "notes": reading.notes,
-            "unreadable": [[u.row_no, u.sheet, u.rule, u.reason] for u in reading.unreadable],
+            "unreadable": [[u.row_no, u.sheet, u.rule, u.reason, u.cells] for u in reading.unreadable],
+            "layout": reading.layout,
         },
         buffer.getbuffer(),
     )

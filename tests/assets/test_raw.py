@@ -15,6 +15,7 @@ import pytest
 from assets.raw import RAW_ASSETS, prepare
 from assets.raw.ledger import deliveries, late_days
 from assets.raw.periods import period_end
+from assets.raw.schema import REJECT_COLUMNS
 from data import contract
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -226,6 +227,9 @@ def test_no_personal_value_leaves_the_evidence(home: Home) -> None:
 def test_the_assets_run_in_dagster_and_report_checks(home: Home) -> None:
     home.land(DAY, csv(BASE))
     home.land("SCJG_E_BASEINFO_20240103_I_01.csv", b"")
+    with home.warehouse.write() as w:
+        # a home of before rejects said whom they name
+        w.append("quality.reject", pl.DataFrame(schema=REJECT_COLUMNS).drop("subject"))
     chosen = [a for a in RAW_ASSETS if a.key.path[-1] in ("arrival", "market_baseinfo", "market_alter")]
     result = dg.materialize(chosen, resources={"warehouse": home.warehouse, "scope": home.scope})
     assert result.success
@@ -237,6 +241,7 @@ def test_the_assets_run_in_dagster_and_report_checks(home: Home) -> None:
     made = result.asset_materializations_for_node("raw__market_baseinfo")[0].metadata
     assert made["dagster/row_count"].value == 1
     assert home.warehouse.exists("raw.market_alter")
+    assert home.rows("SELECT rule, subject FROM quality.reject") == [("file", None)]
 
 
 def test_a_blocked_table_fails_without_a_materialization(home: Home) -> None:
@@ -283,3 +288,21 @@ def test_a_file_of_which_every_row_is_rejected_stands_between_two_that_load(home
         home.land(f"SCJG_E_BASEINFO_2024010{day}_I_01.csv", csv(*rows))
     home.refresh()
     assert [r[1] for r in home.rows(LOADS)] == ["loaded", "refused", "loaded"]
+
+
+def test_a_rejected_row_says_whom_it_names(home: Home) -> None:
+    row = {**BASE, "UNISCID": "91460100MA4Q8NMD0P", "DOM": "和平大道30号"}
+    rows = [{**BASE, "PRIPID": f"p{i}"} for i in range(20)]
+    bad = [
+        {**row, "PRIPID": "q1", "ESTDATE": "2026-02-30"},
+        {**row, "PRIPID": "q2", "REGCAP": "-1"},
+        {**row, "PRIPID": "q3", "OPTO": '长"期'},
+    ]
+    torn = csv({**row, "PRIPID": "q4", "DOM": "30号,x,145室"}).replace(b'"', b"").split(b"\r\n", 1)[1]
+    home.land(DAY, csv(*rows, *bad) + torn)
+    home.refresh()
+    told = dict(home.rows("SELECT row_no, subject FROM quality.reject ORDER BY row_no"))
+    assert [sorted(told[n].split(";")) for n in (22, 23, 24, 25)] == [
+        sorted(["uscc=91460100MA4Q8NMD0P", *(f"pripid={p}" for p in own)])
+        for own in (["q1"], ["q2"], ["q3"], ["q4", "91460100MA4Q8NMD0P"])
+    ]  # fmt: skip
