@@ -9,6 +9,7 @@ import typer
 from matching.push.clawback import PROPOSALS
 from matching.push.payout import STATES as PAYOUT_STATES
 from matching.push.pools import KINDS, STATES
+from pipelines.approval import Desk
 from pipelines.clawback import reviewed
 from pipelines.cli import output
 from pipelines.cli.acting import As, Note, desk_of, moment_of, phrase_of, refusals, tell
@@ -46,55 +47,46 @@ def outside_lists(
 ) -> None:
     where = output.home_of(home)
     desk = desk_of(where)
-    told = {
-        (row["enterprise_id"], row["item_id"], row["paid_on"])
-        for row in desk.control.rows("SELECT enterprise_id, item_id, paid_on FROM payment_note")
-    }
-    found = [
-        row
-        for row in _rows(
-            home,
-            "SELECT u.*, e.uscc, e.name FROM push.unlisted AS u LEFT JOIN profile.enterprise AS e USING (enterprise_id)"
-            " ORDER BY u.paid_on, u.enterprise_id, u.item_id",
-            {},
-            "unlisted",
-        )
-        if (row["enterprise_id"], row["item_id"], row["paid_on"].isoformat()) not in told
-    ]
+    found = _unexplained(home, desk)
     if key:
-        meant = (key.upper(), item, day)
-        row = next(
-            (
-                r
-                for r in found
-                if (r["uscc"] or r["enterprise_id"].upper(), r["item_id"], r["paid_on"].isoformat()) == meant
-            ),
-            None,
-        )
-        if row is None:
-            raise Stop(f"没有待说明的名单外支付 {' '.join(meant)}；用 huiqi unlisted 查看")
+        row = _meant(found, key, item, day)
         with refusals():
             desk.explain_payment(row["enterprise_id"], item, row["paid_on"], note, by, phrase_of(by), moment_of(where))
-        tell(
-            json,
-            {"uscc": row["uscc"], "item_id": item, "paid_on": row["paid_on"], "note": note},
-            f"已记下 {key} 这笔支付的依据",
-        )
+        said = {"uscc": row["uscc"], "item_id": item, "paid_on": row["paid_on"], "note": note}
+        tell(json, said, f"已记下 {key} 这笔支付的依据")
         return
+    columns = {"uscc": "信用代码", "name": "名称", "item_id": "事项", "paid_on": "支付日", "paid_yuan": "金额（元）"}
     if json:
         output.print_json(found)
     elif found:
-        columns = {
-            "uscc": "信用代码",
-            "name": "名称",
-            "item_id": "事项",
-            "paid_on": "支付日",
-            "paid_yuan": "金额（元）",
-        }
         output.print_table(found, columns, title=f"财政付了而名单上没有的 {len(found)} 笔")
     else:
         output.console.print("财政的支付都有名单或批准的申报")
     raise typer.Exit(output.ATTENTION if found else output.DONE)
+
+
+def _unexplained(home: Home, desk: Desk) -> list[dict[str, Any]]:
+    """The payments outside every list of which no approver has said what they rest on."""
+    told = {
+        (row["enterprise_id"], row["item_id"], row["paid_on"])
+        for row in desk.control.rows("SELECT enterprise_id, item_id, paid_on FROM payment_note")
+    }
+    stray = _rows(
+        home,
+        "SELECT u.*, e.uscc, e.name FROM push.unlisted AS u LEFT JOIN profile.enterprise AS e USING (enterprise_id)"
+        " ORDER BY u.paid_on, u.enterprise_id, u.item_id",
+        {},
+        "unlisted",
+    )
+    return [row for row in stray if (row["enterprise_id"], row["item_id"], row["paid_on"].isoformat()) not in told]
+
+
+def _meant(found: list[dict[str, Any]], key: str, item: str, day: str) -> dict[str, Any]:
+    meant = (key.upper(), item, day)
+    for row in found:
+        if (row["uscc"] or row["enterprise_id"].upper(), row["item_id"], row["paid_on"].isoformat()) == meant:
+            return row
+    raise Stop(f"没有待说明的名单外支付 {' '.join(meant)}；用 huiqi unlisted 查看")
 
 
 def differences(
