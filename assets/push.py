@@ -1,4 +1,4 @@
-"""push/list, line, suppression, settlement, unlisted, receipt: what a run proposes, beside the lists that are frozen and never change."""
+"""push/list, line, suppression, doubt, settlement, unlisted, receipt: what a run proposes, beside the lists that are frozen and never change."""
 
 import dagster as dg
 import polars as pl
@@ -25,6 +25,7 @@ _DESCRIPTIONS = {
     "unit": "兑现单元：按件兑现的事项，企业名下是哪几件（专利申请号等），与奖励所计件数并列；每一件只兑现一次。",
     "settlement": "兑付对账：每笔已导出的兑付，财政兑现台账付了多少、几笔、何时，是否付清，导出 48 小时后仍未付清的标为逾期。",
     "unlisted": "名单外支付：财政付给企业某事项的钱，而这家企业没有因它上过任何名单，也没有批准的申报；自首份导出的兑付名单之日起，已有人说明的不再列出。",
+    "doubt": "存疑：部门最近说到这家企业的一行读不出来，或税务已注销而登记机关仍为存续；更正或核实之前不兑付，事项为空的涉及全部事项。",
     "fund": "资金池：期初、补充、财政已付、余额、已批未付、可用余额、告警线；一个事项只从一个池支付。",
     "fund_movement": "资金池流水：每次投入，每天每个事项的支付与退回，以及之后的余额。",
     "receipt": "短信回执：每条已导出的短信是否送达、点击、失败或退订；退订的企业此后不再提醒。",
@@ -103,56 +104,45 @@ LABELS = {
 }
 
 
+def _warning(table: str, name: str, faults: pl.DataFrame, said: str, kept: str, shown: str = "") -> dg.AssetCheckResult:
+    """A check that passes if there are no `faults`; `shown` is the column whose values its metadata list."""
+    metadata: dict[str, object] = {"行数": faults.height}
+    if shown:
+        metadata[LABELS[shown]] = "、".join(sorted(set(faults[shown].drop_nulls()))[:20])
+    return dg.AssetCheckResult(
+        passed=faults.is_empty(),
+        asset_key=["push", table],
+        check_name=name,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=kept if faults.is_empty() else said,
+        metadata=metadata,
+    )
+
+
 def _in_time(states: pl.DataFrame) -> dg.AssetCheckResult:
     late = states.filter(pl.col("overdue"))
-    return dg.AssetCheckResult(
-        passed=late.is_empty(),
-        asset_key=["push", "settlement"],
-        check_name="paid_in_time",
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{late.height} 笔兑付导出 48 小时后仍未付清" if late.height else "没有逾期",
-        metadata={"清单": "、".join(sorted(set(late["list_id"]))), "笔数": late.height},
-    )
+    said = f"{late.height} 笔兑付导出 48 小时后仍未付清"
+    return _warning("settlement", "paid_in_time", late, said, "没有逾期", "list_id")
 
 
 def _funded(rows: pl.DataFrame) -> dg.AssetCheckResult:
     low = rows.filter(pl.col("state").is_in(["alarm", "exhausted", "overdrawn"]))
-    said = [
+    said = "；".join(
         f"{row['label']}可用 {row['free_yuan']} 元，告警线 {row['alarm_yuan']} 元" for row in low.iter_rows(named=True)
-    ]
-    return dg.AssetCheckResult(
-        passed=low.is_empty(),
-        asset_key=["push", "fund"],
-        check_name="pools_funded",
-        severity=dg.AssetCheckSeverity.WARN,
-        description="；".join(said) or "资金池都在告警线以上",
     )
+    return _warning("fund", "pools_funded", low, said, "资金池都在告警线以上")
 
 
 def _accounted(stray: pl.DataFrame) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=stray.is_empty(),
-        asset_key=["push", "unlisted"],
-        check_name="paid_by_list",
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{stray.height} 笔共 {stray['paid_yuan'].sum()} 元付给了没有上过名单、也没有批准申报的企业；见 huiqi unlisted"
-        if stray.height
-        else "财政的支付都有名单或批准的申报",
-        metadata={"事项": "、".join(sorted(set(stray["item_id"]))[:20]), "笔数": stray.height},
+    said = (
+        f"{stray.height} 笔共 {stray['paid_yuan'].sum()} 元付给了没有上过名单、也没有批准申报的企业；见 huiqi unlisted"
     )
+    return _warning("unlisted", "paid_by_list", stray, said, "财政的支付都有名单或批准的申报", "item_id")
 
 
 def _ours(strange: pl.DataFrame) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=strange.is_empty(),
-        asset_key=["push", "receipt"],
-        check_name="receipts_ours",
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{strange.height} 条回执对不上任何发出的短信，未采用；请向短信网关核实"
-        if strange.height
-        else "回执都对得上发出的短信",
-        metadata={"清单": "、".join(sorted(set(strange["list_id"].drop_nulls()))[:20]), "条数": strange.height},
-    )
+    said = f"{strange.height} 条回执对不上任何发出的短信，未采用；请向短信网关核实"
+    return _warning("receipt", "receipts_ours", strange, said, "回执都对得上发出的短信", "list_id")
 
 
 def _answers(answers: pl.DataFrame) -> dict[str, object]:
@@ -226,6 +216,7 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
             "unit": transaction.replace("push.unit", inputs.units),
             "settlement": transaction.replace("push.settlement", states),
             "unlisted": transaction.replace("push.unlisted", stray),
+            "doubt": transaction.replace("push.doubt", inputs.doubts.sort(inputs.doubts.columns)),
             "fund": transaction.replace("push.fund", fund_rows),
             "fund_movement": transaction.replace("push.fund_movement", book),
             "receipt": transaction.replace("push.receipt", answers),
@@ -244,6 +235,9 @@ def push(warehouse: dg.ResourceParam[Warehouse], scope: dg.ResourceParam[Scope],
         "unit": {},
         "settlement": {},
         "unlisted": {},
+        "doubt": {
+            REASONS[reason]: n for reason, n in inputs.doubts.group_by("reason").len().sort("reason").iter_rows()
+        },
         "fund": {FUND_STATES[state]: n for state, n in fund_rows.group_by("state").len().sort("state").iter_rows()},
         "fund_movement": {},
         "receipt": _answers(answers),

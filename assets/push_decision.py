@@ -9,7 +9,8 @@ import polars as pl
 
 from assets.match import profiles, program_in_force
 from assets.ports import Control, Scope, Warehouse
-from assets.push_inputs import calendar, cases, conditions, indicators_of, items
+from assets.push_doubt import Source, doubts
+from assets.push_inputs import calendar, cases, conditions, indicators_of, items, tables_of
 from assets.push_proofs import checked
 from assets.sql import table_metadata
 from data import indicators
@@ -175,6 +176,7 @@ def _answers(
         _grounds(warehouse, program, pairs, filled, waiting),
         {name: indicator.label for name, indicator in catalogue.items()}
         | {bar.text.id: bar.text.label for compiled in program.by_id.values() for bar in compiled.bars},
+        _doubtful(warehouse, waiting, tables_of(warehouse, indicators_of(rules, catalogue), catalogue)),
     )
     owners = waiting.select("case_no", pl.col("enterprise_id").alias("_owner"))
     return (
@@ -182,6 +184,14 @@ def _answers(
         .with_columns(pl.col("_owner").alias("enterprise_id"))
         .drop("_owner")
     )
+
+
+def _doubtful(warehouse: Warehouse, waiting: pl.DataFrame, sources: list[Source]) -> dict[str, str]:
+    """Case → why what departments hold of its firm is in doubt, for the item it asks for."""
+    found = waiting.join(doubts(warehouse, sources), on="enterprise_id", how="inner", suffix="_of").filter(
+        pl.col("item_id_of").is_null() | (pl.col("item_id_of") == pl.col("item_id"))
+    )
+    return dict(found.sort("case_no", "detail").unique("case_no", keep="first").select("case_no", "detail").iter_rows())
 
 
 def _own_pairs(program: Program, firms: pl.DataFrame, waiting: pl.DataFrame) -> pl.DataFrame:

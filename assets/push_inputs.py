@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from assets.ports import Control, Scope, Warehouse
+from assets.push_doubt import Source, doubts
 from assets.push_fund import pooled
 from assets.push_gap import gaps
 from assets.push_history import arm_key, history, taken_up
@@ -242,9 +243,13 @@ def unfit(
     feeds = unfit_feeds(
         pl.DataFrame(rows, schema=TABLES), shapes.shaped(deliveries, DELIVERIES, "raw.delivery"), scope.known_at
     )
+    return shapes.shaped(unfit_items(tables_of(warehouse, named, catalogue), feeds), shapes.UNFIT, "交付状态")
+
+
+def tables_of(warehouse: Warehouse, named: pl.DataFrame, catalogue: Catalogue) -> list[Source]:
+    """(item_id, version, department, table) of every feed that an item's conditions (`named`) or its award rest on."""
     used = rested_on(warehouse, named, catalogue).iter_rows()
-    sources = [(item, version, *feed) for item, version, name in used for feed in _feeds(catalogue[name])]
-    return shapes.shaped(unfit_items(sources, feeds), shapes.UNFIT, "交付状态")
+    return [(item, version, *feed) for item, version, name in used for feed in _feeds(catalogue[name])]
 
 
 def rested_on(warehouse: Warehouse, named: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
@@ -313,6 +318,7 @@ def collected(warehouse: Warehouse, scope: Scope, control: Control, follow: bool
         facts=pl.concat([facts(warehouse, named, catalogue), person_facts(warehouse, named, catalogue)]),
         indicators_of=named,
         sources=sources(catalogue),
+        doubts=doubts(warehouse, tables_of(warehouse, named, catalogue)),
         gaps=gaps(warehouse, rested_on(warehouse, named, catalogue)),
         risk=risk(warehouse, pair_rows, item_rows, scope.as_of, filed),
         spent=spent,

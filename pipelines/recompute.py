@@ -18,7 +18,7 @@ from data.corpus import POLICIES, in_force, parse_item
 from data.indicators import Catalogue, Indicator
 from data.indicators import load as load_indicators
 from matching.push.decision import ANSWERS
-from matching.push.kinds import BARS, DECISION, DIGEST, MESSAGE, MONEY, TALENT, VERDICTS
+from matching.push.kinds import BARS, DECISION, DIGEST, MESSAGE, MONEY, REASONS, TALENT, VERDICTS
 from pipelines.docket import OutdatedError
 from pipelines.ledger import Pool
 from pipelines.published import open_published
@@ -211,6 +211,7 @@ def rechecked(home: Path, lines: Sequence[Mapping[str, Any]], day: date, granted
             if _has(con, "push", "decision")
             else {}
         )
+        doubted = _doubted(con)
         as_of = con.execute("SELECT max(as_of) FROM push.list").fetchall()[0][0]
         outdated = {
             (item, int(version)): why
@@ -242,7 +243,19 @@ def rechecked(home: Path, lines: Sequence[Mapping[str, Any]], day: date, granted
             gone[line["line_key"]] = "最新判定为不符合"
         elif money and (pair[0] != "eligible" or pair[1] != "clear"):
             gone[line["line_key"]] = f"最新判定为“{VERDICTS[pair[0]]}”，排除情形“{BARS[pair[1]]}”"
+        elif money and (
+            doubt := doubted.get((line["enterprise_id"], line["item_id"])) or doubted.get((line["enterprise_id"], None))
+        ):
+            gone[line["line_key"]] = doubt
     return gone
+
+
+def _doubted(con: Any) -> dict[tuple[str, str | None], str]:
+    """(enterprise, item; None for every item) → what is in doubt about the firm by the newest publication."""
+    if not _has(con, "push", "doubt"):
+        return {}
+    rows = con.execute("SELECT enterprise_id, item_id, reason, detail FROM push.doubt ORDER BY ALL DESC").fetchall()
+    return {(enterprise, item): f"{REASONS[reason]}：{detail}" for enterprise, item, reason, detail in rows}
 
 
 def overtaken(con: Any, item_id: str, version: int, day: date) -> str | None:

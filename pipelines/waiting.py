@@ -24,6 +24,7 @@ SORTS = {
     "payout": "支付认定",
     "settlement": "兑付对账",
     "unlisted": "名单外支付",
+    "doubt": "存疑停付",
     "reversal": "冲销",
     "fund": "资金池",
     "dispute": "疑义核校",

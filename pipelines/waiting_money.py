@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from assets.ports import Control
+from matching.push.kinds import MONEY, REASONS
 from matching.push.pools import STATES as FUND_STATES
 from matching.push.quiet import Calendar
 from matching.push.settle import PATIENCE, STATES
@@ -66,6 +67,31 @@ def strays(rows: Rows, control: Control, days: Calendar) -> list[Waiting]:
         )
         for row in said
         if (row["enterprise_id"], row["item_id"], row["paid_on"].isoformat()) not in told
+    ]  # fmt: skip
+
+
+_CLEARED = {
+    "row_rejected": "请交付部门更正后重新交付这一行（联系人见 huiqi feeds）；读得出来的一行入库后，下次运行自动销号",
+    "standing_disputed": "向登记机关和税务部门核实；任一方更正后，下次运行自动销号",
+}
+
+
+def doubted(rows: Rows) -> list[Waiting]:
+    """Firms that would be paid but for a row about them that could not be read, or for two departments that differ on their standing."""
+    said = rows(
+        f"""SELECT s.enterprise_id, s.reason, s.detail, any_value(s.uscc) AS uscc, any_value(e.name) AS name,
+                  count(DISTINCT s.item_id) AS n, sum(s.amount_yuan) AS amount_yuan
+           FROM push.suppression AS s LEFT JOIN profile.enterprise AS e USING (enterprise_id)
+           WHERE s.reason IN ({", ".join(f"'{reason}'" for reason in _CLEARED)}) AND s.kind IN ({", ".join(f"'{kind}'" for kind in sorted(MONEY))})
+           GROUP BY s.enterprise_id, s.reason, s.detail ORDER BY s.enterprise_id, s.reason, s.detail"""
+    )
+    return [
+        Waiting(
+            "doubt", row["uscc"] or row["enterprise_id"], row["name"] or row["uscc"] or row["enterprise_id"], None,
+            f"{REASONS[row['reason']]}：{row['detail']}；{row['n']} 个事项停付", None, None, _CLEARED[row["reason"]],
+            f"/enterprises/{row['enterprise_id']}", int(row["n"]), row["amount_yuan"],
+        )
+        for row in said
     ]  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def waiting(rows: Rows, exists: Callable[[str], bool], control: Control, today: 
         (("push.payout",), lambda: money.payouts(rows, control, days)),
         (("push.settlement",), lambda: money.unpaid(rows)),
         (("push.unlisted",), lambda: money.strays(rows, control, days)),
+        (("push.doubt", "push.suppression"), lambda: money.doubted(rows)),
         ((), lambda: money.reversals(control)),
         (("push.fund",), lambda: money.funds(rows, today, days)),
         (("profile.enterprise",), lambda: _disputes(rows, exists, control, days)),

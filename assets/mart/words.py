@@ -12,7 +12,19 @@ from matching.push.kinds import REASONS
 
 # What a reader can do about it: (group, reasons). A reason that is filed nowhere counts as UNFILED.
 REASON_GROUPS: Final = (
-    ("缺数据", ("verdict_unknown", "bar_unknown", "feed_unfit", "amount_unknown", "unit_unknown", "series_gap")),
+    (
+        "缺数据",
+        (
+            "verdict_unknown",
+            "bar_unknown",
+            "feed_unfit",
+            "amount_unknown",
+            "unit_unknown",
+            "series_gap",
+            "row_rejected",
+            "standing_disputed",
+        ),
+    ),
     ("联系不上", ("no_contact", "opted_out", "shared_phone")),
     ("排除情形", ("barred", "not_pilot_region", "not_current", "not_money")),
     ("时机未到", ("window_closed", "cooling_off", "quiet_hours", "cap", "outranked")),

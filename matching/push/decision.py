@@ -230,12 +230,14 @@ def decisions(
     judged: Collection[tuple[str, int]],
     grounds: Mapping[str, Grounds] = NO_GROUNDS,
     names: Mapping[str, str] = NO_NAMES,
+    doubts: Mapping[str, str] = NO_NAMES,
 ) -> pl.DataFrame:
     """Answers (DECISIONS) to the open 即申即享 cases, ordered by case; `pairs` were evaluated with each case's declarations (`said`).
 
     The version in force on the day of application counts; where it is not among the `judged` versions (item, version) any more, a
     person answers. So does it for a case without a pair: that alone does not say whether conditions are failed or unknown.
-    `grounds` (case → what its verdict rests on) and `names` (indicator or bar → label) give the words.
+    `grounds` (case → what its verdict rests on) and `names` (indicator or bar → label) give the words. `doubts` (case → what is in doubt
+    about what departments hold of the firm): neither granted nor refused by it, a person looks.
     """
     rules: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
     for row in conditions.iter_rows(named=True):
@@ -269,6 +271,8 @@ def decisions(
                 f"{names.get(name, name)}（{note}）" for name, note in sorted(declared_by.refuted.items())
             )
             what, why = "review", f"申报材料经核验不符：{found_so}"
+        if case["case_no"] in doubts and what in ("approve", "refuse") and _untimely(case) is None:
+            what, why = "review", f"部门数据须先更正或核实：{doubts[case['case_no']]}"
         rows.append(
             {
                 **{name: case[name] for name in ("case_no", "enterprise_id", "item_id", "version", "applied_on")},

@@ -14,6 +14,7 @@ from matching.push import kinds
 from matching.push.breadth import too_wide
 from matching.push.budget import beyond_budget
 from matching.push.candidates import grouped_awards
+from matching.push.doubts import doubted
 from matching.push.groups import lower_awards
 from matching.push.inputs import (
     AWARDS,
@@ -136,6 +137,16 @@ def series_gap(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits
         subset=["enterprise_id", "item_id", "version"], keep="first", maintain_order=True
     )
     return frame.join(gaps, on=["enterprise_id", "item_id", "version"], how="inner").select("row", "detail")
+
+
+def row_rejected(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """条件或排除情形依据的表里，部门最近说到这家企业的一行读不出来：旧值可能已经不对，更正之前不付钱。"""
+    return doubted(frame, inputs, "row_rejected")
+
+
+def standing_disputed(frame: pl.DataFrame, inputs: Inputs, dates: Dates, limits: Limits) -> pl.DataFrame:
+    """税务登记已经注销而登记机关仍是存续：企业多半正在退出，先核实，不付钱也不提醒。"""
+    return doubted(frame, inputs, "standing_disputed")
 
 
 LEDGER_OF_FINANCE: Final = "兑现台账"
@@ -374,6 +385,8 @@ GATES: Final[tuple[Gate, ...]] = (
     Gate("feed_unfit", kinds.MONEY, feed_unfit),
     Gate("rule_too_wide", kinds.MONEY, rule_too_wide),
     Gate("series_gap", kinds.MONEY, series_gap),
+    Gate("row_rejected", kinds.MONEY, row_rejected),
+    Gate("standing_disputed", kinds.MONEY | kinds.ADDRESSED, standing_disputed),
     Gate("unit_unknown", kinds.MONEY, unit_unknown),
     Gate("unit_claimed", kinds.MONEY, unit_claimed),
     Gate("amount_unknown", kinds.MONEY, amount_unknown),

@@ -138,6 +138,14 @@ NAMED: Final[Schema] = {
 SOURCES: Final[Schema] = {"indicator": pl.String, "label": pl.String, "department": pl.String}
 FREE: Final[Schema] = {"pool": pl.String, "label": pl.String, "free_yuan": MONEY_TYPE, "items": TEXTS}
 GAPS: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "version": pl.Int64, "detail": pl.String}
+# A doubt about every item of a firm has no item.
+DOUBTS: Final[Schema] = {
+    "enterprise_id": pl.String,
+    "item_id": pl.String,
+    "version": pl.Int64,
+    "reason": pl.String,
+    "detail": pl.String,
+}
 RISK: Final[Schema] = {"enterprise_id": pl.String, "item_id": pl.String, "flag": pl.String, "detail": pl.String}
 
 
@@ -194,6 +202,7 @@ class Inputs:
     `withheld` are messages whose key is used up although they stayed in the house: no cap counts them.
     `approved` are the applications that may be paid. `risk` are signs on pairs (risk.flags). `funds` are the fund pools with what is free in each (pools.funds).
     `gaps` are pairs whose growth is measured against a year with a month that may be missing.
+    `doubts` are firms of whom a department's newest row could not be read, or whose standing two departments tell differently.
     `bar_labels` are the names of the bars as people say them.
     `spent` is the money already committed: (item_id, cycle) → 元.
     `corrects` names the list of the same day that a changed proposal follows: (kind, item_id, cycle) → list_id.
@@ -220,6 +229,7 @@ class Inputs:
     funds: pl.DataFrame = field(default_factory=partial(empty, FREE))
     risk: pl.DataFrame = field(default_factory=partial(empty, RISK))
     gaps: pl.DataFrame = field(default_factory=partial(empty, GAPS))
+    doubts: pl.DataFrame = field(default_factory=partial(empty, DOUBTS))
     spent: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     watermarks: dict[str, str] = field(default_factory=dict)

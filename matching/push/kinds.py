@@ -49,6 +49,8 @@ REASONS: Final[dict[str, str]] = {
     "feed_unfit": "依据的数据未通过放行条件",
     "rule_too_wide": "符合的企业多得不像是本意",
     "series_gap": "所比的上期缺一个月的数",
+    "row_rejected": "最近一行数据被退回，待更正",
+    "standing_disputed": "部门间登记状态不一致",
     "already_paid": "本周期已兑付",
     "already_applied": "本周期已申报",
     "cooling_off": "不通过后的冷静期",

@@ -187,3 +187,10 @@ def test_amounts_and_verdicts_of_persons_are_checked_again_before_freezing(wareh
     again = recomputed(warehouse.home, header, lines)
     assert again["0"] == Decimal(3000) and again["1"] == Decimal(10000)
     assert set(rechecked(warehouse.home, lines, date(2025, 1, 25))) == {"2"}
+    with warehouse.write() as w:
+        w.replace(
+            "push.doubt",
+            f"SELECT '{MONTHLY}/0' AS enterprise_id, NULL::VARCHAR AS item_id, 'row_rejected' AS reason, 'a.csv 第 18 行被退回' AS detail",
+        )
+    publish(warehouse, Day())
+    assert "a.csv 第 18 行被退回" in rechecked(warehouse.home, lines, date(2025, 1, 25))["0"]

@@ -145,6 +145,24 @@ def test_growth_over_a_month_that_may_be_missing_pays_nobody_yet() -> None:
     assert proposal.suppressions.is_empty() and proposal.lines.height == 3
 
 
+def test_a_firm_in_doubt_is_not_paid_and_a_closing_one_not_invited() -> None:
+    def doubt(reason: str, **of: Any) -> pl.DataFrame:
+        row = {"enterprise_id": "E1", "item_id": None, "version": None, "reason": reason, "detail": "存疑", **of}
+        return pl.DataFrame([row], schema=shapes.DOUBTS)
+
+    items = [item("a"), item("b", "即申即享")]
+    pairs = [pair("E1", "a"), pair("E1", "b"), pair("E2", "a")]
+
+    def stopped(doubts: pl.DataFrame) -> list[tuple[str, str, str]]:
+        proposal = propose(given_inputs(items, pairs, doubts=doubts), DATES, LIMITS)
+        return proposal.suppressions.select("enterprise_id", "item_id", "reason").rows()
+
+    assert stopped(doubt("row_rejected")) == [("E1", "a", "row_rejected")]
+    assert stopped(doubt("row_rejected", item_id="a", version=1)) == [("E1", "a", "row_rejected")]
+    assert stopped(doubt("row_rejected", item_id="b", version=1)) == []
+    assert stopped(doubt("standing_disputed")) == [("E1", "a", "standing_disputed"), ("E1", "b", "standing_disputed")]
+
+
 def test_money_nobody_must_ask_for_outlives_the_last_day_to_ask() -> None:
     """A monthly allowance proposed on the 18th cannot be signed within its month: notice alone takes five days."""
     monthly = item("a", cycle="month")

@@ -41,6 +41,9 @@ CREATE TABLE raw.delivery AS SELECT 'f1' AS file_id, 'SWJ_X.txt' AS name, 'tax' 
 CREATE TABLE push.payout AS SELECT 'ZF1' AS voucher_no, '扶持资金' AS purpose, 'a' AS item_id, DATE '2025-01-10' AS paid_on, 88.00::DECIMAL(18,2) AS paid_yuan, '工信局' AS budget_unit, 'unsure' AS state;
 CREATE TABLE push.settlement AS SELECT 'auto_award.old' AS list_id, 'waiting' AS state, true AS overdue, 100.00::DECIMAL(18,2) AS granted_yuan, TIMESTAMP '2025-01-20 09:00:00' AS exported_at;
 CREATE TABLE push.unlisted AS SELECT 'E1' AS enterprise_id, 'i' AS item_id, DATE '2025-01-23' AS paid_on, 9000.00::DECIMAL(18,2) AS paid_yuan;
+CREATE TABLE push.doubt AS SELECT 'E1' AS enterprise_id, NULL AS item_id, NULL::BIGINT AS version, 'row_rejected' AS reason, 'a.csv 第 18 行被退回' AS detail;
+CREATE TABLE push.suppression AS SELECT kind, 'E1' AS enterprise_id, '91460100MA5T000001' AS uscc, item_id, 'row_rejected' AS reason, 'a.csv 第 18 行被退回' AS detail, yuan::DECIMAL(18,2) AS amount_yuan
+  FROM (VALUES ('auto_award', 'i', 900), ('decision', 'j', 100), ('invite', 'k', 5000)) t(kind, item_id, yuan);
 CREATE TABLE push.fund AS SELECT 'jobs' AS pool, '就业资金' AS label, 'alarm' AS state, 10.00::DECIMAL(18,2) AS free_yuan, 50.00::DECIMAL(18,2) AS alarm_yuan;
 CREATE TABLE profile.enterprise AS SELECT 'E1' AS enterprise_id, '91460100MA5T000001' AS uscc, '海南甲有限公司' AS name, 5 AS employees_insured;
 CREATE TABLE mart.dim_enterprise AS SELECT 'E1' AS enterprise_id, '海南甲有限公司' AS name;
@@ -91,6 +94,9 @@ def test_everything_that_waits_is_listed_with_its_days_and_the_way_to_settle_it(
     assert of(found, "delivery") == [("SWJ_X.txt", day(2025, 1, 24), day(2025, 1, 27))]
     assert of(found, "settlement") == [("auto_award.old waiting", day(2025, 1, 20), day(2025, 1, 22))]
     assert of(found, "unlisted") == [("91460100MA5T000001 i 2025-01-23", day(2025, 1, 23), day(2025, 1, 26))]
+    (doubt,) = [one for one in found if one.sort == "doubt"]
+    assert (doubt.subject, doubt.n, str(doubt.amount_yuan)) == ("91460100MA5T000001", 2, "1000.00")
+    assert "a.csv 第 18 行被退回；2 个事项停付" in doubt.why and "重新交付" in doubt.settle
     assert of(found, "call") == [("T1", day(2025, 1, 20), day(2025, 1, 27))]
     urgency = [(one.sort in PROMISED, one.due or day.max) for one in found]
     assert urgency == sorted(urgency), "what a policy or a list dates stands before our own wishes"
