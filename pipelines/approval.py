@@ -1,6 +1,5 @@
 """The life of a list: checked, shown to the public, approved by people, frozen in one transaction, exported, reconciled."""
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from matching.push.fingerprint import canonical, list_sha256
 from matching.push.kinds import MONEY
 from pipelines.audit import Finding, Trail
 from pipelines.docket import OutdatedError, RefusedError, approvers_of, content_sha256, lines_of, needed, row_of, stored
-from pipelines.export import payments_sent
+from pipelines.export import file_sha256, payments_sent
 from pipelines.freezing import Recheck, altered_awards, keep_arms, refuse_outdated, send_once
 from pipelines.ledger import LedgerError, Pool, award_of, fen, grant, open_fund, open_pool
 from pipelines.ledger import reverse as undo
@@ -308,8 +307,8 @@ class Desk:
                 f"名单 {missing[0][0]} 的付款文件里有 {len(missing)} 笔不在台账中（如 {missing[0][1]}），台账比已付的旧；先恢复较新的 control.sqlite"
             )
 
-    def changed_exports(self) -> list[Finding]:
-        """Every exported file that is not what the audit trail says it was when it was written."""
+    def changed_exports(self, anew: bool = False) -> list[Finding]:
+        """Every exported file that is not what the audit trail says it was when it was written; `anew` reads every byte again."""
         if self.sent is None:
             return []
         found: list[Finding] = []
@@ -318,7 +317,7 @@ class Desk:
                 path = self.sent.parent / file["path"]
                 if not path.is_file():
                     found.append(Finding(row["seq"], f"名单 {row['subject']} 的导出文件 {path.name} 不见了"))
-                elif hashlib.sha256(path.read_bytes()).hexdigest() != file["sha256"]:
+                elif file_sha256(path, anew) != file["sha256"]:
                     found.append(Finding(row["seq"], f"名单 {row['subject']} 的导出文件 {path.name} {CHANGED}"))
         return found
 

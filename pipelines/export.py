@@ -270,6 +270,23 @@ def payments_sent(lists: Path) -> set[tuple[str, str]]:
     return found
 
 
+_Seen = tuple[str, int, int, int, int]
+_HASHES: dict[_Seen, str] = {}
+
+
+def file_sha256(path: Path, anew: bool = False) -> str:
+    """The sha256 of a file's bytes; a file this process has read is read again only if anything about it differs, or if asked for `anew`.
+
+    Whoever changes a file changes the time of its change (ctime), which no program can set back; so a year of exports is read once a process, not once a step.
+    """
+    about = path.stat()
+    key = (str(path), about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+    if anew or key not in _HASHES:
+        with path.open("rb") as file:
+            _HASHES[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return _HASHES[key]
+
+
 def written(folder: Path, name: str, content: bytes, purpose: str, mode: int = 0o640) -> Written:
     """Writes a file whole or not at all, with `mode` from its first byte."""
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)

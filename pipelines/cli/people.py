@@ -42,7 +42,7 @@ def verify(home: Home = None, json: Json = False) -> None:
     desk = desk_of(where)
     findings = [
         asdict(finding)
-        for finding in (*desk.trail.verify(desk.control), *desk.changed_exports(), *desk.altered_ledger())
+        for finding in (*desk.trail.verify(desk.control), *desk.changed_exports(anew=True), *desk.altered_ledger())
     ]
     rows = desk.control.rows("SELECT count(*) AS n FROM audit")[0]["n"]
     if rows == 0 and not findings:

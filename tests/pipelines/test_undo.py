@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -210,7 +211,12 @@ def test_an_export_edited_on_disk_is_found_and_no_more_money_moves(home: Path, d
     frozen(desk, header)
     released(home, desk, header)
     path = home / "lists" / header["list_id"] / "payment.csv"
+    assert desk.changed_exports() == []
+    before = path.stat()
     path.write_text(path.read_text(encoding="utf-8").replace("100.00", "900.00"), encoding="utf-8")
+    # of the same size, and dated as it was: only the time of the change itself tells
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
     (finding,) = desk.changed_exports()
     assert "payment.csv 与导出时不同" in finding.reason
     other = approved(desk, [line(2, **PAID)])
