@@ -30,21 +30,37 @@ def payouts(rows: Rows, control: Control, days: Calendar) -> list[Waiting]:
 
 
 def unpaid(rows: Rows) -> list[Waiting]:
-    """Per exported list and state: awards that finance has not paid in full within 48 hours, paid too much of, or returned."""
+    """Per exported list and state: awards that finance has not paid in full within 48 hours, paid too much of, or returned.
+
+    A firm of which finance sent a payment that could not be read may have been paid: that is said, or somebody pays it again.
+    """
     said = rows(
-        """SELECT s.list_id, any_value(l.title) AS title, s.state, count(*) AS n, sum(s.granted_yuan) AS granted, min(s.exported_at) AS exported
+        f"""SELECT s.list_id, any_value(l.title) AS title, s.state, count(*) AS n, sum(s.granted_yuan) AS granted, min(s.exported_at) AS exported,
+                  count(*) FILTER (WHERE s.uscc IN ({_paid_unreadably(rows)})) AS unread
            FROM push.settlement AS s LEFT JOIN push.list AS l USING (list_id)
            WHERE s.overdue OR s.state IN ('over', 'returned') GROUP BY s.list_id, s.state ORDER BY s.list_id, s.state"""
     )
     return [
         Waiting(
-            "settlement", f"{row['list_id']} {row['state']}", row["title"] or row["list_id"], "财政厅", f"{row['n']} 笔{STATES[row['state']]}",
+            "settlement", f"{row['list_id']} {row['state']}", row["title"] or row["list_id"], "财政厅",
+            f"{row['n']} 笔{STATES[row['state']]}" + (f"，其中 {row['unread']} 户有支付记录因读不出被退回，多半已付：先请财政更正，不要重付" if row["unread"] else ""),
             day_of(row["exported"]), day_of(row["exported"] + PATIENCE) if row["exported"] else None,
             f"huiqi reverse {row['list_id']} 信用代码 --as 姓名 --note 原因" if row["state"] == "returned" else f"huiqi reconcile {row['list_id']} --as 姓名",
             f"/pushes/{row['list_id']}/review", int(row["n"]), row["granted"],
         )
         for row in said
     ]  # fmt: skip
+
+
+def _paid_unreadably(rows: Rows) -> str:
+    """A SELECT of the codes that rejected rows of finance name; of none in a publication whose rejects do not say whom they name."""
+    told = rows(
+        "SELECT 1 FROM information_schema.columns WHERE table_schema = 'quality' AND table_name = 'reject' AND column_name = 'subject'"
+    )
+    if not told:
+        return "SELECT NULL WHERE false"
+    return """SELECT split_part(part, '=', 2) FROM (SELECT unnest(string_split(subject, ';')) AS part FROM quality.reject
+              WHERE department = 'finance' AND table_name = 'redemption') WHERE part LIKE 'uscc=%'"""
 
 
 def strays(rows: Rows, control: Control, days: Calendar) -> list[Waiting]:
