@@ -45,32 +45,47 @@ class Report:
         return float((either["ours"] == either["true"]).mean() or 0.0)
 
 
-def measured(home: Path, truth: Path) -> Report:
-    """Everything compared. Raises ValueError when the two sides are about different days."""
+def measured(home: Path, truth: Path, planted: Path | None = None, asked: pl.DataFrame | None = None) -> Report:
+    """Everything compared. Raises ValueError when the two sides are about different days.
+
+    `planted`: where the day's verdicts and values are, if not in `truth`; `asked` (uscc, item_id, version): only these pairs, and what is
+    known of their enterprises.
+    """
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as base:
+        if asked is not None:
+            base.execute("SET memory_limit = '2GB'")
+            base.register("asked", asked.select("uscc").unique().to_arrow())
+            base.execute("CREATE TEMP TABLE asked_firm AS SELECT uscc FROM asked")
 
         def frame(sql: str) -> pl.DataFrame:
             found = pl.from_arrow(base.sql(sql).to_arrow_table())
             assert isinstance(found, pl.DataFrame)
             return found
 
-        return _measured(frame, truth)
+        return _measured(frame, truth, planted or truth, asked)
 
 
-def _measured(frame: Any, truth: Path) -> Report:
+def _measured(frame: Any, truth: Path, planted: Path, asked: pl.DataFrame | None) -> Report:
     head = frame(
         "SELECT max(as_of) AS as_of, max(known_at) AS known_at, max(rules_as_of) AS rules_as_of FROM push.list"
     ).row(0, named=True)
     as_of, known_at = head["as_of"], head["known_at"]
-    eligibility = pl.read_parquet(truth / "truth_eligibility.parquet")
+    eligibility = pl.read_parquet(planted / "truth_eligibility.parquet")
     if eligibility["as_of"].unique().to_list() != [as_of]:
         raise ValueError(
             f"真值是 {eligibility['as_of'][0]} 的，运行是 {as_of} 的；请先 python -m data.world truth --as-of {as_of}"
         )
-    true_values = pl.read_parquet(truth / "truth_indicator.parquet").drop("as_of", "eid")
-    compared, explained = compared_on(frame, truth, true_values, as_of, known_at)
+    values = pl.scan_parquet(planted / "truth_indicator.parquet").drop("as_of", "eid")
     catalogue = load()
     profile = frame("SELECT * FROM profile.enterprise ORDER BY enterprise_id")
+    if asked is not None:
+        firms = asked.select("uscc").unique()
+        eligibility = eligibility.join(asked, on=agreement.PAIR_KEY, how="semi")
+        values = values.join(firms.lazy(), on="uscc", how="semi")
+        profile = profile.join(firms, on="uscc", how="semi", maintain_order="left")
+    true_values = values.collect()
+    firms_asked = None if asked is None else "SELECT uscc FROM asked_firm"
+    compared, explained = compared_on(frame, truth, true_values, as_of, known_at, firms=firms_asked)
     pairs, conditions = _pairs(frame, eligibility, profile, as_of, head["rules_as_of"])
     silent = frozenset(catalogue) - frozenset(true_values["indicator"].unique())
     found = agreement.disagreements(pairs, conditions, compared, explained, silent)
@@ -85,7 +100,8 @@ def _pairs(
     frame: Any, eligibility: pl.DataFrame, profile: pl.DataFrame, as_of: date, rules_as_of: date
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Both verdicts of every pair, with the conditions not met and not known where they differ; and what each condition reads."""
-    items = [i for i in in_force(load_items(), rules_as_of) if i.entity == "enterprise"]
+    judged = set(eligibility["item_id"].unique())
+    items = [i for i in in_force(load_items(), rules_as_of) if i.entity == "enterprise" and i.id in judged]
     program, _ = compile_sound(items, load(), load_defaults().bars)
     words = _words(evaluate(program, profile, as_of))
     kept = frame("SELECT uscc, item_id, version, verdict AS ours FROM match.pair")

@@ -60,14 +60,17 @@ def compared_on(
     as_of: date,
     known_at: datetime,
     earlier: pl.DataFrame | pl.LazyFrame | None = None,
+    firms: str | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Every value both sides may know (`agreement.compare_indicators`), and the differing ones with their cause.
 
     `frame` asks the warehouse whose profile is of `as_of`; `truth` holds the records and deliveries; `true_values`: uscc, indicator, value;
-    `earlier`: the same of the ends of the months before, by which a value of an earlier period is told from a wrong one.
+    `earlier`: the same of the ends of the months before, by which a value of an earlier period is told from a wrong one; `firms`: a
+    SELECT of the only enterprises (uscc) that are asked about.
     """
     catalogue = load()
-    profile = frame("SELECT * FROM profile.enterprise ORDER BY enterprise_id")
+    among = "" if firms is None else f"AND e.uscc IN ({firms})"
+    profile = frame(f"SELECT * FROM profile.enterprise e WHERE TRUE {among} ORDER BY enterprise_id")
     ours = agreement.long_profile(profile, sorted(true_values["indicator"].unique()), as_of)
     compared = agreement.compare_indicators(ours, true_values)
     feeds = {name: i.feeds or ((f"{i.department}.{i.table}",) if i.department else ()) for name, i in catalogue.items()}
@@ -82,11 +85,11 @@ def compared_on(
     needs |= {name: as_of - timedelta(days=days) for name, days in _WINDOW.items()}
     evidence = frame(
         "SELECT e.uscc, v.indicator, v.department || '.' || v.table_name AS feed FROM profile.evidence v "
-        "JOIN registry.enterprise e USING (enterprise_id) WHERE v.department IS NOT NULL"
+        f"JOIN registry.enterprise e USING (enterprise_id) WHERE v.department IS NOT NULL {among}"
     )
     explained = agreement.causes(
         compared.filter(~pl.col("agrees")),
-        _trail(frame, truth, known_at, as_of, catalogue),
+        _trail(frame, truth, known_at, as_of, catalogue, firms),
         evidence,
         feeds,
         starts,
@@ -284,13 +287,17 @@ def _behind(frame: Any, catalogue: Catalogue, as_of: date) -> frozenset[tuple[st
     return frozenset(found)
 
 
-def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date, catalogue: Catalogue) -> pl.DataFrame:
+def _trail(
+    frame: Any, truth: Path, known_at: datetime, as_of: date, catalogue: Catalogue, firms: str | None
+) -> pl.DataFrame:
     tables = list(contract.tables())
     natives = pl.DataFrame(
         [{"department": t.department, "table": t.native, "feed": f"{t.department}.{t.name}"} for t in tables],
         schema={"department": pl.String, "table": pl.String, "feed": pl.String},
     )
     names = pl.read_parquet(truth / "truth_entity.parquet").select("eid", "uscc")
+    if firms is not None:
+        names = names.join(frame(firms), on="uscc", how="semi")
     records = (
         _by_column(truth)
         .join(natives, on=["department", "table"], how="inner")
@@ -304,20 +311,30 @@ def _trail(frame: Any, truth: Path, known_at: datetime, as_of: date, catalogue: 
     held = {
         r[0] for r in frame("SELECT table_name FROM information_schema.tables WHERE table_schema = 'raw'").iter_rows()
     }
-    landed = frame(
-        " UNION ALL ".join(
-            f"SELECT '{t.department}.{t.name}' AS feed, r._file_id AS file_id, r._row_no AS row_no, coalesce(r._sheet, '') AS sheet, e.uscc "
-            f"FROM raw.{t.department}_{t.name} r LEFT JOIN registry.subject s USING (_subject_id) "
-            "LEFT JOIN registry.enterprise e USING (enterprise_id)"
-            for t in tables
-            if f"{t.department}_{t.name}" in held
+    ledger = frame("SELECT name, file_id, status, received_at FROM raw.delivery")
+    places = records.select("row_no", name=pl.col("file").str.split("/").list.last()).join(ledger, on="name")
+
+    def landed(table: str) -> pl.DataFrame:
+        """The rows of a raw table and whom they reached; asked about some firms, theirs, and what stands where the department wrote of them."""
+        rows = frame(
+            f"SELECT r._file_id AS file_id, r._row_no AS row_no, coalesce(r._sheet, '') AS sheet, e.uscc FROM raw.{table} r "
+            "LEFT JOIN registry.subject s USING (_subject_id) LEFT JOIN registry.enterprise e USING (enterprise_id)"
         )
-    )
+        if firms is None:
+            return rows
+        others = rows.join(names, on="uscc", how="anti").join(places, on=["file_id", "row_no"], how="semi")
+        return pl.concat([rows.join(names, on="uscc", how="semi"), others])
+
+    arrived = [
+        landed(f"{t.department}_{t.name}").select(pl.lit(f"{t.department}.{t.name}").alias("feed"), pl.all())
+        for t in tables
+        if f"{t.department}_{t.name}" in held
+    ]
     return agreement.trail(
         records,
         pl.read_parquet(truth / "truth_delivery.parquet"),
-        frame("SELECT name, file_id, status, received_at FROM raw.delivery"),
-        landed,
+        ledger,
+        pl.concat(arrived),
         frame("SELECT file_id, row_no FROM quality.reject"),
         known_at,
         as_of,

@@ -4,7 +4,8 @@
 
 DIR is a mock home that has had its first run (`make run`). Each month: the demo officers take every award, invitation and reminder list from
 proposal to export and reconcile what was paid; the world advances a month, and answers; the job runs on what arrived. Figures per month go to
-stderr, the whole report as one JSON document to stdout and to DIR/reports/loop.json, from which a loop that was cut short goes on. With --kills the job and the people's work
+stderr, the whole report as one JSON document to stdout and to DIR/reports/loop.json, from which a loop that was cut short goes on, and as a page
+for people to DIR/reports/loop.md; why each pair went wrong to DIR/reports/loop_causes. With --kills the job and the people's work
 are killed (SIGKILL) at random moments each month and begun again, accepted files come to the door a second time, and every step is asked for twice.
 """
 
@@ -24,6 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.loop_faults import Faults
+from benchmarks.loop_report import missed, page
 from benchmarks.loop_truth import command, doubles, frame, judged, surroundings, told_and_held, truth_of
 from matching.push.kinds import MONEY
 from pipelines import steps
@@ -142,6 +144,7 @@ def main() -> int:
             told = report(home, desk, months)
             kept.parent.mkdir(exist_ok=True)
             kept.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            kept.with_suffix(".md").write_text(page(months, told), encoding="utf-8")
         if len(months) > options.months:
             break
         # a loop that was cut short may have let the world go on already
@@ -210,7 +213,7 @@ def report(home: Path, desk: Desk, months: list[dict[str, Any]]) -> dict[str, An
         "months": months,
         "totals": dict(totals),
         "false_push_rate": totals["误推"] / totals["提醒"] if totals["提醒"] else None,
-        "missed_rate_last": months[-1]["应得未得"] / months[-1]["应得"] if months[-1]["应得"] else None,
+        "missed_last": missed(months[-1]),
         "uplift": effect,
         "planted_uplift": planted,
         "planted_within_interval": None if planted is None or effect["low"] is None else effect["low"] <= planted <= effect["high"],

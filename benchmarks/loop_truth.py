@@ -17,6 +17,7 @@ import polars as pl
 from benchmarks.talents import ITEM as TALENTS
 from benchmarks.talents import entitled, hashed
 from evaluation.uplift import ARMS, MESSAGES, trial, uplift
+from matching.push.cycle import cycle
 from pipelines.approval import Desk
 from pipelines.published import open_published
 
@@ -69,46 +70,91 @@ def judged(home: Path, truth: pl.DataFrame, as_of: dt.date, desk: Desk) -> dict[
     asked = truth.select(*key, "verdict", pl.col("amount_yuan").alias("true_yuan"))
     known = lines.filter(pl.col("list_id").is_in(sorted(sent))).join(asked, on=key, how="left")
     paid, told = known.filter(pl.col("kind") == "auto_award"), known.filter(pl.col("kind").is_in(["invite", "nudge"]))
-    auto = frame(
-        home,
-        "SELECT item_id, version FROM policy.item WHERE mode = '免申即享' AND entity = 'enterprise' AND award_expr IS NOT NULL"
-        " AND (window_from IS NULL OR window_from <= $day) AND (window_to IS NULL OR window_to >= $day)"
-        " AND (valid_from IS NULL OR valid_from <= $day) AND (valid_to IS NULL OR valid_to >= $day)",
-        day=as_of,
-    )
-    due = truth.filter(pl.col("verdict") == "eligible").join(auto, on=["item_id", "version"]).select(key)
-    granted = pl.DataFrame(
-        desk.control.rows("SELECT json_extract(l.body, '$.uscc') AS uscc, a.item_id FROM active_award a JOIN push_line l"
-                          " ON l.list_id = a.list_id AND l.line_key = a.award_key"),
-        schema={"uscc": pl.String, "item_id": pl.String},
-    )  # fmt: skip
-    missed = due.join(granted, on=["uscc", "item_id"], how="anti")
-    why = missed.join(
-        frame(
-            home,
-            "SELECT uscc, item_id, version, min(reason) AS reason FROM push.suppression WHERE kind = 'auto_award' GROUP BY ALL",
-        ),
-        on=key,
-        how="left",
-    )
-    reasons = {
-        f"应得未得：{reason or '判定不到符合'}": n
-        for reason, n in why.group_by("reason").len().sort("reason", nulls_last=True).iter_rows()
+    due = due_of(home, truth, as_of)
+    missed = missed_of(home, due, as_of, desk)
+    misled = told.filter(pl.col("verdict") == "ineligible").select(key)
+    unexplained = missed.filter(pl.col("reason").is_null()).select(key)
+    wrong = paid.filter(pl.col("verdict").is_null() | (pl.col("verdict") != "eligible")).select(key)
+    causes = explained(home, as_of, pl.concat([unexplained, misled, wrong]).unique())
+    held = missed.drop_nulls("reason").group_by("reason").len().sort("reason")
+    reasons = {f"应得未得：{reason}": n for reason, n in held.iter_rows()} | {
+        f"{what}：{group}": n
+        for what, pairs in (("应得未得", unexplained), ("误推", misled), ("错付", wrong))
+        for group, n in pairs.join(causes, on=key).group_by("group").len().sort("group").iter_rows()
     }
     return {
         "兑付": paid.height,
-        "错付": paid.filter(pl.col("verdict").is_null() | (pl.col("verdict") != "eligible")).height,
+        "错付": wrong.height,
         "金额不符": paid.filter(
             (pl.col("verdict") == "eligible") & (pl.col("true_yuan") != pl.col("amount_yuan"))
         ).height,
         **judged_cases(home, known.filter(pl.col("kind") == "decision")),
         **judged_talents(home, as_of, desk),
         "提醒": told.height,
-        "误推": told.filter(pl.col("verdict") == "ineligible").height,
+        "误推": misled.height,
         "应得": due.height,
         "应得未得": missed.height,
         **reasons,
     }
+
+
+def due_of(home: Path, truth: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
+    """Whom truth owes an automatic award on the day: uscc, item_id, version and the cycle the day is in."""
+    items = frame(
+        home,
+        "SELECT item_id, version, cycle AS kind, window_from FROM policy.item"
+        " WHERE mode = '免申即享' AND entity = 'enterprise' AND award_expr IS NOT NULL"
+        " AND (window_from IS NULL OR window_from <= $day) AND (window_to IS NULL OR window_to >= $day)"
+        " AND (valid_from IS NULL OR valid_from <= $day) AND (valid_to IS NULL OR valid_to >= $day)",
+        day=as_of,
+    )
+    openings = frame(
+        home, "SELECT item_id, list(window_from) FROM policy.item WHERE window_from IS NOT NULL GROUP BY ALL"
+    )
+    known = dict(openings.iter_rows())
+    cycles = [cycle(kind, opening or as_of, known.get(item, ())) for item, _, kind, opening in items.iter_rows()]
+    dated = items.select("item_id", "version", pl.Series("cycle", cycles, dtype=pl.String))
+    eligible = truth.filter(pl.col("verdict") == "eligible").select("uscc", "item_id", "version")
+    return eligible.join(dated, on=["item_id", "version"])
+
+
+def missed_of(home: Path, due: pl.DataFrame, as_of: dt.date, desk: Desk) -> pl.DataFrame:
+    """Of `due` whoever holds no award for the cycle, with the reason a list wrote down; null where no list speaks of the pair."""
+    granted = pl.DataFrame(
+        desk.control.rows("SELECT json_extract(l.body, '$.uscc') AS uscc, a.item_id, a.cycle FROM active_award a JOIN push_line l"
+                          " ON l.list_id = a.list_id AND l.line_key = a.award_key"),
+        schema={"uscc": pl.String, "item_id": pl.String, "cycle": pl.String},
+    )  # fmt: skip
+    key = ["uscc", "item_id", "version"]
+    said = frame(
+        home,
+        "SELECT uscc, item_id, version, min(reason) AS reason FROM push.suppression WHERE kind = 'auto_award' GROUP BY ALL",
+    )
+    listed = frame(
+        home,
+        "SELECT DISTINCT l.uscc, l.item_id, l.version, 'not_signed' AS listed FROM push.line l JOIN push.list h USING (list_id)"
+        " WHERE h.as_of = $day AND l.kind = 'auto_award'",
+        day=as_of,
+    )
+    return (
+        due.join(granted, on=["uscc", "item_id", "cycle"], how="anti")
+        .join(said, on=key, how="left")
+        .join(listed, on=key, how="left")
+        .with_columns(pl.coalesce("reason", "listed").alias("reason"))
+        .drop("listed")
+    )
+
+
+def explained(home: Path, as_of: dt.date, pairs: pl.DataFrame) -> pl.DataFrame:
+    """`pairs` with the cause of each (`benchmarks/loop_causes.py`), kept under DIR/reports/loop_causes; in a process of its own, for its memory."""
+    kept = home / "reports" / "loop_causes"
+    kept.mkdir(parents=True, exist_ok=True)
+    asked, out = kept / "asked.parquet", kept / f"{as_of}.parquet"
+    pairs.write_parquet(asked)
+    planted = home.with_name(f"{home.name}.truth") / "truth"
+    command("-m", "benchmarks.loop_causes", "--home", str(home), "--planted", str(planted),
+            "--asked", str(asked), "--out", str(out), home=home)  # fmt: skip
+    return pl.read_parquet(out)
 
 
 def _of_filing(home: Path, lines: pl.DataFrame) -> pl.DataFrame:
@@ -169,10 +215,11 @@ def judged_talents(home: Path, as_of: dt.date, desk: Desk) -> dict[str, int]:
 
 
 def trial_of(home: Path, desk: Desk) -> pl.DataFrame:
-    """Every unit of the loop's trials (`evaluation.uplift.trial`) with `uscc` and, where the world was asked, its planted answers."""
+    """Every unit of the loop's trials (`evaluation.uplift.trial`) with `uscc`, the `layer` it was drawn in and, where the world was asked, its
+    planted answers."""
     arms = pl.DataFrame(
-        desk.control.rows("SELECT enterprise_id, item_id, cycle, arm, as_of FROM arm ORDER BY 1, 2, 3"),
-        schema={**ARMS, "as_of": pl.String},
+        desk.control.rows("SELECT enterprise_id, item_id, cycle, arm, as_of, stratum AS layer FROM arm ORDER BY 1, 2, 3"),
+        schema={**ARMS, "as_of": pl.String, "layer": pl.String},
     ).with_columns(pl.col("as_of").str.to_date("%Y-%m-%d"))  # fmt: skip
     messages = pl.DataFrame(
         desk.control.rows("SELECT enterprise_id, item_id, cycle, date(sent_on) AS sent_on FROM sent_message"),
