@@ -64,6 +64,9 @@ class Column(Strict):
     true_words: tuple[str, ...] = ()
     false_words: tuple[str, ...] = ()
     split: Split | None = None
+    # the sender writes the separator into this text without quoting it: a record with one cell too many is put together again where no other
+    # place is possible (quality.rejoin)
+    rejoin: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Column:
@@ -71,6 +74,8 @@ class Column(Strict):
             raise ValueError(f"单位「{self.unit}」不在已知单位之列：{'、'.join(UNITS)}")
         if self.unit is not None and self.type not in ("integer", "decimal", "money"):
             raise ValueError(f"有单位的列必须是数，现在是 {self.type}")
+        if self.rejoin and self.type != "text":
+            raise ValueError("rejoin 只用于文本列")
         if (self.forever or self.serial) and self.type not in ("date", "datetime"):
             raise ValueError("forever、serial 只用于日期列")
         if self.type == "money" and self.unit is None:

@@ -32,9 +32,10 @@ UNKNOWN = frozenset(
     ]
 )
 REJECTED = frozenset(
-    ["letters_in_number", "two_decimal_points", "spreadsheet_error", "impossible_date", "zero_date", "date_far_ahead", "required_blank", "out_of_range",
-     "unquoted_comma"]
+    ["letters_in_number", "two_decimal_points", "spreadsheet_error", "impossible_date", "zero_date", "date_far_ahead", "required_blank", "out_of_range"]
 )  # fmt: skip
+# Where only one reading of the record is possible it is read so, else rejected: both are right.
+JOINED = "unquoted_comma"
 SEVERAL = "（一格多处）"
 STATES = ("repaired", "as_sent", "emptied", "rejected", "wrong", "not_landed")
 _PLACE = ["file_id", "sheet", "row_no"]
@@ -210,6 +211,7 @@ def fate_of_defects(found: pl.DataFrame) -> pl.DataFrame:
         pl.when(pl.col("must") == "rejected").then(pl.col("rejected"))
         .when(pl.col("must") == "emptied").then(pl.col("emptied") + pl.col("repaired"))
         .when(pl.col("must") == "repaired").then(pl.col("repaired"))
+        .when(pl.col("defect") == JOINED).then(pl.col("as_sent") + pl.col("rejected"))
         .otherwise(pl.col("as_sent") + pl.col("repaired"))
     )  # fmt: skip
     return rows.select("defect", "must", "planted", *STATES, met=met).sort(

@@ -31,6 +31,7 @@ from quality import validator
 from quality.conform import Conformed, conform, merged
 from quality.expectations import validated, validated_parts
 from quality.masks import Outcome, joined, outcome
+from quality.rejoin import rejoined
 
 # The ledger's word for accepted bytes that changed; such a delivery is looked at again in every run.
 DAMAGED = "文件收到之后被改动过，与回执的 sha256 不符"
@@ -105,6 +106,7 @@ def _in_parts(home: Path, file: File, form: Form, table: Table, key: bytes, habi
                 file.refusal, file.counts = str(part), no_counts()
                 large.drop()
                 return None
+            part = rejoined(part, form, table, file.arrival["received_at"], key)
             large.take(part, _placed(part.frame, file), key)
         large.settle()
     except Untypable as error:
@@ -195,6 +197,7 @@ def _read(home: Path, group: list[File], form: Form, table: Table, key: bytes) -
         if isinstance(result, RefusedFile):
             file.refusal = str(result)
             continue
+        result = rejoined(result, form, table, file.arrival["received_at"], key)
         file.reading, file.notes = result, _notes(result, file)
         frames.append(_placed(result.frame, file))
     if not frames:
