@@ -22,7 +22,7 @@ def doubts(warehouse: Warehouse, sources: Iterable[Source]) -> pl.DataFrame:
 
 
 def unread(warehouse: Warehouse, sources: Iterable[Source]) -> pl.DataFrame:
-    """Per firm and item, the newest rejected row of a table the item rests on, if no row about the firm was accepted after it."""
+    """Per firm (of persons' tables: person) and item, the newest rejected row of a table the item rests on, if no row about the firm was accepted after it."""
     rested = pl.DataFrame(
         sorted(set(sources)),
         schema={"item_id": pl.String, "version": pl.Int64, "department": pl.String, "table_name": pl.String},
@@ -47,10 +47,17 @@ _ROW = {"department": pl.String, "table_name": pl.String, "enterprise_id": pl.St
 
 
 def _standing(warehouse: Warehouse, department: str, table: str) -> pl.DataFrame:
-    """The firms whose newest row of a table was rejected (columns _ROW)."""
+    """The firms, or persons, whose newest row of a table was rejected (columns _ROW)."""
     raw = f"raw.{department}_{table}"
     if not all(warehouse.exists(name) for name in ("quality.reject", "registry.key", "registry.subject", raw)):
         return shapes.empty(_ROW)
+    # a person is known by the keyed hash itself
+    if "person_hash" in warehouse.columns(raw):
+        keys = "SELECT DISTINCT person_hash AS enterprise_id, 'person' AS kind, person_hash AS code FROM " + raw
+        rows = f"SELECT person_hash AS enterprise_id, _received_at FROM {raw}"
+    else:
+        keys = "SELECT enterprise_id, kind, code FROM registry.key"
+        rows = f"SELECT s.enterprise_id, t._received_at FROM {raw} AS t JOIN registry.subject AS s USING (_subject_id)"
     return warehouse.frame(
         f"""
         WITH said AS (
@@ -59,15 +66,15 @@ def _standing(warehouse: Warehouse, department: str, table: str) -> pl.DataFrame
         ), rejected AS (
             SELECT k.enterprise_id, s.file, s.row_no, s.reason, d.received_at
             FROM said AS s
-            JOIN registry.key AS k ON k.kind = split_part(s.named, '=', 1) AND k.code = split_part(s.named, '=', 2)
+            JOIN ({keys}) AS k ON k.kind = split_part(s.named, '=', 1) AND k.code = split_part(s.named, '=', 2)
             JOIN raw.delivery AS d ON d.file_id = s.file_id AND d.department = '{department}' AND d.table_name = '{table}'
             WHERE d.received_at <= getvariable('known_at')
             QUALIFY row_number() OVER (PARTITION BY k.enterprise_id ORDER BY d.received_at DESC, s.file, s.row_no, s.reason) = 1
         ), accepted AS (
-            SELECT s.enterprise_id, max(t._received_at) AS received_at
-            FROM {raw} AS t JOIN registry.subject AS s USING (_subject_id) SEMI JOIN rejected USING (enterprise_id)
+            SELECT t.enterprise_id, max(t._received_at) AS received_at
+            FROM ({rows}) AS t SEMI JOIN rejected USING (enterprise_id)
             WHERE t._received_at <= getvariable('known_at')
-            GROUP BY s.enterprise_id
+            GROUP BY t.enterprise_id
         )
         SELECT '{department}' AS department, '{table}' AS table_name, r.enterprise_id,
                format('{{}} 第 {{}} 行被退回（{{}}），此后没有读得出来的行', r.file, r.row_no, r.reason) AS detail

@@ -9,7 +9,7 @@ from assets.push_doubt import doubts
 from pipelines.warehouse import DuckWarehouse
 from tests.assets.test_push import FixedScope
 
-RESTED = [("x", 1, "reform", "penalty"), ("y", 2, "tax", "vat")]
+RESTED = [("x", 1, "reform", "penalty"), ("y", 2, "tax", "vat"), ("z", 1, "labor", "talent")]
 TABLES = {
     "quality.reject": """
         SELECT file AS file_id, file, row_no, reason, department, table_name, subject FROM (VALUES
@@ -19,12 +19,15 @@ TABLES = {
           ('reg1.csv', 21, '应有 23 列，实际 24 列', 'market', 'baseinfo', NULL),
           ('pen1.jsonl', 3, '罚款金额：不是数', 'reform', 'penalty', 'uscc=U3'),
           ('vat1.txt', 5, '申报日期：不是合法日期', 'tax', 'vat', 'djxh=D3'),
+          ('rc1.xlsx', 9, '认定日期：不是合法日期', 'labor', 'talent', 'person=h1'),
+          ('rc1.xlsx', 10, '认定日期：不是合法日期', 'labor', 'talent', 'person=h2'),
           ('hnte1.xlsx', 5, '发证日期：不是合法日期', 'science', 'hnte', 'uscc=U3')
         ) t(file, row_no, reason, department, table_name, subject)""",
     "raw.delivery": """
         SELECT file AS file_id, department, table_name, CAST(day AS TIMESTAMP) AS received_at FROM (VALUES
           ('reg1.csv', 'market', 'baseinfo', '2024-04-08'), ('pen1.jsonl', 'reform', 'penalty', '2024-04-09'),
-          ('vat1.txt', 'tax', 'vat', '2024-05-20'), ('hnte1.xlsx', 'science', 'hnte', '2024-05-20')
+          ('vat1.txt', 'tax', 'vat', '2024-05-20'), ('hnte1.xlsx', 'science', 'hnte', '2024-05-20'),
+          ('rc1.xlsx', 'labor', 'talent', '2024-05-20')
         ) t(file, department, table_name, day)""",
     "registry.key": """
         SELECT * FROM (VALUES ('A', 'pripid', 'P1'), ('A', 'uscc', 'U1'), ('B', 'pripid', 'P2'), ('C', 'uscc', 'U3'), ('C', 'djxh', 'D3'))
@@ -36,6 +39,8 @@ TABLES = {
         t(_subject_id, _received_at)""",
     "raw.reform_penalty": "SELECT 'sA' AS _subject_id, TIMESTAMP '2024-06-03' AS _received_at",
     "raw.tax_vat": "SELECT 'sC' AS _subject_id, TIMESTAMP '2024-06-20' AS _received_at",
+    "raw.labor_talent": """
+        SELECT * FROM (VALUES ('sA', 'h1', TIMESTAMP '2024-01-03'), ('sA', 'h2', TIMESTAMP '2024-06-03')) t(_subject_id, person_hash, _received_at)""",
     "raw.science_hnte": "SELECT 'sA' AS _subject_id, TIMESTAMP '2024-06-03' AS _received_at",
     "profile.enterprise": """
         SELECT * FROM (VALUES ('A', '存续', '正常'), ('B', '存续', '注销'), ('C', '注销', '注销'), ('D', NULL, '注销'), ('E', '存续', NULL))
@@ -54,7 +59,7 @@ def warehouse(tmp_path: Path) -> DuckWarehouse:
 
 def test_who_is_named_by_the_newest_row_that_could_not_be_read(warehouse: DuckWarehouse) -> None:
     found = [row for row in doubts(warehouse, RESTED).rows() if row[3] == "row_rejected"]
-    assert [row[:3] for row in found] == [("A", None, None), ("C", "x", 1)]
+    assert [row[:3] for row in found] == [("A", None, None), ("C", "x", 1), ("h1", "z", 1)]
     assert found[0][4] == "reg1.csv 第 18 行被退回（应有 23 列，实际 24 列），此后没有读得出来的行"
 
 
