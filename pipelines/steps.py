@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,7 @@ def release(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: d
         withheld, leaves, leaving_lines = _withheld(db, row, lines, stale), None, lines
         if row["kind"] not in MONEY:
             due = [line for line in lines if line["line_key"] not in withheld]
-            leaves, late = leaving(due, _left(db, list_id), at, calendar(), Limits())
+            leaves, late = leaving(due, _left(db, list_id, due, at), at, calendar(), Limits())
             withheld |= late
             leaving_lines = timed(lines, leaves)
         files = export(home, json.loads(row["header"]), leaving_lines, held=held, withheld=withheld)
@@ -138,12 +138,18 @@ def release(home: Path, desk: Desk, list_id: str, actor: str, phrase: str, at: d
     return desk.depart(list_id, actor, at, written)
 
 
-def _left(db: sqlite3.Connection, list_id: str) -> list[Told]:
-    """The messages of other lists that have left, by the day they left."""
+def _left(db: sqlite3.Connection, list_id: str, lines: Sequence[Row], at: datetime) -> list[Told]:
+    """The messages of other lists that have left and can stand in the way of `lines`: about their items, or of the seven days before `at`."""
     rows = db.execute(
-        "SELECT enterprise_id, item_id, cycle, sent_on FROM sent_message WHERE list_id IN"
-        " (SELECT list_id FROM push_list WHERE status = 'exported' AND list_id <> ?)",
-        (list_id,),
+        """SELECT enterprise_id, item_id, cycle, sent_on FROM sent_message
+           WHERE (item_id IN (SELECT value FROM json_each(:items)) OR sent_on > :week) AND enterprise_id IN (SELECT value FROM json_each(:firms))
+             AND list_id IN (SELECT list_id FROM push_list WHERE status = 'exported' AND list_id <> :list)""",
+        {
+            "items": json.dumps(sorted({line["item_id"] for line in lines})),
+            "firms": json.dumps(sorted({line["enterprise_id"] for line in lines})),
+            "week": (at.date() - timedelta(days=7)).isoformat(),
+            "list": list_id,
+        },
     )
     return [(enterprise, item, cycle, date.fromisoformat(day)) for enterprise, item, cycle, day in rows]
 
