@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -47,11 +48,11 @@ def rejoined(reading: Reading, form: Form, table: Table, received: datetime, key
         return reading
     loadable, sure = _judged(ways, table, received, key)
     possible = [way for way, good in zip(ways, loadable, strict=True) if good]
-    several = [way.record for way in possible]
+    readings = Counter(way.record for way in possible)
     right = [
         way
         for way, good in zip(ways, sure, strict=True)
-        if good and several.count(way.record) == 1 and way.held and table.columns[way.column].rejoin
+        if good and readings[way.record] == 1 and way.held and table.columns[way.column].rejoin
     ]
     return _with(reading, [torn[way.record] for way in right], right) if right else reading
 
@@ -111,6 +112,7 @@ def _with(reading: Reading, mended: list[Unreadable], ways: list[_Joined]) -> Re
         pl.lit(None, dtype=pl.String).alias(NUMERIC),
     )
     reading.frame = pl.concat([reading.frame, rows], how="diagonal").sort(ROW)
-    reading.unreadable = [u for u in reading.unreadable if u not in mended]
+    whole = {(record.row_no, record.sheet) for record in mended}
+    reading.unreadable = [u for u in reading.unreadable if (u.row_no, u.sheet) not in whole]
     reading.notes.append(f"{len(ways)} 行因格内有未加引号的分隔符多出一列；只有一种接法使各格都合乎合同，已接回")
     return reading
