@@ -189,12 +189,20 @@ def applied_within(c: Row | None, start: dt.date) -> bool:
 
 
 def trial(world: World) -> tuple[float, float, int, int]:
-    """(rate of the pushed, rate of the held out, pushes, pushed) of pairs drawn at least 30 days ago."""
+    """(rate of the pushed, rate of the held out, pushes, pushed) of pairs drawn at least 30 days ago whose control group was left alone so long."""
     cases = {(c["enterprise_id"], c["item_id"], c["cycle"]): c for c in world.cases}
     found: dict[str, list[bool]] = {"treated": [], "holdout": []}
     pushes = 0
-    for a in world.inputs["mart.arm"]:
-        if a["assigned_date"] + dt.timedelta(days=30) <= AS_OF:
+    drawn = world.inputs["mart.arm"]
+    for a in drawn:
+        held = [o for o in drawn if (o["item_id"], o["cycle"], o["arm"]) == (a["item_id"], a["cycle"], "holdout")]
+        end = a["assigned_date"] + dt.timedelta(days=30)
+        told = [
+            o
+            for o in held
+            if o["assigned_date"] == a["assigned_date"] and (o["first_push_date"] or end + dt.timedelta(1)) <= end
+        ]
+        if end <= AS_OF and held and not told and not a["was_pushed"]:
             case = cases.get((a["enterprise_id"], a["item_id"], a["cycle"]))
             found[a["arm"]].append(applied_within(case, a["assigned_date"]))
             pushes += a["pushes"] if a["arm"] == "treated" else 0

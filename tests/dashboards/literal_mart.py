@@ -59,7 +59,8 @@ def bins() -> pl.DataFrame:
 
 
 def arms(pair: pl.DataFrame) -> pl.DataFrame:
-    """A frozen list of March: every fourth entitled pair held out."""
+    """A frozen list of March: every fourth entitled pair held out, let go in May, but for one item in April; some had been written to before."""
+    early = pl.col("item_id") == pl.col("item_id").last()
     drawn = pair.filter(pl.col("verdict") == "eligible").sort("item_id", "enterprise_id").with_row_index("n")
     return drawn.select(
         "enterprise_id",
@@ -69,6 +70,12 @@ def arms(pair: pl.DataFrame) -> pl.DataFrame:
         arm=pl.when(pl.col("n") % 4 == 0).then(pl.lit("holdout")).otherwise(pl.lit("treated")),
         assigned_date=pl.when(pl.col("n") % 9 == 0).then(dt.date(2024, 12, 20)).otherwise(dt.date(2024, 3, 20)),
         pushes=pl.when(pl.col("n") % 4 == 0).then(0).otherwise(1).cast(pl.Int64),
+        first_push_date=pl.when(pl.col("n") % 4 > 0)
+        .then(dt.date(2024, 3, 21))
+        .when(early)
+        .then(dt.date(2024, 4, 10))
+        .otherwise(dt.date(2024, 5, 6)),
+        was_pushed=pl.col("n") % 11 == 5,
     )
 
 
