@@ -31,7 +31,7 @@ EXCEL_ERRORS = (
 )
 # Text that does not show what it is: control characters, marks that turn the direction of writing, characters already lost on the way.
 # A lost character at the very end is half of one, cut by the sender's field width: a truncated name, kept as sent.
-CONTROL = r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+CONTROL = r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\ufffe\uffff\x{e0000}-\x{e007f}]"
 UNPRINTABLE = CONTROL + r"|\ufffd[^\ufffd\s]|锟斤拷"
 FOREVER = (
     "长期",
@@ -55,6 +55,8 @@ _NUMBER = r"^[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?$|^[+-]?\.\d+$"
 # Blanks between digits are thousands separators or they part two numbers.
 _PARTED = r"\d\s+\d"
 _THOUSANDS = r"^[^\d]*\d{1,3}(?:\s\d{3})+(?:\.\d+)?[^\d]*$"
+# Raised, circled and fraction digits: folding makes 102 of 10², and a line of a list of ①.
+_NO_DIGIT = r"\p{No}"
 # DECIMAL(18,2) holds sixteen digits before the point; no sum of money in a province needs more than fifteen.
 _LARGEST = 10**15
 
@@ -225,7 +227,13 @@ def _days(tail: str = _ANY_TIME) -> pl.Expr:
 def _spaced(text: pl.Series) -> pl.Series:
     """Folded but for one blank between day and time."""
     bare = text.str.normalize("NFKC").str.strip_chars(BLANKS + "'").str.replace_all(r"\s+", " ")
-    return _nulled(bare, PLACEHOLDERS)
+    return _nulled(_unfolded(text, bare), PLACEHOLDERS)
+
+
+def _unfolded(text: pl.Series, bare: pl.Series) -> pl.Series:
+    """`bare`, but cells with what only looks like a digit once it is folded stay as they are, so that they are no number and no date."""
+    odd = text.str.contains(_NO_DIGIT).fill_null(False).arg_true()
+    return bare.clone().scatter(odd, text.gather(odd)) if len(odd) else bare
 
 
 def _date(text: pl.Series, column: Column) -> Parsed:
@@ -292,7 +300,7 @@ def _month(text: pl.Series) -> Parsed:
 
 
 def _year(text: pl.Series) -> Parsed:
-    bare = folded(text)
+    bare = _unfolded(text, folded(text))
     years = bare.str.extract(r"^(\d{4})(?:年度?|\.0+)?$", 1).cast(pl.Int64, strict=False)
     values = pl.select(pl.when(years.is_between(1800, 2200)).then(years).alias("y")).to_series()
     return Parsed(values, _bad(bare, values), "year", "不是合法年度（如 2025、2025年）")
@@ -314,7 +322,7 @@ def _places(column: Column) -> int:
 
 
 def _any_number(text: pl.Series, column: Column) -> tuple[pl.Series, pl.Series]:
-    bare = folded(text)
+    bare = _unfolded(text, folded(text))
     kin = _kindred_units(column)
     tails = "|".join(sorted((re.escape(t) for t in kin), key=len, reverse=True))
     plain = bare.str.replace(r"^\((.+)\)$", "-$1").str.replace(r"^(-?)[¥$]", "$1")

@@ -18,7 +18,7 @@ from typing import Any
 
 from rapidfuzz import process
 
-from assets.raw.periods import period_end
+from assets.raw.periods import period_begin
 from assets.raw.receipt import MAX_RECEIPT, RECEIPT, believable, moment, printable, receipt_of
 from data import contract
 from quality.reconcile import envelope_faults, parse_control
@@ -28,6 +28,8 @@ _ASIDE = (RECEIPT, CONTROL, RELEASE, ".ok", ".part", ".tmp")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,120}", re.ASCII)
 # A control file may come a little later than its delivery; after this the delivery is let in without it, and says so.
 CONTROL_WAIT = timedelta(hours=24)
+# A list may be named after the month it is for, and sent before that month begins.
+AHEAD = timedelta(days=31)
 # A file without a receipt that was written to within these seconds may still be growing.
 QUIET_SECONDS = 10
 HASHED_BYTES = 4 << 30
@@ -173,8 +175,9 @@ def _one(home: Path, path: Path, receipt: dict[str, Any], known_at: datetime, pa
         _refuse(home, path, receipt, fault or "文件名不在任何合同之内" + _nearest(path.name), passed)
         return
     tables, form_id, parts = known
-    if period_end(parts.period) is None:
-        _refuse(home, path, receipt, f"文件名里的期间「{parts.period}」不是真实的日期、月份、季度或年度", passed)
+    fault = _period_fault(parts.period, receipt, known_at)
+    if fault:
+        _refuse(home, path, receipt, fault, passed)
         return
     limit = max(t.forms[form_id].max_bytes for t in tables if form_id in t.forms)
     if path.stat().st_size > limit:
@@ -206,6 +209,18 @@ def _one(home: Path, path: Path, receipt: dict[str, Any], known_at: datetime, pa
             _refuse(home, path, receipt, "；".join(faults), passed)
             return
     _accept(home, path, receipt, sha256, passed)
+
+
+def _period_fault(period: str, receipt: dict[str, Any], known_at: datetime) -> str | None:
+    """A period that is none, or that was far from begun when the delivery came: taken at its word it would make the feed look up to date for years."""
+    begin = period_begin(period)
+    if begin is None:
+        return f"文件名里的期间「{period}」不是真实的日期、月份、季度或年度"
+    # When a file whose receipt was lost came is not known better than by the run.
+    came = known_at if "made_by" in receipt else moment(receipt["received_at"])
+    if begin > came.date() + AHEAD:
+        return f"文件名里的期间「{period}」比收到的日子（{came:%Y-%m-%d}）晚一个月以上"
+    return None
 
 
 def _control_faults(control: Path, md5: str, parts: contract.Name) -> list[str]:

@@ -27,6 +27,7 @@ MAC_EPOCH = 1462
 _ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\sr=\"(\d+)\"")
 _PLAIN_ROW = re.compile(rb'<row r="(\d+)"')
 _VALUELESS = re.compile(rb"<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*</(?:\w+:)?c>")
+_HIDDEN = re.compile(rb"<(?:\w+:)?(?:row|col)\b[^>]*?\shidden=\"(?:1|true)\"")
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})\Z")
 
 
@@ -42,7 +43,7 @@ class Inspection:
 def inspected(path: Path, form: Form) -> Inspection:
     """Raises RefusedFile for what no workbook may hold: macros, DOCTYPEs, a row number told twice, parts that do not inflate to what the archive says."""
     found = Inspection()
-    formulas = 0
+    formulas = hidden = 0
     odd: list[str] = []
     with checked_zip(path, form.max_bytes) as archive:
         other = office_kind_of(archive.namelist())
@@ -58,10 +59,11 @@ def inspected(path: Path, form: Form) -> Inspection:
             try:
                 with archive.open(member) as part:
                     sheet = member.filename.startswith("xl/worksheets/")
-                    held, strange = _scanned(part, member.filename, sheet)
+                    held, strange, unseen = _scanned(part, member.filename, sheet)
             except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
                 raise RefusedFile(f"工作簿损坏：{member.filename[:80]} 解不开（{type(error).__name__}）") from None
             formulas += held
+            hidden += unseen
             if strange:
                 odd.append(member.filename)
         found.shift = _epoch_shift(archive)
@@ -71,12 +73,14 @@ def inspected(path: Path, form: Form) -> Inspection:
             }
     if formulas:
         found.notes.append(f"含公式 {formulas} 格，取其缓存值")
+    if hidden:
+        found.notes.append(f"有隐藏（或筛选掉）的行、列 {hidden} 处，与其他行列一样读入")
     return found
 
 
-def _scanned(part: IO[bytes], name: str, sheet: bool) -> tuple[int, bool]:
-    """Formulas of an XML part, and whether it holds error cells or formulas without a value."""
-    formulas, strange, tail, last = 0, False, b"", 0
+def _scanned(part: IO[bytes], name: str, sheet: bool) -> tuple[int, bool, int]:
+    """Formulas of an XML part, whether it holds error cells or formulas without a value, and its hidden rows and columns."""
+    formulas, strange, hidden, tail, last = 0, False, 0, b"", 0
     while True:
         chunk = part.read(CHUNK)
         # UTF-16 is ASCII with NULs between.
@@ -91,6 +95,7 @@ def _scanned(part: IO[bytes], name: str, sheet: bool) -> tuple[int, bool]:
             done, tail = text[:cut], text[cut:]
             own = done.count(b"<f>") + done.count(b"<f ") if _follows(done, b"f", b"<") else 0
             formulas += own
+            hidden += len(_HIDDEN.findall(done)) if b"hidden" in done else 0
             strange = (
                 strange or (_follows(done, b"e", b'"') and b't="e"' in done) or bool(own and _VALUELESS.search(done))
             )
@@ -100,7 +105,7 @@ def _scanned(part: IO[bytes], name: str, sheet: bool) -> tuple[int, bool]:
                 raise RefusedFile(f"{name} 里第 {back} 行出现两次或行号倒退，工作簿损坏")
             last = rows[-1]
         if not chunk:
-            return formulas, strange
+            return formulas, strange, hidden
 
 
 def _row_numbers(xml: bytes) -> list[bytes]:

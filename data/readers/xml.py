@@ -64,6 +64,8 @@ def _encoding(raw: bytes, form: Form) -> tuple[str, list[str]]:
             )
         note = [] if not said or said == encoding else [f"声明的编码是 {said}，实际按 {encoding} 读出"]
         return encoding, note
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise RefusedFile(f"合同约定 {ours}，实际是 UTF-16（开头有字节顺序标记）")
     line = raw.count(b"\n", 0, place) + 1
     raise RefusedFile(f"第 {line} 行不是合法的 {ours}（声明：{said or '无'}）")
 

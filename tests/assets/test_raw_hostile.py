@@ -114,6 +114,12 @@ def test_what_a_snapshot_may_lack_is_said(attacked: tuple[DuckWarehouse, Passed,
     assert "预写日志" in attacked[0].frame(sql).item(0, 0)
 
 
+def test_hidden_rows_and_columns_are_read_and_counted(attacked: tuple[DuckWarehouse, Passed, list[str]]) -> None:
+    sql = "SELECT notes, rows_loaded FROM raw.delivery_load WHERE name = 'GXT_ZJTX_1911_F_68.xlsx'"
+    notes, loaded = attacked[0].frame(sql).row(0)
+    assert ("有隐藏（或筛选掉）的行、列 2 处，与其他行列一样读入" in notes, loaded) == (True, 8)
+
+
 def test_links_folders_and_pipes_are_turned_away_and_never_followed(
     attacked: tuple[DuckWarehouse, Passed, list[str]],
 ) -> None:

@@ -52,6 +52,11 @@ def encoding_cases() -> Iterator[Case]:
     yield Case("RX_CALL_20220101_I_68.csv", (garbled + "\n").encode(), "转存|乱码|缺少|表头")
     yield Case(market(5), bad_row(ENTNAME="海南锟斤拷锟斤拷有限公司"), "乱码", rows=True)
     yield Case(market(6), bad_row(ENTNAME="海南\u202e司公限有"), "控制字符", rows=True)
+    for number, mark in enumerate("\u200f\u0085\ufffe\U000e0041", 70):
+        yield Case(market(number), bad_row(ENTNAME=f"海南{mark}甲有限公司"), "控制字符", rows=True)
+    yield Case(market(74), TEXT.replace("ENTNAME", "企業名稱", 1).encode("gb18030"), "缺少列「ENTNAME」")
+    for number, period in enumerate(("20991231", "18991231", "00010101")):
+        yield Case(f"SCJG_E_BASEINFO_{period}_I_68.csv", GOOD + b"\r\n" * (3 + number), "期间")
 
 
 def archive_cases() -> Iterator[Case]:
@@ -101,8 +106,22 @@ def value_cases() -> Iterator[Case]:
             "2024年2月30日",
             "1024-01-01",
             "20240100",
+            "2024-01-0²",
         ),
-        "REGCAP": ("1.234,56", "壹佰万元", "100.5.5", "--5", "约100", "100-200", "1,00,000", "5万8千", "Ⅷ"),
+        "REGCAP": (
+            "1.234,56",
+            "壹佰万元",
+            "100.5.5",
+            "--5",
+            "约100",
+            "100-200",
+            "1,00,000",
+            "5万8千",
+            "Ⅷ",
+            "10²",
+            "①",
+            "1₂",
+        ),
         "S_EXT_TIME": ("2024-01-02 25:61:00", "昨天"),
     }
     number = 28
@@ -125,6 +144,7 @@ def value_cases() -> Iterator[Case]:
     yield Case(market(66), TEXT.replace('"', "“").encode("gb18030"), "不合格|代码表|日期|退回")
 
 
+HIDDEN = "GXT_ZJTX_1911_F_68.xlsx"
 GRADIENT_HEAD = [c.header for c in h.GRADIENT]
 
 
@@ -155,6 +175,7 @@ def workbook_cases() -> Iterator[Case]:
     yield Case(name.format(1904), book(rows, lambda m, p: p.write_formula(3, dated, "=1/0", None, "#DIV/0!")), "错误值|公式", rows=True)  # fmt: skip
     yield Case(name.format(1905), book([GRADIENT_HEAD]), "没有一行|只有表头")
     yield Case(name.format(1906), book([["", "", ""], [" "]]), "表头|没有可见|缺少")
+    yield Case(HIDDEN, book(rows, lambda m, p: (p.set_row(2, None, None, {"hidden": True}), p.set_column(2, 3, None, None, {"hidden": True}))), "", loads=True)  # fmt: skip
     yield Case(name.format(1907), h.rezipped(book(rows), {"xl/workbook.bin": b"x"}), "", loads=True)
     yield Case(
         name.format(1908), h.zipped({"xl/workbook.bin": b"\x83\x01", "[Content_Types].xml": b"<Types/>"}), "xlsb"
@@ -221,6 +242,8 @@ def record_cases() -> Iterator[Case]:
         yield Case(f"ZSCQ_PATENT_2022010{k + 1}_F_68.xml", h.patents(body), "语法")
     strange = h.patents("<a>1</a>", '<?xml version="1.0" encoding="UTF-7"?>')
     yield Case("ZSCQ_PATENT_20220105_F_68.xml", strange, "缺少|表头|没有一|合法|语法")
+    wide = h.patents("<a>1</a>", '<?xml version="1.0" encoding="UTF-16"?>').decode().encode("utf-16")
+    yield Case("ZSCQ_PATENT_20220106_F_68.xml", wide, "实际是 UTF-16")
     names = [c.header for c in contract.table("apply", "case").columns.values()]
     sound = dict.fromkeys(names) | {"办件编号": "B1", "事项编号": "hk-x", "申报日": "2022-01-01"}
 
