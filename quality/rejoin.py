@@ -62,6 +62,11 @@ def rejoined(reading: Reading, form: Form, table: Table, received: datetime, key
     return _with(reading, [torn[way.record] for way in right], right) if right else reading
 
 
+def note(rows: int) -> str:
+    """What the ledger says of so many rows put right."""
+    return f"{rows} 行因格内有未加引号的分隔符多出一列；只有一种接法使各格都合乎合同，已接回"
+
+
 def _ways(place: int, record: Unreadable, layout: Sequence[str | None], form: Form, table: Table) -> Iterator[_Joined]:
     """Each way of joining two cells, unless the shape of a cell alone says no."""
     cells = [None if form.null is not None and c == form.null else c for c in record.cells]
@@ -119,5 +124,5 @@ def _with(reading: Reading, mended: list[Unreadable], ways: list[_Joined]) -> Re
     reading.frame = pl.concat([reading.frame, rows], how="diagonal").sort(ROW)
     whole = {(record.row_no, record.sheet) for record in mended}
     reading.unreadable = [u for u in reading.unreadable if (u.row_no, u.sheet) not in whole]
-    reading.notes.append(f"{len(ways)} 行因格内有未加引号的分隔符多出一列；只有一种接法使各格都合乎合同，已接回")
+    reading.rejoined += len(ways)
     return reading

@@ -186,6 +186,7 @@ class Large:
         for kind, count in reading.set_aside.items():
             self.reading.aside(kind, count)
         self.reading.notes += reading.notes
+        self.reading.rejoined += reading.rejoined
         self.broken = self.broken or bool(reading.unreadable)
         counts = self.file.counts
         counts["rows_in"] += reading.rows_in

@@ -27,11 +27,10 @@ from assets.raw.volume import Habit, judge_volume
 from data.contract import Form, Table
 from data.readers import pool
 from data.readers.reading import Reading, RefusedFile
-from quality import validator
+from quality import rejoin, validator
 from quality.conform import Conformed, conform, merged
 from quality.expectations import validated, validated_parts
 from quality.masks import Outcome, joined, outcome
-from quality.rejoin import rejoined
 
 # The ledger's word for accepted bytes that changed; such a delivery is looked at again in every run.
 DAMAGED = "文件收到之后被改动过，与回执的 sha256 不符"
@@ -106,7 +105,7 @@ def _in_parts(home: Path, file: File, form: Form, table: Table, key: bytes, habi
                 file.refusal, file.counts = str(part), no_counts()
                 large.drop()
                 return None
-            part = rejoined(part, form, table, file.arrival["received_at"], key)
+            part = rejoin.rejoined(part, form, table, file.arrival["received_at"], key)
             large.take(part, _placed(part.frame, file), key)
         large.settle()
     except Untypable as error:
@@ -197,7 +196,7 @@ def _read(home: Path, group: list[File], form: Form, table: Table, key: bytes) -
         if isinstance(result, RefusedFile):
             file.refusal = str(result)
             continue
-        result = rejoined(result, form, table, file.arrival["received_at"], key)
+        result = rejoin.rejoined(result, form, table, file.arrival["received_at"], key)
         file.reading, file.notes = result, _notes(result, file)
         frames.append(_placed(result.frame, file))
     if not frames:
@@ -238,4 +237,5 @@ def _placed(text: pl.DataFrame, file: File) -> pl.DataFrame:
 def _notes(reading: Reading, file: File) -> list[str]:
     made = {"made": f"{NO_RECEIPT}，收到时间取文件写入的时间", "untimed": f"{UNTIMED}，记为本次运行的那一天"}
     said = made.get(file.arrival["receipt"])
-    return [*reading.notes, said] if said else reading.notes
+    mended = [rejoin.note(reading.rejoined)] if reading.rejoined else []
+    return [*reading.notes, *mended, *([said] if said else [])]

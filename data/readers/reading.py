@@ -45,6 +45,8 @@ class Reading:
     unreadable: list[Unreadable] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     layout: tuple[str | None, ...] = ()
+    # rows of the frame that were put together again from one cell too many
+    rejoined: int = 0
 
     @property
     def rows_in(self) -> int:
@@ -69,6 +71,7 @@ def merged(parts: Iterable[Reading]) -> Reading:
         first.unreadable += part.unreadable
         first.notes += part.notes
         first.layout = first.layout or part.layout
+        first.rejoined += part.rejoined
     if rest:
         first.frame = pl.concat([first.frame, *[p.frame for p in rest if p.frame.height]], how="diagonal")
     return first

@@ -50,8 +50,12 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+# Without quotes, and with a comma in the address.
+COMMA = "c{},91460100MA4Q8NMD0P,460100012397356,海南祥链有限公司,1151,E,5013,王某,1.0,156,2021-12-14,2021-12-14,2021-12-14,9999-12-31,和平大道30号,145室,460108,零售。,460100,3,10093506773,0,U,2023-04-05 11:32:42"
+
+
 def market() -> bytes:
-    """Repeats near and far, faults of every level, a broken line, a record over two lines, a subject named again."""
+    """Repeats near and far, faults of every level, a broken line, a record over two lines, a subject named again, commas nobody quoted."""
     rows = [{**BASE, "PRIPID": f"p{i}", "ENTNAME": f"海南{i % 7}有限公司"} for i in range(60)]
     rows[30]["ENTNAME"] = "海南\n三有限公司"
     rows += [
@@ -60,7 +64,10 @@ def market() -> bytes:
         {**BASE, "PRIPID": "q1", "ESTDATE": "2026-02-30"},
         {**BASE, "PRIPID": "q2", "REGCAP": "-1"},
     ]
-    return csv(*rows).replace(b'"p40"', b'"p40,"')
+    lines = csv(*rows).replace(b'"p40"', b'"p40,"').split(b"\r\n")
+    for place in (8, 52):
+        lines.insert(place, COMMA.format(place).encode("gb18030"))
+    return b"\r\n".join(lines)
 
 
 def deliveries(home: Home) -> None:
@@ -152,6 +159,13 @@ def test_parts_and_the_whole_end_in_the_same_tables(
         "SCJG_E_BASEINFO_20240104_I_01.csv",
         VAT.replace("202401", "202402"),
     ]
+    assert home.rows("SELECT pripid, address FROM raw.market_baseinfo WHERE pripid LIKE 'c%' ORDER BY 1") == [
+        ("c52", "和平大道30号,145室"),
+        ("c8", "和平大道30号,145室"),
+    ]
+    assert (
+        found["raw.delivery_load"].filter(pl.col("name") == DAY)["notes"][0].startswith("2 行因格内有未加引号的分隔符")
+    )
     counts = "SELECT rows_in, rows_loaded, rows_rejected, rows_duplicate, rows_total FROM raw.delivery_load WHERE name LIKE 'CZT%'"
     assert home.rows(counts) == [(54, 49, 2, 1, 2)]
     assert not list((tmp_path / "spill").glob("delivery-*")), "nothing is left behind"

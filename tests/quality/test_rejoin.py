@@ -36,7 +36,7 @@ def test_a_comma_in_an_address_goes_back_and_the_row_stands_in_its_place() -> No
     assert found.frame["region_code"][2] == "460105"
     # two cells too many are more than a comma that somebody forgot
     assert [u.row_no for u in found.unreadable] == [4]
-    assert found.notes == ["2 行因格内有未加引号的分隔符多出一列；只有一种接法使各格都合乎合同，已接回"]
+    assert found.rejoined == 2
     assert found.rows_in == 5
 
 
@@ -53,7 +53,7 @@ def test_a_comma_in_an_address_goes_back_and_the_row_stands_in_its_place() -> No
 )  # fmt: skip
 def test_where_anything_is_unsure_the_record_stays_unreadable(changed: dict[str, str]) -> None:
     found = of(sent(**changed))
-    assert (found.frame.height, len(found.unreadable), found.notes) == (2, 1, [])
+    assert (found.frame.height, len(found.unreadable), found.rejoined) == (2, 1, 0)
 
 
 def test_a_delivery_torn_all_over_is_left_to_people(monkeypatch: pytest.MonkeyPatch) -> None:
