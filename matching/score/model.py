@@ -22,6 +22,10 @@ from matching.score.weighted import WEIGHTS, weighted
 # +1: the score may not fall when the feature rises; 0: free. A long time left or a big award may go either way.
 MONOTONE: Final = {name: 0 if name in ("days_left", "award_weight", "freshness") else 1 for name in FEATURES}
 SEED: Final = 7
+# What an item asks of a firm is in no feature and in all its outcomes: their share, drawn towards that of all items as if by so many cases.
+SHARE: Final = "item_share"
+SHARE_MEANS: Final = "这一事项以往受邀后获得奖励的比例（样本少时向总体收缩）。"
+SHRINKAGE: Final = 20
 # Below these the transparent score is better company than a model: too few outcomes to calibrate.
 FEWEST_CASES: Final = 500
 FEWEST_OF_EACH: Final = 50
@@ -47,13 +51,36 @@ class ModelError(RuntimeError):
 
 @dataclass(frozen=True)
 class Calibration:
-    """Platt (1999): probability = σ(slope · logit(raw) + intercept). Two numbers, where steps need thousands of cases to be smooth."""
+    """Platt (1999) on two scores: probability = σ(slope · logit(raw) + weight · logit(share) + intercept), `share` that of the item's past cases.
+
+    Three numbers, where steps need thousands of cases to be smooth; neither slope nor weight is negative.
+    """
 
     slope: float
+    weight: float
     intercept: float
 
-    def predict(self, raw: Floats) -> Floats:
-        return np.asarray(1.0 / (1.0 + np.exp(-(self.slope * _logit(raw) + self.intercept))))
+    @classmethod
+    def fitted(cls, raw: Floats, share: Floats, obtained: np.ndarray[Any, np.dtype[np.int64]]) -> Calibration:
+        """Fitted to outcomes; a score that speaks against itself takes no part. Raises ModelError if neither speaks for itself."""
+        from sklearn.linear_model import LogisticRegression
+
+        scores = np.column_stack([_logit(raw), _logit(share)])
+        found = []
+        for used in ([0, 1], [0], [1]):
+            line = LogisticRegression(C=1e6).fit(scores[:, used], obtained)
+            if (line.coef_ > 0).all():
+                slopes = dict(zip(used, line.coef_[0].tolist(), strict=True))
+                right = line.predict_proba(scores[:, used])[np.arange(len(obtained)), obtained]
+                one = cls(slopes.get(0, 0.0), slopes.get(1, 0.0), float(line.intercept_[0]))
+                found.append((float(-np.log(right).mean()), one))
+        if not found:
+            raise ModelError("校准段里分数越高越不容易获得奖励，模型不可用，继续使用公开权重")
+        return min(found, key=lambda pair: pair[0])[1]
+
+    def predict(self, raw: Floats, share: Floats) -> Floats:
+        logit = self.slope * _logit(raw) + self.weight * _logit(share) + self.intercept
+        return np.asarray(1.0 / (1.0 + np.exp(-logit)))
 
 
 def _logit(raw: Floats) -> Floats:
@@ -62,17 +89,37 @@ def _logit(raw: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """Of each item's past cases the share that obtained the award; `overall` of all of them, and of an item nobody has tried."""
+
+    overall: float
+    of: Mapping[str, float]
+
+    @classmethod
+    def learned(cls, cases: pl.DataFrame) -> Shares:
+        """From `item_id, obtained`."""
+        overall = float(cases["obtained"].cast(pl.Float64).sum()) / max(cases.height, 1)
+        shrunk = (pl.col("obtained").sum() + SHRINKAGE * overall) / (pl.len() + SHRINKAGE)
+        return cls(overall, dict(cases.group_by("item_id").agg(shrunk.round(9)).sort("item_id").iter_rows()))
+
+    def told(self, items: pl.Series) -> pl.Series:
+        return items.replace_strict(self.of, default=self.overall, return_dtype=pl.Float64).alias(SHARE)
+
+
+@dataclass(frozen=True)
 class Model:
-    """A booster and its calibration; `card` is what its training measured."""
+    """A booster, its calibration and the shares of items it was taught with; `card` is what its training measured."""
 
     booster: Any
     calibration: Calibration
+    shares: Shares
     card: Mapping[str, Any]
 
     def score(self, features: pl.DataFrame) -> pl.Series:
-        """Calibrated probabilities for a frame of features, rounded to 6 digits; a null feature is a missing value to the trees."""
-        raw = raw_scores(self.booster, features)
-        return pl.Series("score", np.clip(self.calibration.predict(raw), 0.0, 1.0).round(6), dtype=pl.Float64)
+        """Calibrated probabilities for a frame of `item_id` and features, rounded to 6 digits; a null feature is a missing value to the trees."""
+        share = self.shares.told(features["item_id"]).to_numpy()
+        probability = self.calibration.predict(raw_scores(self.booster, features), share)
+        return pl.Series("score", np.clip(probability, 0.0, 1.0).round(6), dtype=pl.Float64)
 
 
 def raw_scores(booster: Any, features: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -117,7 +164,6 @@ def train(cases: pl.DataFrame) -> Model:
     Raises ModelError if there are too few cases, or too few of either outcome in any part.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.linear_model import LogisticRegression
 
     known = cases.sort("day", "item_id", "enterprise_id")
     if known.height < FEWEST_CASES:
@@ -136,20 +182,22 @@ def train(cases: pl.DataFrame) -> Model:
         max_leaf_nodes=15,
         min_samples_leaf=30,
         l2_regularization=1.0,
-        early_stopping=False,
+        # as many trees as cases set aside still gain from: two hundred learned the noise of answers that hardly differ
+        early_stopping=True,
+        validation_fraction=0.2,
+        n_iter_no_change=10,
         random_state=SEED,
     )
+    shares = Shares.learned(parts["learn"])
     with threadpool_limits(1, user_api="openmp"):
         booster.fit(matrix(parts["learn"]), parts["learn"]["obtained"].to_numpy())
-    fitted = LogisticRegression(C=1e6).fit(
-        _logit(raw_scores(booster, parts["calibrate"])).reshape(-1, 1),
-        parts["calibrate"]["obtained"].cast(pl.Int64).to_numpy(),
+    kept = parts["calibrate"]
+    kept = parts["calibrate"]
+    calibration = Calibration.fitted(
+        raw_scores(booster, kept), shares.told(kept["item_id"]).to_numpy(), kept["obtained"].cast(pl.Int64).to_numpy()
     )
-    calibration = Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
-    if calibration.slope <= 0:
-        raise ModelError("校准段里分数越高越不容易获得奖励，模型不可用，继续使用公开权重")
-    model = Model(booster, calibration, {})
-    return Model(booster, calibration, _card(model, parts, known))
+    model = Model(booster, calibration, shares, {})
+    return Model(booster, calibration, shares, _card(model, parts, known))
 
 
 def _card(model: Model, parts: Mapping[str, pl.DataFrame], known: pl.DataFrame) -> dict[str, Any]:
@@ -171,8 +219,9 @@ def _card(model: Model, parts: Mapping[str, pl.DataFrame], known: pl.DataFrame) 
             }
             for name, score in scores.items()
         },
-        "features": {name: explanation(name) for name in FEATURES},
-        "monotone": MONOTONE,
+        "features": {**{name: explanation(name) for name in FEATURES}, SHARE: SHARE_MEANS},
+        "monotone": {**MONOTONE, SHARE: 1},
+        "calibration": {"slope": round(model.calibration.slope, 4), SHARE: round(model.calibration.weight, 4)},
         "weights_of_default": WEIGHTS,
         "quantiles": {name: _quantiles(known[name]) for name in FEATURES},
         "limits": "只对未被判为不符合的（企业，事项）打分；分数是受邀后获得奖励的概率，不决定资格和金额。",
@@ -208,7 +257,11 @@ def save(model: Model, folder: Path, day: dt.date) -> str:
     import skops.io
 
     content: bytes = skops.io.dumps(
-        {"booster": model.booster, "calibration": [model.calibration.slope, model.calibration.intercept]}
+        {
+            "booster": model.booster,
+            "calibration": [model.calibration.slope, model.calibration.weight, model.calibration.intercept],
+            "shares": [model.shares.overall, dict(model.shares.of)],
+        }
     )
     sha256 = hashlib.sha256(content).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
@@ -239,4 +292,8 @@ def load(folder: Path) -> Model | None:
     if strange:
         raise ModelError(f"模型文件 {path.name} 含有不在允许名单里的类型：{'、'.join(strange)}")
     stored = skops.io.load(io.BytesIO(content), trusted=list(TRUSTED))
-    return Model(stored["booster"], Calibration(*stored["calibration"]), card)
+    if "shares" not in stored:
+        raise ModelError(
+            f"模型文件 {path.name} 由更早的版本训练，不含各事项以往的比例；请重新运行 huiqi train，或删去 {pointer.name} 改用公开权重"
+        )
+    return Model(stored["booster"], Calibration(*stored["calibration"]), Shares(*stored["shares"]), card)

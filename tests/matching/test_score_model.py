@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from matching.score.features import FEATURES
-from matching.score.model import ModelError, drift, load, save, split_by_time, train
+from matching.score.model import Calibration, ModelError, drift, load, save, split_by_time, train
 from matching.score.weighted import WEIGHTS, weighted
 
 
@@ -114,6 +114,38 @@ def test_a_file_with_other_types_is_refused(tmp_path: Path) -> None:
     (tmp_path / "match_score.json").write_text(json.dumps(card), encoding="utf-8")
     with pytest.raises(ModelError, match="不在允许名单"):
         load(tmp_path)
+
+
+def test_what_only_an_item_tells_is_learned_from_its_outcomes() -> None:
+    """Items differ in what they ask, features say nothing: the model must not rank worse than the items' own shares."""
+    ease = {f"i{k}": 0.05 + 0.04 * k for k in range(12)}
+
+    def asked(n: int, seed: int) -> pl.DataFrame:
+        frame = cases(n, seed).with_columns(pl.col("item_id").replace_strict(ease).alias("truth"))
+        return frame.with_columns(
+            pl.Series("obtained", np.random.default_rng(seed).uniform(size=n) < frame["truth"].to_numpy())
+        )
+
+    model = train(asked(7000, 3))
+    measured = model.card["measured"]
+    assert measured["model"]["pr_auc"] > measured["popularity"]["pr_auc"] - 0.01
+    assert measured["model"]["pr_auc"] > measured["weighted"]["pr_auc"] + 0.05
+    fresh = asked(4000, 11)
+    assert float(np.corrcoef(model.score(fresh), fresh["truth"])[0, 1]) > 0.9
+    unheard = model.score(fresh.with_columns(pl.lit("新事项").alias("item_id")))
+    assert abs(float(unheard.mean()) - model.shares.overall) < 0.05  # type: ignore[arg-type]
+
+
+def test_a_score_that_speaks_against_itself_takes_no_part() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.uniform(0.05, 0.6, 3000)
+    obtained = (rng.uniform(size=3000) < truth).astype(np.int64)
+    by_share = Calibration.fitted(1 - truth, truth, obtained)
+    assert by_share.slope == 0.0 and by_share.weight == pytest.approx(1.0, abs=0.15)
+    by_trees = Calibration.fitted(truth, 1 - truth, obtained)
+    assert by_trees.weight == 0.0 and by_trees.slope > 0
+    with pytest.raises(ModelError, match="越不容易"):
+        Calibration.fitted(1 - truth, 1 - truth, obtained)
 
 
 def test_drift_is_small_on_the_same_world_and_large_on_another(model) -> None:  # type: ignore[no-untyped-def]
