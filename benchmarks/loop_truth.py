@@ -70,7 +70,7 @@ def judged(home: Path, truth: pl.DataFrame, as_of: dt.date, desk: Desk) -> dict[
     asked = truth.select(*key, "verdict", pl.col("amount_yuan").alias("true_yuan"))
     known = lines.filter(pl.col("list_id").is_in(sorted(sent))).join(asked, on=key, how="left")
     paid, told = known.filter(pl.col("kind") == "auto_award"), known.filter(pl.col("kind").is_in(["invite", "nudge"]))
-    due = due_of(home, truth, as_of)
+    due = due_of(home, truth.join(barred_of(home), on="uscc", how="anti"), as_of)
     missed = missed_of(home, due, as_of, desk)
     misled = told.filter(pl.col("verdict") == "ineligible").select(key)
     unexplained = missed.filter(pl.col("reason").is_null()).select(key)
@@ -98,8 +98,16 @@ def judged(home: Path, truth: pl.DataFrame, as_of: dt.date, desk: Desk) -> dict[
     }
 
 
+def barred_of(home: Path) -> pl.DataFrame:
+    """Firms that truth bars from every award on the day last asked of it: verdicts are of an item's own conditions alone."""
+    values = pl.scan_parquet(home.with_name(f"{home.name}.truth") / "truth" / "truth_indicator.parquet")
+    listed = pl.col("indicator").is_in(["is_dishonest", "is_serious_illegal"]) & (pl.col("value") == "true")
+    ended = (pl.col("indicator") == "business_status") & pl.col("value").is_in(["吊销", "注销", "撤销", "迁出"])
+    return values.filter(listed | ended).select("uscc").unique().collect()
+
+
 def due_of(home: Path, truth: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
-    """Whom truth owes an automatic award on the day: uscc, item_id, version and the cycle the day is in."""
+    """Whom `truth` owes an automatic award on the day: uscc, item_id, version and the cycle the day is in."""
     items = frame(
         home,
         "SELECT item_id, version, cycle AS kind, window_from FROM policy.item"
