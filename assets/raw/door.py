@@ -9,6 +9,7 @@ import stat
 import time
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -24,7 +25,9 @@ from data import contract
 from quality.reconcile import envelope_faults, parse_control
 
 CONTROL, RELEASE = ".ctl", ".release.json"
-_ASIDE = (RECEIPT, CONTROL, RELEASE, ".ok", ".part", ".tmp")
+# A sender's word that a delivery is whole; many never say it, so nobody waits for it.
+_WHOLE = ".ok"
+_ASIDE = (RECEIPT, CONTROL, RELEASE, _WHOLE, ".part", ".tmp")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,120}", re.ASCII)
 # A control file may come a little later than its delivery; after this the delivery is let in without it, and says so.
 CONTROL_WAIT = timedelta(hours=24)
@@ -290,6 +293,7 @@ def _accept(home: Path, path: Path, receipt: dict[str, Any], sha256: str, passed
     _move(path, target)
     target.chmod(0o444)
     path.with_name(path.name + RECEIPT).unlink(missing_ok=True)
+    _forget_flag(path)
     passed.accepted.append(path.name)
 
 
@@ -314,6 +318,7 @@ def _repeat(folder: Path, path: Path, receipt: dict[str, Any], control: Path) ->
         (folder / path.name).chmod(0o444)
     for leftover in (path, control, path.with_name(path.name + RECEIPT)):
         leftover.unlink(missing_ok=True)
+    _forget_flag(path)
 
 
 def _refuse(home: Path, path: Path, receipt: dict[str, Any] | None, reason: str, passed: Passed) -> None:
@@ -330,6 +335,13 @@ def _refuse(home: Path, path: Path, receipt: dict[str, Any] | None, reason: str,
         if os.path.lexists(companion):
             _set_aside(companion, folder)
     _set_aside(path, folder)
+    _forget_flag(path)
+
+
+def _forget_flag(path: Path) -> None:
+    """Without its delivery the flag says nothing, and thousands of them would be walked over in every run."""
+    with suppress(OSError):
+        path.with_name(path.name + _WHOLE).unlink(missing_ok=True)
 
 
 def _set_aside(path: Path, folder: Path) -> None:

@@ -96,6 +96,17 @@ def test_names_are_let_in_by_allow_list(home: Home, name: str, said: str) -> Non
     assert said in home.rows("SELECT reason FROM raw.arrival WHERE status = 'refused'")[0][0]
 
 
+def test_the_flag_of_a_delivery_goes_with_it_and_nothing_waits_for_one(home: Home) -> None:
+    landed = [home.land(DAY, csv(BASE)), home.land("SCJG_E_BASEINFO_20240103_I_01.csv", b""), home.land("x.csv", b"x"), home.land(DAY, csv(BASE))]  # fmt: skip
+    for path in landed[:3]:
+        path.with_name(path.name + ".ok").write_bytes(b"")
+    landed[3].with_name(DAY + ".ok").mkdir()
+    home.refresh()
+    assert (sorted(home.passed.accepted), home.passed.repeated) == ([DAY, "SCJG_E_BASEINFO_20240103_I_01.csv"], [DAY])
+    assert [name for name, _ in home.passed.refused] == ["x.csv"]
+    assert not [p for p in (home.folder / "landing").rglob("*") if p.is_file()]
+
+
 def test_a_symbolic_link_is_refused_and_its_target_untouched(home: Home) -> None:
     secret = home.folder / "secret.csv"
     secret.write_bytes(csv(BASE))
