@@ -26,6 +26,9 @@ PAGE = 500
 # One request in eleven is told to come back; a pull gives up only when a page was refused this often.
 ATTEMPTS = 8
 START_SECONDS = 30.0
+# What one pull may bring and take: a source gone wrong must not keep the night's run from its other feeds.
+PAGE_BYTES, PULL_BYTES = 64 << 20, 1 << 30
+PULL_SECONDS = 1800.0
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -60,7 +63,7 @@ def pull_feeds(home: Path, known_at: datetime) -> Pulled:
                     rows = _records(url, token, table.native, since[table.name], known_at)
                     _land(home, table, rows, known_at)
                     pulled.done.append(f"{feed.name}·{table.label}：{len(rows)} 条")
-        except (PullError, KeyError, OSError, httpx.HTTPError, ValueError) as error:
+        except (PullError, LookupError, TypeError, OSError, httpx.HTTPError, ValueError) as error:
             pulled.failed.append(f"{department}：{type(error).__name__} {error}"[:300])
     return pulled
 
@@ -128,16 +131,19 @@ def _free_port() -> int:
 def _records(url: str, token: str, native: str, since: datetime | None, until: datetime) -> list[str]:
     """Every record changed in the span, as JSON text, in the order served; pages may overlap while data shift."""
     lines: list[str] = []
-    page, total = 1, 0
+    page, total, size = 1, 0, 0
+    deadline = time.monotonic() + PULL_SECONDS
     with httpx.Client(timeout=30.0, trust_env=False) as client:
         while True:
             query = {"page": page, "size": PAGE, "updated_until": f"{until:%Y-%m-%d %H:%M:%S}"}
             if since is not None:
                 query["updated_since"] = f"{since:%Y-%m-%d %H:%M:%S}"
-            answer = _page(client, f"{url.rstrip('/')}/{native}?{urlencode(query)}", token)
-            total = int(answer["total"])
-            data = answer["data"]
-            lines += [json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in data]
+            total, data = _told(_page(client, f"{url.rstrip('/')}/{native}?{urlencode(query)}", token, deadline))
+            new = [json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in data]
+            size += sum(map(len, new))
+            if size > PULL_BYTES:
+                raise PullError(f"{native} 一次拉取超过 {PULL_BYTES >> 20} MB")
+            lines += new
             if not data or page * PAGE >= total:
                 break
             page += 1
@@ -146,23 +152,42 @@ def _records(url: str, token: str, native: str, since: datetime | None, until: d
     return lines
 
 
-def _page(client: httpx.Client, address: str, token: str) -> dict[str, Any]:
+def _told(body: Any) -> tuple[int, list[dict[str, Any]]]:
+    """(records in all, those of this page) of an answer, if it is one."""
+    if not isinstance(body, dict):
+        raise PullError("接口的回答不是 JSON 对象")
+    if body.get("code") != 0:
+        raise PullError(f"接口返回 code={str(body.get('code'))[:40]}")
+    total, data = body.get("total"), body.get("data")
+    if not isinstance(total, int) or not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise PullError("接口的回答里 total 不是整数，或 data 不是对象的数组")
+    return total, data
+
+
+def _body(answer: httpx.Response, deadline: float) -> Any:
+    """The JSON of an answer that is neither endless nor nested without end."""
+    raw = bytearray()
+    for chunk in answer.iter_bytes():
+        raw += chunk
+        if len(raw) > PAGE_BYTES or time.monotonic() > deadline:
+            raise PullError(f"接口的一页超过 {PAGE_BYTES >> 20} MB，或一次拉取超过 {PULL_SECONDS / 60:.0f} 分钟")
+    try:
+        return json.loads(raw)
+    except RecursionError:
+        raise PullError("接口的回答嵌套太深") from None
+
+
+def _page(client: httpx.Client, address: str, token: str, deadline: float) -> Any:
     parts = urlsplit(address)
     for _ in range(ATTEMPTS):
         stamp = str(int(time.time()))
         mark = hmac.new(token.encode(), f"{stamp}\n{parts.path}?{parts.query}".encode(), hashlib.sha256).hexdigest()
-        answer = client.get(address, headers={"X-Huiqi-Time": stamp, "X-Huiqi-Token": mark})
-        if answer.status_code == 429:
-            time.sleep(min(float(answer.headers.get("Retry-After", "1")), 5.0))
-            continue
-        if answer.status_code >= 500:
-            time.sleep(0.5)
-            continue
-        answer.raise_for_status()
-        body = answer.json()
-        if body.get("code") != 0:
-            raise PullError(f"接口返回 code={body.get('code')}")
-        return dict(body)
+        with client.stream("GET", address, headers={"X-Huiqi-Time": stamp, "X-Huiqi-Token": mark}) as answer:
+            if answer.status_code < 500 and answer.status_code != 429:
+                answer.raise_for_status()
+                return _body(answer, deadline)
+            wait = min(float(answer.headers.get("Retry-After", "1")), 5.0) if answer.status_code == 429 else 0.5
+        time.sleep(max(wait, 0.0))
     raise PullError(f"接口连续 {ATTEMPTS} 次要求稍后再试或出错")
 
 
@@ -175,7 +200,8 @@ def _land(home: Path, table: contract.Table, lines: list[str], until: datetime) 
     folder = home / "landing" / table.department / f"{until:%Y%m%d}"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{prefix}_{table.native}_{until:%Y%m%d}_I_{until:%H%M%S}.jsonl"
-    raw = ("\n".join(lines) + "\n").encode()
+    # Half a character (\ud800) is written as the escape it came as: the reader rejects that one record.
+    raw = ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
     receipt = {
         "file": path.name,
         "sha256": hashlib.sha256(raw).hexdigest(),

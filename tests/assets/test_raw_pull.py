@@ -27,8 +27,11 @@ class Source:
         self.lost = 0
         self.grows = 0
         self.repeat = 2
+        self.answer: object = None
 
-    def page(self, number: int, size: int) -> dict[str, object]:
+    def page(self, number: int, size: int) -> object:
+        if self.answer is not None:
+            return self.answer
         total = len(self.records)
         start = max(0, (number - 1) * size - (self.repeat if number > 1 else 0))
         data = [r for r in self.records[start : number * size] if r["id"] >= self.lost]
@@ -46,7 +49,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Source, str]]:
             status = served.troubles.pop(0) if served.troubles else 200
             asked = parse_qs(urlsplit(self.path).query)
             body = served.page(int(asked["page"][0]), int(asked["size"][0])) if status == 200 else {}
-            raw = json.dumps(body).encode()
+            raw = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(raw)))
             self.send_header("Retry-After", "0")
@@ -90,6 +93,42 @@ def test_a_source_that_cannot_be_read_to_its_end_lands_nothing(
     served.troubles, served.lost = troubles, lost
     with pytest.raises((PullError, pull.httpx.HTTPError)):
         pulled(url)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ["list"], {"code": 0, "total": "many", "data": []}, {"code": 0, "total": 1, "data": {"id": 1}}, {"code": 0, "total": 1, "data": [1]}, {"code": 0, "data": None},
+        {"code": 500, "total": 0, "data": []}, b"<html>", b"[" * 100_000, {"code": 0, "total": 10**12, "data": [{"id": 1, "x": "y" * 50}]}, b" " * 3000,
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_none_fails_its_source_and_not_the_run(
+    source: tuple[Source, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    served, url = source
+    served.answer = answer
+    monkeypatch.setattr(pull, "PULL_BYTES", 2000)
+    monkeypatch.setattr(pull, "PAGE_BYTES", 200_000 if isinstance(answer, bytes) and answer[:1] == b"[" else 2000)
+    (tmp_path / "sources.yml").write_text(f"reform: {{url: '{url}', token_env: TOKEN_OF_TEST}}\n", encoding="utf-8")
+    monkeypatch.setenv("TOKEN_OF_TEST", "token")
+    found = pull.pull_feeds(tmp_path, UNTIL)
+    assert (len(found.failed), found.done) == (1, [])
+    assert not (tmp_path / "landing").exists()
+
+
+def test_half_a_character_costs_its_record_alone(
+    source: tuple[Source, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, url = source
+    row = {"id": 1, "cf_xdr_mc": "甲", "cf_wsh": "1", "cf_jdrq": "2024-01-01"}
+    served.answer = json.dumps({"code": 0, "total": 2, "data": [row, {**row, "cf_wsh": "\ud800"}]}).encode()
+    (tmp_path / "sources.yml").write_text(f"reform: {{url: '{url}', token_env: TOKEN_OF_TEST}}\n", encoding="utf-8")
+    monkeypatch.setenv("TOKEN_OF_TEST", "token")
+    assert not pull.pull_feeds(tmp_path, UNTIL).failed
+    (landed,) = (tmp_path / "landing").rglob("FGW_XZCF_*.jsonl")
+    lines = landed.read_bytes().splitlines()
+    assert json.loads(lines[0]) == row
+    assert b"\\ud800" in lines[1]
 
 
 def test_a_pull_that_brings_nothing_new_is_a_delivery_and_the_next_begins_there(
