@@ -191,14 +191,18 @@ def _cause(
     ):
         if hit := [feed for feed, what in said.items() if kind in what]:
             return word, "；".join(hit)
+    defects = {
+        (feed, w.removeprefix("defect:")) for feed, what in said.items() for w in what if w.startswith("defect:")
+    }
+    planted = sorted({defect for feed, defect in defects if blame.reaches(defect, feed, indicator)})
+    # a cell that was spoilt in what did come says more than that the running period's file has not
+    if spoilt := [defect for defect in planted if "@" in defect]:
+        return PLANTED, "、".join(spoilt)
     if hit := [feed for feed, what in said.items() if "pending" in what]:
         return NOT_DUE, f"{'；'.join(hit)} 当期名录尚未送来"
     if short:
         return GAP, f"{short[0]} 自 {starts[short[0]]} 起才有交付"
-    defects = {
-        (feed, w.removeprefix("defect:")) for feed, what in said.items() for w in what if w.startswith("defect:")
-    }
-    if planted := sorted({defect for feed, defect in defects if blame.reaches(defect, feed, indicator)}):
+    if planted:
         return PLANTED, "、".join(planted)
     may = indicator.startswith(LESSER) and (uscc, indicator) not in first_hand
     if may and used is not None and wanted and used != wanted[0] and used in wanted:

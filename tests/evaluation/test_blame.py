@@ -239,6 +239,21 @@ def test_what_no_row_tells_excuses_its_one_value_only(ours: str | None, cause: s
     assert found["cause"].to_list() == [cause]
 
 
+def test_a_spoilt_cell_that_came_says_more_than_a_file_that_has_not() -> None:
+    names = ("total_assets", "revenue_last_year")
+    different = pl.DataFrame(
+        [{"uscc": "a", "indicator": name, "ours": None, "true": "900000"} for name in names], schema_overrides={"ours": pl.String}
+    )  # fmt: skip
+    marks = ["2024-12-31|defect:zero_for_unknown@ZCZE", "2025-12-31|pending"]
+    trails = pl.DataFrame({"uscc": ["a"], "feed": ["tax.income_tax"], "newest": ["2025-12-31"], "marks": [marks]})
+    stood = pl.DataFrame(schema={"uscc": pl.String, "indicator": pl.String, "feed": pl.String})
+    feeds = dict.fromkeys(names, ("tax.income_tax",))
+    found = agreement.causes(different, trails, stood, feeds, {}, {}, {}, {}, NONE, NONE, date(2025, 12, 25))
+    assert dict(found.select("indicator", "cause").iter_rows()) == {
+        "total_assets": agreement.PLANTED, "revenue_last_year": agreement.NOT_DUE,
+    }  # fmt: skip
+
+
 def _written_over(landed: list[tuple[str, int, str | None]], rejected: tuple[int, ...] = ()) -> dict[str, list[str]]:
     """The marks of a (row 1), b (2), c (3) of one file and d (1), e (2) of another written over it, of which those rows landed."""
     file = {"feed": "ip.trademark", "file": "landing/ip/ZSCQ_TM_20240217_I_01.xml", "sheet": "", "defects": ""}
