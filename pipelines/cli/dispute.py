@@ -1,13 +1,16 @@
 """`huiqi dispute`: an enterprise disputes a value; the list says which of them the department has answered."""
 
+import re
+import unicodedata
 from contextlib import closing
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from assets.raw.receipt import printable
 from data import indicators
 from data.indicators import Indicator
 from pipelines.audit import trail
@@ -16,6 +19,9 @@ from pipelines.cli.acting import moment_of
 from pipelines.cli.output import Home, Json, Stop
 from pipelines.control import ControlStore
 from pipelines.dispute import STANDINGS, DisputeError, record, spoken, standing, withdraw
+
+LONGEST = 500
+_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,6})?", re.ASCII)
 
 
 def register(app: typer.Typer) -> None:
@@ -43,12 +49,13 @@ def dispute(
         return
     if not by.strip() or not why.strip():
         raise Stop("须写明 --by 记录人 和 --why 理由")
+    by, why = _written("--by", by), _written("--why", why)
     try:
         if withdrawn is not None:
-            withdraw(control, trail(folder), withdrawn, by.strip(), why.strip(), moment_of(folder))
+            withdraw(control, trail(folder), withdrawn, by, why, moment_of(folder))
             said: dict[str, Any] = {"dispute_id": withdrawn, "standing": "withdrawn"}
         else:
-            said = _recorded(folder, control, key or "", indicator, claims, by.strip(), why.strip())
+            said = _recorded(folder, control, key or "", indicator, claims, by, why)
     except DisputeError as error:
         raise Stop(str(error), output.REFUSED) from error
     trail(folder).anchor(control)
@@ -96,19 +103,27 @@ def _recorded(
 def _claimed(indicator: Indicator, claims: str | None) -> str | None:
     """What the enterprise says instead, in the way the indicator is written; the department is not asked about `abc` yuan."""
     if claims is None or indicator.type not in ("money", "ratio", "integer", "date"):
-        return claims
-    text = claims.strip().replace(",", "").replace("，", "")
+        return None if claims is None else _written("--claims", claims)
+    text = unicodedata.normalize("NFKC", claims).strip()
     try:
         if indicator.type == "date":
             return date.fromisoformat(text).isoformat()
-        number = Decimal(text)
-    except (ValueError, InvalidOperation):
-        number = Decimal("NaN")
-    if not number.is_finite():
+    except ValueError:
+        text = ""
+    text = text.replace(",", "")
+    if not _NUMBER.fullmatch(text):
         unit = f"，单位{indicator.unit}" if indicator.unit else ""
         wanted = "日期，如 2025-03-01" if indicator.type == "date" else f"数，如 5200000{unit}"
         raise Stop(f"--claims 写的「{claims}」读不出：{indicator.label}（{indicator.name}）应是{wanted}")
-    return str(number)
+    return str(Decimal(text))
+
+
+def _written(option: str, text: str) -> str:
+    """What somebody wrote for others to read: short enough for a line of a list, and nothing that a terminal or a page would obey."""
+    bare = text.strip()
+    if len(bare) > LONGEST or printable(bare) != bare:
+        raise Stop(f"{option} 写的超过 {LONGEST} 个字，或含控制字符、换行、改变书写方向的字符")
+    return bare
 
 
 def _listed(folder: Path, control: ControlStore, json: bool) -> None:
