@@ -22,8 +22,7 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from data.world.advance import propensity
-from data.world.parcel import World
+from benchmarks.uplift import chances
 from evaluation.ranking import calibration_error, ndcg_at, precision_recall_area
 from matching.score.features import FEATURES
 from matching.score.model import ModelError, train
@@ -68,10 +67,7 @@ def dealt(pairs: pl.DataFrame, deal: int) -> pl.DataFrame:
 
 def planted(home: Path, pairs: pl.DataFrame) -> pl.Series:
     """The world's own chance that each pair answers."""
-    everyone = World.of(json.loads((home / "world.json").read_text(encoding="utf-8"))).everyone
-    people = everyone.take(pairs["eid"].to_numpy())
-    base = propensity(people, True)
-    return pl.Series("planted", np.clip(base / pairs["effort"].to_numpy(), 0.0, 1.0))
+    return pl.Series("planted", chances(home, pairs)[0])
 
 
 def measured(pairs: pl.DataFrame, score: pl.Series, outcome: pl.Series | None = None) -> dict[str, float]:
