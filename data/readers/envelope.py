@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 from data.contract import Form
@@ -13,6 +14,8 @@ from data.readers.reading import RefusedFile
 MAX_RATIO = 200
 MAX_MEMBERS = 2000
 MAX_CELL = 1_000_000
+# What the library says of an archive whose directory points anywhere, or whose members do not inflate.
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError)
 _MAGIC = {
     b"PK\x03\x04": "ZIP 或 xlsx",
     b"\xd0\xcf\x11\xe0": "旧版 Office 文件",

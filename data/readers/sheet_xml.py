@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -15,7 +14,7 @@ import numpy as np
 from lxml import etree
 
 from data.contract import Form
-from data.readers.envelope import checked_zip, office_kind_of
+from data.readers.envelope import BROKEN_ZIP, checked_zip, office_kind_of
 from data.readers.reading import RefusedFile
 
 CHUNK = 1 << 20
@@ -60,7 +59,7 @@ def inspected(path: Path, form: Form) -> Inspection:
                 with archive.open(member) as part:
                     sheet = member.filename.startswith("xl/worksheets/")
                     held, strange, unseen = _scanned(part, member.filename, sheet)
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            except BROKEN_ZIP as error:
                 raise RefusedFile(f"工作簿损坏：{member.filename[:80]} 解不开（{type(error).__name__}）") from None
             formulas += held
             hidden += unseen

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from data.contract import Form
-from data.readers.envelope import MAX_RATIO, checked_size, checked_zip, kind_of, only_member
+from data.readers.envelope import BROKEN_ZIP, MAX_RATIO, checked_size, checked_zip, kind_of, only_member
 from data.readers.reading import RefusedFile
 from data.readers.strange import Doubt
 
@@ -304,8 +304,12 @@ def _unpacked(path: Path, form: Form) -> Iterator[bytes]:
     if form.archive == "gz":
         yield from _inflated(path, form)
     elif form.archive == "zip":
-        with checked_zip(path, form.max_bytes) as archive, archive.open(only_member(archive)) as part:
-            yield from iter(lambda: part.read(CHUNK), b"")
+        with checked_zip(path, form.max_bytes) as archive:
+            try:
+                with archive.open(only_member(archive)) as part:
+                    yield from iter(lambda: part.read(CHUNK), b"")
+            except BROKEN_ZIP as error:
+                raise RefusedFile(f"ZIP 损坏：里面的文件解不开（{type(error).__name__}）") from None
     else:
         with path.open("rb") as handle:
             yield from iter(lambda: handle.read(CHUNK), b"")

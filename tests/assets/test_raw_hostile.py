@@ -35,7 +35,7 @@ hostile = _beside("hostile")
 CASES = [*hostile.cases(), *_beside("hostile_inside").cases(), *_beside("hostile_field").cases()]
 TABLES = (
     "market_baseinfo", "tax_vat", "industry_gradient", "agri_leading", "ip_patent", "labor_unit", "housing_qualification",
-    "apply_case", "apply_feedback", "reform_permit", "customs_registration", "hotline_call",
+    "apply_case", "apply_feedback", "reform_permit", "customs_registration", "customs_trade_month", "hotline_call",
 )  # fmt: skip
 SCOPE = datetime(2024, 12, 31, 23, 59, 59)
 

@@ -88,6 +88,9 @@ def archive_cases() -> Iterator[Case]:
         control=control(packed + b"\0", 50, 4).replace(b"rows=50", b"rows=-50"),
     )
     yield Case(name.format(5), packed + b"\0\0", "不是数", control=control(packed + b"\0\0", 50, 5).replace(b"rows=50", "rows=５０".encode()))  # fmt: skip
+    trade = h.zipped({"x.txt": "编码\t名称\r\n".encode("utf-16") * 400})
+    for month, spoilt_zip in enumerate((trade[60:] + trade[:60], trade[:45] + b"\xff" * 20 + trade[65:]), 1):
+        yield Case(f"HG_HG_JCK_2022{month:02d}_I_68.txt.zip", spoilt_zip, "ZIP")
     wide = gzip.compress(whole.replace(b"\n", b"\x01extra\n"), mtime=0)
     yield Case(name.format(6), wide, "列|不合格", control=control(wide, 50, 6))
 
