@@ -36,8 +36,12 @@ def named(rows: pl.DataFrame, table: Table) -> pl.Series:
 def named_by_cells(cells: Sequence[str], layout: Sequence[str | None], table: Table) -> str | None:
     """`named` of a record that was cut into more or fewer cells than it has columns: any cell that can be a column's may be it.
 
-    `layout`: our column of each position. What may be a person's is not told.
+    `layout`: our column of each position. What may be a person's is not told. Without a layout (a broken line of JSON) the cells stand anywhere,
+    and a credit code among them names; others are too easily met by chance.
     """
+    if not layout:
+        told = _told("", cells) if "uscc" in table.subject else iter(())
+        return ";".join(dict.fromkeys(part for part in told if part.startswith("uscc="))) or None
     surplus = len(cells) - len(layout)
     found: dict[str, None] = {}
     for kind, column in _columns(table):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,9 @@ def _flat(row: dict[str, Any]) -> None:
                 raise ValueError(f"「{name[:40]}」里有不成对的代理字符（\\ud800 一类）") from None
 
 
+# What stands between quotes of a broken line, and how far it is looked for: a code is short and stands near the beginning.
+_TEXTS = re.compile(r'"([0-9A-Za-z]{15,20})"')
+_NAMING = 10_000
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_constant, strict=True
 )
@@ -107,7 +111,8 @@ def _rows(lines: list[tuple[int, str]], last: int, reading: Reading) -> list[tup
             _flat(row)
         except (ValueError, RecursionError) as error:
             tail = "，文件可能在这里被截断" if number == last else ""
-            reading.unreadable.append(Unreadable(number, "", "json", f"不是合法的 JSON 对象：{_why(error)}{tail}"))
+            broken = Unreadable(number, "", "json", f"不是合法的 JSON 对象：{_why(error)}{tail}")
+            reading.tell(broken, _TEXTS.findall(text[:_NAMING]))
             continue
         rows.append((number, row))
     return rows

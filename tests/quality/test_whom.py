@@ -64,6 +64,12 @@ def test_numbers_that_may_be_a_persons_are_not_told() -> None:
     assert of_one(contract.table("finance", "payment"), payee_account_hash="ab12", payee_name="甲") is None
 
 
+def test_a_broken_line_names_by_a_credit_code_alone() -> None:
+    penalty = contract.table("reform", "penalty")
+    assert named_by_cells(("460100012397356", OTHER, "处罚"), (), penalty) == f"uscc={OTHER}"
+    assert named_by_cells((OTHER,), (), contract.table("hotline", "call").model_copy(update={"subject": {}})) is None
+
+
 def test_a_natural_person_is_named_by_the_keyed_hash() -> None:
     told = of_one(contract.table("labor", "talent"), person_hash="ab" * 16, unit_no="1001")
     assert told is not None and f"person={'ab' * 16}" in told.split(";")
