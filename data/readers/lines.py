@@ -12,6 +12,7 @@ from data.readers.reading import NUMERIC, ROW, SHEET, Reading, RefusedFile
 
 _SAME_AS_ABOVE = ("同上", "〃", "″", '"', "同 上")
 _DIGIT = re.compile("[0-9]")
+_DRAWN = r"^[-=]{2,}$"
 _BLANKS = r"[\s\u00a0\u3000\u200b\ufeff]+"
 
 
@@ -89,11 +90,20 @@ def _marks(table: Table) -> set[str]:
 
 def _kinds(frame: pl.DataFrame, payload: list[str], form: Form, table: Table) -> pl.Series:
     """What each row is: fact, blank, total, unit, footnote, header, or `other`, a header in another order."""
-    bare = [pl.col(c).str.replace_all(_BLANKS, "") for c in payload]
+    # In eager steps: the optimiser a lazy plan goes through costs more than these rows, and without it every use would be computed anew.
+    squeezed = frame.with_columns(
+        [pl.col(c).str.replace_all(_BLANKS, "").fill_null("").alias(f"squeezed {c}") for c in payload]
+    )
+    bare = [pl.col(f"squeezed {c}") for c in payload]
     first = pl.coalesce([b.replace("", None) for b in bare])
-    filled = pl.sum_horizontal([(b.fill_null("") != "").cast(pl.Int32) for b in bare])
+    filled = pl.sum_horizontal([(b != "").cast(pl.Int32) for b in bare])
+    counted = squeezed.with_columns(first.alias("_first"), filled.alias("_filled"))
     note = "|".join(re.escape(n) for n in form.notes) or r"\A\z"
     required = [c for c in payload if c in table.columns and table.columns[c].required]
+    # The line that reports (SQL*Plus, psql) draw under their headings.
+    drawn = pl.lit(False)
+    if counted["_first"].str.contains(_DRAWN).any():
+        drawn = pl.all_horizontal([(b == "") | b.str.contains(_DRAWN) for b in bare])
     kind = (
         pl.when(pl.col("_filled") == 0)
         .then(pl.lit("blank"))
@@ -103,8 +113,7 @@ def _kinds(frame: pl.DataFrame, payload: list[str], form: Form, table: Table) ->
         .then(pl.lit("unit"))
         .when((pl.col("_filled") <= 3) & pl.col("_first").str.contains(f"^(?:{note})"))
         .then(pl.lit("footnote"))
-        # The line that reports (SQL*Plus, psql) draw under their headings.
-        .when(pl.all_horizontal([(b.fill_null("") == "") | b.str.contains(r"^[-=]{2,}$") for b in bare]))
+        .when(drawn)
         .then(pl.lit("header"))
         .when(_repeats_header(table, required))
         .then(pl.lit("header"))
@@ -112,8 +121,7 @@ def _kinds(frame: pl.DataFrame, payload: list[str], form: Form, table: Table) ->
         .then(pl.lit("other"))
         .otherwise(pl.lit("fact"))
     )
-    # Two eager steps: the optimiser a lazy plan goes through costs more than these rows.
-    return frame.with_columns(first.alias("_first"), filled.alias("_filled")).select(kind.alias("_kind"))["_kind"]
+    return counted.select(kind.alias("_kind"))["_kind"]
 
 
 def _named_total(payload: list[str], form: Form, table: Table) -> pl.Expr:

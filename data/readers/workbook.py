@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import gc
-import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +14,13 @@ from data.readers.biff import faulty_cells
 from data.readers.envelope import MAX_CELL, kind_of, text_kind_of
 from data.readers.lines import set_aside
 from data.readers.reading import Reading, RefusedFile, frame_of
+from data.readers.sheet_grid import GridSheet, Merges
+from data.readers.sheet_plain import PlainSheet
 from data.readers.sheet_xml import Inspection, inspected
 
 MAX_DEPTH = 3
-# Up to this share of texts in a column of numbers they are dealt with one by one.
-FEW = 0.1
 ROW_LIMITS = {"xlsx": 1_048_576, "xls": 65_536}
-Grid = list[list[Any]]
-Merges = Sequence[tuple[tuple[int, int], tuple[int, int]]]
+Sheet = GridSheet | PlainSheet
 
 
 def read(path: Path, form: Form, table: Table) -> Reading:
@@ -60,24 +56,28 @@ def _read(path: Path, form: Form, table: Table) -> Reading:
         if meta.visible != calamine.SheetVisibleEnum.Visible and not form.hidden_sheets:
             reading.notes.append(f"隐藏的工作表「{meta.name}」未读")
             continue
-        grid, merges = _grid(book, meta.name, form)
-        _restore(grid, known.faulty.get(meta.name, {}))
-        if not grid:
+        sheet = known.sheet(meta.name) or _library(book, meta.name, form, known)
+        if sheet.height >= ROW_LIMITS[form.format]:
+            raise RefusedFile(
+                f"工作表「{meta.name}」达到 Excel 的行数上限 {ROW_LIMITS[form.format]}，后面的行可能已经丢失"
+            )
+        if not sheet.height:
             continue
+        look = sheet.head(header.LOOK_ROWS + MAX_DEPTH)
         try:
-            positions, top, extra = _header(grid, merges, table)
-            carried = carried or (positions, len(grid[0]))
+            positions, top, extra = _header(look, sheet.merges, table)
+            carried = carried or (positions, sheet.width)
             reading.notes += [f"工作表「{meta.name}」{note}" for note in extra]
         except RefusedFile as error:
-            if carried is None or not _continues(grid, carried, table):
-                failed.append((len(grid), error))
-                reading.notes.append(f"工作表「{meta.name}」没有合同的表头，未读（{len(grid)} 行）")
-                reading.aside("note", sum(1 for row in grid if any(c != "" for c in row)))
+            if carried is None or not _continues(sheet, carried, table):
+                failed.append((sheet.height, error))
+                reading.notes.append(f"工作表「{meta.name}」没有合同的表头，未读（{sheet.height} 行）")
+                reading.aside("note", int(sheet.filled().sum()))
                 continue
             positions, top = carried[0], 0
             reading.notes.append(f"工作表「{meta.name}」没有表头，沿用第一张的列")
-        _count_above(grid[:top], table, reading, positions)
-        frames.append(_frame(grid, top, positions, meta.name, table, known.shift))
+        _count_above(look[:top], table, reading, positions)
+        frames.append(_frame(sheet, top, positions, meta.name, table))
     if not frames:
         if failed:
             raise max(failed, key=lambda f: f[0])[1]
@@ -121,27 +121,18 @@ def _instead(opening: bytes) -> str:
     return f"，实际是{name}" if name else ""
 
 
-def _grid(book: Any, name: str, form: Form) -> tuple[Grid, Merges]:
+def _library(book: Any, name: str, form: Form, known: Inspection) -> GridSheet:
     try:
         sheet = book.get_sheet_by_name(name)
         grid = sheet.to_python(skip_empty_area=False)
     except Exception as error:
         raise RefusedFile(f"工作表「{name}」读不出：{_why(error)}") from None
-    if len(grid) >= ROW_LIMITS[form.format]:
-        raise RefusedFile(f"工作表「{name}」达到 Excel 的行数上限 {ROW_LIMITS[form.format]}，后面的行可能已经丢失")
-    return grid, sheet.merged_cell_ranges or []
+    return GridSheet(grid, sheet.merged_cell_ranges or [], known.faulty.get(name, {}), known.shift)
 
 
-def _restore(grid: Grid, faulty: Mapping[tuple[int, int], str]) -> None:
-    """Writes what stands in faulty cells into the grid: what cannot be read is no empty cell."""
-    for (row, column), text in faulty.items():
-        if row < len(grid) and column < len(grid[row]):
-            grid[row][column] = text
-
-
-def _header(grid: Grid, merges: Merges, table: Table) -> tuple[dict[str, int], int, list[str]]:
+def _header(rows: list[list[str]], merges: Merges, table: Table) -> tuple[dict[str, int], int, list[str]]:
     """Positions of our columns, the index of the first data row, notes. Raises RefusedFile if a promised column is not there."""
-    look = [[_words(c) for c in row] for row in grid[: header.LOOK_ROWS + MAX_DEPTH]]
+    look = [list(row) for row in rows]
     _spread(look, merges)
     best: tuple[int, int, int, header.Match, list[str]] | None = None
     refused: RefusedFile | None = None
@@ -205,19 +196,22 @@ def _joined(rows: list[list[str]], merged: bool) -> list[str]:
     return names
 
 
-def _continues(grid: Grid, carried: tuple[dict[str, int], int], table: Table) -> bool:
+def _continues(sheet: Sheet, carried: tuple[dict[str, int], int], table: Table) -> bool:
     """Whether a sheet without a header goes on with the columns of the first: same width, and its required cells are filled."""
     positions, width = carried
-    required = [p for n, p in positions.items() if table.columns[n].required]
-    rows = [r for r in grid if any(c != "" for c in r)]
-    return (
-        len(grid[0]) == width and bool(rows) and sum(all(r[p] != "" for p in required) for r in rows) * 2 >= len(rows)
-    )
+    if sheet.width != width:
+        return False
+    rows = sheet.filled()
+    whole = rows.copy()
+    for name, place in positions.items():
+        if table.columns[name].required:
+            whole &= (sheet.texts(place, 0) != "").to_numpy()
+    return bool(rows.any()) and bool(whole.sum() * 2 >= rows.sum())
 
 
-def _count_above(rows: Grid, table: Table, reading: Reading, positions: dict[str, int]) -> None:
+def _count_above(rows: list[list[str]], table: Table, reading: Reading, positions: dict[str, int]) -> None:
     for row in rows:
-        filled = [_words(c) for c in row if _words(c)]
+        filled = [text for text in row if text]
         conflict = header.unit_row_conflict(filled, table)
         if conflict:
             raise RefusedFile(conflict)
@@ -229,94 +223,18 @@ def _count_above(rows: Grid, table: Table, reading: Reading, positions: dict[str
                 reading.aside("title", 1)
 
 
-def _frame(
-    grid: Grid, top: int, positions: dict[str, int], sheet: str, table: Table, epoch_shift: int = 0
-) -> pl.DataFrame:
-    body = grid[top:]
-    across = list(zip(*body, strict=True)) if body else []
+def _frame(sheet: Sheet, top: int, positions: dict[str, int], name: str, table: Table) -> pl.DataFrame:
     columns: dict[str, pl.Series] = {}
     numeric: dict[int, list[str]] = {}
-    for name, place in positions.items():
-        column = table.columns[name]
-        cells: Sequence[Any] = across[place] if body else ()
-        held = set(map(type, cells))
+    for ours, place in positions.items():
+        column = table.columns[ours]
         if column.key is not None or column.type == "code":
-            for r, cell in enumerate(cells if held & {int, float} else ()):
-                if type(cell) in (int, float):
-                    numeric.setdefault(r, []).append(name)
-        if epoch_shift and column.serial:
-            cells = [cell + epoch_shift if type(cell) in (int, float) else cell for cell in cells]
-        columns[name] = _texts(cells, held)
-    marks = [",".join(numeric[r]) if r in numeric else None for r in range(len(body))] if numeric else None
+            for row in sheet.numbers(place, top):
+                numeric.setdefault(row, []).append(ours)
+        columns[ours] = sheet.texts(place, top, column.serial)
+    height = sheet.height - top
+    marks = [",".join(numeric[row]) if row in numeric else None for row in range(height)] if numeric else None
     longest = max((int(str(series.str.len_bytes().max() or 0)) for series in columns.values()), default=0)
     if longest > MAX_CELL and any((series.str.len_chars() > MAX_CELL).any() for series in columns.values()):
-        raise RefusedFile(f"工作表「{sheet}」有一格超过 {MAX_CELL} 个字符")
-    return frame_of(columns, range(top + 1, top + 1 + len(body)), sheet, marks)
-
-
-def _texts(cells: Sequence[Any], held: set[type]) -> pl.Series:
-    """`_words` of a column. Text without line breaks and whole numbers, which fill most columns, are not asked cell by cell what they are."""
-    if not held <= {str, float, int}:
-        return pl.Series("t", [_words(cell) for cell in cells], dtype=pl.String)
-    if held == {str}:
-        words = pl.Series("t", cells, dtype=pl.String)
-        broken = words.str.contains("\n", literal=True).any()
-        return pl.Series("t", [_words(c) for c in cells], dtype=pl.String) if broken else words
-    at = [i for i, c in enumerate(cells) if type(c) is str] if str in held else []
-    words = pl.repeat(None, len(cells), dtype=pl.String, eager=True)
-    if len(at) > FEW * len(cells):
-        words = pl.Series("t", [c if type(c) is str else None for c in cells], dtype=pl.String)
-    elif at:
-        words = words.scatter(at, pl.Series("t", [cells[i] for i in at], dtype=pl.String))
-    if at and words.str.contains("\n", literal=True).any():
-        words = pl.Series("t", [_words(c) if type(c) is str else None for c in cells], dtype=pl.String)
-    if not held & {float, int}:
-        return words
-    numbers = pl.Series("n", _floats(cells, held, at), dtype=pl.Float64)
-    # Beyond 2**53 a float no longer is the integer it looks like, and an int would be rounded on its way into one.
-    whole = (numbers == numbers.floor()) & (numbers.abs() < 2**53)
-    if whole.all():
-        return pl.select(pl.coalesce(words, numbers.cast(pl.Int64).cast(pl.String)).alias("t")).to_series()
-    # The shortest text that is this float is what Excel shows, if it has no more digits than Excel shows.
-    short = numbers.cast(pl.String)
-    shown = numbers.abs().is_between(1e-3, 1e13) & (short.str.len_bytes() <= 15)
-    integers = pl.when(whole).then(numbers).cast(pl.Int64).cast(pl.String)
-    plain = pl.select(pl.coalesce(integers, pl.when(shown).then(short))).to_series()
-    rest = (numbers.is_not_null() & plain.is_null()).arg_true()
-    if len(rest):
-        plain = plain.scatter(rest, [_plain_number(cells[i]) for i in rest.to_list()])
-    return pl.select(pl.coalesce(words, plain).alias("t")).to_series()
-
-
-def _floats(cells: Sequence[Any], held: set[type], texts: list[int]) -> Sequence[float | None]:
-    """The numbers of a column of numbers and texts, of which those at `texts` are none."""
-    if held == {float}:
-        return cells
-    if int in held or len(texts) > FEW * len(cells):
-        return [None if type(c) is str else float(c) for c in cells]
-    found = list(cells)
-    for place in texts:
-        found[place] = None
-    return found
-
-
-def _words(cell: Any) -> str:
-    """A cell as text: numbers as Excel shows them (15 digits), dates as ISO."""
-    if isinstance(cell, str):
-        return re.sub(r"\s+", " ", cell).strip() if "\n" in cell and len(cell) < 64 else cell
-    if isinstance(cell, bool):
-        return "TRUE" if cell else "FALSE"
-    if isinstance(cell, int | float):
-        return _plain_number(cell)
-    if isinstance(cell, dt.datetime):
-        return cell.isoformat(sep=" ")
-    if isinstance(cell, dt.date):
-        return cell.isoformat()
-    return "" if cell is None else str(cell)
-
-
-def _plain_number(value: float) -> str:
-    if isinstance(value, int) or value.is_integer():
-        return str(int(value)) if abs(value) < 1e30 else repr(value)
-    text = f"{value:.15g}"
-    return text if "e" not in text else f"{value:.10f}".rstrip("0").rstrip(".")
+        raise RefusedFile(f"工作表「{name}」有一格超过 {MAX_CELL} 个字符")
+    return frame_of(columns, range(top + 1, sheet.height + 1), name, marks)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data import contract
 from data.contract import Table, parse_feed
-from data.readers import RefusedFile, read, workbook
+from data.readers import RefusedFile, read, sheet_grid
 
 
 def table(form: str = "xlsx") -> Table:
@@ -208,7 +208,7 @@ def test_formula_cells_are_noted(tmp_path: Path) -> None:
 @given(st.lists(st.one_of(st.floats(), st.integers(-(2**70), 2**70), st.text("甲a\n ", max_size=4), st.decimals(-(10**9), 10**9, places=3).map(float)), min_size=1, max_size=20))  # fmt: skip
 @settings(max_examples=200, deadline=None)
 def test_a_column_read_at_once_says_what_its_cells_say_one_by_one(cells: list[object]) -> None:
-    assert workbook._texts(cells, set(map(type, cells))).to_list() == [workbook._words(c) for c in cells]
+    assert sheet_grid.texts(cells, set(map(type, cells))).to_list() == [sheet_grid.as_text(c) for c in cells]
 
 
 def test_a_total_with_a_serial_number_is_a_total_and_a_firm_with_the_word_in_its_name_is_not(tmp_path: Path) -> None:
