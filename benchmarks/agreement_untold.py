@@ -44,7 +44,12 @@ def untold(truth: Path, true_values: pl.DataFrame, as_of: date, known_at: dateti
     facts = Vantage(people, as_of)
     rows = _Rows(truth, as_of, known_at)
     found = [*_conduct(facts, rows), *_excluded(facts, rows, true_values), *_ended(facts, rows), *_ahead(facts, rows)]
-    found += [*_short(facts, rows), *_settled(facts), *_certified(facts, rows, true_values)]
+    found += [
+        *_short(facts, rows),
+        *_settled(facts),
+        *_certified(facts, rows, true_values),
+        *_still_listed(facts, rows),
+    ]
     said = {(u, i): v for u, i, v in true_values.select("uscc", "indicator", "value").iter_rows()}
     # what is as truth says it is needs no excuse
     return {(u, i): told for u, i, told in found if (u, i) in said and said[u, i] != told.value}
@@ -221,6 +226,18 @@ def _ended(facts: Vantage, rows: _Rows) -> Found:
         why = "当月注销，最近一份快照已无此户；真值计到月末"
         yield code, "construction_qualification", Untold(None, DEFINITION, why)
         yield code, "has_safety_permit", Untold("false", DEFINITION, why)
+
+
+def _still_listed(facts: Vantage, rows: _Rows) -> Found:
+    """Developers who end in the running month and stand in the newest snapshot, which is of before: truth leaves them out from the month's first day."""
+    snapshot = rows.of("housing", "t_fdc")
+    if calendar.last_day(facts.month) == facts.day or snapshot is None or snapshot.is_empty():
+        return
+    newest = snapshot.filter(pl.col("period") == pl.col("period").max())
+    p = facts.people
+    listed = (p.death_month == facts.month + 1) & np.isin(p.ids, newest["eid"].to_numpy())
+    for code in p.uscc.gather(np.flatnonzero(listed)).to_list():
+        yield code, "is_developer", Untold("true", DEFINITION, "当月注销或吊销，最近一份快照仍有此户；真值自当月起不计")
 
 
 def _newest(listed: pl.DataFrame, people: Population, column: str) -> dict[int, str]:
