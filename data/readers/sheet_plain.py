@@ -227,7 +227,7 @@ class PlainSheet:
         texts = _put(texts, held == SHARED, lambda places: _pointed_at(places, strings()))
         texts = _put(texts, held == BOOLEAN, _booleans)
         # What no cell says is empty.
-        self._texts = texts.extend(pl.Series("t", [""], dtype=pl.String))
+        self._texts = texts.extend(pl.Series("t", [""], dtype=pl.String)).rechunk()
         self._columns = columns
         # Cells in the order of their columns, and where each column begins among them.
         self._order = np.argsort(columns, kind="stable").astype(np.int32)
@@ -244,9 +244,9 @@ class PlainSheet:
     def texts(self, place: int, top: int, serial: bool = False) -> pl.Series:
         """A column from row `top` on."""
         at = self._cells(place, top)
-        where = np.full(max(self.height - top, 0), len(self._texts) - 1, dtype=np.int64)
+        where = np.full(max(self.height - top, 0), len(self._texts) - 1, dtype=np.uint32)
         where[self._rows[at] - top] = at
-        return self._texts.gather(where)
+        return self._texts.gather(pl.Series(where))
 
     def numbers(self, place: int, top: int) -> Sequence[int]:
         """Which cells of a column from row `top` on are numbers."""
