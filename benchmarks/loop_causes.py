@@ -3,8 +3,8 @@
     python -m benchmarks.loop_causes --home DIR --planted DIR --asked PAIRS.parquet --out CAUSES.parquet
 
 A pair differs from truth because an indicator does, and an indicator because of what happened to the rows it stands on
-(`benchmarks/agreement.py`). Four groups can be acted on: what no department has delivered yet, what was delivered late, wrong or unreadable,
-what both sides mean differently, and what is ours.
+(`benchmarks/agreement.py`). Five groups can be acted on: what no department has delivered yet, what was delivered late, wrong or unreadable,
+what was delivered and found no enterprise, what both sides mean differently, and what is ours.
 """
 
 import argparse
@@ -19,11 +19,12 @@ from benchmarks.agreement import measured
 from evaluation import agreement
 from evaluation.agreement import PAIR_KEY
 
-UNDELIVERED, SPOILT, MEANT, OURS = "事实未送达", "交付有误", "口径不同", "我方"
+UNDELIVERED, SPOILT, NOBODY, MEANT, OURS = "事实未送达", "交付有误", "未能归户", "口径不同", "我方"
 GROUPS: Final[Mapping[str, str]] = {
     **dict.fromkeys((agreement.NOT_DUE, agreement.PARTIAL, agreement.GAP, agreement.UNASSERTED), UNDELIVERED),
-    **dict.fromkeys((agreement.LATE, agreement.REFUSED, agreement.REJECTED, agreement.UNLINKED), SPOILT),
+    **dict.fromkeys((agreement.LATE, agreement.REFUSED, agreement.REJECTED), SPOILT),
     **dict.fromkeys((agreement.PLANTED, agreement.ROUNDED, agreement.SUBSTITUTE, agreement.OVERWRITTEN), SPOILT),
+    agreement.UNLINKED: NOBODY,
     **dict.fromkeys((agreement.DEFINITION, agreement.SILENT), MEANT),
     agreement.OUR_ERROR: OURS,
 }

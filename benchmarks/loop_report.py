@@ -17,17 +17,18 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "未得": ("应得未得",),
     "事实未送达": ("应得未得：事实未送达",),
     "交付有误": ("应得未得：交付有误",),
+    "未能归户": ("应得未得：未能归户",),
     "口径不同": ("应得未得：口径不同",),
     "名单写明": ("应得未得：",),
     "我方": ("应得未得：我方",),
 }
-STATES: Final = ("应得", "未得", "事实未送达", "交付有误", "口径不同", "名单写明", "我方")
-_TOLD: Final = frozenset(("应得未得：事实未送达", "应得未得：交付有误", "应得未得：口径不同", "应得未得：我方"))
+STATES: Final = ("应得", "未得", "事实未送达", "交付有误", "未能归户", "口径不同", "名单写明", "我方")
+_TOLD: Final = frozenset(f"应得未得：{why}" for why in ("事实未送达", "交付有误", "未能归户", "口径不同", "我方"))
 _REFUSED: Final = "应得未得："
 
 
 def row(month: Mapping[str, Any]) -> dict[str, int]:
-    """The figures of COLUMNS; what a list gives a reason for is whatever is not one of the four causes."""
+    """The figures of COLUMNS; what a list gives a reason for is whatever is not one of the five causes."""
     found = {name: sum(int(month.get(part, 0)) for part in parts) for name, parts in COLUMNS.items()}
     reasons = {name: n for name, n in month.items() if name.startswith(_REFUSED) and name not in _TOLD}
     return found | {"名单写明": sum(reasons.values())}
