@@ -228,7 +228,7 @@ CELL = st.one_of(
 
 
 @given(st.lists(st.lists(CELL, max_size=6), max_size=8), st.booleans(), st.sampled_from([97, 1 << 20]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_random_workbooks(tmp_path_factory: pytest.TempPathFactory, rows: list[list[object]], inline: bool, chunk: int) -> None:  # fmt: skip
     path = tmp_path_factory.mktemp("random") / "a.xlsx"
     made = xlsxwriter.Workbook(str(path), {"in_memory": True, "constant_memory": inline, "strings_to_numbers": False})
@@ -248,7 +248,7 @@ def test_random_workbooks(tmp_path_factory: pytest.TempPathFactory, rows: list[l
 
 
 @given(st.lists(st.from_regex(r"[-+]?[0-9]{1,6}\.?[0-9]{0,3}(E[-+]?[0-9]{1,2})?", fullmatch=True), min_size=1, max_size=26))  # fmt: skip
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_numbers_are_shown_as_the_library_reads_them(tmp_path_factory: pytest.TempPathFactory, numbers: list[str]) -> None:  # fmt: skip
     path = tmp_path_factory.getbasetemp() / "numbers.xlsx"
     cells = "".join(f'<c r="{chr(65 + i)}1"><v>{number}</v></c>' for i, number in enumerate(numbers))
@@ -271,7 +271,7 @@ SCRAPS = [
 @given(
     st.lists(st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 8), st.sampled_from(SCRAPS)), min_size=1, max_size=3)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_damaged_sheets(tmp_path_factory: pytest.TempPathFactory, damages: list[tuple[int, int, str]]) -> None:
     xml = WHOLE
     for place, length, scrap in damages:
