@@ -62,7 +62,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Source, str]]:
     monkeypatch.setattr(pull, "PAGE", 5)
     monkeypatch.setattr(pull.time, "sleep", lambda seconds: None)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield served, f"http://127.0.0.1:{server.server_port}/api"
     server.shutdown()
     server.server_close()
