@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from data.world import calendar
+from data.world import calendar, pools
 from data.world.parcel import World
 from data.world.population import Population
 from data.world.streams import Bools, Ints
@@ -226,6 +226,19 @@ def _ended(facts: Vantage, rows: _Rows) -> Found:
         why = "当月注销，最近一份快照已无此户；真值计到月末"
         yield code, "construction_qualification", Untold(None, DEFINITION, why)
         yield code, "has_safety_permit", Untold("false", DEFINITION, why)
+
+
+def _moved(facts: Vantage) -> Found:
+    """Who moves in the running month: the register dates the move, truth counts the whole month at the old place."""
+    if calendar.last_day(facts.month) == facts.day:
+        return
+    p, then = facts.people, facts.month + 1
+    at = np.flatnonzero((p.moved_month == then) | (p.returned_month == then))
+    sub = p.take(at)
+    parks = np.where(sub.is_away(then) | (sub.cluster >= 0), -1, sub.park)
+    why = "当月迁移，登记已按迁移日变更；真值计到月末"
+    for code, park in zip(sub.uscc.to_list(), parks.tolist(), strict=True):
+        yield code, "registered_park", Untold(pools.PARKS[park].id if park >= 0 else None, DEFINITION, why)
 
 
 def _still_listed(facts: Vantage, rows: _Rows) -> Found:

@@ -209,8 +209,9 @@ def judged_talents(home: Path, as_of: dt.date, desk: Desk) -> dict[str, int]:
         " WHERE p.kind = 'talent' AND p.as_of = ? AND p.status IN ('exported', 'reconciled') AND l.item_id = ?",
         (as_of.isoformat(), TALENTS),
     )
-    if not sent:
+    if not (home / "truth" / "truth_clean" / "labor_GRCB.parquet").exists():
         return {}
+    # a month without a list is a month in which everybody entitled went without
     true = entitled(home / "truth", as_of)
     owed = {name: true[number] for number, name in hashed(true, home).items()}
     paid = {row["enterprise_id"]: Decimal(str(row["yuan"])) for row in sent}
