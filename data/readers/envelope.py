@@ -52,7 +52,7 @@ def checked_zip(path: Path, max_bytes: int) -> zipfile.ZipFile:
     """An open archive whose members are few, inside the folder, unencrypted and not inflated beyond reason."""
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except BROKEN_ZIP as error:
         raise RefusedFile(f"ZIP 损坏或被截断：{error}") from None
     members = archive.infolist()
     if len({m.filename.lower() for m in members}) < len(members):

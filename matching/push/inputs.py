@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from evaluation.uplift import WINDOW_DAYS
 from matching.push.quiet import Calendar
 
 MONEY_TYPE: Final = pl.Decimal(18, 2)
@@ -166,6 +167,8 @@ class Limits:
     reminder_days: int = 15
     # the control group is released this many days before the deadline, so that nobody loses money
     release_days: int = 10
+    # an application within so many days of the draw is an answer; a group that would be released before then is not drawn
+    answer_days: int = WINDOW_DAYS
     # of the items a firm can not yet be judged for, only its best so many are mentioned: what the weekly cap has room for
     undecided_at_once: int = 2
     # from list to money an award takes so many days at most: public notice, two signatures, the treasury

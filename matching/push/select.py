@@ -115,6 +115,12 @@ def _released(limits: Limits, as_of: dt.date) -> pl.Expr:
     return (pl.col("deadline") <= as_of + dt.timedelta(days=limits.release_days)).fill_null(False)
 
 
+def _too_late_to_learn(limits: Limits, as_of: dt.date) -> pl.Expr:
+    """So close to the deadline that a control group drawn now would be let go before its answers count: holding it back would teach nothing."""
+    last = as_of + dt.timedelta(days=limits.release_days + limits.answer_days)
+    return (pl.col("deadline") <= last).fill_null(False)
+
+
 def _keep_held(sieve: _Sieve, inputs: Inputs, dates: Dates, limits: Limits) -> None:
     """Stops the firms that an earlier list held back, before the caps, so that they take no other message's place."""
     earlier = shaped(inputs.arms, ARMS, "分组").filter(pl.col("arm") == HELD)
@@ -130,14 +136,24 @@ def _keep_held(sieve: _Sieve, inputs: Inputs, dates: Dates, limits: Limits) -> N
 def _draw(sieve: _Sieve, inputs: Inputs, dates: Dates, limits: Limits) -> dict[tuple[str, str], dict[str, Any]]:
     """Draws control groups among those who would now be written to, stops their members, and says per (item, cycle) what it can show."""
     units = sieve.of(kinds.MESSAGE).with_columns(_stratum().alias("stratum"))
-    waiting = units.filter(~_released(limits, dates.as_of))
     earlier = shaped(inputs.arms, ARMS, "分组")
+    unit = ["enterprise_id", "item_id", "cycle"]
+    late = _too_late_to_learn(limits, dates.as_of)
+    waiting = units.filter(~_released(limits, dates.as_of))
+    new = waiting.join(earlier, on=unit, how="anti").filter(late)
     drawn = assign(
-        waiting.select("row", "enterprise_id", "item_id", "cycle", "stratum"), earlier, dates.key, limits.holdout_share
+        waiting.join(new, on="row", how="anti", maintain_order="left").select(
+            "row", "enterprise_id", "item_id", "cycle", "stratum"
+        ),
+        earlier,
+        dates.key,
+        limits.holdout_share,
     )
+    short = f"距截止不足 {limits.release_days + limits.answer_days} 天，不设对照组：来不及观察就要补发"
     told: dict[tuple[str, str], dict[str, Any]] = {
-        (item, cycle): {"holdout_share": 0.0, "holdout_count": 0, "note": "临近截止，对照组已放开补发"}
-        for item, cycle in units.filter(_released(limits, dates.as_of)).select("item_id", "cycle").iter_rows()
+        (item, cycle): {"holdout_share": 0.0, "holdout_count": 0, "note": note}
+        for frame, note in ((new, short), (units.filter(_released(limits, dates.as_of)), "临近截止，对照组已放开补发"))
+        for item, cycle in frame.select("item_id", "cycle").iter_rows()
     }
     before = earlier.filter(pl.col("arm") == HELD).group_by("item_id", "cycle").len("_before")
     counts = (

@@ -175,6 +175,12 @@ def test_encrypted_cut_and_empty(tmp_path: Path) -> None:
     write(path)
     path.write_bytes(path.read_bytes()[:2000])
     assert "截断" in refusal(path)
+    # a directory that asks for a later ZIP than there is
+    write(path)
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(b"PK\x01\x02") + 6] = 99
+    path.write_bytes(whole)
+    assert "ZIP 损坏" in refusal(path)
     path.write_bytes(b"")
     assert "0 字节" in refusal(path)
 

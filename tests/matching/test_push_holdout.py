@@ -154,3 +154,14 @@ def test_the_control_group_is_released_before_the_deadline() -> None:
     proposal = proposal_of(1000, window_from=dt.date(2024, 5, 1), window_to=dt.date(2024, 6, 14))
     header = proposal.lists.row(0, named=True)
     assert header["row_count"] == 1000 and "放开" in header["note"]
+
+
+def test_nobody_is_held_back_whose_answer_could_not_be_waited_for() -> None:
+    """Ten days before the deadline controls are told, and an answer is one within thirty: with forty days left there is nothing to learn."""
+    last = dt.date(2024, 6, 5) + dt.timedelta(days=40)
+    header = proposal_of(1000, window_from=dt.date(2024, 5, 1), window_to=last).lists.row(0, named=True)
+    assert header["row_count"] == 1000 and "距截止不足 40 天" in header["note"]
+    header = proposal_of(1000, window_from=dt.date(2024, 5, 1), window_to=last + dt.timedelta(days=1)).lists.row(
+        0, named=True
+    )
+    assert header["row_count"] < 1000 and header["holdout_count"] == 1000 - header["row_count"]
