@@ -36,7 +36,7 @@ def unpaid(rows: Rows) -> list[Waiting]:
     """
     said = rows(
         f"""SELECT s.list_id, any_value(l.title) AS title, s.state, count(*) AS n, sum(s.granted_yuan) AS granted, min(s.exported_at) AS exported,
-                  count(*) FILTER (WHERE s.uscc IN ({_paid_unreadably(rows)})) AS unread
+                  count(*) FILTER (WHERE s.state = 'waiting' AND EXISTS ({_paid_unreadably(rows)})) AS unread
            FROM push.settlement AS s LEFT JOIN push.list AS l USING (list_id)
            WHERE s.overdue OR s.state IN ('over', 'returned') GROUP BY s.list_id, s.state ORDER BY s.list_id, s.state"""
     )
@@ -53,14 +53,15 @@ def unpaid(rows: Rows) -> list[Waiting]:
 
 
 def _paid_unreadably(rows: Rows) -> str:
-    """A SELECT of the codes that rejected rows of finance name; of none in a publication whose rejects do not say whom they name."""
+    """A SELECT of the rejected rows of finance that name the firm of `s` and came after its payment file had left; of none where rejects name nobody yet."""
     told = rows(
         "SELECT 1 FROM information_schema.columns WHERE table_schema = 'quality' AND table_name = 'reject' AND column_name = 'subject'"
     )
     if not told:
-        return "SELECT NULL WHERE false"
-    return """SELECT split_part(part, '=', 2) FROM (SELECT unnest(string_split(subject, ';')) AS part FROM quality.reject
-              WHERE department = 'finance' AND table_name = 'redemption') WHERE part LIKE 'uscc=%'"""
+        return "SELECT 1 WHERE false"
+    return """SELECT 1 FROM quality.reject AS q JOIN raw.delivery AS d USING (file_id)
+              WHERE q.department = 'finance' AND q.table_name = 'redemption' AND d.received_at >= s.exported_at
+                AND list_contains(string_split(q.subject, ';'), 'uscc=' || s.uscc)"""
 
 
 def strays(rows: Rows, control: Control, days: Calendar) -> list[Waiting]:

@@ -16,8 +16,6 @@ from matching.identity.keys import classify
 from quality.conform import code_list
 from quality.parse import PLACEHOLDERS, folded, parse
 
-# Slips are few. A delivery torn in more lines than this has another layout than its contract says, which is for people to see.
-MOST = 10_000
 _LETTERS = re.compile(r"[^\x00-\x7f]")
 _REGION = re.compile(r"\d{6}(?:\d{3}|\d{6})?", re.ASCII)
 _CONTACT = re.compile(r"[0-9*+() -]*", re.ASCII)
@@ -39,15 +37,13 @@ def rejoined(reading: Reading, form: Form, table: Table, received: datetime, key
     """`reading` with the records put right in which a text that the contract names (`rejoin`) stands in two cells.
 
     Two neighbouring cells are one text if every cell of the record then is what its column says, check characters and code lists included, the
-    cells beside the text are filled, and no other two would make a record that could be loaded at all. Everything else stays unreadable, and so
-    does a delivery with more than MOST such records.
+    cells beside the text are filled, and no other two would make a record that could be loaded at all. Everything else stays unreadable. How many
+    records are asked is bounded by `Reading.tell`.
     """
     if not any(c.rejoin for c in table.columns.values()) or any(c.fill_down for c in table.columns.values()):
         return reading
     whole = len(reading.layout)
     torn = [u for u in reading.unreadable if u.rule == "columns" and len(u.cells) == whole + 1]
-    if len(torn) > MOST:
-        return reading
     ways = [way for place, record in enumerate(torn) for way in _ways(place, record, reading.layout, form, table)]
     if not ways:
         return reading

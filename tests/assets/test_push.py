@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -72,13 +73,18 @@ TABLES = {
 }
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> DuckWarehouse:
-    warehouse = DuckWarehouse(home=tmp_path, scope=FixedScope(), memory=True)
+def holding(tables: Mapping[str, str], folder: Path, scope: FixedScope) -> DuckWarehouse:
+    """A warehouse in memory with a table for each SELECT."""
+    warehouse = DuckWarehouse(home=folder, scope=scope, memory=True)
     with warehouse.write() as transaction:
-        for table, sql in TABLES.items():
+        for table, sql in tables.items():
             transaction.replace(table, sql)
     return warehouse
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> DuckWarehouse:
+    return holding(TABLES, tmp_path, FixedScope())
 
 
 def materialized(warehouse: DuckWarehouse) -> dg.ExecuteInProcessResult:

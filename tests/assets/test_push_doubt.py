@@ -7,7 +7,7 @@ import pytest
 
 from assets.push_doubt import doubts
 from pipelines.warehouse import DuckWarehouse
-from tests.assets.test_push import FixedScope
+from tests.assets.test_push import FixedScope, holding
 
 RESTED = [("x", 1, "reform", "penalty"), ("y", 2, "tax", "vat"), ("z", 1, "labor", "talent")]
 TABLES = {
@@ -50,11 +50,7 @@ TABLES = {
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> DuckWarehouse:
-    made = DuckWarehouse(home=tmp_path, scope=FixedScope(), memory=True)
-    with made.write() as w:
-        for table, sql in TABLES.items():
-            w.replace(table, sql)
-    return made
+    return holding(TABLES, tmp_path, FixedScope())
 
 
 def test_who_is_named_by_the_newest_row_that_could_not_be_read(warehouse: DuckWarehouse) -> None:
@@ -64,11 +60,7 @@ def test_who_is_named_by_the_newest_row_that_could_not_be_read(warehouse: DuckWa
 
 
 def test_a_row_received_later_than_the_moment_looked_from_is_not_known(tmp_path: Path) -> None:
-    early = FixedScope(known_at=dt.datetime(2024, 4, 8, 12))
-    made = DuckWarehouse(home=tmp_path, scope=early, memory=True)
-    with made.write() as w:
-        for table, sql in TABLES.items():
-            w.replace(table, sql)
+    made = holding(TABLES, tmp_path, FixedScope(known_at=dt.datetime(2024, 4, 8, 12)))
     # neither the penalty's reject of the next day is known, nor the row that cleared B in June
     assert [row[:2] for row in doubts(made, RESTED).rows() if row[3] == "row_rejected"] == [("A", None), ("B", None)]
 
@@ -82,7 +74,5 @@ def test_a_firm_the_tax_office_has_deregistered_is_not_taken_for_one_in_business
 
 
 def test_a_home_whose_rejects_say_nothing_of_firms_has_no_doubts(tmp_path: Path) -> None:
-    made = DuckWarehouse(home=tmp_path, scope=FixedScope(), memory=True)
-    with made.write() as w:
-        w.replace("profile.enterprise", "SELECT 'A' AS enterprise_id")
+    made = holding({"profile.enterprise": "SELECT 'A' AS enterprise_id"}, tmp_path, FixedScope())
     assert doubts(made, RESTED).is_empty()

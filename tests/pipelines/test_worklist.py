@@ -37,10 +37,13 @@ CREATE TABLE profile.declaration AS SELECT 'K2' AS case_no, 'employees_insured' 
 CREATE TABLE registry.enterprise AS SELECT 'E1' AS enterprise_id, '海南甲有限公司' AS name;
 CREATE TABLE registry.review AS SELECT 'subject00001' AS _subject_id, 1 AS rank, 'E1' AS enterprise_id, 'tax' AS department, '海南甲公司' AS said_name, NULL AS said_code, '名称相近,把握不足' AS reason;
 CREATE TABLE registry.said AS SELECT 'subject00001' AS _subject_id, TIMESTAMP '2025-01-06 09:00:00' AS first_received_at;
-CREATE TABLE raw.delivery AS SELECT 'f1' AS file_id, 'SWJ_X.txt' AS name, 'tax' AS department, 'vat' AS table_name, 'F' AS kind, '202412' AS period, '01' AS batch, 'held' AS status, '行数异常' AS reason, TIMESTAMP '2025-01-24 09:00:00' AS received_at;
+CREATE TABLE raw.delivery AS SELECT 'f0' AS file_id, 'CZT_Y.xlsx' AS name, 'finance' AS department, 'redemption' AS table_name, 'I' AS kind, '202412' AS period, '01' AS batch, 'loaded' AS status, '' AS reason, TIMESTAMP '2025-01-19 09:00:00' AS received_at
+  UNION ALL SELECT 'f1' AS file_id, 'SWJ_X.txt' AS name, 'tax' AS department, 'vat' AS table_name, 'F' AS kind, '202412' AS period, '01' AS batch, 'held' AS status, '行数异常' AS reason, TIMESTAMP '2025-01-24 09:00:00' AS received_at;
 CREATE TABLE push.payout AS SELECT 'ZF1' AS voucher_no, '扶持资金' AS purpose, 'a' AS item_id, DATE '2025-01-10' AS paid_on, 88.00::DECIMAL(18,2) AS paid_yuan, '工信局' AS budget_unit, 'unsure' AS state;
-CREATE SCHEMA quality; CREATE TABLE quality.reject AS SELECT 'finance' AS department, 'redemption' AS table_name, 'local=7;uscc=91460100MA5T000001' AS subject;
-CREATE TABLE push.settlement AS SELECT '91460100MA5T000001' AS uscc, 'auto_award.old' AS list_id, 'waiting' AS state, true AS overdue, 100.00::DECIMAL(18,2) AS granted_yuan, TIMESTAMP '2025-01-20 09:00:00' AS exported_at;
+CREATE SCHEMA quality; CREATE TABLE quality.reject AS SELECT file_id, 'finance' AS department, 'redemption' AS table_name, 'local=7;uscc=' || uscc AS subject
+  FROM (VALUES ('f1', '91460100MA5T000001'), ('f0', '91460100MA5T000002')) t(file_id, uscc);
+CREATE TABLE push.settlement AS SELECT uscc, 'auto_award.old' AS list_id, 'waiting' AS state, true AS overdue, 100.00::DECIMAL(18,2) AS granted_yuan, TIMESTAMP '2025-01-20 09:00:00' AS exported_at
+  FROM (VALUES ('91460100MA5T000001'), ('91460100MA5T000002'), ('91460100MA5T000003')) t(uscc);
 CREATE TABLE push.unlisted AS SELECT 'E1' AS enterprise_id, 'i' AS item_id, DATE '2025-01-23' AS paid_on, 9000.00::DECIMAL(18,2) AS paid_yuan;
 CREATE TABLE push.doubt AS SELECT 'E1' AS enterprise_id, NULL AS item_id, NULL::BIGINT AS version, 'row_rejected' AS reason, 'a.csv 第 18 行被退回' AS detail;
 CREATE TABLE push.suppression AS SELECT kind, 'E1' AS enterprise_id, '91460100MA5T000001' AS uscc, item_id, 'row_rejected' AS reason, 'a.csv 第 18 行被退回' AS detail, yuan::DECIMAL(18,2) AS amount_yuan
@@ -103,7 +106,7 @@ def test_everything_that_waits_is_listed_with_its_days_and_the_way_to_settle_it(
     assert urgency == sorted(urgency), "what a policy or a list dates stands before our own wishes"
     assert all(one.why and one.settle and one.page.startswith("/") for one in found)
     words = {one.sort: f"{one.why} {one.settle}" for one in found}
-    assert words["settlement"].startswith("1 笔未见支付，其中 1 户有支付记录因读不出被退回")
+    assert words["settlement"].startswith("3 笔未见支付，其中 1 户有支付记录因读不出被退回")
     assert "社保缴费证明" in words["document"] and "huiqi verify K2 employees_insured" in words["document"]
     assert (
         "李审批 要求冲销（账户有误）" in words["reversal"]

@@ -56,12 +56,6 @@ def test_where_anything_is_unsure_the_record_stays_unreadable(changed: dict[str,
     assert (found.frame.height, len(found.unreadable), found.rejoined) == (2, 1, 0)
 
 
-def test_a_delivery_torn_all_over_is_left_to_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quality.rejoin.MOST", 2)
-    assert of(sent(), sent()).unreadable == []
-    assert len(of(sent(), sent(), sent()).unreadable) == 3
-
-
 def test_only_what_the_contract_declares_is_put_together() -> None:
     plain = TABLE.model_copy(update={"columns": {n: c.model_copy(update={"rejoin": False}) for n, c in TABLE.columns.items()}})  # fmt: skip
     assert of(sent(), table=plain).frame.height == 2
