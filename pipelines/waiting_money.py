@@ -32,18 +32,18 @@ def payouts(rows: Rows, control: Control, days: Calendar) -> list[Waiting]:
 def unpaid(rows: Rows) -> list[Waiting]:
     """Per exported list and state: awards that finance has not paid in full within 48 hours, paid too much of, or returned.
 
-    A firm of which finance sent a payment that could not be read may have been paid: that is said, or somebody pays it again.
+    A firm may have been paid by a row that was rejected, or that names two firms alike and waits for a clerk: that is said, or somebody pays it again.
     """
     said = rows(
         f"""SELECT s.list_id, any_value(l.title) AS title, s.state, count(*) AS n, sum(s.granted_yuan) AS granted, min(s.exported_at) AS exported,
-                  count(*) FILTER (WHERE s.state = 'waiting' AND EXISTS ({_paid_unreadably(rows)})) AS unread
+                  count(*) FILTER (WHERE s.state = 'waiting' AND ({_perhaps_paid(rows)})) AS perhaps
            FROM push.settlement AS s LEFT JOIN push.list AS l USING (list_id)
            WHERE s.overdue OR s.state IN ('over', 'returned') GROUP BY s.list_id, s.state ORDER BY s.list_id, s.state"""
     )
     return [
         Waiting(
             "settlement", f"{row['list_id']} {row['state']}", row["title"] or row["list_id"], "财政厅",
-            f"{row['n']} 笔{STATES[row['state']]}" + (f"，其中 {row['unread']} 户有支付记录因读不出被退回，多半已付：先请财政更正，不要重付" if row["unread"] else ""),
+            f"{row['n']} 笔{STATES[row['state']]}" + (f"，其中 {row['perhaps']} 户有支付记录待归户（见主体归一）或读不出被退回，可能已付：先查清，不要重付" if row["perhaps"] else ""),
             day_of(row["exported"]), day_of(row["exported"] + PATIENCE) if row["exported"] else None,
             f"huiqi reverse {row['list_id']} 信用代码 --as 姓名 --note 原因" if row["state"] == "returned" else f"huiqi reconcile {row['list_id']} --as 姓名",
             f"/pushes/{row['list_id']}/review", int(row["n"]), row["granted"],
@@ -52,16 +52,29 @@ def unpaid(rows: Rows) -> list[Waiting]:
     ]  # fmt: skip
 
 
-def _paid_unreadably(rows: Rows) -> str:
-    """A SELECT of the rejected rows of finance that name the firm of `s` and came after its payment file had left; of none where rejects name nobody yet."""
-    told = rows(
-        "SELECT 1 FROM information_schema.columns WHERE table_schema = 'quality' AND table_name = 'reject' AND column_name = 'subject'"
-    )
-    if not told:
-        return "SELECT 1 WHERE false"
-    return """SELECT 1 FROM quality.reject AS q JOIN raw.delivery AS d USING (file_id)
-              WHERE q.department = 'finance' AND q.table_name = 'redemption' AND d.received_at >= s.exported_at
-                AND list_contains(string_split(q.subject, ';'), 'uscc=' || s.uscc)"""
+def _perhaps_paid(rows: Rows) -> str:
+    """The condition that a row of finance which settles nothing may be about the firm of `s`.
+
+    A rejected row counts if it came after the payment file had left. A payee who waits for a clerk counts whenever he was first seen: the next payment
+    to him waits behind the same name.
+    """
+    held = {
+        (row["t"], row["c"])
+        for row in rows(
+            "SELECT table_schema || '.' || table_name AS t, column_name AS c FROM information_schema.columns WHERE table_schema IN ('quality', 'registry')"
+        )
+    }
+    ways = ["false"]
+    if ("quality.reject", "subject") in held:
+        ways.append(
+            """EXISTS (SELECT 1 FROM quality.reject AS q JOIN raw.delivery AS d USING (file_id)
+               WHERE q.department = 'finance' AND d.received_at >= s.exported_at AND list_contains(string_split(q.subject, ';'), 'uscc=' || s.uscc))"""
+        )
+    if ("registry.review", "department") in held:
+        ways.append(
+            "EXISTS (SELECT 1 FROM registry.review AS r WHERE r.department = 'finance' AND r.enterprise_id = s.enterprise_id)"
+        )
+    return " OR ".join(ways)
 
 
 def strays(rows: Rows, control: Control, days: Calendar) -> list[Waiting]:

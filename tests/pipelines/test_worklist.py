@@ -35,15 +35,16 @@ CREATE TABLE push.decision AS SELECT * FROM (VALUES
 ) t(case_no, item_id, version, answer, reason, applied_on, due_on, declared);
 CREATE TABLE profile.declaration AS SELECT 'K2' AS case_no, 'employees_insured' AS indicator, '社保缴费证明' AS proof;
 CREATE TABLE registry.enterprise AS SELECT 'E1' AS enterprise_id, '海南甲有限公司' AS name;
-CREATE TABLE registry.review AS SELECT 'subject00001' AS _subject_id, 1 AS rank, 'E1' AS enterprise_id, 'tax' AS department, '海南甲公司' AS said_name, NULL AS said_code, '名称相近,把握不足' AS reason;
-CREATE TABLE registry.said AS SELECT 'subject00001' AS _subject_id, TIMESTAMP '2025-01-06 09:00:00' AS first_received_at;
+CREATE TABLE registry.review AS SELECT 'subject00001' AS _subject_id, 1 AS rank, 'E1' AS enterprise_id, 'tax' AS department, '海南甲公司' AS said_name, NULL AS said_code, '名称相近,把握不足' AS reason
+  UNION ALL SELECT 'subject00002', 1, 'E3', 'finance', '海南丙公司', NULL, '同名主体不止一个';
+CREATE TABLE registry.said AS SELECT _subject_id, TIMESTAMP '2025-01-06 09:00:00' AS first_received_at FROM (VALUES ('subject00001'), ('subject00002')) t(_subject_id);
 CREATE TABLE raw.delivery AS SELECT 'f0' AS file_id, 'CZT_Y.xlsx' AS name, 'finance' AS department, 'redemption' AS table_name, 'I' AS kind, '202412' AS period, '01' AS batch, 'loaded' AS status, '' AS reason, TIMESTAMP '2025-01-19 09:00:00' AS received_at
   UNION ALL SELECT 'f1' AS file_id, 'SWJ_X.txt' AS name, 'tax' AS department, 'vat' AS table_name, 'F' AS kind, '202412' AS period, '01' AS batch, 'held' AS status, '行数异常' AS reason, TIMESTAMP '2025-01-24 09:00:00' AS received_at;
 CREATE TABLE push.payout AS SELECT 'ZF1' AS voucher_no, '扶持资金' AS purpose, 'a' AS item_id, DATE '2025-01-10' AS paid_on, 88.00::DECIMAL(18,2) AS paid_yuan, '工信局' AS budget_unit, 'unsure' AS state;
 CREATE SCHEMA quality; CREATE TABLE quality.reject AS SELECT file_id, 'finance' AS department, 'redemption' AS table_name, 'local=7;uscc=' || uscc AS subject
   FROM (VALUES ('f1', '91460100MA5T000001'), ('f0', '91460100MA5T000002')) t(file_id, uscc);
-CREATE TABLE push.settlement AS SELECT uscc, 'auto_award.old' AS list_id, 'waiting' AS state, true AS overdue, 100.00::DECIMAL(18,2) AS granted_yuan, TIMESTAMP '2025-01-20 09:00:00' AS exported_at
-  FROM (VALUES ('91460100MA5T000001'), ('91460100MA5T000002'), ('91460100MA5T000003')) t(uscc);
+CREATE TABLE push.settlement AS SELECT enterprise_id, uscc, 'auto_award.old' AS list_id, 'waiting' AS state, true AS overdue, 100.00::DECIMAL(18,2) AS granted_yuan, TIMESTAMP '2025-01-20 09:00:00' AS exported_at
+  FROM (VALUES ('E1', '91460100MA5T000001'), ('E2', '91460100MA5T000002'), ('E3', '91460100MA5T000003'), ('E4', '91460100MA5T000004')) t(enterprise_id, uscc);
 CREATE TABLE push.unlisted AS SELECT 'E1' AS enterprise_id, 'i' AS item_id, DATE '2025-01-23' AS paid_on, 9000.00::DECIMAL(18,2) AS paid_yuan;
 CREATE TABLE push.doubt AS SELECT 'E1' AS enterprise_id, NULL AS item_id, NULL::BIGINT AS version, 'row_rejected' AS reason, 'a.csv 第 18 行被退回' AS detail;
 CREATE TABLE push.suppression AS SELECT kind, 'E1' AS enterprise_id, '91460100MA5T000001' AS uscc, item_id, 'row_rejected' AS reason, 'a.csv 第 18 行被退回' AS detail, yuan::DECIMAL(18,2) AS amount_yuan
@@ -94,7 +95,9 @@ def test_everything_that_waits_is_listed_with_its_days_and_the_way_to_settle_it(
     assert of(found, "case") == [("K1", day(2025, 1, 20), day(2025, 1, 23))]
     assert of(found, "document") == [("K2 employees_insured", day(2025, 1, 21), day(2025, 1, 24))]
     # ten working days over the make-up Sunday the 26th
-    assert of(found, "identity") == [("subject00001", day(2025, 1, 6), day(2025, 1, 20))]
+    assert of(found, "identity") == [
+        (one, day(2025, 1, 6), day(2025, 1, 20)) for one in ("subject00001", "subject00002")
+    ]
     assert of(found, "delivery") == [("SWJ_X.txt", day(2025, 1, 24), day(2025, 1, 27))]
     assert of(found, "settlement") == [("auto_award.old waiting", day(2025, 1, 20), day(2025, 1, 22))]
     assert of(found, "unlisted") == [("91460100MA5T000001 i 2025-01-23", day(2025, 1, 23), day(2025, 1, 26))]
@@ -106,7 +109,7 @@ def test_everything_that_waits_is_listed_with_its_days_and_the_way_to_settle_it(
     assert urgency == sorted(urgency), "what a policy or a list dates stands before our own wishes"
     assert all(one.why and one.settle and one.page.startswith("/") for one in found)
     words = {one.sort: f"{one.why} {one.settle}" for one in found}
-    assert words["settlement"].startswith("3 笔未见支付，其中 1 户有支付记录因读不出被退回")
+    assert words["settlement"].startswith("4 笔未见支付，其中 2 户有支付记录待归户")
     assert "社保缴费证明" in words["document"] and "huiqi verify K2 employees_insured" in words["document"]
     assert (
         "李审批 要求冲销（账户有误）" in words["reversal"]
@@ -122,6 +125,7 @@ def test_what_people_have_settled_since_the_run_is_gone(con: duckdb.DuckDBPyConn
     with desk.control.transaction() as db:
         judgements.prepare(db)
         judgements.judge(db, "subject00001", "E1", same=True, who="王经办", why="电话相同", at=AFTER_NOTICE)
+        judgements.judge(db, "subject00002", "E3", same=True, who="王经办", why="账号相同", at=AFTER_NOTICE)
         db.execute("INSERT INTO delivery_note VALUES ('f1', 'released', '王经办', '部门确认', '2025-01-26T09:00:00')")
     desk.judge_payout("ZF1", "a", "王经办", PHRASE, AFTER_NOTICE)
     desk.check_document("K2", "employees_insured", "60", True, "社保系统查得60人", "王经办", PHRASE, AFTER_NOTICE)
